@@ -1,0 +1,1 @@
+"""pyscore: the scoring engine for language-model evaluations."""

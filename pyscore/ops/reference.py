@@ -1,0 +1,195 @@
+"""Every op in plain float64 PyTorch: the definition that the compiled backends are tested against."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .backend import Backend, CompareOptions, ComparisonTensors, ScoreOptions, TokenTensors
+
+__all__ = ["REFERENCE"]
+
+_NAN, _INF = float("nan"), float("inf")
+
+
+def _result_dtype(values: Tensor) -> torch.dtype:
+    return torch.float64 if values.dtype == torch.float64 else torch.float32
+
+
+def _rows_of(target_offsets: Tensor) -> Tensor:
+    """Row number of each flat target."""
+    return torch.repeat_interleave(target_offsets.diff())
+
+
+def _segment_sum(values: Tensor, segment: Tensor, n_segments: int) -> Tensor:
+    """Sum of the values of each segment."""
+    return torch.zeros(n_segments, dtype=values.dtype, device=values.device).index_add(0, segment, values)
+
+
+def _segment_max(values: Tensor, segment: Tensor, n_segments: int) -> Tensor:
+    """Largest value of each segment; -inf for an empty one."""
+    start = torch.full((n_segments,), -_INF, dtype=values.dtype, device=values.device)
+    return start.scatter_reduce(0, segment, values, "amax")
+
+
+def _segment_logsumexp(values: Tensor, segment: Tensor, n_segments: int) -> Tensor:
+    shift = _segment_max(values, segment, n_segments).nan_to_num(neginf=0.0)
+    return _segment_sum((values - shift[segment]).exp(), segment, n_segments).log() + shift
+
+
+def _final_logits(scores: Tensor, temperature: Tensor | None, options: ScoreOptions) -> Tensor:
+    if options.softcap is not None:
+        scores = options.softcap * torch.tanh(scores / options.softcap)
+    return scores if temperature is None else scores / temperature.double().unsqueeze(-1)
+
+
+def _project(hidden: Tensor, weight: Tensor, bias: Tensor | None, options: ScoreOptions) -> Tensor:
+    scores = hidden.double() @ weight.double().T
+    return options.logit_scale * (scores if bias is None else scores + bias.double())
+
+
+def _ignored_rows(targets: Tensor, target_offsets: Tensor, ignore_index: int) -> Tensor:
+    """Rows that have candidates, all of them ignored."""
+    counts = target_offsets.diff()
+    ignored = _segment_sum((targets == ignore_index).long(), _rows_of(target_offsets), counts.numel())
+    return (counts > 0) & (ignored == counts)
+
+
+def _gather_targets(z: Tensor, targets: Tensor, target_offsets: Tensor, options: ScoreOptions) -> Tensor:
+    """Final logit of each target: NaN where ignored, -inf where another vocabulary shard holds it."""
+    local = targets - options.vocab_start
+    here = (local >= 0) & (local < z.shape[1])
+    found = z[_rows_of(target_offsets), local.clamp(0, z.shape[1] - 1)]
+    return found.where(here, -_INF).masked_fill(targets == options.ignore_index, _NAN)
+
+
+def _statistics(
+    z: Tensor, targets: Tensor, offsets: Tensor, options: ScoreOptions, target_logit: Tensor, dtype: torch.dtype
+) -> TokenTensors:
+    """Every result from the final logits z [N, V], float64."""
+    row, count = _rows_of(offsets), z.shape[0]
+    ignored_row = _ignored_rows(targets, offsets, options.ignore_index)
+    z = z.masked_fill(ignored_row[:, None], _NAN)
+    lse = z.logsumexp(-1)
+    valid = lse.isfinite()
+    ignored = targets == options.ignore_index
+
+    logprob = (target_logit - lse[row]).clamp(max=0).masked_fill(~valid[row] | ignored, _NAN)
+    entropy = rank = torch.empty(0, device=z.device)
+    if options.entropy:
+        p = (z - lse[:, None]).exp()
+        entropy = (lse - (p * z.where(p > 0, 0.0)).sum(-1)).clamp(min=0).masked_fill(~valid, _NAN)
+    if options.rank:
+        column = torch.arange(z.shape[1], device=z.device)
+        others = column != (targets - options.vocab_start)[:, None]
+        rank = ((z[row] > target_logit[:, None]) & others).sum(-1).masked_fill(~valid[row] | ignored, -1)
+    # a stable descending sort puts the lowest id first among equals; NaN rows are overwritten below
+    order = z.argsort(dim=-1, descending=True, stable=True)[:, : max(options.top_k, 1)]
+    ids = (order + options.vocab_start).masked_fill(~valid[:, None], -1)
+    top = (z.gather(-1, order) - lse[:, None]).clamp(max=0).masked_fill(~valid[:, None], _NAN)
+    return TokenTensors(
+        logprob=logprob.to(dtype),
+        logsumexp=lse.to(dtype),
+        max_logit=z.amax(-1).to(dtype) if count else lse.to(dtype),
+        argmax=ids[:, 0].contiguous(),
+        entropy=entropy.to(dtype),
+        rank=rank.long(),
+        top_ids=ids[:, : options.top_k].contiguous(),
+        top_logprobs=top[:, : options.top_k].contiguous().to(dtype),
+    )
+
+
+def _logprobs(
+    logits: Tensor, targets: Tensor, target_offsets: Tensor, temperature: Tensor | None, options: ScoreOptions
+) -> TokenTensors:
+    z = _final_logits(logits.double(), temperature, options)
+    target_logit = _gather_targets(z, targets, target_offsets, options)
+    return _statistics(z, targets, target_offsets, options, target_logit, _result_dtype(logits))
+
+
+def _target_logits(
+    hidden: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    targets: Tensor,
+    target_offsets: Tensor,
+    temperature: Tensor | None,
+    options: ScoreOptions,
+) -> Tensor:
+    z = _final_logits(_project(hidden, weight, bias, options), temperature, options)
+    return _gather_targets(z, targets, target_offsets, options)
+
+
+def _linear_logprobs(
+    hidden: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    targets: Tensor,
+    target_offsets: Tensor,
+    temperature: Tensor | None,
+    options: ScoreOptions,
+    target_logit: Tensor,
+) -> TokenTensors:
+    z = _final_logits(_project(hidden, weight, bias, options), temperature, options)
+    return _statistics(z, targets, target_offsets, options, target_logit, _result_dtype(hidden))
+
+
+def _score_answers(
+    token_logprob: Tensor,
+    answer_offsets: Tensor,
+    question_offsets: Tensor,
+    is_matching: Tensor,
+    divisor: Tensor | None,
+    unconditional: Tensor | None,
+    options: CompareOptions,
+) -> ComparisonTensors:
+    n_answers, n_questions = answer_offsets.numel() - 1, question_offsets.numel() - 1
+    question = _rows_of(question_offsets)
+    total = _segment_sum(token_logprob.double(), _rows_of(answer_offsets), n_answers)
+    score = total if unconditional is None else total - unconditional.double()
+    score = score if divisor is None else score / divisor.double()
+    best = _segment_max(score, question, n_questions)
+    # a question whose answers are all -inf is the limit of equal scores
+    score = score.masked_fill(best[question] == -_INF, 0.0)
+
+    def over(reduce: str, member: Tensor) -> Tensor:
+        values = score.where(member, -_INF)
+        segment = {"max": _segment_max, "logsumexp": _segment_logsumexp}[reduce]
+        return segment(values, question, n_questions)
+
+    other = ~is_matching
+    log_odds = over("logsumexp", is_matching) - over("logsumexp", other)
+    margin = over("max", is_matching) - over("max", other)
+    lead = margin if options.sets == "max" else log_odds
+    tie = lead == 0
+
+    def first(member: Tensor) -> Tensor:
+        """Index of the first answer of each question for which member holds."""
+        index = torch.arange(n_answers, device=score.device)
+        start = torch.full((n_questions,), n_answers, device=score.device)
+        return start.scatter_reduce(0, question, index.where(member, n_answers), "amin")
+
+    best_here = score == over("max", is_matching)[question], score == over("max", other)[question]
+    if options.sets == "sum":
+        best_here = torch.ones_like(other), torch.ones_like(other)
+    came_first = first(is_matching & best_here[0]) < first(other & best_here[1])
+    tie_value = {"half": 0.5, "strict": 0.0, "first": came_first.double()}[options.ties]
+    mass = total.exp()
+    floats = (
+        torch.sigmoid(log_odds),
+        _segment_sum(mass.where(is_matching, 0.0), question, n_questions),
+        _segment_sum(mass, question, n_questions),
+        log_odds,
+        margin,
+        torch.where(tie, torch.as_tensor(tie_value, dtype=torch.float64, device=score.device), (lead > 0).double()),
+    )
+    predicted = first(score == over("max", torch.ones_like(other))[question]) - question_offsets[:-1]
+    dtype = _result_dtype(token_logprob)
+    return ComparisonTensors(*(value.to(dtype) for value in floats), tie, predicted)
+
+
+def _objection(device: torch.device, dtype: torch.dtype) -> str | None:
+    return None
+
+
+REFERENCE = Backend("reference", _objection, _logprobs, _target_logits, _linear_logprobs, _score_answers)
