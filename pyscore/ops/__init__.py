@@ -1,1 +1,22 @@
 """What the kernels compute: public ops, their float64 definition, and the backends that serve them."""
+
+from . import library as library
+from .answers import compare_answers, score_answers
+from .backend import register
+from .reference import REFERENCE
+from .shards import merge_vocab_shards
+from .tokens import linear_logprobs, logprobs
+from .types import Comparison, TokenScores, VocabShard
+
+register(REFERENCE)
+
+__all__ = [
+    "Comparison",
+    "TokenScores",
+    "VocabShard",
+    "compare_answers",
+    "linear_logprobs",
+    "logprobs",
+    "merge_vocab_shards",
+    "score_answers",
+]

@@ -14,12 +14,16 @@ __all__ = ["Backend", "ComparisonTensors", "CompareOptions", "ScoreOptions", "To
 
 @dataclass(frozen=True)
 class ScoreOptions:
-    """How logits become scores: z = softcap * tanh(s / softcap) / temperature, and which results are wanted."""
+    """How logits become scores: z = softcap * tanh(s / softcap) / temperature, and which results are wanted.
+
+    The fields are the last arguments of torch.ops.pyscore.*, in this order.
+    """
 
     softcap: float | None = None
     logit_scale: float = 1.0  # linear ops only: s = logit_scale * (hidden @ weight.T + bias)
     ignore_index: int = -100
-    vocab_start: int = 0  # id of the first vocabulary entry; targets and returned ids count from 0 of the whole
+    vocab_start: int = 0  # id of the first vocabulary entry; targets and returned ids are ids of the whole
+    sharded: bool = False  # the entries are a shard of a larger vocabulary, so a target may lie outside
     entropy: bool = False
     rank: bool = False
     top_k: int = 0

@@ -21,6 +21,7 @@ class VocabShard:
         logsumexp: ``[N]`` over the shard's entries.
         max_logit: ``[N]``, the shard's largest logit.
         max_id: ``[N]`` int64, the id in the whole vocabulary of the lowest entry that reaches ``max_logit``.
+        target_offsets: ``[N + 1]`` where targets are ragged, else None.
     """
 
     start: int
@@ -28,6 +29,7 @@ class VocabShard:
     logsumexp: Array
     max_logit: Array
     max_id: Array
+    target_offsets: Array | None = None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,167 @@
+"""compare_answers and score_answers: from log-probabilities to per-question comparisons."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from . import checks
+from .arrays import as_index, as_mask, as_tensor, restorer
+from .dispatch import AUTO, check_backend_name
+from .library import float_dtype
+from .types import Array, Comparison
+
+__all__ = ["NORMALIZATIONS", "SETS", "TIES", "compare_answers", "score_answers"]
+
+NORMALIZATIONS = ("sum", "token", "char", "byte", "pmi")
+SETS = ("max", "sum")
+TIES = ("half", "strict", "first")
+
+
+def _offsets(value: Array | Sequence[int], name: str, device: torch.device) -> Tensor:
+    offsets = as_index(value, name, device)
+    if offsets.ndim != 1 or offsets.shape[0] == 0:
+        raise ValueError(f"{name} must be 1-d with at least the entry 0, got shape {tuple(offsets.shape)}")
+    return offsets
+
+
+def _compare(
+    token_logprob: Tensor,
+    answer_offsets: Tensor,
+    question_offsets: Array | Sequence[int],
+    is_matching: Array | Sequence[bool],
+    divisor: Tensor | None,
+    unconditional: Tensor | None,
+    sets: str,
+    ties: str,
+    backend: str,
+    like: Array,
+) -> Comparison:
+    checks.check_choice(sets, "sets", SETS)
+    checks.check_choice(ties, "ties", TIES)
+    check_backend_name(backend)
+    device = token_logprob.device
+    matching = as_mask(is_matching, "is_matching", device)
+    n_answers = answer_offsets.shape[0] - 1
+    if matching.shape != (n_answers,):
+        raise ValueError(f"is_matching must be [{n_answers}], one an answer, got shape {tuple(matching.shape)}")
+    questions = _offsets(question_offsets, "question_offsets", device)
+    result = torch.ops.pyscore.score_answers(
+        token_logprob, answer_offsets, questions, matching, divisor, unconditional, backend, sets, ties
+    )
+    restore = restorer(like)
+    return Comparison(*(restore(value) for value in result))
+
+
+def _log_probabilities(value: Array, name: str) -> Tensor:
+    tensor = as_tensor(value, name)
+    checks.check_values_dtype(tensor, name)
+    if tensor.ndim != 1:
+        raise ValueError(f"{name} must be flat, got shape {tuple(tensor.shape)}")
+    return tensor.to(float_dtype(tensor))
+
+
+def compare_answers(
+    answer_logprob: Array,
+    question_offsets: Array | Sequence[int],
+    is_matching: Array | Sequence[bool],
+    *,
+    sets: str = "max",
+    ties: str = "half",
+    backend: str = AUTO,
+) -> Comparison:
+    """Compare the matching answers of each question with its other answers.
+
+    With l_k the log-probability of answer k, ``probability = sum_M exp(l_k) / sum_{M+N} exp(l_k)`` and
+    ``prefers = 1[max_M l > max_N l]``: the two halves of the question whether an eval reports the average probability
+    of the matching answer or how often it is the more probable one. See `Comparison` for every field. A question whose
+    answers are all -inf counts as the limit of equal log-probabilities: a tie.
+
+    Args:
+        answer_logprob: ``[A]`` log-probabilities in nats, float64 or float32 (the dtype of the results; narrower
+            dtypes are widened to float32). On the CPU all arithmetic is float64.
+        question_offsets: ``[Q + 1]``: question q has the answers ``question_offsets[q]:question_offsets[q + 1]``.
+        is_matching: ``[A]`` bool, true for an answer that matches the behaviour in question.
+        sets: "max" compares the best matching with the best other answer, "sum" their total masses.
+        ties: what ``prefers`` is where both are equal: "half" 0.5, "strict" 0, "first" 1 if the (best) matching
+            answer comes first, else 0.
+        backend: "auto", "cpu", "triton" or "reference".
+
+    Raises:
+        TypeError: a wrong kind of array or dtype.
+        ValueError: shapes or offsets that don't fit, a NaN or positive log-probability, a question without a
+            matching or without another answer; the message names the row. On a GPU values are not read back, so
+            nothing waits for the device: there a NaN makes the question's results NaN.
+    """
+    values = _log_probabilities(answer_logprob, "answer_logprob")
+    one_each = torch.arange(values.shape[0] + 1, device=values.device)
+    return _compare(
+        values, one_each, question_offsets, is_matching, None, None, sets, ties, backend, like=answer_logprob
+    )
+
+
+def _units(value: Array | Sequence[int] | None, name: str, n_answers: int, device: torch.device) -> Tensor:
+    if value is None:
+        raise ValueError(f"{name} is needed for this normalize: pass one number an answer")
+    units = as_index(value, name, device)
+    if units.shape != (n_answers,):
+        raise ValueError(f"{name} must be [{n_answers}], one an answer, got shape {tuple(units.shape)}")
+    return units
+
+
+def score_answers(
+    token_logprob: Array,
+    answer_offsets: Array | Sequence[int],
+    question_offsets: Array | Sequence[int],
+    is_matching: Array | Sequence[bool],
+    *,
+    n_chars: Array | Sequence[int] | None = None,
+    n_bytes: Array | Sequence[int] | None = None,
+    unconditional: Array | None = None,
+    normalize: str = "sum",
+    sets: str = "max",
+    ties: str = "half",
+    backend: str = AUTO,
+) -> Comparison:
+    """Sum token log-probabilities to answers and compare the answers, in one pass.
+
+    The answers are compared by their sum l_k, or by ``l_k / n_tokens``, ``l_k / n_chars`` (acc_norm of
+    lm-evaluation-harness), ``l_k / n_bytes`` (acc_bytes) or ``l_k - unconditional_k`` (acc_mutual_info).
+    ``probability_raw`` and ``coverage`` are masses, so they come from the sums l_k whatever ``normalize`` is.
+
+    Args:
+        token_logprob: ``[T]`` log-probabilities of answer tokens in nats; dtypes as in `compare_answers`.
+        answer_offsets: ``[A + 1]``: answer k has the tokens ``answer_offsets[k]:answer_offsets[k + 1]``, at least one.
+        question_offsets, is_matching, sets, ties, backend: as in `compare_answers`.
+        n_chars: ``[A]`` characters of each answer, for ``normalize="char"``.
+        n_bytes: ``[A]`` UTF-8 bytes of each answer, for ``normalize="byte"``.
+        unconditional: ``[A]`` log-probability of each answer without its prompt, for ``normalize="pmi"``.
+        normalize: "sum", "token", "char", "byte" or "pmi".
+
+    Raises:
+        TypeError, ValueError: as in `compare_answers`; also an answer without tokens, or a missing or
+            non-positive count for the chosen ``normalize``.
+    """
+    checks.check_choice(normalize, "normalize", NORMALIZATIONS)
+    values = _log_probabilities(token_logprob, "token_logprob")
+    offsets = _offsets(answer_offsets, "answer_offsets", values.device)
+    n_answers, device = offsets.shape[0] - 1, values.device
+    divisor = base = None
+    if normalize == "token":
+        divisor = offsets.diff()
+    elif normalize == "char":
+        divisor = _units(n_chars, "n_chars", n_answers, device)
+    elif normalize == "byte":
+        divisor = _units(n_bytes, "n_bytes", n_answers, device)
+    elif normalize == "pmi":
+        if unconditional is None:
+            raise ValueError("unconditional is needed for normalize='pmi': pass one log-probability an answer")
+        base = as_tensor(unconditional, "unconditional", device).to(values.dtype)
+        if base.shape != (n_answers,):
+            raise ValueError(f"unconditional must be [{n_answers}], one an answer, got shape {tuple(base.shape)}")
+    divisor = None if divisor is None else divisor.to(values.dtype)
+    return _compare(
+        values, offsets, question_offsets, is_matching, divisor, base, sets, ties, backend, like=token_logprob
+    )

@@ -1,0 +1,138 @@
+"""The one validation layer: everything public passes here once, kernels trust what they get."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+__all__ = [
+    "OUTPUTS",
+    "check_choice",
+    "check_log_probabilities",
+    "check_matching_sets",
+    "check_no_empty_segment",
+    "check_offsets",
+    "check_outputs",
+    "check_positive",
+    "check_same",
+    "check_scalars",
+    "check_targets",
+    "check_temperature",
+    "check_values_dtype",
+]
+
+OUTPUTS = ("logprob", "logsumexp", "entropy", "rank", "is_greedy", "argmax")
+_TOP = ("top_ids", "top_logprobs")
+_FLOATS = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
+
+
+def check_values_dtype(tensor: Tensor, name: str) -> None:
+    """Raise TypeError unless the tensor holds a floating dtype that some backend computes."""
+    if tensor.dtype not in _FLOATS:
+        raise TypeError(f"{name} must be float32, bfloat16 or float16, got {tensor.dtype}")
+
+
+def check_same(tensor: Tensor, name: str, other: Tensor, other_name: str, *, dtype: bool = True) -> None:
+    """Raise unless both tensors have one dtype (TypeError) and one device (ValueError)."""
+    if dtype and tensor.dtype != other.dtype:
+        raise TypeError(f"{name} is {tensor.dtype} but {other_name} is {other.dtype}: cast one of them")
+    if tensor.device != other.device:
+        raise ValueError(f"{name} is on {tensor.device} but {other_name} is on {other.device}: move one of them")
+
+
+def check_choice(value: str, name: str, choices: Iterable[str]) -> None:
+    """Raise ValueError unless ``value`` is one of ``choices``."""
+    if value not in choices:
+        raise ValueError(f"{name}={value!r} is not one of {', '.join(map(repr, choices))}")
+
+
+def check_outputs(outputs: Iterable[str], top_k: int, vocab_size: int) -> frozenset[str]:
+    """The names in ``outputs``, after checking them and ``top_k``."""
+    if isinstance(outputs, str):
+        raise TypeError(f"outputs must be a sequence of names, got the string {outputs!r}: write ({outputs!r},)")
+    wanted = frozenset(outputs)
+    unknown = sorted(wanted - {*OUTPUTS, *_TOP})
+    if unknown:
+        raise ValueError(f"outputs names {unknown[0]!r}, which is not one of {', '.join((*OUTPUTS, *_TOP))}")
+    if not 0 <= top_k <= vocab_size:
+        raise ValueError(f"top_k={top_k} must lie between 0 and the vocabulary size {vocab_size}")
+    if top_k == 0 and wanted & set(_TOP):
+        raise ValueError("outputs names the top entries but top_k is 0: say how many with top_k=")
+    return wanted
+
+
+def check_scalars(softcap: float | None, logit_scale: float) -> None:
+    """Raise ValueError unless softcap is None or positive and logit_scale is finite."""
+    if softcap is not None and not (math.isfinite(softcap) and softcap > 0):
+        raise ValueError(f"softcap={softcap} must be positive and finite, or None for no cap")
+    if not math.isfinite(logit_scale):
+        raise ValueError(f"logit_scale={logit_scale} must be finite")
+
+
+def _first(mask: Tensor) -> int | None:
+    """Flat index of the first true entry, None if there is none."""
+    return int(mask.flatten().nonzero()[0, 0]) if bool(mask.any()) else None
+
+
+def check_temperature(temperature: Tensor) -> None:
+    """Raise ValueError unless every row's temperature [N] is positive and finite."""
+    row = _first(~(temperature > 0) | temperature.isinf())
+    if row is not None:
+        value = float(temperature[row])
+        raise ValueError(f"temperature must be positive and finite, row {row} has {value} (greedy: ask for is_greedy)")
+
+
+def check_offsets(offsets: Tensor, name: str, total: int, of: str) -> None:
+    """Raise ValueError unless offsets run from 0 to ``total``, the length of the array ``of``, without falling."""
+    if int(offsets[0]) != 0:
+        raise ValueError(f"{name} must start at 0, it starts at {int(offsets[0])}")
+    row = _first(offsets.diff() < 0)
+    if row is not None:
+        raise ValueError(f"{name} must not fall, it does from entry {row} to entry {row + 1}")
+    if int(offsets[-1]) != total:
+        raise ValueError(f"{name} must end at {total}, the length of {of}; it ends at {int(offsets[-1])}")
+
+
+def check_targets(targets: Tensor, offsets: Tensor, vocab_size: int, ignore_index: int) -> None:
+    """Raise ValueError unless every target [M] is a token id below ``vocab_size`` or ``ignore_index``."""
+    bad = _first(((targets < 0) | (targets >= vocab_size)) & (targets != ignore_index))
+    if bad is not None:
+        row = int(torch.searchsorted(offsets, bad, right=True)) - 1
+        raise ValueError(
+            f"targets holds {int(targets[bad])} in row {row}, outside of the vocabulary of {vocab_size}: "
+            f"ids run from 0 to {vocab_size - 1}, or {ignore_index} to ignore the target"
+        )
+
+
+def check_log_probabilities(values: Tensor, name: str) -> None:
+    """Raise ValueError at a NaN or a positive value."""
+    row = _first(~(values <= 0))
+    if row is not None:
+        raise ValueError(f"{name} must be log-probabilities, at most 0 and not NaN; row {row} is {float(values[row])}")
+
+
+def check_positive(values: Tensor, name: str) -> None:
+    """Raise ValueError at a value that is not above 0."""
+    row = _first(~(values > 0))
+    if row is not None:
+        raise ValueError(f"{name} must be positive; row {row} is {float(values[row])}")
+
+
+def check_no_empty_segment(offsets: Tensor, name: str, what: str) -> None:
+    """Raise ValueError where two neighbouring offsets are equal."""
+    row = _first(offsets.diff() == 0)
+    if row is not None:
+        raise ValueError(f"{name} gives {what} {row} nothing: every {what} needs at least one entry")
+
+
+def check_matching_sets(is_matching: Tensor, question_offsets: Tensor) -> None:
+    """Raise ValueError unless every question has a matching and another answer."""
+    running = torch.cat([is_matching.new_zeros(1, dtype=torch.int64), is_matching.long().cumsum(0)])
+    matching = running[question_offsets].diff()
+    row = _first((matching == 0) | (matching == question_offsets.diff()))
+    if row is not None:
+        missing = "matching" if int(matching[row]) == 0 else "other"
+        raise ValueError(f"is_matching gives question {row} no {missing} answer: a comparison needs both kinds")

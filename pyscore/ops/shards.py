@@ -1,0 +1,158 @@
+"""From a backend's tensors to TokenScores, and from the scores of vocabulary shards to those of the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .arrays import as_tensor, restorer
+from .backend import ScoreOptions, TokenTensors
+from .rows import Rows
+from .types import Array, TokenScores, VocabShard
+
+__all__ = ["merge_vocab_shards", "scores_from_tensors"]
+
+_NAN, _INF = float("nan"), float("inf")
+
+
+def scores_from_tensors(
+    result: TokenTensors,
+    rows: Rows,
+    wanted: frozenset[str],
+    options: ScoreOptions,
+    vocab_size: int,
+    restore: Callable[[Tensor], Array],
+) -> TokenScores:
+    """The wanted fields in the caller's shapes and kind of array."""
+    chosen: dict[str, Any] = {}
+    if "logprob" in wanted or options.sharded:
+        chosen["logprob"] = restore(result.logprob.reshape(rows.like_targets))
+    for name in ("logsumexp", "entropy", "argmax"):
+        if name in wanted:
+            chosen[name] = restore(getattr(result, name).reshape(rows.shape))
+    if "rank" in wanted:
+        chosen["rank"] = restore(result.rank.reshape(rows.like_targets))
+    if "is_greedy" in wanted:
+        # a target of another shard has logprob -inf and is not greedy here, whatever its rank
+        greedy = (result.rank == 0) & result.logprob.isfinite()
+        chosen["is_greedy"] = restore(greedy.reshape(rows.like_targets))
+    if options.top_k:
+        for name in ("top_ids", "top_logprobs"):
+            chosen[name] = restore(getattr(result, name).reshape(*rows.shape, options.top_k))
+    shard = None
+    if options.sharded:
+        row_values = (result.logsumexp, result.max_logit, result.argmax)
+        shard = VocabShard(
+            options.vocab_start,
+            vocab_size,
+            *(restore(value.reshape(rows.shape)) for value in row_values),
+            target_offsets=restore(rows.offsets) if rows.ragged else None,
+        )
+    return TokenScores(**chosen, shard=shard)
+
+
+def _of_targets(row_values: Tensor, like_targets: Tensor, target_offsets: Tensor | None) -> Tensor:
+    """The value of each target's row, in a shape that broadcasts with the targets."""
+    if target_offsets is not None:
+        return torch.repeat_interleave(row_values.reshape(-1), target_offsets.diff(), output_size=like_targets.numel())
+    return row_values if row_values.ndim == like_targets.ndim else row_values.unsqueeze(-1)
+
+
+def _check_shards(scores: Sequence[TokenScores]) -> list[VocabShard]:
+    if not scores:
+        raise ValueError("scores is empty: pass the TokenScores of every vocabulary shard")
+    shards: list[VocabShard] = []
+    for index, score in enumerate(scores):
+        if score.shard is None:
+            raise ValueError(f"scores[{index}] is not of a vocabulary shard: score each shard with vocab_start=")
+        end = shards[-1].start + shards[-1].size if shards else score.shard.start
+        if score.shard.start != end:
+            raise ValueError(f"scores[{index}] starts at id {score.shard.start}, not at {end}: pass shards in id order")
+        shards.append(score.shard)
+    held = [{field.name for field in fields(score) if getattr(score, field.name) is not None} for score in scores]
+    if any(other != held[0] for other in held):
+        raise ValueError("scores hold different outputs: score every shard with the same outputs and top_k")
+    return shards
+
+
+def _merge_top(ids: list[Tensor], logprob: list[Tensor], logsumexp: Tensor, lse: Tensor) -> tuple[Tensor, Tensor]:
+    """The largest of all shards' largest entries; shards come in id order, so a stable sort keeps the lowest id."""
+    logits = torch.cat([_unnormalize(*pair) for pair in zip(logprob, logsumexp[..., None], strict=True)], -1)
+    order = logits.argsort(dim=-1, descending=True, stable=True)[..., : min(part.shape[-1] for part in ids)]
+    invalid = ~lse.isfinite()[..., None]
+    top = (logits.gather(-1, order) - lse[..., None]).clamp(max=0).masked_fill(invalid, _NAN)
+    return torch.cat(ids, -1).gather(-1, order).masked_fill(invalid, -1), top
+
+
+def _unnormalize(logprob: Tensor, logsumexp: Tensor) -> Tensor:
+    """Logits from log-probabilities; a shard of -inf logits only has no log-probabilities, but it has logits."""
+    return (logprob.double() + logsumexp).masked_fill((logsumexp == -_INF).expand(logprob.shape), -_INF)
+
+
+def _merge_entropy(entropy: list[Tensor], logsumexp: Tensor, lse: Tensor) -> Tensor:
+    """H = logsumexp - sum of p_s E_s[z] over shards s, with E_s[z] = logsumexp_s - H_s and p_s the shard's mass."""
+    mass = (logsumexp - lse).exp()
+    mean = (logsumexp - torch.stack(entropy).double()).where(mass > 0, 0.0)
+    return (lse - (mass * mean).sum(0)).clamp(min=0).masked_fill(~lse.isfinite(), _NAN)
+
+
+def merge_vocab_shards(scores: Sequence[TokenScores]) -> TokenScores:
+    """Join the scores of vocabulary shards into the scores over the whole vocabulary.
+
+    Each shard holds neighbouring columns of the logits (rows of the unembedding) and was scored with ``vocab_start=``
+    and the same targets (ids of the whole vocabulary), outputs and ``top_k``. With L_s a shard's logsumexp,
+    ``L = logsumexp_s(L_s)`` and ``log p(t) = log p_s(t) + L_s - L`` for the shard s that holds the target.
+
+    Args:
+        scores: the shards' scores, in id order.
+
+    Returns:
+        The scores as one call over the whole vocabulary gives them, up to float32 rounding of the shards' results.
+
+    Raises:
+        ValueError: no shards, scores that are not of a shard, a gap between shards, or different outputs.
+    """
+    shards = _check_shards(scores)
+    restore = restorer(shards[0].logsumexp)
+
+    def stack(values: Sequence[Array | None]) -> list[Tensor]:
+        return [as_tensor(value, "scores") for value in values]
+
+    def field(name: str) -> list[Tensor]:
+        return stack([getattr(score, name) for score in scores])
+
+    first, dtype = scores[0], as_tensor(shards[0].logsumexp, "scores").dtype
+    offsets = None if shards[0].target_offsets is None else as_tensor(shards[0].target_offsets, "scores")
+    logsumexp = torch.stack(stack([shard.logsumexp for shard in shards])).double()
+    max_logit = torch.stack(stack([shard.max_logit for shard in shards]))
+    lse = logsumexp.logsumexp(0)
+    best = max_logit.max(0)
+    merged: dict[str, Tensor] = {}
+    if first.logprob is not None:
+        parts = field("logprob")
+        logits = [_unnormalize(part, _of_targets(row, part, offsets)) for part, row in zip(parts, logsumexp, strict=True)]
+        whole = _of_targets(lse, parts[0], offsets)
+        value = (torch.stack(logits).amax(0) - whole).clamp(max=0)
+        merged["logprob"] = value.masked_fill(~whole.isfinite().expand(value.shape), _NAN).to(dtype)
+    if first.logsumexp is not None:
+        merged["logsumexp"] = lse.to(dtype)
+    if first.entropy is not None:
+        merged["entropy"] = _merge_entropy(field("entropy"), logsumexp, lse).to(dtype)
+    if first.argmax is not None:
+        ids = torch.stack(stack([shard.max_id for shard in shards]))
+        merged["argmax"] = ids.gather(0, best.indices[None])[0].masked_fill(~lse.isfinite(), -1)
+    if first.rank is not None:
+        count = torch.stack(field("rank")).clamp(min=0).sum(0)
+        merged["rank"] = count.masked_fill(merged["logprob"].isnan(), -1)
+    if first.is_greedy is not None:
+        flags = field("is_greedy")
+        reaches = [_of_targets(row, flags[0], offsets) for row in max_logit == best.values]
+        merged["is_greedy"] = torch.stack([a & b for a, b in zip(flags, reaches, strict=True)]).any(0)
+    if first.top_ids is not None:
+        top_ids, top = _merge_top(field("top_ids"), field("top_logprobs"), logsumexp, lse)
+        merged["top_ids"], merged["top_logprobs"] = top_ids, top.to(dtype)
+    return TokenScores(**{name: restore(value.contiguous()) for name, value in merged.items()})

@@ -1,0 +1,185 @@
+"""logprobs and linear_logprobs: scores of target tokens from logits, or from hidden states and an unembedding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from . import checks
+from .arrays import as_tensor, restorer
+from .backend import ScoreOptions, TokenTensors
+from .dispatch import AUTO, check_backend_name
+from .rows import Rows, option_arguments, read_rows
+from .shards import scores_from_tensors
+from .types import Array, TokenScores
+
+if TYPE_CHECKING:
+    from torch.distributed import ProcessGroup
+
+__all__ = ["linear_logprobs", "logprobs"]
+
+
+def _score_options(
+    wanted: frozenset[str],
+    top_k: int,
+    softcap: float | None,
+    logit_scale: float,
+    ignore_index: int,
+    vocab_start: int | None,
+) -> ScoreOptions:
+    checks.check_scalars(softcap, logit_scale)
+    if vocab_start is not None and "rank" in wanted:
+        raise ValueError(
+            "outputs names rank, which one vocabulary shard can't count: the target's logit may lie in another shard; "
+            "ask for is_greedy, or use linear_logprobs(group=)"
+        )
+    return ScoreOptions(
+        softcap=softcap,
+        logit_scale=logit_scale,
+        ignore_index=ignore_index,
+        vocab_start=vocab_start or 0,
+        sharded=vocab_start is not None,
+        entropy="entropy" in wanted,
+        rank=bool(wanted & {"rank", "is_greedy"}),
+        top_k=top_k,
+    )
+
+
+def logprobs(
+    logits: Array,
+    targets: Array | Sequence[int],
+    *,
+    temperature: float | Array = 1.0,
+    softcap: float | None = None,
+    target_offsets: Array | Sequence[int] | None = None,
+    outputs: Sequence[str] = ("logprob",),
+    top_k: int = 0,
+    ignore_index: int = -100,
+    vocab_start: int | None = None,
+    backend: str = AUTO,
+) -> TokenScores:
+    """Score target tokens under ready logits: log p(t) = z_t - logsumexp(z), every output from one read of the row.
+
+    The distribution is the softmax of ``z = softcap * tanh(logits / softcap) / temperature`` (no tanh without
+    softcap). Arithmetic is float32 whatever the dtype of the logits; float64 logits are served by the reference.
+    The bits of a row's results don't depend on the batch, the row's place in it, or the number of threads.
+    Forward only: results carry no gradient.
+
+    Args:
+        logits: ``[..., V]`` float32, bfloat16 or float16, any strides; the leading dimensions are the N rows.
+        targets: int64 token ids: ``[...]`` one a row, ``[..., K]`` K candidates a row, or flat ``[M]`` beside
+            ``target_offsets``. ``ignore_index`` skips a target; a row whose targets are all ignored is not read.
+        temperature: positive, a scalar or one a row.
+        softcap: positive cap of the logits (Gemma), None for none.
+        target_offsets: ``[N + 1]``: row n scores ``targets[target_offsets[n]:target_offsets[n + 1]]``.
+        outputs: names of `TokenScores` fields to compute: logprob, logsumexp, entropy, rank, is_greedy, argmax.
+        top_k: how many of the largest entries to return in ``top_ids`` and ``top_logprobs``.
+        ignore_index: the target id that marks an ignored target.
+        vocab_start: the logits are columns ``vocab_start ...`` of a larger vocabulary; targets and ids in the result
+            are ids of the whole, and a target of another shard scores -inf here. See `merge_vocab_shards`.
+        backend: "auto", "cpu", "triton" or "reference"; PYSCORE_BACKEND decides where it is "auto".
+
+    Raises:
+        TypeError: a wrong kind of array or dtype.
+        ValueError: shapes that don't fit, a target outside of the vocabulary (its row is named), offsets that don't
+            close, a temperature or softcap that is not positive, an unknown output or backend.
+        RuntimeError: the forced backend can't serve these tensors; the message says why.
+    """
+    check_backend_name(backend)
+    values = as_tensor(logits, "logits")
+    checks.check_values_dtype(values, "logits")
+    if values.ndim == 0 or values.shape[-1] == 0:
+        raise ValueError(f"logits must be [..., V] with V >= 1, got shape {tuple(values.shape)}")
+    vocab_size = values.shape[-1]
+    wanted = checks.check_outputs(outputs, top_k, vocab_size)
+    options = _score_options(wanted, top_k, softcap, 1.0, ignore_index, vocab_start)
+    rows = read_rows(targets, target_offsets, temperature, values.shape[:-1], values.device)
+    result = torch.ops.pyscore.logprobs(
+        values, rows.targets, rows.offsets, rows.temperature, backend, *option_arguments(options)
+    )
+    return scores_from_tensors(TokenTensors(*result), rows, wanted, options, vocab_size, restorer(logits))
+
+
+def _check_projection(hidden: Tensor, weight: Tensor, bias: Tensor | None) -> None:
+    checks.check_values_dtype(hidden, "hidden")
+    checks.check_same(weight, "weight", hidden, "hidden")
+    if hidden.ndim == 0 or weight.ndim != 2 or weight.shape[-1] != hidden.shape[-1]:
+        shapes = f"{tuple(hidden.shape)} and {tuple(weight.shape)}"
+        raise ValueError(f"hidden must be [..., D] and weight [V, D] with one D, got shapes {shapes}")
+    if 0 in weight.shape:
+        raise ValueError(f"weight must be [V, D] with V >= 1 and D >= 1, got shape {tuple(weight.shape)}")
+    if bias is not None:
+        checks.check_values_dtype(bias, "bias")
+        checks.check_same(bias, "bias", hidden, "hidden", dtype=False)
+        if bias.shape != weight.shape[:1]:
+            raise ValueError(f"bias must be [{weight.shape[0]}] for this weight, got shape {tuple(bias.shape)}")
+
+
+def _projection_inputs(
+    hidden: Tensor, weight: Tensor, bias: Tensor | None, rows: Rows
+) -> tuple[Tensor, Tensor, Tensor | None, Tensor, Tensor, Tensor | None]:
+    flat = hidden.reshape(-1, hidden.shape[-1])
+    return flat, weight, bias, rows.targets, rows.offsets, rows.temperature
+
+
+def linear_logprobs(
+    hidden: Array,
+    weight: Array,
+    targets: Array | Sequence[int],
+    *,
+    bias: Array | None = None,
+    logit_scale: float = 1.0,
+    softcap: float | None = None,
+    temperature: float | Array = 1.0,
+    target_offsets: Array | Sequence[int] | None = None,
+    outputs: Sequence[str] = ("logprob",),
+    top_k: int = 0,
+    ignore_index: int = -100,
+    vocab_start: int | None = None,
+    group: ProcessGroup | None = None,
+    backend: str = AUTO,
+) -> TokenScores:
+    """Score target tokens from hidden states, fused with the unembedding: no ``[N, V]`` tensor ever exists.
+
+    The distribution is the softmax of ``z = softcap * tanh(s / softcap) / temperature`` with
+    ``s = logit_scale * (hidden @ weight.T + bias)``. Products and sums are float32 and logits are never rounded to
+    the input's dtype. Everything that `logprobs` says of rows, targets, outputs, ignored rows and bits holds here.
+
+    Args:
+        hidden: ``[..., D]`` float32, bfloat16 or float16.
+        weight: ``[V, D]``, an ``nn.Linear`` weight of the same dtype.
+        targets: as in `logprobs`.
+        bias: ``[V]`` or None.
+        logit_scale: factor of the logits (Cohere; 1 / logits_scaling for Granite).
+        softcap, temperature, target_offsets, outputs, top_k, ignore_index, backend: as in `logprobs`.
+        vocab_start: the weight holds rows ``vocab_start ...`` of a larger unembedding; see `merge_vocab_shards`.
+        group: ``torch.distributed`` group whose ranks each hold the next rows of the unembedding, in rank order;
+            every rank passes the same hidden states and targets (ids of the whole vocabulary) and gets the scores
+            over the whole vocabulary. Only compact statistics are exchanged.
+
+    Raises:
+        TypeError, ValueError, RuntimeError: as in `logprobs`.
+    """
+    check_backend_name(backend)
+    states, matrix = as_tensor(hidden, "hidden"), as_tensor(weight, "weight")
+    added = None if bias is None else as_tensor(bias, "bias")
+    _check_projection(states, matrix, added)
+    rows = read_rows(targets, target_offsets, temperature, states.shape[:-1], states.device)
+    inputs = _projection_inputs(states, matrix, added, rows)
+    vocab_size, restore = matrix.shape[0], restorer(hidden)
+    if group is not None:
+        if vocab_start is not None:
+            raise ValueError("vocab_start and group exclude each other: group finds each rank's start by itself")
+        from .group import score_over_group, shard_sizes  # torch.distributed is optional in a torch build
+
+        sizes = shard_sizes(group, vocab_size, states.device)
+        wanted = checks.check_outputs(outputs, top_k, min(sizes))
+        options = _score_options(wanted, top_k, softcap, logit_scale, ignore_index, None)
+        return score_over_group(inputs, rows, wanted, options, group, sizes, backend, restore)
+    wanted = checks.check_outputs(outputs, top_k, vocab_size)
+    options = _score_options(wanted, top_k, softcap, logit_scale, ignore_index, vocab_start)
+    result = torch.ops.pyscore.linear_logprobs(*inputs, None, backend, *option_arguments(options))
+    return scores_from_tensors(TokenTensors(*result), rows, wanted, options, vocab_size, restore)
