@@ -1,0 +1,94 @@
+"""Question: a prompt and the answers to compare after it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["Question"]
+
+
+@dataclass(frozen=True)
+class Question:
+    """A prompt and the answers that a model may give, some of which match the behaviour under test.
+
+    Text is kept exactly: nothing is stripped, normalised or added.
+
+    Attributes:
+        id: unique within a data set.
+        prompt: the text before the answer, not yet wrapped in a template.
+        answers: the texts to compare, usually with a leading space; distinct and not empty.
+        is_matching: one bool an answer; at least one True and one False.
+        cluster: questions that share it are not independent of each other (one claim, one repeated question).
+        group: a name to report separately by, or None.
+        meta: whatever else the data set says about the question; templates see it as ``meta``.
+
+    Raises:
+        TypeError: a field has the wrong type.
+        ValueError: a field is empty, too short, repeated, or can't be written as UTF-8.
+    """
+
+    id: str
+    prompt: str
+    answers: tuple[str, ...]
+    is_matching: tuple[bool, ...]
+    cluster: str | None = None
+    group: str | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        for name in ("id", "prompt"):
+            if not isinstance(getattr(self, name), str):
+                raise TypeError(f"{name} must be a string, got {type(getattr(self, name)).__name__}")
+        for name in ("cluster", "group"):
+            if not isinstance(getattr(self, name), str | None):
+                raise TypeError(f"{name} must be a string or None, got {type(getattr(self, name)).__name__}")
+        if not isinstance(self.meta, Mapping):
+            raise TypeError(f"meta must be a mapping, got {type(self.meta).__name__}")
+        if not self.id:
+            raise ValueError("id is empty: give every question its own id")
+        if not self.prompt.strip():
+            raise ValueError(f"the question is empty (id {self.id!r}): prompt must hold some text")
+        object.__setattr__(self, "answers", _as_tuple("answers", self.answers, str))
+        object.__setattr__(self, "is_matching", _as_tuple("is_matching", self.is_matching, bool))
+        self._check_answers()
+        for text in (self.id, self.prompt, *self.answers):
+            _check_utf8(text)
+
+    def _check_answers(self) -> None:
+        if len(self.answers) != len(self.is_matching):
+            raise ValueError(
+                f"answers and is_matching differ in length: {len(self.answers)} and {len(self.is_matching)}"
+            )
+        for i, answer in enumerate(self.answers):
+            if not answer:
+                raise ValueError(f"answers[{i}] is empty: every answer must hold some text")
+            first = self.answers.index(answer)
+            if first != i and self.is_matching[first] != self.is_matching[i]:
+                raise ValueError(f"the answer {answer!r} is both matching and not matching")
+            if first != i:
+                raise ValueError(f"the answer {answer!r} is given twice")
+        if not any(self.is_matching):
+            raise ValueError("no answer is matching: at least one entry of is_matching must be True")
+        if all(self.is_matching):
+            raise ValueError("every answer is matching: at least one entry of is_matching must be False")
+
+
+def _as_tuple(name: str, values: Sequence[Any], kind: type) -> tuple[Any, ...]:
+    # A string is a sequence of strings: "AB" would pass as two answers.
+    if isinstance(values, str | bytes) or not isinstance(values, Sequence):
+        raise TypeError(f"{name} must be a tuple or list of {kind.__name__}, got {type(values).__name__}")
+    for i, value in enumerate(values):
+        if not isinstance(value, kind):
+            raise TypeError(f"{name}[{i}] must be {kind.__name__}, got {type(value).__name__}")
+    return tuple(values)
+
+
+def _check_utf8(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"{text[:40]!r} can't be written as UTF-8: lone surrogate at character {error.start}"
+        ) from None
