@@ -28,8 +28,8 @@ def _offsets(value: Array | Sequence[int], name: str, device: torch.device) -> T
 
 
 def _compare(
-    token_logprob: Tensor,
-    answer_offsets: Tensor,
+    logprob: Tensor,
+    answer_offsets: Tensor | None,
     question_offsets: Array | Sequence[int],
     is_matching: Array | Sequence[bool],
     divisor: Tensor | None,
@@ -42,14 +42,14 @@ def _compare(
     checks.check_choice(sets, "sets", SETS)
     checks.check_choice(ties, "ties", TIES)
     check_backend_name(backend)
-    device = token_logprob.device
+    device = logprob.device
     matching = as_mask(is_matching, "is_matching", device)
-    n_answers = answer_offsets.shape[0] - 1
+    n_answers = (logprob if answer_offsets is None else answer_offsets[1:]).shape[0]
     if matching.shape != (n_answers,):
         raise ValueError(f"is_matching must be [{n_answers}], one an answer, got shape {tuple(matching.shape)}")
     questions = _offsets(question_offsets, "question_offsets", device)
     result = torch.ops.pyscore.score_answers(
-        token_logprob, answer_offsets, questions, matching, divisor, unconditional, backend, sets, ties
+        logprob, answer_offsets, questions, matching, divisor, unconditional, backend, sets, ties
     )
     restore = restorer(like)
     return Comparison(*(restore(value) for value in result))
@@ -96,10 +96,7 @@ def compare_answers(
             nothing waits for the device: there a NaN makes the question's results NaN.
     """
     values = _log_probabilities(answer_logprob, "answer_logprob")
-    one_each = torch.arange(values.shape[0] + 1, device=values.device)
-    return _compare(
-        values, one_each, question_offsets, is_matching, None, None, sets, ties, backend, like=answer_logprob
-    )
+    return _compare(values, None, question_offsets, is_matching, None, None, sets, ties, backend, like=answer_logprob)
 
 
 def _units(value: Array | Sequence[int] | None, name: str, n_answers: int, device: torch.device) -> Tensor:

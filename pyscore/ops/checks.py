@@ -111,7 +111,7 @@ def check_log_probabilities(values: Tensor, name: str) -> None:
     """Raise ValueError at a NaN or a positive value."""
     row = _first(~(values <= 0))
     if row is not None:
-        raise ValueError(f"{name} must be log-probabilities, at most 0 and not NaN; row {row} is {float(values[row])}")
+        raise ValueError(f"{name} must be at most 0 and not NaN; row {row} is {float(values[row])}")
 
 
 def check_positive(values: Tensor, name: str) -> None:

@@ -30,7 +30,7 @@ _SCHEMAS = (
     f"logprobs(Tensor logits, {_ROWS}, {_OPTIONS}) -> {_TOKENS}",
     f"target_logits({_LINEAR}, {_OPTIONS}) -> Tensor",
     f"linear_logprobs({_LINEAR}, Tensor? target_logit, {_OPTIONS}) -> {_TOKENS}",
-    "score_answers(Tensor token_logprob, Tensor answer_offsets, Tensor question_offsets, Tensor is_matching, "
+    "score_answers(Tensor logprob, Tensor? answer_offsets, Tensor question_offsets, Tensor is_matching, "
     "Tensor? divisor, Tensor? unconditional, str backend, str sets, str ties) -> (Tensor probability, "
     "Tensor probability_raw, Tensor coverage, Tensor log_odds, Tensor margin, Tensor prefers, Tensor tie, "
     "Tensor predicted)",
@@ -119,8 +119,8 @@ def _linear_logprobs(
 
 
 def _score_answers(
-    token_logprob: Tensor,
-    answer_offsets: Tensor,
+    logprob: Tensor,
+    answer_offsets: Tensor | None,
     question_offsets: Tensor,
     is_matching: Tensor,
     divisor: Tensor | None,
@@ -129,19 +129,23 @@ def _score_answers(
     sets: str,
     ties: str,
 ) -> ComparisonTensors:
-    if not token_logprob.is_cuda:  # on a GPU the comparison never waits for the device, so values go unread
-        checks.check_offsets(answer_offsets, "answer_offsets", token_logprob.numel(), "token_logprob")
+    name = "token_logprob"
+    if answer_offsets is None:  # one log-probability an answer
+        name = "answer_logprob"
+        answer_offsets = torch.arange(logprob.numel() + 1, device=logprob.device)
+    if not logprob.is_cuda:  # on a GPU the comparison never waits for the device, so values go unread
+        checks.check_offsets(answer_offsets, "answer_offsets", logprob.numel(), name)
         checks.check_no_empty_segment(answer_offsets, "answer_offsets", "answer")
         checks.check_offsets(question_offsets, "question_offsets", is_matching.numel(), "is_matching")
         checks.check_matching_sets(is_matching, question_offsets)
-        checks.check_log_probabilities(token_logprob, "log-probabilities")
+        checks.check_log_probabilities(logprob, name)
         if divisor is not None:
             checks.check_positive(divisor, "the answer lengths of normalize")
         if unconditional is not None:
             checks.check_log_probabilities(unconditional, "unconditional")
-    serve = select(backend, token_logprob.device, token_logprob.dtype).score_answers
+    serve = select(backend, logprob.device, logprob.dtype).score_answers
     options = CompareOptions(sets, ties)
-    return serve(token_logprob, answer_offsets, question_offsets, is_matching, divisor, unconditional, options)
+    return serve(logprob, answer_offsets, question_offsets, is_matching, divisor, unconditional, options)
 
 
 def _fake_tokens(
@@ -175,11 +179,11 @@ def _fake_target_logits(
 
 
 def _fake_score_answers(
-    token_logprob: Tensor, answer_offsets: Tensor, question_offsets: Tensor, *arguments: Any
+    logprob: Tensor, answer_offsets: Tensor | None, question_offsets: Tensor, *arguments: Any
 ) -> tuple[Tensor, ...]:
     n = question_offsets.shape[0] - 1
-    floats = [token_logprob.new_empty(n, dtype=float_dtype(token_logprob)) for _ in range(6)]
-    tie, predicted = (token_logprob.new_empty(n, dtype=dtype) for dtype in (torch.bool, torch.int64))
+    floats = [logprob.new_empty(n, dtype=float_dtype(logprob)) for _ in range(6)]
+    tie, predicted = (logprob.new_empty(n, dtype=dtype) for dtype in (torch.bool, torch.int64))
     return (*floats, tie, predicted)
 
 

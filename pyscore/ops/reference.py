@@ -75,7 +75,7 @@ def _statistics(
     ignored = targets == options.ignore_index
 
     logprob = (target_logit - lse[row]).clamp(max=0).masked_fill(~valid[row] | ignored, _NAN)
-    entropy = rank = torch.empty(0, device=z.device)
+    entropy, rank = torch.empty(0, device=z.device), torch.empty(0, dtype=torch.int64, device=z.device)
     if options.entropy:
         p = (z - lse[:, None]).exp()
         entropy = (lse - (p * z.where(p > 0, 0.0)).sum(-1)).clamp(min=0).masked_fill(~valid, _NAN)
@@ -91,11 +91,11 @@ def _statistics(
         logprob=logprob.to(dtype),
         logsumexp=lse.to(dtype),
         max_logit=z.amax(-1).to(dtype) if count else lse.to(dtype),
-        argmax=ids[:, 0].contiguous(),
+        argmax=ids[:, 0].clone(),  # clones, since results of an op may not share memory
         entropy=entropy.to(dtype),
-        rank=rank.long(),
-        top_ids=ids[:, : options.top_k].contiguous(),
-        top_logprobs=top[:, : options.top_k].contiguous().to(dtype),
+        rank=rank,
+        top_ids=ids[:, : options.top_k].clone(),
+        top_logprobs=top[:, : options.top_k].clone().to(dtype),
     )
 
 

@@ -43,9 +43,9 @@ def _flat_targets(
     elif ids.ndim == len(rows) + 1 and ids.shape[:-1] == rows:
         per_row = ids.shape[-1]
     else:
+        with_k = ", ".join([*map(str, rows), "K"])
         raise ValueError(
-            f"targets has shape {tuple(ids.shape)}; for rows {tuple(rows)} it must be {tuple(rows)}, "
-            f"{(*rows, 'K')}, or flat with target_offsets"
+            f"targets must be {list(rows)}, [{with_k}], or flat with target_offsets; got shape {list(ids.shape)}"
         )
     return ids.reshape(-1), torch.arange(n + 1, device=device) * per_row, ids.shape
 
