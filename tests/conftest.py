@@ -1,0 +1,12 @@
+"""Settings that must stand before torch and triton are imported."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+
+if not torch.cuda.is_available():
+    os.environ.setdefault("TRITON_INTERPRET", "1")  # Triton kernels run on CPU tensors through its interpreter
+for variable in ("PYSCORE_BACKEND", "PYSCORE_CPU_ISA"):
+    os.environ.pop(variable, None)

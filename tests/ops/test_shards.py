@@ -1,0 +1,105 @@
+"""Vocabulary shards: merged scores are those of the whole vocabulary."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+from pyscore import linear_logprobs, logprobs, merge_vocab_shards
+
+from .cases import LINEAR, OUTPUTS, every_backend, random_projection, scores_close
+
+MERGEABLE = tuple(name for name in OUTPUTS if name != "rank")
+CUTS = ((0, 40), (40, 41), (41, 150))
+
+
+@every_backend
+def test_merged_shards_are_the_whole(backend: str) -> None:
+    hidden, weight, targets = random_projection(6, 16, 150, torch.float32)
+    targets[2] = -100
+    candidates = torch.stack([targets, torch.tensor([0, 40, -100, 149, 41, 39])], 1)
+    ragged = {"targets": candidates.flatten()[:8], "target_offsets": [0, 2, 2, 4, 5, 7, 8]}
+    for kind in ({"targets": targets}, {"targets": candidates}, ragged):
+        options = {**kind, "outputs": MERGEABLE, "top_k": 1, "backend": backend}
+        whole = linear_logprobs(hidden, weight, **options)
+        parts = [linear_logprobs(hidden, weight[a:b], vocab_start=a, **options) for a, b in CUTS]
+        scores_close(merge_vocab_shards(parts), whole, LINEAR)
+        logits = hidden @ weight.T
+        parts = [logprobs(logits[:, a:b], vocab_start=a, **options) for a, b in CUTS]
+        scores_close(merge_vocab_shards(parts), logprobs(logits, **options), LINEAR)
+
+
+@every_backend
+def test_shards_without_mass_and_ties_across_shards(backend: str) -> None:
+    logits = torch.full((3, 150), float("-inf"))
+    logits[:, 41:] = 0.5
+    logits[1, 10] = 0.5  # ties with ids of the last shard
+    logits[2] = float("-inf")
+    options = {"targets": torch.tensor([149, 149, 0]), "outputs": MERGEABLE, "backend": backend}
+    parts = [logprobs(logits[:, a:b], vocab_start=a, **options) for a, b in CUTS]
+    merged, whole = merge_vocab_shards(parts), logprobs(logits, **options)
+    scores_close(merged, whole, LINEAR)
+    assert merged.argmax.tolist() == [41, 10, -1] and merged.is_greedy.tolist() == [True, True, False]
+
+
+def test_numpy_shards_merge_to_numpy() -> None:
+    logits = torch.randn(4, 150).numpy()
+    options = {"targets": [1, 45, 149, 40], "outputs": MERGEABLE}
+    merged = merge_vocab_shards([logprobs(logits[:, a:b], vocab_start=a, **options) for a, b in CUTS])
+    assert type(merged.logprob) is type(logits)
+
+
+def test_what_cannot_be_merged_is_refused() -> None:
+    logits, targets = torch.randn(2, 10), torch.tensor([0, 9])
+    left, right = (logprobs(logits[:, a:b], targets, vocab_start=a) for a, b in ((0, 5), (5, 10)))
+    with pytest.raises(ValueError, match="scores is empty"):
+        merge_vocab_shards([])
+    with pytest.raises(ValueError, match=r"scores\[1\] starts at id 0, not at 10: pass shards in id order"):
+        merge_vocab_shards([right, left])
+    with pytest.raises(ValueError, match=r"scores\[0\] is not of a vocabulary shard"):
+        merge_vocab_shards([logprobs(logits, targets)])
+    with pytest.raises(ValueError, match="different outputs"):
+        merge_vocab_shards([left, logprobs(logits[:, 5:], targets, vocab_start=5, outputs=("entropy",))])
+    with pytest.raises(ValueError, match="outputs names rank"):
+        logprobs(logits[:, :5], targets, vocab_start=0, outputs=("rank",))
+
+
+def _score_on_a_rank(rank: int, world: int, folder: str) -> None:
+    dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=world)
+    torch.set_num_threads(1)
+    hidden, weight, targets = random_projection(5, 16, 150, torch.float32)
+    targets[3] = -100
+    bounds = torch.linspace(0, 150, world + 1).long().tolist()
+    mine = weight[bounds[rank] : bounds[rank + 1]]
+    options = {"outputs": OUTPUTS, "top_k": 3}
+    for kind in (targets, torch.stack([targets, targets.flip(0)], 1)):
+        scores = linear_logprobs(hidden, mine, kind, group=dist.group.WORLD, **options)
+        whole = linear_logprobs(hidden, weight, kind, **options)
+        scores_close(scores, whole, LINEAR)
+        gathered = [torch.empty_like(scores.logprob) for _ in range(world)]
+        dist.all_gather(gathered, scores.logprob)
+        assert all(torch.equal(part.nan_to_num(), scores.logprob.nan_to_num()) for part in gathered)
+    try:
+        linear_logprobs(hidden, mine, torch.full((5,), 150), group=dist.group.WORLD)
+    except ValueError as error:
+        assert "targets holds 150 in row 0" in str(error)
+    else:
+        raise AssertionError("a target outside of the whole vocabulary was taken")
+    dist.destroy_process_group()
+
+
+@pytest.mark.parametrize("world", [2, 4])
+def test_group_gives_every_rank_the_scores_of_the_whole_vocabulary(world: int, tmp_path: Path) -> None:
+    mp.spawn(_score_on_a_rank, args=(world, str(tmp_path)), nprocs=world)
+
+
+@every_backend
+def test_one_shard_that_is_everything_changes_no_bits(backend: str) -> None:
+    hidden, weight, targets = random_projection(4, 16, 60, torch.float32)
+    options = {"outputs": ("argmax", "logsumexp"), "backend": backend}
+    whole = linear_logprobs(hidden, weight, targets, **options)
+    part = linear_logprobs(hidden, weight, targets, vocab_start=0, **options)
+    assert torch.equal(part.argmax, whole.argmax) and torch.equal(part.logsumexp, whole.logsumexp)
