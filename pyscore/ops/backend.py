@@ -79,9 +79,10 @@ class Backend:
         logprobs: (logits [N, V], targets [M], target_offsets [N + 1], temperature [N] float32 or None,
             ScoreOptions) -> TokenTensors. Logits may have any strides.
         target_logits: (hidden [N, D], weight [V, D], bias [V] or None, targets [M], target_offsets [N + 1],
-            temperature, ScoreOptions) -> final logits z of the targets, [M] float32; NaN where ignored, -inf where
-            outside of this vocabulary shard. The bits equal those that linear_logprobs sees inside its pass.
-        linear_logprobs: the arguments of target_logits, then target_logit [M] -> TokenTensors.
+            temperature, ScoreOptions) -> final logits z of the targets, [M]; NaN where ignored, -inf where outside of
+            this vocabulary shard. The bits equal those that linear_logprobs sees inside its pass.
+        linear_logprobs: the arguments of target_logits, then target_logit [M], of the dtype that target_logits gave
+            or widened to float64 -> TokenTensors.
         score_answers: (token_logprob [T], answer_offsets [A + 1], question_offsets [Q + 1], is_matching [A] bool,
             divisor [A] or None, unconditional [A] or None, CompareOptions) -> ComparisonTensors. An answer's
             log-probability is the sum of its tokens; it is compared by (sum - unconditional) / divisor.

@@ -97,7 +97,8 @@ def _target_logits(
     options = ScoreOptions(*arguments)
     _check_token_values(targets, offsets, temperature, weight.shape[0], options)
     serve = select(backend, hidden.device, hidden.dtype)
-    return serve.target_logits(hidden, weight, bias, targets, offsets, temperature, options)
+    # float64 holds every backend's logits exactly, so all shards count ranks against the same value
+    return serve.target_logits(hidden, weight, bias, targets, offsets, temperature, options).double()
 
 
 def _linear_logprobs(
@@ -143,7 +144,8 @@ def _score_answers(
             checks.check_positive(divisor, "the answer lengths of normalize")
         if unconditional is not None:
             checks.check_log_probabilities(unconditional, "unconditional")
-    serve = select(backend, logprob.device, logprob.dtype).score_answers
+    # every backend compares float32 and float64 answers, whatever it says of float64 logits
+    serve = select(backend, logprob.device, torch.float32).score_answers
     options = CompareOptions(sets, ties)
     return serve(logprob, answer_offsets, question_offsets, is_matching, divisor, unconditional, options)
 
@@ -175,7 +177,7 @@ def _fake_linear_logprobs(
 def _fake_target_logits(
     hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, *arguments: Any
 ) -> Tensor:
-    return hidden.new_empty(targets.shape[0], dtype=float_dtype(hidden))
+    return hidden.new_empty(targets.shape[0], dtype=torch.float64)
 
 
 def _fake_score_answers(

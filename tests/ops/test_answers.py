@@ -10,7 +10,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pyscore import Comparison, compare_answers, score_answers
+from pyscore import Comparison, compare_answers, score_answers, summarize
 
 from tests.paths import ORACLES, needs_oracles
 
@@ -45,7 +45,6 @@ def test_caa_published_mean_and_its_companions(backend: str) -> None:
     p = np.array([[float(row["a_prob"]), float(row["b_prob"])] for row in rows])
     matching = np.array([[row["matching"] == "A", row["matching"] == "B"] for row in rows])
     comparison = compare_answers(np.log(p).ravel(), np.arange(0, 101, 2), matching.ravel(), backend=backend)
-    from pyscore import summarize
     summary = summarize(comparison)
     assert abs(summary.mean_probability.value - 0.6367491809389794) < 1e-12
     assert summary.preference_rate.value == 0.64

@@ -1,0 +1,101 @@
+"""A small tokenizer and randomly initialised models, made on the spot."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+from pyscore.tasks import Question
+
+CORPUS = [
+    "Is the following statement something you would say? I value other people.",
+    "Question: which of these do you prefer? (A) the first one (B) the second one Answer: (A)",
+    " Yes No Yes No Yes No (A) (B) (C) maybe, perhaps, certainly not",
+]
+VOCAB = 320
+
+
+@lru_cache
+def tiny_tokenizer() -> transformers.PreTrainedTokenizerFast:
+    """A byte-level BPE tokenizer of about 320 tokens that can encode any text; it merges across no space."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCAB,
+        special_tokens=["<s>", "</s>", "<pad>"],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(CORPUS * 4, trainer)
+    return transformers.PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", pad_token="<pad>"
+    )
+
+
+_SMALL: dict[str, Any] = {
+    "vocab_size": VOCAB,
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 256,
+    "bos_token_id": 0,
+    "eos_token_id": 1,
+    "pad_token_id": 2,
+}
+
+
+def tiny_configs() -> dict[str, Any]:
+    """Configurations that differ in what follows the head: nothing, softcap, a factor, a divisor."""
+    t = transformers
+    gpt2 = {"vocab_size": VOCAB, "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 256}
+    return {
+        "llama": t.LlamaConfig(**_SMALL, tie_word_embeddings=False),
+        "gpt2": t.GPT2Config(**gpt2, bos_token_id=0, eos_token_id=1),
+        "gemma2": t.Gemma2Config(**_SMALL, head_dim=8, final_logit_softcapping=2.0, query_pre_attn_scalar=8),
+        "cohere": t.CohereConfig(**_SMALL, logit_scale=0.3),
+        "granite": t.GraniteConfig(**_SMALL, logits_scaling=4.0),
+        "gptj": t.GPTJConfig(**gpt2, rotary_dim=4, bos_token_id=0, eos_token_id=1, tie_word_embeddings=False),
+    }
+
+
+def tiny_model(config: Any) -> Any:
+    """A model of this configuration whose next-token distributions are far from even."""
+    torch.manual_seed(0)
+    model = transformers.AutoModelForCausalLM.from_config(config).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.ndim > 1:
+                parameter.mul_(8)
+        head = model.get_output_embeddings()
+        if head.bias is not None:
+            head.bias.normal_()
+    return model
+
+
+def save_tiny(folder: Path, kind: str = "llama") -> Path:
+    """Save a tiny model and its tokenizer in Hugging Face's format."""
+    tiny_model(tiny_configs()[kind]).save_pretrained(folder)
+    tiny_tokenizer().save_pretrained(folder)
+    return folder
+
+
+def question(id: str = "q", prompt: str = "Do you agree?", answers: tuple[str, ...] = (" Yes", " No")) -> Question:
+    return Question(id, prompt, answers, (True, *[False] * (len(answers) - 1)))
+
+
+def some_questions(n: int = 12) -> list[Question]:
+    """Questions of differing lengths, some with answers of several tokens that share their beginnings."""
+    questions = []
+    for i in range(n):
+        prompt = f"Question {i}: " + "which of these do you prefer? " * (i % 4) + "Answer:"
+        answers = ((" Yes", " No"), (" (A)", " (B)", " (C)"), (" certainly not", " maybe"))[i % 3]
+        questions.append(question(f"q{i}", prompt, answers))
+    return questions
