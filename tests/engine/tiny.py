@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import transformers
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
+from pyscore.engine.model import require_transformers
 from pyscore.tasks import Question
+
+transformers = require_transformers()
 
 CORPUS = [
     "Is the following statement something you would say? I value other people.",
@@ -21,7 +23,7 @@ VOCAB = 320
 
 
 @lru_cache
-def tiny_tokenizer() -> transformers.PreTrainedTokenizerFast:
+def tiny_tokenizer() -> Any:
     """A byte-level BPE tokenizer of about 320 tokens that can encode any text; it merges across no space."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)

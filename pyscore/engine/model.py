@@ -1,0 +1,190 @@
+"""Loading a model and its tokenizer from a folder, a model hub or a GGUF file, with one clear line on what is wrong."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from pyscore.engine.bundled import BUNDLED_MODEL, bundled_model_path
+
+__all__ = ["Loaded", "load_model", "parse_device", "parse_dtype", "require_transformers"]
+
+_SHORT_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+_WEIGHTS = ("*.safetensors", "pytorch_model*.bin", "*.safetensors.index.json")
+
+
+class Loaded(NamedTuple):
+    """A model on its device, its tokenizer, and the name that rows give it."""
+
+    model: Any
+    tokenizer: Any
+    name: str
+
+
+class _Source(NamedTuple):
+    name: str
+    location: str  # a folder, or a repository of the model hub
+    options: dict[str, Any]
+
+
+def require_transformers() -> Any:
+    """The module transformers, or ImportError that says how to install it."""
+    _hide_kernel_sources()
+    try:
+        import transformers
+    except ImportError:
+        raise ImportError('scoring needs transformers and pyarrow: pip install "pyscore-engine[engine]"') from None
+    return transformers
+
+
+def _hide_kernel_sources() -> None:
+    """Keep transformers from taking the folder ``kernels`` of a checkout for the package of that name.
+
+    It imports any ``kernels`` that it finds, and from a checkout's root it finds pyscore's sources, which refuse.
+    """
+    if "kernels" in sys.modules:
+        return
+    spec = importlib.util.find_spec("kernels")
+    if spec is not None and spec.origin and (Path(spec.origin).parent.parent / "pyscore" / "__init__.py").is_file():
+        sys.modules["kernels"] = None  # type: ignore[assignment]  # Python's way to say that there is no such module
+
+
+def parse_dtype(dtype: str | torch.dtype) -> str | torch.dtype:
+    """ "auto", or a floating torch dtype given as itself or by its name ("float32", "bfloat16", "fp16" ...)."""
+    if dtype == "auto":
+        return "auto"
+    found = dtype
+    if isinstance(dtype, str):
+        found = _SHORT_DTYPES.get(dtype, getattr(torch, dtype.removeprefix("torch."), dtype))
+    if not isinstance(found, torch.dtype) or not found.is_floating_point:
+        raise ValueError(f"dtype={dtype!r} is not 'auto', 'float32', 'bfloat16', 'float16' or a floating torch dtype")
+    return found
+
+
+def parse_device(device: str | torch.device) -> torch.device:
+    """The device named, "auto" being CUDA where there is one."""
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        found = torch.device(device)
+    except (RuntimeError, TypeError):
+        raise ValueError(f"device={device!r} is not 'auto' or a torch device such as 'cpu' or 'cuda:0'") from None
+    if found.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device={str(device)!r}, but torch {torch.__version__} sees no CUDA device here")
+    return found
+
+
+def load_model(
+    model: str | Path,
+    *,
+    revision: str | None = None,
+    dtype: str | torch.dtype = "auto",
+    device: str | torch.device = "auto",
+    trust_remote_code: bool = False,
+) -> Loaded:
+    """Load a causal LM and its tokenizer; the arguments are those of `Scorer.from_pretrained`.
+
+    Raises:
+        FileNotFoundError: there is no such folder or file.
+        ImportError: transformers, or a package that this model's format needs, isn't installed.
+        ValueError: not a causal LM, nothing to load, weights missing from the checkpoint, code that isn't trusted.
+    """
+    dtype, device = parse_dtype(dtype), parse_device(device)
+    transformers = require_transformers()
+    source = _resolve(model)
+    options = {**source.options, "revision": revision, "trust_remote_code": trust_remote_code}
+    with _one_line_errors(source.name), _quiet(transformers):
+        config = transformers.AutoConfig.from_pretrained(source.location, **options)
+        _check_causal(transformers, config, source.name)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(source.location, **options)
+        loaded, info = transformers.AutoModelForCausalLM.from_pretrained(
+            source.location, config=config, dtype=dtype, output_loading_info=True, **options
+        )
+        _check_complete(type(loaded).__name__, sorted(info["missing_keys"]), source.name)
+        return Loaded(loaded.to(device), tokenizer, source.name)
+
+
+def _resolve(model: str | Path) -> _Source:
+    name = str(model)
+    if name == BUNDLED_MODEL:
+        file = bundled_model_path()
+        return _Source(name, str(file.parent), {"gguf_file": file.name})
+    path = Path(model).expanduser()
+    if path.suffix == ".gguf" and path.is_file():
+        return _Source(name, str(path.parent), {"gguf_file": path.name})
+    if path.is_dir():
+        _check_folder(path)
+        return _Source(name, str(path), {})
+    if path.is_file():
+        raise ValueError(f"model {name!r} is a file but not a .gguf one: give the model's folder")
+    if isinstance(model, Path) or path.suffix == ".gguf" or name.startswith((".", "~", os.sep)) or name.count("/") > 1:
+        raise FileNotFoundError(f"no such model folder or file: {name}")
+    return _Source(name, name, {})
+
+
+def _check_folder(path: Path) -> None:
+    if not (path / "config.json").is_file():
+        raise ValueError(f"model folder {path} has no config.json: give a Hugging Face model's folder or a .gguf file")
+    if not any(file for pattern in _WEIGHTS for file in path.glob(pattern)):
+        raise ValueError(f"model folder {path} has no weights: no *.safetensors or pytorch_model*.bin")
+
+
+def _check_complete(kind: str, missing: list[str], name: str) -> None:
+    """Refuse a checkpoint with weights missing: transformers fills them with random numbers and goes on."""
+    if missing:
+        names = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
+        raise ValueError(f"model {name!r}: the checkpoint lacks weights that {kind} needs: {names}")
+
+
+def _check_causal(transformers: Any, config: Any, name: str) -> None:
+    own_code = "AutoModelForCausalLM" in (getattr(config, "auto_map", None) or {})
+    if not own_code and type(config) not in transformers.MODEL_FOR_CAUSAL_LM_MAPPING:
+        raise ValueError(f"model {name!r} is of type {config.model_type!r}, which is not a causal language model")
+
+
+@contextmanager
+def _one_line_errors(name: str) -> Iterator[None]:
+    """Turn what transformers and its readers raise into one line that names the model."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except ImportError as error:
+        hint = ': pip install "pyscore-engine[demo]"' if "gguf" in str(error).lower() else ""
+        text = _first_line(error)
+        raise ImportError(f"model {name!r} needs a package that is not installed{hint} ({text})") from error
+    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
+        text = _first_line(error)
+        if text.startswith("model "):
+            raise
+        if "trust_remote_code" in str(error):
+            text = "it runs code of its own; trust_remote_code=True (--trust-remote-code) allows that, if you trust it"
+        elif "connect to" in str(error) or "offline" in str(error).lower():
+            text = "it is no local folder, and the model hub can't be reached"
+        raise ValueError(f"model {name!r}: {text}") from error
+
+
+def _first_line(error: BaseException) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
+@contextmanager
+def _quiet(transformers: Any) -> Iterator[None]:
+    """Keep transformers' warnings and progress bars off the terminal while a model loads; what matters is raised."""
+    log = transformers.utils.logging
+    level, bars = log.get_verbosity(), log.is_progress_bar_enabled()
+    log.set_verbosity_error()
+    log.disable_progress_bar()
+    try:
+        yield
+    finally:
+        log.set_verbosity(level)
+        if bars:
+            log.enable_progress_bar()

@@ -1,0 +1,83 @@
+"""The table of rows: one an answer, in the order in which questions and answers were given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pyscore.engine.forward import TokenResults
+from pyscore.engine.tokenization import AnswerTokens
+from pyscore.store.schema import row_schema
+from pyscore.tasks import Question
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["RunInfo", "build_rows"]
+
+
+class RunInfo(NamedTuple):
+    """The columns that are the same in all rows of a run (the data set unless a question names its own)."""
+
+    run_id: str
+    model: str
+    revision: str | None
+    step: int | None
+    dataset: str | None
+
+
+def build_rows(
+    questions: Sequence[Question],
+    answers: Sequence[AnswerTokens],
+    places: Sequence[Sequence[int]],
+    results: TokenResults,
+    info: RunInfo,
+    metadata: Mapping[str, str],
+    *,
+    token_logprobs: bool,
+) -> pa.Table:
+    """The rows of a run; ``answers`` and ``places`` have one entry an answer of ``questions``, in order.
+
+    Raises:
+        ValueError: a log-probability is NaN; the message names the question.
+    """
+    import pyarrow as pa
+
+    logprob, is_greedy = results.logprob.double().tolist(), results.is_greedy.tolist()
+    asked = [(question, index) for question in questions for index in range(len(question.answers))]
+    rows: list[dict[str, Any]] = []
+    for (question, index), tokens, own in zip(asked, answers, places, strict=True):
+        scores = [logprob[place] for place in own]
+        row = _row(question, index, tokens, scores, all(is_greedy[place] for place in own), info)
+        rows.append(row | ({"token_logprobs": scores} if token_logprobs else {}))
+    return pa.Table.from_pylist(rows, schema=row_schema(token_logprobs=token_logprobs, metadata=metadata))
+
+
+def _row(
+    question: Question, index: int, tokens: AnswerTokens, scores: list[float], is_greedy: bool, info: RunInfo
+) -> dict[str, Any]:
+    answer = question.answers[index]
+    total = sum(scores)
+    if total != total:
+        raise ValueError(
+            f"question {question.id!r}, answer {answer!r}: the model gives NaN as its log-probability; "
+            "float16 overflows in some models, try another dtype"
+        )
+    return {
+        **info._asdict(),
+        "dataset": question.meta.get("dataset", info.dataset),
+        "question_id": question.id,
+        "cluster": question.cluster,
+        "group": question.group,
+        "answer_index": index,
+        "answer": answer,
+        "is_matching": question.is_matching[index],
+        "logprob": total,
+        "n_tokens": len(tokens.answer),
+        "n_chars": len(answer),
+        "n_bytes": len(answer.encode()),
+        "is_greedy": is_greedy,
+        "boundary": tokens.boundary,
+        "prompt_tokens": len(tokens.context),
+        "truncated": tokens.truncated,
+    }

@@ -1,0 +1,240 @@
+"""Scorer: questions in, rows of answer log-probabilities out."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from pyscore._version import __version__
+from pyscore.engine.batching import Plan, plan_batches
+from pyscore.engine.forward import Forward, TokenResults
+from pyscore.engine.model import load_model
+from pyscore.engine.progress import track
+from pyscore.engine.rows import RunInfo, build_rows
+from pyscore.engine.tokenization import AnswerTokenizer, AnswerTokens, tokenizer_hash
+from pyscore.tasks import Question, render
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["DEFAULT_BATCH_TOKENS", "Scorer"]
+
+DEFAULT_BATCH_TOKENS = {"cpu": 4096, "cuda": 16384}
+"""``batch_tokens="auto"`` by device type (4096 on others): tokens of one forward pass, padding counted."""
+
+_CONTEXT_LENGTHS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "seq_length")
+
+
+class Scorer:
+    """Scores answers to questions with one causal language model.
+
+    Args:
+        model: a causal LM of Hugging Face transformers, already on its device. Scoring runs it in evaluation mode and
+            leaves it in the mode it was in.
+        tokenizer: its tokenizer.
+        name: what rows call the model; by default the name that it was loaded by.
+        revision: what rows call its revision.
+        batch_tokens: how many tokens, padding counted, a forward pass may have; "auto" is 4096 on a CPU and 16384 on
+            a CUDA device. A longer sequence runs alone.
+        add_bos_token: whether every text begins with BOS (never twice); "auto": for models of the Gemma family only,
+            as in lm-evaluation-harness.
+        backend: which backend of `pyscore.linear_logprobs` to use.
+
+    Raises:
+        ValueError: a bad argument, or add_bos_token=True and no BOS token.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        *,
+        name: str | None = None,
+        revision: str | None = None,
+        batch_tokens: int | str = "auto",
+        add_bos_token: bool | str = "auto",
+        backend: str = "auto",
+    ) -> None:
+        if not isinstance(model, nn.Module):
+            kind = type(model).__name__
+            raise TypeError(f"model must be a loaded torch module, got {kind}: use Scorer.from_pretrained")
+        if add_bos_token not in (True, False, "auto"):
+            raise ValueError(f"add_bos_token={add_bos_token!r} is not True, False or 'auto'")
+        config = getattr(model, "config", None)
+        self.model, self.tokenizer = model, tokenizer
+        self.name = name or getattr(config, "_name_or_path", "") or type(model).__name__
+        self.revision = revision
+        pad = next((i for i in (tokenizer.pad_token_id, tokenizer.eos_token_id) if i is not None), 0)
+        self._forward = Forward(model, pad=pad, backend=backend)
+        self.batch_tokens = _batch_tokens(batch_tokens, self._forward.device)
+        is_gemma = "gemma" in str(getattr(config, "model_type", ""))
+        add_bos = is_gemma if add_bos_token == "auto" else bool(add_bos_token)
+        self._tokens = AnswerTokenizer(tokenizer, add_bos=add_bos, max_length=_context_length(config))
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        model: str | Path,
+        *,
+        revision: str | None = None,
+        dtype: str | torch.dtype = "auto",
+        device: str | torch.device = "auto",
+        batch_tokens: int | str = "auto",
+        trust_remote_code: bool = False,
+        add_bos_token: bool | str = "auto",
+        backend: str = "auto",
+    ) -> Scorer:
+        """Load a model and its tokenizer.
+
+        Args:
+            model: a folder in Hugging Face's format, a name on the model hub, a ``.gguf`` file (its weights are
+                dequantised), or "smollm2-135m-instruct", the model that the extra ``demo`` installs.
+            revision: branch, tag or commit on the model hub.
+            dtype: "auto" for the checkpoint's own, or a torch dtype or its name.
+            device: "auto" for CUDA where there is one, else the CPU; or a torch device or its name.
+            trust_remote_code: allow code that comes with the model to run.
+            batch_tokens, add_bos_token, backend: as for `Scorer`.
+
+        Raises:
+            FileNotFoundError, ImportError, ValueError: the model can't be loaded; one line says why.
+        """
+        # Checked before the long load, not after it.
+        _batch_tokens(batch_tokens, torch.device("cpu"))
+        loaded = load_model(
+            model, revision=revision, dtype=dtype, device=device, trust_remote_code=trust_remote_code
+        )
+        return cls(
+            loaded.model,
+            loaded.tokenizer,
+            name=loaded.name,
+            revision=revision,
+            batch_tokens=batch_tokens,
+            add_bos_token=add_bos_token,
+            backend=backend,
+        )
+
+    def score(
+        self,
+        questions: Sequence[Question],
+        *,
+        template: str = "plain",
+        progress: bool = True,
+        token_logprobs: bool = False,
+        truncate: bool = False,
+        dataset: str | None = None,
+        run_id: str | None = None,
+        step: int | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> pa.Table:
+        """Score every answer of every question.
+
+        Each distinct sequence runs once, whatever number of answers and questions share it. Results don't depend on
+        the order of the questions, and on the batches only by the rounding of the model's own arithmetic.
+
+        Args:
+            questions: with ids of their own within a data set.
+            template: how a question becomes a prompt; see `pyscore.tasks.render`.
+            progress: show a progress bar on standard error, if that is a terminal.
+            token_logprobs: add the list column ``token_logprobs``.
+            truncate: cut prompts that are too long for the model from the left, which the column ``truncated`` says,
+                instead of raising.
+            dataset: the data set of questions whose ``meta`` has no "dataset".
+            run_id: name of this run, by default a random one.
+            step: training step of the model, if it has one.
+            metadata: text to keep in the table's metadata.
+
+        Returns:
+            A table of one row an answer, in the order given; `pyscore.store.row_schema` and docs/engine.md name the
+            columns. Log-probabilities are in nats.
+
+        Raises:
+            ValueError: an answer without tokens, a prompt too long for the model, a repeated id, a template that
+                fails, a model that is not causal or gives NaN; the message names the question.
+            TypeError: something that is not a Question.
+        """
+        _check_questions(questions, dataset)
+        answers = self._tokenize(questions, template, truncate)
+        plan = plan_batches(answers, self.batch_tokens)
+        with _evaluation_mode(self.model):
+            results = self._run(plan, progress)
+        info = RunInfo(run_id or uuid.uuid4().hex, self.name, self.revision, step, dataset)
+        described = self._metadata(template, questions) | dict(metadata or {})
+        return build_rows(questions, answers, plan.places, results, info, described, token_logprobs=token_logprobs)
+
+    def _tokenize(self, questions: Sequence[Question], template: str, truncate: bool) -> list[AnswerTokens]:
+        pairs, names = [], []
+        for question in questions:
+            prompt = render(template, question, self.tokenizer)
+            pairs += [(prompt, answer) for answer in question.answers]
+            names += [question.id] * len(question.answers)
+        return self._tokens.encode(pairs, names, truncate=truncate)
+
+    def _run(self, plan: Plan, progress: bool) -> TokenResults:
+        results = [self._forward(batch) for batch in track(plan.batches, "scoring", progress, _n_tokens)]
+        logprobs = [result.logprob for result in results] or [torch.empty(0)]
+        greedy: list[Tensor] = [result.is_greedy for result in results] or [torch.empty(0, dtype=torch.bool)]
+        return TokenResults(torch.cat(logprobs), torch.cat(greedy))
+
+    def _metadata(self, template: str, questions: Sequence[Question]) -> dict[str, str]:
+        choices = sorted({str(question.meta["choices"]) for question in questions if "choices" in question.meta})
+        described = {
+            "pyscore_version": __version__,
+            "template": template,
+            "dtype": str(getattr(self.model, "dtype", "unknown")).removeprefix("torch."),
+            "device": str(self._forward.device),
+            "tokenizer_hash": tokenizer_hash(self.tokenizer),
+            "add_bos_token": str(self._tokens.bos is not None).lower(),
+            "batch_tokens": str(self.batch_tokens),
+            "choices": ",".join(choices) or "given",
+            "head": self._forward.head or "not run",
+            "torch_version": torch.__version__,
+        }
+        commit = getattr(getattr(self.model, "config", None), "_commit_hash", None)
+        return described | ({"commit": commit} if commit else {})
+
+
+def _batch_tokens(value: int | str, device: torch.device) -> int:
+    if value == "auto":
+        return DEFAULT_BATCH_TOKENS.get(device.type, DEFAULT_BATCH_TOKENS["cpu"])
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"batch_tokens={value!r} must be 'auto' or a positive number of tokens")
+    return value
+
+
+def _context_length(config: Any) -> int | None:
+    """How many tokens the model can take, None where its configuration doesn't say."""
+    config = config.get_text_config() if hasattr(config, "get_text_config") else config
+    found = (getattr(config, name, None) for name in _CONTEXT_LENGTHS)
+    return next((value for value in found if isinstance(value, int) and value > 0), None)
+
+
+def _check_questions(questions: Sequence[Question], dataset: str | None) -> None:
+    seen: set[tuple[str | None, str]] = set()
+    for i, question in enumerate(questions):
+        if not isinstance(question, Question):
+            raise TypeError(f"questions[{i}] must be a Question, got {type(question).__name__}")
+        key = (question.meta.get("dataset", dataset), question.id)
+        if key in seen:
+            where = f" in the data set {key[0]!r}" if key[0] is not None else ""
+            raise ValueError(f"the question id {question.id!r} is used twice{where}: ids must be unique")
+        seen.add(key)
+
+
+def _n_tokens(batch: Any) -> int:
+    return len(batch.sequences) * len(batch.sequences[0])
+
+
+@contextmanager
+def _evaluation_mode(model: nn.Module) -> Iterator[None]:
+    was_training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(was_training)

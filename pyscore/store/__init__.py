@@ -1,0 +1,15 @@
+"""Rows, one an answer: their Arrow schema, Parquet files of them, and the way from rows to compared answers."""
+
+from pyscore.store.comparison import clusters_from_rows, comparison_from_rows
+from pyscore.store.parquet import check_target, read_rows, write_rows
+from pyscore.store.schema import SCHEMA_VERSION, row_schema
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "check_target",
+    "clusters_from_rows",
+    "comparison_from_rows",
+    "read_rows",
+    "row_schema",
+    "write_rows",
+]

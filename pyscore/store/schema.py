@@ -1,0 +1,82 @@
+"""The Arrow schema of rows, one an answer, and its version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["QUESTION_KEY", "SCHEMA_VERSION", "check_schema", "metadata_of", "row_schema"]
+
+SCHEMA_VERSION = 1
+"""Raised whenever a column changes its name, type or meaning; a reader refuses any other version."""
+
+RUN_KEY = ("run_id", "model", "revision", "step")
+QUESTION_KEY = (*RUN_KEY, "dataset", "question_id")
+"""The columns that tell one scored question from another."""
+
+_COLUMNS = (
+    # name, Arrow type, may be null
+    ("run_id", "string", False),
+    ("model", "string", False),
+    ("revision", "string", True),
+    ("step", "int64", True),
+    ("dataset", "string", True),
+    ("question_id", "string", False),
+    ("cluster", "string", True),
+    ("group", "string", True),
+    ("answer_index", "int32", False),
+    ("answer", "string", False),
+    ("is_matching", "bool_", False),
+    ("logprob", "float64", False),
+    ("n_tokens", "int32", False),
+    ("n_chars", "int32", False),
+    ("n_bytes", "int32", False),
+    ("is_greedy", "bool_", False),
+    ("boundary", "string", False),
+    ("prompt_tokens", "int32", False),
+    ("truncated", "bool_", False),
+)
+
+
+def row_schema(*, token_logprobs: bool = False, metadata: Mapping[str, str] | None = None) -> pa.Schema:
+    """The schema of rows; ``token_logprobs`` adds the column of that name, ``metadata`` stands beside the version."""
+    import pyarrow as pa
+
+    fields = [pa.field(name, getattr(pa, kind)(), nullable=null) for name, kind, null in _COLUMNS]
+    if token_logprobs:
+        fields.append(pa.field("token_logprobs", pa.list_(pa.float64()), nullable=False))
+    return pa.schema(fields, metadata={"schema_version": str(SCHEMA_VERSION), **(metadata or {})})
+
+
+def metadata_of(table: pa.Table) -> dict[str, str]:
+    """The table's metadata as text; entries that other software wrote in other encodings are left out."""
+    found = {}
+    for key, value in (table.schema.metadata or {}).items():
+        try:
+            found[key.decode()] = value.decode()
+        except UnicodeDecodeError:
+            continue
+    return found
+
+
+def check_schema(schema: pa.Schema, source: str) -> None:
+    """Raise ValueError unless rows of this schema can be read here; ``source`` names them in the message."""
+    version = (schema.metadata or {}).get(b"schema_version", b"").decode(errors="replace")
+    if version and version != str(SCHEMA_VERSION):
+        raise ValueError(
+            f"{source} has rows of schema version {version}, this pyscore reads version {SCHEMA_VERSION}: "
+            "score the questions again, or use the pyscore that wrote it"
+        )
+    expected = row_schema(token_logprobs="token_logprobs" in schema.names)
+    missing = [field.name for field in expected if field.name not in schema.names]
+    if missing:
+        raise ValueError(f"{source} lacks the columns {', '.join(missing)}: it doesn't hold pyscore's rows")
+    for field in expected:
+        found = schema.field(field.name).type
+        if found != field.type:
+            raise ValueError(f"{source} has {found} in the column {field.name}, expected {field.type}")
+    if not version:
+        raise ValueError(f"{source} has no schema_version in its metadata: it was not written by pyscore")

@@ -1,0 +1,157 @@
+"""Rows of Scorer.score: complete, in order, independent of batches and of the order of the questions."""
+
+from __future__ import annotations
+
+import random
+
+import pyarrow as pa
+import pytest
+import torch
+
+import pyscore
+from pyscore import Question, Scorer
+from pyscore.store import row_schema
+from tests.engine.tiny import question, save_tiny, some_questions, tiny_configs, tiny_model, tiny_tokenizer
+
+
+@pytest.fixture(scope="module")
+def model():
+    return tiny_model(tiny_configs()["llama"])
+
+
+@pytest.fixture(scope="module")
+def scorer(model):
+    return Scorer(model, tiny_tokenizer(), name="tiny", batch_tokens=64)
+
+
+def logprobs(table) -> dict[tuple[str, str], float]:
+    return {(row["question_id"], row["answer"]): row["logprob"] for row in table.to_pylist()}
+
+
+def test_rows_stand_in_the_order_of_questions_and_answers(scorer):
+    questions = some_questions()
+    rows = scorer.score(questions).to_pylist()
+    assert [(r["question_id"], r["answer_index"], r["answer"], r["is_matching"]) for r in rows] == [
+        (q.id, i, answer, q.is_matching[i]) for q in questions for i, answer in enumerate(q.answers)
+    ]
+
+
+def test_rows_have_the_published_schema_and_describe_the_run(scorer):
+    asked = Question("q", "Do you agree?", (" Ye\u00e9", " No"), (True, False), cluster="c", group="g")
+    table = scorer.score([asked], dataset="d", run_id="r", step=7, metadata={"note": "n"})
+    assert table.schema.equals(row_schema())
+    row = table.to_pylist()[0]
+    expected = {"run_id": "r", "model": "tiny", "revision": None, "step": 7, "dataset": "d", "cluster": "c"}
+    assert {name: row[name] for name in expected} == expected
+    assert row["group"] == "g"
+    assert (row["n_chars"], row["n_bytes"]) == (4, 5)
+    assert row["n_tokens"] == len(tiny_tokenizer().encode(" Ye\u00e9", add_special_tokens=False))
+    assert row["prompt_tokens"] == len(tiny_tokenizer().encode("Do you agree?", add_special_tokens=False))
+    metadata = {key.decode(): value.decode() for key, value in table.schema.metadata.items()}
+    assert metadata["schema_version"] == "1"
+    assert metadata["pyscore_version"] == pyscore.__version__
+    assert metadata["template"] == "plain"
+    assert metadata["dtype"] == "float32"
+    assert metadata["note"] == "n"
+    assert len(metadata["tokenizer_hash"]) == 64
+
+
+def test_token_logprobs_are_a_column_on_request_and_sum_to_the_logprob(scorer):
+    table = scorer.score(some_questions(), token_logprobs=True)
+    assert table.schema.equals(row_schema(token_logprobs=True))
+    for row in table.to_pylist():
+        assert len(row["token_logprobs"]) == row["n_tokens"]
+        assert sum(row["token_logprobs"]) == row["logprob"]
+
+
+@pytest.mark.parametrize("batch_tokens", [1, 50, 100_000])
+def test_results_do_not_depend_on_batches(model, scorer, batch_tokens):
+    other = Scorer(model, tiny_tokenizer(), batch_tokens=batch_tokens).score(some_questions())
+    assert logprobs(other) == pytest.approx(logprobs(scorer.score(some_questions())), abs=1e-5)
+
+
+def test_results_do_not_depend_on_the_order_of_questions(scorer):
+    questions = some_questions()
+    shuffled = random.Random(0).sample(questions, len(questions))
+    assert logprobs(scorer.score(shuffled)) == logprobs(scorer.score(questions))
+
+
+def test_is_greedy_means_every_token_is_the_likeliest():
+    model = tiny_model(tiny_configs()["gptj"])
+    (yes,) = tiny_tokenizer().encode(" Yes", add_special_tokens=False)
+    with torch.no_grad():
+        model.lm_head.bias[yes] = 1e4
+    rows = Scorer(model, tiny_tokenizer()).score([question(answers=(" Yes", " No", " Yes Yes", " Yes No", " No Yes"))])
+    assert rows["is_greedy"].to_pylist() == [True, False, True, False, False]
+
+
+def test_no_questions_give_an_empty_table(scorer):
+    table = scorer.score([])
+    assert isinstance(table, pa.Table) and table.num_rows == 0
+    assert table.schema.equals(row_schema())
+
+
+def test_scoring_leaves_training_mode_as_it_was_and_runs_without_dropout():
+    config = tiny_configs()["gpt2"]
+    model = tiny_model(config).train()
+    scorer = Scorer(model, tiny_tokenizer())
+    first, second = scorer.score(some_questions()), scorer.score(some_questions())
+    assert model.training
+    assert logprobs(first) == logprobs(second)
+
+
+def test_a_dataset_named_by_a_question_wins(scorer):
+    own = Question("q", "Do you agree?", (" Yes", " No"), (True, False), meta={"dataset": "own", "choices": "listed"})
+    table = scorer.score([own, question("q2")], dataset="given")
+    assert table["dataset"].to_pylist() == ["own", "own", "given", "given"]
+    assert table.schema.metadata[b"choices"] == b"listed"
+
+
+def test_truncated_prompts_are_scored_and_marked(model):
+    long = question("long", "which of these do you prefer? " * 60 + "Answer:")
+    scorer = Scorer(model, tiny_tokenizer())
+    with pytest.raises(ValueError, match=r"question 'long'.*context of 256"):
+        scorer.score([question(), long])
+    table = scorer.score([question(), long], truncate=True)
+    assert table["truncated"].to_pylist() == [False, False, True, True]
+    assert table["prompt_tokens"].to_pylist()[2] == 256
+
+
+def test_gemma_models_get_bos_and_others_do_not(scorer):
+    n_tokens = len(tiny_tokenizer().encode("Do you agree?", add_special_tokens=False))
+    gemma = Scorer(tiny_model(tiny_configs()["gemma2"]), tiny_tokenizer())
+    assert gemma.score([question()])["prompt_tokens"].to_pylist() == [n_tokens + 1] * 2
+    assert scorer.score([question()])["prompt_tokens"].to_pylist() == [n_tokens] * 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"batch_tokens": 0}, "batch_tokens=0 must be"),
+        ({"batch_tokens": "many"}, "batch_tokens='many' must be"),
+        ({"add_bos_token": "yes"}, "add_bos_token='yes'"),
+    ],
+)
+def test_bad_arguments_are_named(model, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        Scorer(model, tiny_tokenizer(), **arguments)
+
+
+def test_questions_are_checked(scorer):
+    with pytest.raises(ValueError, match="'q' is used twice"):
+        scorer.score([question(), question()])
+    with pytest.raises(TypeError, match=r"questions\[1\] must be a Question, got str"):
+        scorer.score([question(), "q"])
+
+
+def test_a_saved_model_scores_like_the_loaded_one(model, scorer, tmp_path):
+    loaded = Scorer.from_pretrained(save_tiny(tmp_path), device="cpu", batch_tokens=64)
+    assert logprobs(loaded.score(some_questions())) == pytest.approx(logprobs(scorer.score(some_questions())), abs=1e-5)
+    assert loaded.score([question()])["model"].to_pylist() == [str(tmp_path)] * 2
+
+
+def test_dtype_is_the_checkpoints_unless_given(tmp_path):
+    folder = save_tiny(tmp_path)
+    assert Scorer.from_pretrained(folder, device="cpu").model.dtype == torch.float32
+    assert Scorer.from_pretrained(folder, device="cpu", dtype="bfloat16").model.dtype == torch.bfloat16
+    assert Scorer.from_pretrained(folder, device="cpu", dtype=torch.float16).model.dtype == torch.float16
