@@ -1,0 +1,35 @@
+"""A launch as data: the same record is run on tensors or compiled ahead of time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import torch
+
+__all__ = ["Launch", "run"]
+
+
+class Launch(NamedTuple):
+    """One kernel launch.
+
+    Attributes:
+        kernel: the @triton.jit function.
+        grid: number of programs along each axis; a launch without programs does nothing.
+        arguments: values of the kernel's parameters, by name.
+        options: compiler options such as num_warps.
+    """
+
+    kernel: Any
+    grid: tuple[int, ...]
+    arguments: dict[str, Any]
+    options: dict[str, Any]
+
+
+def run(launches: Iterable[Launch], device: torch.device) -> None:
+    """Run the launches in order on ``device``, whichever device is the current one. Never waits for the device."""
+    with torch.cuda.device(device if device.type == "cuda" else -1):
+        for launch in launches:
+            if min(launch.grid) > 0:
+                # a contracted multiply-add would let bits depend on which outputs a variant computes
+                launch.kernel[launch.grid](**launch.arguments, **launch.options, enable_fp_fusion=False)

@@ -1,0 +1,118 @@
+"""Device code that the scoring kernels share: final logits, and the statistics of a row folded tile by tile.
+
+A row's state is (largest, total, weighted, best): the largest logit m so far, sum of e^(z - m), sum of (z - m) e^(z - m),
+and the lowest id that reaches m. The shift is 0 where m is not finite, so that a tile of -inf adds exactly 0, a +inf
+makes the total inf, and a NaN makes it NaN for good (the reductions for m may or may not pass a NaN on).
+"""
+
+# mypy: disable-error-code="misc, no-any-return"
+from __future__ import annotations
+
+import triton
+import triton.language as tl
+
+NO_ID = tl.constexpr(2**31 - 1)
+
+
+@triton.jit
+def tanh(x: tl.tensor) -> tl.tensor:
+    """Hyperbolic tangent, float32, within 2e-7: an odd polynomial near 0 (fitted at Chebyshev nodes), else from exp."""
+    square = x * x
+    tail = 0.020997179672122 + square * -0.006096714176237583
+    tail = 0.1333276927471161 + square * (-0.05385090783238411 + square * tail)
+    near = x + x * square * (-0.333333283662796 + square * tail)
+    far = 1.0 - 2.0 / (tl.exp(2.0 * tl.abs(x)) + 1.0)
+    return tl.where(tl.abs(x) < 0.625, near, tl.where(x < 0, -far, far))
+
+
+@triton.jit
+def final_logits(score: tl.tensor, temperature: tl.tensor, softcap: tl.tensor, inverse_softcap: tl.tensor,
+                 SOFTCAP: tl.constexpr, TEMPERATURE: tl.constexpr) -> tl.tensor:  # fmt: skip
+    """z = softcap * tanh(s / softcap) / temperature."""
+    if SOFTCAP:
+        score = softcap * tanh(score * inverse_softcap)
+    if TEMPERATURE:
+        score = tl.div_rn(score, temperature)
+    return score
+
+
+@triton.jit
+def finite_or_zero(x: tl.tensor) -> tl.tensor:
+    """x, or 0 where it is NaN or infinite."""
+    return tl.where(tl.abs(x) < float("inf"), x, 0.0)
+
+
+@triton.jit
+def fold_tile(z: tl.tensor, column: tl.tensor, largest: tl.tensor, total: tl.tensor, weighted: tl.tensor,
+              best: tl.tensor, ENTROPY: tl.constexpr) -> tuple[tl.tensor, ...]:  # fmt: skip
+    """Fold logits z [R, C] of the ascending columns [C] into the state of R rows."""
+    tile_largest = tl.max(z, axis=1)
+    tile_best = tl.min(tl.where(z == tile_largest[:, None], column[None, :], NO_ID), axis=1)
+    best = tl.where(tile_largest > largest, tile_best, best)
+    old_largest = largest
+    largest = tl.maximum(largest, tile_largest)
+    shift = finite_or_zero(largest)
+    below = z - shift[:, None]
+    mass = tl.exp(below)
+    rescale = tl.exp(old_largest - shift)
+    if ENTROPY:
+        # clamped, since 0 * -inf is NaN, and since logits masked with the type's least number overflow here
+        moved = tl.where(old_largest > -float("inf"), tl.maximum(old_largest - shift, -1000.0), 0.0)
+        tile_weighted = tl.sum(mass * tl.maximum(below, -1000.0), axis=1)
+        weighted = rescale * (weighted + total * moved) + tile_weighted
+    total = rescale * total + tl.sum(mass, axis=1)
+    return largest, total, weighted, best
+
+
+@triton.jit
+def next_best(z: tl.tensor, id: tl.tensor, after_value: tl.tensor, after_id: tl.tensor) -> tuple[tl.tensor, ...]:
+    """Per row of z [R, C], the first entry behind (after_value, after_id) in the order (value descending, id ascending).
+
+    (-inf, NO_ID) where there is none. The ids broadcast with z.
+    """
+    behind = (z < after_value[:, None]) | ((z == after_value[:, None]) & (id > after_id[:, None]))
+    value = tl.max(tl.where(behind, z, -float("inf")), axis=1)
+    first_id = tl.min(tl.where(behind & (z == value[:, None]), id, NO_ID), axis=1)
+    return value, first_id
+
+
+@triton.jit
+def comes_before(value: tl.tensor, id: tl.tensor, other_value: tl.tensor, other_id: tl.tensor) -> tl.tensor:
+    """Whether (value, id) precedes the other in the order (value descending, id ascending)."""
+    return (value > other_value) | ((value == other_value) & (id < other_id))
+
+
+@triton.jit
+def keep_best(z: tl.tensor, column: tl.tensor, top_value: tl.tensor, top_id: tl.tensor, after_value: tl.tensor,
+              after_id: tl.tensor) -> tuple[tl.tensor, ...]:  # fmt: skip
+    """Put the entries of z [R, C] that belong there into the rows' unordered lists of best entries [R, K].
+
+    Only entries behind (after_value, after_id) count. Tiles after the first few rarely hold one, so the loop is short.
+    """
+    entering = 1
+    while entering > 0:
+        value, id = next_best(z, column[None, :], after_value, after_id)
+        worst = tl.min(top_value, axis=1)
+        worst_id = tl.max(tl.where(top_value == worst[:, None], top_id, -1), axis=1)
+        better = comes_before(value, id, worst, worst_id)
+        slot = better[:, None] & (top_value == worst[:, None]) & (top_id == worst_id[:, None])
+        top_value = tl.where(slot, value[:, None], top_value)
+        top_id = tl.where(slot, id[:, None], top_id)
+        after_value = value
+        after_id = id
+        entering = tl.max(better.to(tl.int32), axis=0)
+    return top_value, top_id
+
+
+@triton.jit
+def row_is_scored(targets_ptr: tl.tensor, start: tl.tensor, end: tl.tensor, ignore_index: tl.tensor,
+                   BLOCK_K: tl.constexpr) -> tl.tensor:  # fmt: skip
+    """False where a row has candidates targets[start:end] and all of them are ignored."""
+    wanted = 0
+    k = start
+    while k < end:
+        index = k + tl.arange(0, BLOCK_K)
+        target = tl.load(targets_ptr + index, mask=index < end, other=ignore_index)
+        wanted += tl.sum((target != ignore_index).to(tl.int32), axis=0)
+        k += BLOCK_K
+    return (end <= start) | (wanted > 0)
