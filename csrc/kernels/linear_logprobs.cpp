@@ -1,0 +1,177 @@
+#include "linear_logprobs.hpp"
+
+#include <algorithm>
+
+#include "../thread_pool.hpp"
+#include "results.hpp"
+
+namespace pyscore {
+namespace {
+
+constexpr std::int64_t kRowGroup = 256;              // rows of a task: enough products for each weight read
+constexpr std::int64_t kPiece = 4096;                // vocabulary rows of a task, about
+constexpr std::int64_t kMaxPieces = 64;              // bounds the workspace for any vocabulary
+constexpr std::int64_t kTileBytes = 384 * 1024;      // weight rows that stay in L2 while all tokens pass over them
+constexpr std::int64_t kWorthAThread = 1 << 19;      // multiply-adds: some 15 microseconds
+
+std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+// How the vocabulary is cut: set by its size, the depth and the dtype, so that a row's bits depend on nothing else.
+struct Cut {
+    explicit Cut(const LinearProblem &problem) {
+        const std::int64_t wanted = std::clamp<std::int64_t>(divide_up(problem.columns, kPiece), 1, kMaxPieces);
+        piece = std::max<std::int64_t>(divide_up(divide_up(problem.columns, wanted), 64) * 64, 64);
+        pieces = divide_up(problem.columns, piece);
+        const std::int64_t row_bytes = std::max<std::int64_t>(problem.depth, 1) * info(problem.dtype).itemsize;
+        tile = std::clamp<std::int64_t>(kTileBytes / row_bytes / 32 * 32, 32, kMaxLinearTile);
+    }
+    std::int64_t piece, pieces, tile;
+};
+
+// What is kept of one row's pass over one piece.
+struct PieceRow {
+    PartSums sums;
+    Entry best;
+};
+
+class LinearPass {
+  public:
+    LinearPass(const Variant &variant, const LinearProblem &problem, const float *target_logit,
+               const TokenResults &results)
+        : variant_(variant), problem_(problem), target_logit_(target_logit), results_(results), cut_(problem),
+          rows_(rows_to_read(problem.targets, problem.rows)),
+          kept_(static_cast<std::size_t>(cut_.pieces * n_rows())),
+          above_(results.rank == nullptr ? 0 : static_cast<std::size_t>(cut_.pieces * n_targets())),
+          top_(kept_.size() * static_cast<std::size_t>(results.top_k)) {}
+
+    void run(int threads) {
+        write_ignored_rows(rows_, problem_.rows, problem_.targets, results_);
+        if (rows_.empty()) {
+            return;
+        }
+        const std::int64_t groups = divide_up(n_rows(), kRowGroup);
+        const std::int64_t products =
+            std::min(n_rows(), kRowGroup) * std::min(cut_.piece, problem_.columns) * std::max<std::int64_t>(problem_.depth, 1);
+        // Piece after piece: threads at work together share the hidden states, and each weight row is read by one.
+        parallel_for(cut_.pieces * groups, divide_up(kWorthAThread, products), threads,
+                     [&](std::int64_t begin, std::int64_t end) {
+                         for (std::int64_t task = begin; task < end; ++task) {
+                             read(task / groups, n_rows() * (task % groups) / groups,
+                                  n_rows() * (task % groups + 1) / groups);
+                         }
+                     });
+        parallel_for(n_rows(), 1024, threads, [&](std::int64_t begin, std::int64_t end) {
+            for (std::int64_t i = begin; i < end; ++i) {
+                finish(i);
+            }
+        });
+    }
+
+  private:
+    [[nodiscard]] std::int64_t n_rows() const { return static_cast<std::int64_t>(rows_.size()); }
+    [[nodiscard]] std::int64_t n_targets() const { return problem_.targets.offsets[problem_.rows]; }
+
+    // Rows [begin, end) of those to read, over one piece of the vocabulary.
+    void read(std::int64_t piece, std::int64_t begin, std::int64_t end) {
+        const auto n = static_cast<std::size_t>(end - begin);
+        std::vector<PartSums> sums(n);
+        std::vector<RowSide> sides(n);
+        std::vector<TopK> tops(results_.top_k == 0 ? 0 : n, TopK(results_.top_k));
+        for (std::size_t i = 0; i < n; ++i) {
+            const std::int64_t row = rows_[static_cast<std::size_t>(begin) + i];
+            const std::int64_t first = problem_.targets.offsets[row];
+            sides[i].candidates = target_logit_ + first;
+            sides[i].n_candidates = problem_.targets.offsets[row + 1] - first;
+            sides[i].above = above_.empty() ? nullptr : above_.data() + piece * n_targets() + first;
+            sides[i].top = tops.empty() ? nullptr : &tops[i];
+        }
+        constexpr std::int64_t kStride = kMaxLinearTile + kTileSlack;
+        std::vector<float> logits(static_cast<std::size_t>(kMaxTokens * kStride));
+        std::vector<float> wide(static_cast<std::size_t>(kMaxTokens * problem_.depth));
+        LinearTask task;
+        task.rows = rows_.data() + begin;
+        task.n_rows = end - begin;
+        task.first_column = piece * cut_.piece;
+        task.last_column = std::min(problem_.columns, task.first_column + cut_.piece);
+        task.tile = cut_.tile;
+        task.entropy = results_.entropy != nullptr;
+        task.sums = sums.data();
+        task.sides = sides.data();
+        task.logits = logits.data();
+        task.logits_stride = kStride;
+        task.wide = wide.data();
+        variant_.fold_linear[problem_.dtype](problem_, task);
+        for (std::size_t i = 0; i < n; ++i) {
+            const auto at = static_cast<std::size_t>(piece * n_rows() + begin) + i;
+            kept_[at] = {sums[i], sides[i].best};
+            if (!tops.empty()) {
+                const std::vector<Entry> &top = tops[i].sorted();
+                std::copy(top.begin(), top.end(), top_.begin() + static_cast<std::ptrdiff_t>(at) * results_.top_k);
+            }
+        }
+    }
+
+    void finish(std::int64_t i) const {
+        const std::int64_t index = rows_[static_cast<std::size_t>(i)], first = problem_.targets.offsets[index];
+        RowStatistics row;
+        std::vector<std::int64_t> above(static_cast<std::size_t>(problem_.targets.offsets[index + 1] - first), 0);
+        TopK top(results_.top_k);
+        for (std::int64_t piece = 0; piece < cut_.pieces; ++piece) {
+            const auto at = static_cast<std::size_t>(piece * n_rows() + i);
+            merge(row.sums, kept_[at].sums);
+            row.best = better(kept_[at].best, row.best) ? kept_[at].best : row.best;
+            for (std::size_t k = 0; k < above.size() && !above_.empty(); ++k) {
+                above[k] += above_[static_cast<std::size_t>(piece * n_targets() + first) + k];
+            }
+            const Entry *entry = top_.data() + at * static_cast<std::size_t>(results_.top_k);
+            for (std::int64_t k = 0; k < results_.top_k && entry[k].column >= 0; ++k) {
+                top.offer(entry[k]);
+            }
+        }
+        row.candidates = target_logit_ + first;
+        row.above = above.data();
+        row.top = &top.sorted();
+        write_row(row, problem_.targets, index, results_);
+    }
+
+    const Variant &variant_;
+    const LinearProblem &problem_;
+    const float *target_logit_;
+    const TokenResults &results_;
+    Cut cut_;
+    std::vector<std::int64_t> rows_;
+    std::vector<PieceRow> kept_;      // [pieces, rows]
+    std::vector<std::int32_t> above_; // [pieces, targets]
+    std::vector<Entry> top_;          // [pieces, rows, top_k]; a column of -1 ends a shorter list
+};
+
+} // namespace
+
+void target_logits(const Variant &variant, const LinearProblem &problem, float *target_logit, int threads) {
+    const Targets &targets = problem.targets;
+    const std::int64_t depth = std::max<std::int64_t>(problem.depth, 1);
+    parallel_for(problem.rows, divide_up(kWorthAThread, 8 * depth), threads, [&](std::int64_t begin, std::int64_t end) {
+        std::vector<float> wide(static_cast<std::size_t>(problem.depth));
+        for (std::int64_t row = begin; row < end; ++row) {
+            const std::vector<std::int64_t> columns = candidate_columns(targets, row);
+            const std::int64_t first = targets.offsets[row];
+            const bool scored = std::any_of(columns.begin(), columns.end(), [](std::int64_t c) { return c >= 0; });
+            if (scored) {
+                variant.gather_linear[problem.dtype](problem, row, columns.data(),
+                                                     static_cast<std::int64_t>(columns.size()), wide.data(),
+                                                     target_logit + first);
+            }
+            for (std::int64_t t = first; t < targets.offsets[row + 1]; ++t) {
+                const bool ignored = targets.ids[t] == targets.ignore_index;
+                target_logit[t] = ignored ? kNan : scored ? target_logit[t] : -kInf;
+            }
+        }
+    });
+}
+
+void linear_logprobs(const Variant &variant, const LinearProblem &problem, const float *target_logit,
+                     const TokenResults &results, int threads) {
+    LinearPass(variant, problem, target_logit, results).run(threads);
+}
+
+} // namespace pyscore

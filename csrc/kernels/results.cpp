@@ -1,0 +1,91 @@
+#include "results.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace pyscore {
+
+std::vector<std::int64_t> rows_to_read(const Targets &targets, std::int64_t rows) {
+    std::vector<std::int64_t> read;
+    read.reserve(static_cast<std::size_t>(rows));
+    for (std::int64_t row = 0; row < rows; ++row) {
+        const std::int64_t *begin = targets.ids + targets.offsets[row], *end = targets.ids + targets.offsets[row + 1];
+        const auto scored = [&](std::int64_t id) { return id != targets.ignore_index; };
+        if (begin == end || std::any_of(begin, end, scored)) {
+            read.push_back(row);
+        }
+    }
+    return read;
+}
+
+std::vector<std::int64_t> candidate_columns(const Targets &targets, std::int64_t row) {
+    std::vector<std::int64_t> columns(targets.ids + targets.offsets[row], targets.ids + targets.offsets[row + 1]);
+    for (std::int64_t &column : columns) {
+        column = column == targets.ignore_index ? -1 : column - targets.vocab_start;
+    }
+    return columns;
+}
+
+namespace {
+
+void write_candidates(const RowStatistics &row, const Targets &targets, std::int64_t index, bool valid,
+                      double logsumexp, const TokenResults &results) {
+    const std::int64_t first = targets.offsets[index];
+    for (std::int64_t t = first; t < targets.offsets[index + 1]; ++t) {
+        const bool scored = valid && targets.ids[t] != targets.ignore_index;
+        const double logprob = scored ? static_cast<double>(row.candidates[t - first]) - logsumexp : kNan;
+        results.logprob[t] = static_cast<float>(logprob > 0 ? 0 : logprob);
+        if (results.rank != nullptr) {
+            results.rank[t] = scored ? row.above[t - first] : -1;
+        }
+    }
+}
+
+void write_top(const std::vector<Entry> *top, const Targets &targets, std::int64_t index, bool valid, double logsumexp,
+               const TokenResults &results) {
+    for (std::int64_t k = 0; k < results.top_k; ++k) {
+        const std::int64_t at = index * results.top_k + k;
+        results.top_ids[at] = -1;
+        results.top_logprobs[at] = kNan;
+        if (valid) {
+            const Entry &entry = (*top)[static_cast<std::size_t>(k)];
+            const double logprob = static_cast<double>(entry.logit) - logsumexp;
+            results.top_ids[at] = targets.vocab_start + entry.column;
+            results.top_logprobs[at] = static_cast<float>(std::min(logprob, 0.0));
+        }
+    }
+}
+
+} // namespace
+
+void write_row(const RowStatistics &row, const Targets &targets, std::int64_t index, const TokenResults &results) {
+    const PartSums &sums = row.sums;
+    const bool nan = std::isnan(sums.sum);
+    const bool valid = !nan && std::isfinite(sums.max);
+    const double logsumexp = static_cast<double>(sums.max) + (valid ? std::log(sums.sum) : 0);
+    results.logsumexp[index] = nan ? kNan : static_cast<float>(logsumexp);
+    results.max_logit[index] = nan ? kNan : sums.max;
+    results.argmax[index] = valid ? targets.vocab_start + row.best.column : -1;
+    if (results.entropy != nullptr) {
+        const double entropy = std::log(sums.sum) - sums.weighted / sums.sum;
+        results.entropy[index] = valid ? static_cast<float>(std::max(entropy, 0.0)) : kNan;
+    }
+    write_candidates(row, targets, index, valid, logsumexp, results);
+    write_top(row.top, targets, index, valid, logsumexp, results);
+}
+
+void write_ignored_rows(const std::vector<std::int64_t> &read, std::int64_t rows, const Targets &targets,
+                        const TokenResults &results) {
+    RowStatistics nothing;
+    nothing.sums.sum = kNan;
+    auto next = read.begin();
+    for (std::int64_t row = 0; row < rows; ++row) {
+        if (next != read.end() && *next == row) {
+            ++next;
+        } else {
+            write_row(nothing, targets, row, results);
+        }
+    }
+}
+
+} // namespace pyscore

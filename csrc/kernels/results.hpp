@@ -1,0 +1,33 @@
+// From a row's sums to what the caller asked for; shared by ready and linear logits.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "problem.hpp"
+#include "statistics.hpp"
+
+namespace pyscore {
+
+// Rows that have to be read: those with no candidates or with at least one that isn't ignored.
+std::vector<std::int64_t> rows_to_read(const Targets &targets, std::int64_t rows);
+
+// The columns of a row's candidates; ignored ones are given one that is outside of every row.
+std::vector<std::int64_t> candidate_columns(const Targets &targets, std::int64_t row);
+
+// All that a pass found out about a row.
+struct RowStatistics {
+    PartSums sums;
+    Entry best;
+    const float *candidates = nullptr;       // final logits of the row's targets
+    const std::int64_t *above = nullptr;     // per candidate, null if ranks were not asked for
+    const std::vector<Entry> *top = nullptr; // best first, null if top_k is 0
+};
+
+void write_row(const RowStatistics &row, const Targets &targets, std::int64_t index, const TokenResults &results);
+
+// NaN and -1 for every row that is not in `read`, which ascends.
+void write_ignored_rows(const std::vector<std::int64_t> &read, std::int64_t rows, const Targets &targets,
+                        const TokenResults &results);
+
+} // namespace pyscore

@@ -1,0 +1,128 @@
+// One pass over a tile of final logits that lies in L1: sums, best entry, ranks, top k. Shared by ready and linear
+// logits. A tile is padded with -inf to a multiple of kFoldStep.
+
+constexpr std::int64_t kFoldStep = 4 * kLanes;
+
+constexpr std::int64_t padded(std::int64_t n) { return (n + kFoldStep - 1) / kFoldStep * kFoldStep; }
+
+// Where the data of the next tile lies, to be fetched while this one is being computed.
+struct Ahead {
+    const char *next = nullptr;
+    std::int64_t bytes_per_entry = 0;
+};
+
+static float largest(const float *z, std::int64_t n) {
+    Vf m[4];
+    for (Vf &lane : m) {
+        lane = splat(-kInf);
+    }
+    for (std::int64_t i = 0; i < n; i += kFoldStep) {
+        for (std::int64_t j = 0; j < 4; ++j) {
+            m[j] = larger(load(z + i + j * kLanes), m[j]);
+        }
+    }
+    return max_lanes(larger(larger(m[0], m[1]), larger(m[2], m[3])));
+}
+
+// The sums of a tile whose largest logit, finite, is known. Lanes hand over to double every 32 steps: so few additions
+// keep the rounding of a float sum under 2e-7 of it, at any vector width.
+template <bool kWeighted> static void sum_exponentials(const float *z, std::int64_t n, Ahead ahead, PartSums &sums) {
+    const Vf max = splat(sums.max);
+    for (std::int64_t begin = 0; begin < n; begin += 32 * kFoldStep) {
+        const std::int64_t end = begin + 32 * kFoldStep < n ? begin + 32 * kFoldStep : n;
+        Vf sum[4] = {}, weighted[4] = {};
+        for (std::int64_t i = begin; i < end; i += kFoldStep) {
+            for (std::int64_t j = 0; j < 4; ++j) {
+                const std::int64_t at = i + j * kLanes;
+                __builtin_prefetch(ahead.next + at * ahead.bytes_per_entry);
+                const Vf t = load(z + at) - max, e = exp_upto(t);
+                sum[j] += e;
+                if (kWeighted) { // an entry whose exp can't be told from 0 weighs 0: -inf times it would be NaN
+                    weighted[j] = multiply_add(t > -87.0F ? t : Vf{}, e, weighted[j]);
+                }
+            }
+        }
+        sums.sum += static_cast<double>(sum_lanes((sum[0] + sum[1]) + (sum[2] + sum[3])));
+        if (kWeighted) {
+            sums.weighted += static_cast<double>(sum_lanes((weighted[0] + weighted[1]) + (weighted[2] + weighted[3])));
+        }
+    }
+}
+
+static bool has_nan(const float *z, std::int64_t n) {
+    bool found = false;
+    for (std::int64_t i = 0; i < n; ++i) {
+        found |= z[i] != z[i];
+    }
+    return found;
+}
+
+static std::int64_t first_equal(const float *z, std::int64_t n, float value) {
+    std::int64_t i = 0;
+    for (; i + kFoldStep <= n; i += kFoldStep) {
+        Vi hit = {};
+        for (std::int64_t j = 0; j < 4; ++j) {
+            hit |= load(z + i + j * kLanes) == value;
+        }
+        if (max_lanes(__builtin_convertvector(-hit, Vf)) > 0) {
+            break;
+        }
+    }
+    while (i + 1 < n && z[i] != value) {
+        ++i;
+    }
+    return i;
+}
+
+static std::int32_t count_above(const float *z, std::int64_t n, float threshold) {
+    Vi count[4] = {};
+    for (std::int64_t i = 0; i < n; i += kFoldStep) {
+        for (std::int64_t j = 0; j < 4; ++j) {
+            count[j] -= load(z + i + j * kLanes) > threshold; // a true lane is -1
+        }
+    }
+    // at most 2^20 entries a tile: whole numbers that a float holds
+    return static_cast<std::int32_t>(
+        sum_lanes(__builtin_convertvector((count[0] + count[1]) + (count[2] + count[3]), Vf)));
+}
+
+static void offer_to_top(const float *z, std::int64_t n, std::int64_t first_column, TopK &top) {
+    for (std::int64_t block = 0; block < n; block += kFoldStep) {
+        if (top.full() && count_above(z + block, kFoldStep, top.floor()) == 0) {
+            continue;
+        }
+        const std::int64_t end = block + kFoldStep < n ? block + kFoldStep : n;
+        for (std::int64_t i = block; i < end; ++i) {
+            if (z[i] == z[i] && top.wants(z[i])) { // NaN has no place in an order
+                top.offer({z[i], static_cast<std::int32_t>(first_column + i)});
+            }
+        }
+    }
+}
+
+// Sums of z[0, n), the columns from first_column on; best entry, counts and top k go to `side`.
+static PartSums fold(const float *z, std::int64_t n, std::int64_t first_column, bool entropy, Ahead ahead,
+                     RowSide &side) {
+    const std::int64_t whole = padded(n);
+    PartSums sums;
+    sums.max = largest(z, whole);
+    if (sums.max == kInf || sums.max == -kInf) {
+        sums.sum = has_nan(z, n) ? kNan : sums.max == kInf ? 1 : 0;
+    } else if (entropy) {
+        sum_exponentials<true>(z, whole, ahead, sums);
+    } else {
+        sum_exponentials<false>(z, whole, ahead, sums);
+    }
+    if (sums.max > side.best.logit) {
+        side.best = {sums.max, static_cast<std::int32_t>(first_column + first_equal(z, n, sums.max))};
+    }
+    if (side.above != nullptr) {
+        for (std::int64_t k = 0; k < side.n_candidates; ++k) {
+            side.above[k] += count_above(z, whole, side.candidates[k]);
+        }
+    }
+    if (side.top != nullptr && side.top->wants(sums.max)) {
+        offer_to_top(z, n, first_column, *side.top);
+    }
+    return sums;
+}

@@ -1,0 +1,75 @@
+// Ready logits: one read of a row in tiles, widened and transformed into L1, then folded.
+
+// Final logits of columns [first, first + n) of a row, n a multiple of kLanes but in the row's last tile.
+template <class T>
+static void load_tile(const T *row, std::int64_t stride, std::int64_t first, std::int64_t n, RowTransform transform,
+                      float *z) {
+    const T *p = row + first * stride;
+    for (std::int64_t i = 0; i < n; i += kLanes) {
+        const std::int64_t here = n - i < kLanes ? n - i : kLanes;
+        Vf s;
+        if (stride == 1) {
+            s = here == kLanes ? load(p + i) : load_first(p + i, here);
+        } else {
+            T gathered[kLanes] = {};
+            for (std::int64_t j = 0; j < here; ++j) {
+                gathered[j] = p[(i + j) * stride];
+            }
+            s = load(gathered);
+        }
+        store(z + i, apply(transform, s));
+    }
+    for (std::int64_t i = n; i < padded(n); ++i) {
+        z[i] = -kInf;
+    }
+}
+
+// A whole tile of untransformed, contiguous float32 is folded where it lies.
+static const float *tile_in_place(const float *row, std::int64_t first) { return row + first; }
+template <class T> static const float *tile_in_place(const T *, std::int64_t) { return nullptr; }
+
+template <class T>
+static void fold_ready(const LogitsProblem &problem, std::int64_t row_index, std::int64_t first_tile,
+                       std::int64_t last_tile, bool entropy, PartSums *sums, RowSide &side) {
+    alignas(64) float scratch[kReadyTile];
+    const T *row = static_cast<const T *>(problem.data) + row_index * problem.row_stride;
+    const RowTransform transform = row_transform(problem.transform, row_index);
+    const std::int64_t stride = problem.column_stride;
+    const bool in_place = stride == 1 && transform.identity();
+    const Ahead none{reinterpret_cast<const char *>(row), 0};
+    for (std::int64_t tile = first_tile; tile < last_tile; ++tile) {
+        const std::int64_t first = tile * kReadyTile;
+        const std::int64_t n = problem.columns - first < kReadyTile ? problem.columns - first : kReadyTile;
+        const float *z = in_place && n == kReadyTile ? tile_in_place(row, first) : nullptr;
+        if (z == nullptr) {
+            load_tile(row, stride, first, n, transform, scratch);
+            z = scratch;
+        }
+        // A prefetch never faults, so the row's last tile may look past its end.
+        const Ahead ahead{reinterpret_cast<const char *>(row + (first + n) * stride), sizeof(T)};
+        sums[tile] = fold(z, n, first, entropy, stride == 1 ? ahead : none, side);
+    }
+}
+
+// Final logits of single columns of a row; a column outside of the row gives -inf.
+template <class T>
+static void gather_ready(const LogitsProblem &problem, std::int64_t row_index, const std::int64_t *columns,
+                         std::int64_t n, float *z) {
+    const T *row = static_cast<const T *>(problem.data) + row_index * problem.row_stride;
+    const RowTransform transform = row_transform(problem.transform, row_index);
+    for (std::int64_t i = 0; i < n; i += kLanes) {
+        const std::int64_t here = n - i < kLanes ? n - i : kLanes;
+        T gathered[kLanes] = {};
+        for (std::int64_t j = 0; j < here; ++j) {
+            const std::int64_t column = columns[i + j];
+            if (column >= 0 && column < problem.columns) {
+                gathered[j] = row[column * problem.column_stride];
+            }
+        }
+        float found[kLanes];
+        store(found, apply(transform, load(gathered)));
+        for (std::int64_t j = 0; j < here; ++j) {
+            z[i + j] = columns[i + j] >= 0 && columns[i + j] < problem.columns ? found[j] : -kInf;
+        }
+    }
+}

@@ -1,0 +1,174 @@
+// Vectors of one instruction set: loads that widen to float, multiply-add, exp, tanh, sums across lanes.
+//
+// Included by every variant inside its own namespace and target region, after all standard headers. The variant
+// defines PYSCORE_LANES, the floats in a vector. GCC's vector extensions (clang has them too) do most of the work;
+// intrinsics serve where the extensions can't promise an instruction. The build turns contraction off, so multiply_add
+// is the only fused operation: a lane's bits depend on its inputs alone, never on the code around it.
+
+#define PYSCORE_INLINE static inline __attribute__((always_inline))
+
+constexpr std::int64_t kLanes = PYSCORE_LANES;
+using Vf = float __attribute__((vector_size(PYSCORE_LANES * 4)));
+using Vi = std::int32_t __attribute__((vector_size(PYSCORE_LANES * 4)));
+using Vu = std::uint32_t __attribute__((vector_size(PYSCORE_LANES * 4)));
+using Vh = std::uint16_t __attribute__((vector_size(PYSCORE_LANES * 2)));
+using V4f = float __attribute__((vector_size(16)));
+
+template <class To, class From> PYSCORE_INLINE To bits_as(From from) {
+    static_assert(sizeof(To) == sizeof(From));
+    To to;
+    std::memcpy(&to, &from, sizeof to);
+    return to;
+}
+
+PYSCORE_INLINE Vf splat(float x) { return Vf{} + x; }
+
+PYSCORE_INLINE Vf multiply_add(Vf a, Vf b, Vf c) {
+#if PYSCORE_LANES == 16
+    return _mm512_fmadd_ps(a, b, c);
+#elif PYSCORE_LANES == 8
+    return _mm256_fmadd_ps(a, b, c);
+#elif defined(__aarch64__)
+    return vfmaq_f32(c, a, b);
+#else
+    return a * b + c;
+#endif
+}
+
+// a > b ? a : b, lane by lane: b where either is NaN.
+PYSCORE_INLINE Vf larger(Vf a, Vf b) {
+#if PYSCORE_LANES == 16
+    return _mm512_max_ps(a, b);
+#elif PYSCORE_LANES == 8
+    return _mm256_max_ps(a, b);
+#elif defined(__SSE2__)
+    return _mm_max_ps(a, b);
+#else
+    return a > b ? a : b;
+#endif
+}
+
+// p * 2^k for whole k in [-126, 127]; NaN stays NaN.
+PYSCORE_INLINE Vf scale_by_power(Vf p, Vf k) {
+#if PYSCORE_LANES == 16
+    return _mm512_scalef_ps(p, k);
+#else
+    const Vf power = bits_as<Vf>((bits_as<Vu>(__builtin_convertvector(k, Vi)) + 127U) << 23);
+    return p * power;
+#endif
+}
+
+PYSCORE_INLINE Vf load(const float *p) {
+    Vf v;
+    std::memcpy(&v, p, sizeof v);
+    return v;
+}
+
+PYSCORE_INLINE Vu load_halves(const void *p) {
+    Vh h;
+    std::memcpy(&h, p, sizeof h);
+    return __builtin_convertvector(h, Vu);
+}
+
+PYSCORE_INLINE Vf load(const BFloat16 *p) { return bits_as<Vf>(load_halves(p) << 16); }
+
+PYSCORE_INLINE Vf load(const Float16 *p) {
+#if PYSCORE_LANES == 16
+    return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i *>(p)));
+#else
+    // A half's exponent and mantissa, moved to a float's place, are its value times 2^-112, subnormals included.
+    const Vu h = load_halves(p), magnitude = (h & 0x7fffU) << 13, sign = (h & 0x8000U) << 16;
+    const Vu value = bits_as<Vu>(bits_as<Vf>(magnitude) * 0x1p112F);
+    const Vu infinite_or_nan = bits_as<Vu>(magnitude >= (0x7c00U << 13)) & 0x7f800000U;
+    return bits_as<Vf>(value | infinite_or_nan | sign);
+#endif
+}
+
+PYSCORE_INLINE void store(float *p, Vf v) { std::memcpy(p, &v, sizeof v); }
+
+// The first n < kLanes elements at p, then zeros.
+template <class T> PYSCORE_INLINE Vf load_first(const T *p, std::int64_t n) {
+    T buffer[kLanes] = {};
+    std::memcpy(buffer, p, static_cast<std::size_t>(n) * sizeof(T));
+    return load(buffer);
+}
+
+// Sum over lanes, always the same tree.
+PYSCORE_INLINE float sum_lanes(Vf v) {
+    float lane[kLanes];
+    store(lane, v);
+    for (std::int64_t half = kLanes / 2; half > 0; half /= 2) {
+        for (std::int64_t i = 0; i < half; ++i) {
+            lane[i] += lane[i + half];
+        }
+    }
+    return lane[0];
+}
+
+PYSCORE_INLINE float max_lanes(Vf v) {
+    float lane[kLanes];
+    store(lane, v);
+    float best = lane[0];
+    for (std::int64_t i = 1; i < kLanes; ++i) {
+        best = lane[i] > best ? lane[i] : best;
+    }
+    return best;
+}
+
+// exp(t) for t <= 88; at and below -87.3 the smallest normal float, which no sum that holds exp(0) can see. Exactly 1
+// at 0. Relative error under 2e-7: t = k ln 2 + r, |r| <= ln 2 / 2, a minimax polynomial in r.
+PYSCORE_INLINE Vf exp_upto(Vf t) {
+    constexpr float kRound = 12582912.0F; // 1.5 * 2^23: adding it rounds to a whole number
+    t = larger(splat(-87.336F), t);
+    const Vf k = multiply_add(t, splat(1.44269504F), splat(kRound)) - kRound;
+    Vf r = multiply_add(k, splat(-0.693359375F), t); // ln 2 in two parts: the first has 9 bits, so k times it is exact
+    r = multiply_add(k, splat(2.12194440e-4F), r);
+    Vf p = splat(8.290306230913085e-3F);
+    p = multiply_add(p, r, splat(4.189797598528121e-2F));
+    p = multiply_add(p, r, splat(1.6667636584725e-1F));
+    p = multiply_add(p, r, splat(4.999914918827829e-1F));
+    p = multiply_add(p, r, splat(9.999997070122906e-1F));
+    p = multiply_add(p, r, splat(1.0F));
+    return scale_by_power(p, k);
+}
+
+// Relative error under 3e-7; NaN stays NaN, infinities give 1 and -1.
+PYSCORE_INLINE Vf hyperbolic_tangent(Vf x) {
+    const Vu sign = bits_as<Vu>(x) & 0x80000000U;
+    const Vf magnitude = bits_as<Vf>(bits_as<Vu>(x) ^ sign);
+    const Vf u = x * x;
+    Vf p = splat(-5.7049854116309195e-3F);
+    p = multiply_add(p, u, splat(2.0639085856415405e-2F));
+    p = multiply_add(p, u, splat(-5.3739714667516e-2F));
+    p = multiply_add(p, u, splat(1.3331442193224058e-1F));
+    p = multiply_add(p, u, splat(-3.333328194182961e-1F));
+    const Vf near = multiply_add(p * u, x, x); // minimax for |x| < 0.625, where the other form would cancel
+    const Vf bounded = magnitude > 10.0F ? splat(10.0F) : magnitude; // tanh(10) is 1 in float
+    const Vf far = 1.0F - 2.0F / (exp_upto(bounded + bounded) + 1.0F);
+    const Vf signed_far = bits_as<Vf>(bits_as<Vu>(far) | sign);
+    return magnitude < 0.625F ? near : signed_far;
+}
+
+// Four sums across lanes at once; each is the same tree, whichever of the four it is.
+PYSCORE_INLINE V4f sum_lanes_of_four(Vf a, Vf b, Vf c, Vf d) {
+#if PYSCORE_LANES == 16
+    const Vf ab = _mm512_unpacklo_ps(a, b) + _mm512_unpackhi_ps(a, b);
+    const Vf cd = _mm512_unpacklo_ps(c, d) + _mm512_unpackhi_ps(c, d);
+    const Vf quads = _mm512_shuffle_ps(ab, cd, 0x44) + _mm512_shuffle_ps(ab, cd, 0xee);
+    const auto pairs = _mm512_castps512_ps256(quads) + _mm512_extractf32x8_ps(quads, 1);
+    return _mm256_castps256_ps128(pairs) + _mm256_extractf128_ps(pairs, 1);
+#elif PYSCORE_LANES == 8
+    const Vf ab = _mm256_unpacklo_ps(a, b) + _mm256_unpackhi_ps(a, b);
+    const Vf cd = _mm256_unpacklo_ps(c, d) + _mm256_unpackhi_ps(c, d);
+    const Vf quads = _mm256_shuffle_ps(ab, cd, 0x44) + _mm256_shuffle_ps(ab, cd, 0xee);
+    return _mm256_castps256_ps128(quads) + _mm256_extractf128_ps(quads, 1);
+#elif defined(__SSE2__)
+    const Vf ab = _mm_unpacklo_ps(a, b) + _mm_unpackhi_ps(a, b);
+    const Vf cd = _mm_unpacklo_ps(c, d) + _mm_unpackhi_ps(c, d);
+    return _mm_shuffle_ps(ab, cd, 0x44) + _mm_shuffle_ps(ab, cd, 0xee);
+#elif defined(__aarch64__)
+    return vpaddq_f32(vpaddq_f32(a, b), vpaddq_f32(c, d));
+#else
+    return V4f{sum_lanes(a), sum_lanes(b), sum_lanes(c), sum_lanes(d)};
+#endif
+}

@@ -1,0 +1,95 @@
+"""Compiled kernels of pyscore. Arguments are checked by pyscore.ops; call that.
+
+Matrices of bfloat16 and float16 come as uint16 bits with the dtype's name; matrices may have any strides, all else is
+contiguous. Nothing is copied, and the GIL is released while a kernel runs.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+_Floats = NDArray[np.float32]
+_Ids = NDArray[np.int64]
+_TokenTensors = tuple[_Floats, _Floats, _Floats, _Ids, _Floats, _Ids, _Ids, _Floats]
+
+__version__: str
+source_hash: str
+
+def cpu_isas() -> list[tuple[str, bool]]:
+    """Instruction sets that the kernels were compiled for, best first, and whether this machine has each."""
+
+def cpu_isa() -> str:
+    """The instruction set that kernels use: the best that this machine has, or PYSCORE_CPU_ISA."""
+
+def logprobs(
+    logits: _Floats | NDArray[np.uint16],
+    dtype: str,
+    targets: _Ids,
+    target_offsets: _Ids,
+    temperature: _Floats | None,
+    softcap: float | None,
+    ignore_index: int,
+    vocab_start: int,
+    entropy: bool,
+    rank: bool,
+    top_k: int,
+    threads: int,
+) -> _TokenTensors:
+    """The fields of TokenTensors under ready logits."""
+
+def target_logits(
+    hidden: _Floats | NDArray[np.uint16],
+    weight: _Floats | NDArray[np.uint16],
+    dtype: str,
+    bias: _Floats | None,
+    targets: _Ids,
+    target_offsets: _Ids,
+    temperature: _Floats | None,
+    softcap: float | None,
+    logit_scale: float,
+    ignore_index: int,
+    vocab_start: int,
+    threads: int,
+) -> _Floats:
+    """Final logits of the targets alone."""
+
+def linear_logprobs(
+    hidden: _Floats | NDArray[np.uint16],
+    weight: _Floats | NDArray[np.uint16],
+    dtype: str,
+    bias: _Floats | None,
+    targets: _Ids,
+    target_offsets: _Ids,
+    temperature: _Floats | None,
+    softcap: float | None,
+    logit_scale: float,
+    ignore_index: int,
+    vocab_start: int,
+    target_logit: _Floats,
+    entropy: bool,
+    rank: bool,
+    top_k: int,
+    threads: int,
+) -> _TokenTensors:
+    """The fields of TokenTensors under hidden @ weight.T."""
+
+def score_answers(
+    token_logprob: _Floats | NDArray[np.float64],
+    answer_offsets: _Ids,
+    question_offsets: _Ids,
+    is_matching: NDArray[np.bool_],
+    divisor: NDArray[np.float64] | None,
+    unconditional: NDArray[np.float64] | None,
+    sets: str,
+    ties: str,
+    threads: int,
+) -> tuple[
+    NDArray[np.floating],
+    NDArray[np.floating],
+    NDArray[np.floating],
+    NDArray[np.floating],
+    NDArray[np.floating],
+    NDArray[np.floating],
+    NDArray[np.bool_],
+    _Ids,
+]:
+    """The fields of ComparisonTensors."""
