@@ -27,7 +27,7 @@ def read_records(path: Path) -> Iterator[Record]:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the path is a folder, or a line is not UTF-8, not JSON, or not an object; the message names the line.
+        ValueError: the path is a folder, or a line (named in the message) is not UTF-8, not JSON or not an object.
     """
     for row, line in enumerate(_read(path).split(b"\n")):
         if not line.strip():

@@ -9,10 +9,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from pyscore.tasks.choices import with_listed_choices
-from pyscore.tasks.jsonl import Record, read_records, required
-from pyscore.tasks.model_written import model_written_question, winogenerated_question
-from pyscore.tasks.question import Question
+from .choices import with_listed_choices
+from .jsonl import Record, read_records, required
+from .model_written import model_written_question, winogenerated_question
+from .question import Question
 
 __all__ = ["FORMATS", "load_questions", "sample_questions"]
 

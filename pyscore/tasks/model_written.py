@@ -10,16 +10,16 @@ import hashlib
 import re
 from typing import Any
 
-from pyscore.tasks.choices import find_choices
-from pyscore.tasks.jsonl import Record, required
-from pyscore.tasks.question import Question
+from .choices import find_choices
+from .jsonl import Record, required
+from .question import Question
 
 __all__ = ["content_key", "model_written_question", "winogenerated_question"]
 
 _MATCHING = "answer_matching_behavior"
 _OTHER = "answer_not_matching_behavior"
 _QUESTION_KEYS = {"question", _MATCHING, _OTHER, "cluster", "group"}
-_ANSWER_CUE = re.compile(r"\n\s*Answer:\s*\Z")
+_ANSWER_CUE = re.compile(r"\n\s*Answer:[^\n]*\s*\Z")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 _FEMALE = 1  # pronoun_options are always male, female, neutral
 
@@ -82,8 +82,8 @@ def content_key(prompt: str) -> str:
     """A short key that questions share when they ask the same thing.
 
     Case, spacing and the order of lettered options are set aside. For a biography followed by a question with lettered
-    options and "Answer:" (the sycophancy sets) the key is that of the claim: the option texts, and the last sentence
-    before them where the options are too short to tell what is asked ("A lot", "Not at all").
+    options and a last line "Answer:" (the sycophancy sets) the key is that of the claim: the option texts, and the last
+    sentence before them where the options are too short to tell what is asked ("A lot", "Not at all").
     """
     choices = find_choices(prompt)
     if choices is None:
@@ -105,7 +105,7 @@ def _answers(values: dict[str, Any], key: str) -> list[str]:
         raise ValueError(f"{key!r} is an empty list: give at least one answer")
     if not all(isinstance(answer, str) for answer in value):
         raise ValueError(f"{key!r} must hold strings only")
-    return value
+    return list(value)
 
 
 def _listed_in(text: str) -> list[str]:
@@ -116,7 +116,9 @@ def _listed_in(text: str) -> list[str]:
         value = ast.literal_eval(text)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return []
-    return value if isinstance(value, list) and all(isinstance(answer, str) for answer in value) else []
+    if not isinstance(value, list) or not all(isinstance(answer, str) for answer in value):
+        return []
+    return value
 
 
 def _plain(text: str) -> str:

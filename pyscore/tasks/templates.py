@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from jinja2 import Template
 
-    from pyscore.tasks.question import Question
+    from .question import Question
 
 __all__ = ["TEMPLATES", "render"]
 

@@ -1,0 +1,142 @@
+"""What the metrics are computed on: comparisons, clusters and weights as checked NumPy arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..ops.types import Comparison
+
+__all__ = ["METRICS", "Columns", "Floats", "as_float64", "cluster_keys", "cluster_sums", "encode", "read_columns"]
+
+Floats = NDArray[np.float64]
+
+METRICS = {
+    "mean_probability": "probability",
+    "preference_rate": "prefers",
+    "mean_probability_raw": "probability_raw",
+    "mean_log_odds": "log_odds",
+    "mean_coverage": "coverage",
+    "tie_rate": "tie",
+}
+"""Metric name -> the field of `Comparison` that it is the mean of, the two headline numbers first."""
+
+_SHARES = ("probability", "prefers", "tie")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """A comparison's fields, one column a metric in the order of `METRICS`: ``scores [n, 6]``, checked.
+
+    Log odds alone may be infinite.
+    """
+
+    scores: Floats
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def take(self, rows: NDArray[np.bool_]) -> Columns:
+        """The rows where the mask is true."""
+        return Columns(self.scores[rows])
+
+    @property
+    def finite(self) -> Floats:
+        """The scores with infinite log odds put at 0."""
+        return np.where(np.isinf(self.scores), 0.0, self.scores)
+
+    @property
+    def infinite(self) -> tuple[int, int]:
+        """How many log odds are +inf, and how many -inf."""
+        return int(np.count_nonzero(self.scores == np.inf)), int(np.count_nonzero(self.scores == -np.inf))
+
+    @property
+    def probability(self) -> Floats:
+        return self.scores[:, 0]
+
+    @property
+    def correct(self) -> Floats:
+        """1 where the matching answer is preferred, 0 where another is, 0.5 for a tie whatever the ties policy."""
+        return np.where(self.scores[:, 5] > 0, 0.5, self.scores[:, 1])
+
+
+def as_float64(values: Any, name: str) -> Floats:
+    """A 1-D float64 NumPy array from a torch tensor on any device, NumPy, a sequence, or another DLPack array."""
+    if hasattr(values, "__dlpack__") and not isinstance(values, torch.Tensor | np.ndarray):
+        values = torch.utils.dlpack.from_dlpack(values)
+    if isinstance(values, torch.Tensor):
+        # NumPy has no bfloat16: widen before crossing.
+        values = values.detach().to("cpu", torch.float64).numpy()
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim != 1:
+        raise ValueError(f"{name} must have one dimension, one entry a question; got shape {array.shape}")
+    return array
+
+
+def read_columns(comparison: Comparison, name: str = "comparison") -> Columns:
+    """The fields of a comparison that metrics are made of, converted and checked.
+
+    Raises:
+        ValueError: no questions, fields that differ in length, a NaN, or a share outside [0, 1], with its row.
+    """
+    fields = {field: as_float64(getattr(comparison, field), f"{name}.{field}") for field in METRICS.values()}
+    lengths = {field: len(column) for field, column in fields.items()}
+    if len(set(lengths.values())) != 1:
+        raise ValueError(f"the fields of {name} differ in length: {lengths}")
+    if not lengths["probability"]:
+        raise ValueError(f"{name} is empty: there is nothing to summarise")
+    for field, column in fields.items():
+        _refuse(f"{name}.{field}", column, np.isnan(column), "is NaN: score that question again or leave it out")
+        if field in _SHARES:
+            _refuse(f"{name}.{field}", column, (column < 0) | (column > 1), "is outside [0, 1]")
+        elif field != "log_odds":
+            _refuse(f"{name}.{field}", column, np.isinf(column) | (column < 0), "is no probability mass")
+    return Columns(np.stack(list(fields.values()), axis=1))
+
+
+def cluster_keys(clusters: Iterable[Hashable], n: int) -> list[Hashable]:
+    """The cluster of every question, checked: n hashable keys, none missing.
+
+    Raises:
+        TypeError: a key that can't be hashed. ValueError: the wrong number of keys, or a missing one, with its row.
+    """
+    if isinstance(clusters, str | bytes):
+        raise TypeError("clusters must have one entry a question; got a single string")
+    for method in ("tolist", "to_pylist"):  # NumPy, torch and pandas; Arrow
+        if hasattr(clusters, method):
+            clusters = getattr(clusters, method)()
+            break
+    keys = list(clusters)
+    if len(keys) != n:
+        raise ValueError(f"clusters must have one entry a question: {n} questions, {len(keys)} clusters")
+    for row, key in enumerate(keys):
+        if not isinstance(key, Hashable):
+            raise TypeError(f"clusters[{row}] can't be hashed ({type(key).__name__}): use strings or numbers")
+        if key is None or key != key:
+            raise ValueError(f"clusters[{row}] is missing ({key}): give every question a cluster, or none at all")
+    return keys
+
+
+def encode(keys: list[Hashable]) -> tuple[NDArray[np.int64], list[Hashable]]:
+    """Integer codes in order of first appearance, and the distinct keys that they stand for."""
+    codes: dict[Hashable, int] = {}
+    encoded = np.fromiter((codes.setdefault(key, len(codes)) for key in keys), np.int64, len(keys))
+    return encoded, list(codes)
+
+
+def cluster_sums(values: Floats, codes: NDArray[np.int64], n_clusters: int) -> Floats:
+    """Sums of the rows of ``values [n, ...]`` over clusters: ``[n_clusters, ...]``."""
+    sums = np.zeros((n_clusters, *values.shape[1:]))
+    np.add.at(sums, codes, values)
+    return sums
+
+
+def _refuse(name: str, column: Floats, bad: NDArray[np.bool_], why: str) -> None:
+    rows = np.flatnonzero(bad)
+    if len(rows):
+        raise ValueError(f"{name}[{rows[0]}] = {column[rows[0]]} {why} ({len(rows)} such rows)")

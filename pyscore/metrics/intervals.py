@@ -1,0 +1,82 @@
+"""Confidence intervals from a value and its standard error: Student's t, Wilson's score, the bootstrap."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .arrays import Floats
+
+__all__ = ["bootstrap_means", "check_confidence", "effective_size", "t_interval", "wilson_interval"]
+
+_DRAWS_AT_ONCE = 1 << 21  # 16 MiB of int64 indices: memory stays bounded whatever the number of units
+
+
+def check_confidence(confidence: float) -> None:
+    """ValueError unless 0 < confidence < 1."""
+    if not 0.0 < confidence < 1.0:
+        raise ValueError(f"confidence must lie between 0 and 1, got {confidence!r} (95 % is 0.95)")
+
+
+def t_quantile(confidence: float, dof: int) -> float:
+    """Two-sided quantile of Student's t."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(dof, 0.5 + confidence / 2))
+
+
+def z_quantile(confidence: float) -> float:
+    """Two-sided quantile of the standard normal."""
+    from scipy.special import ndtri
+
+    return float(ndtri(0.5 + confidence / 2))
+
+
+def t_interval(value: float, stderr: float, dof: int, confidence: float) -> tuple[float, float]:
+    """value ± t(dof) · stderr."""
+    half = t_quantile(confidence, dof) * stderr
+    return value - half, value + half
+
+
+def wilson_interval(rate: float, n: float, quantile: float) -> tuple[float, float]:
+    """Wilson's score interval of a rate observed on n (effective) trials.
+
+    (p + q²/2n ± q √(p(1-p)/n + q²/4n²)) / (1 + q²/n). Wilson 1927, "Probable Inference, the Law of Succession, and
+    Statistical Inference".
+    """
+    q2 = quantile * quantile
+    centre = (rate + q2 / (2 * n)) / (1 + q2 / n)
+    half = quantile * math.sqrt(rate * (1 - rate) / n + q2 / (4 * n * n)) / (1 + q2 / n)
+    # At 0 and 1 the end of the interval is exact; the difference of two equal numbers would leave a rounding error.
+    return (0.0 if rate <= 0 else centre - half), (1.0 if rate >= 1 else centre + half)
+
+
+def effective_size(rate: float, stderr: float, n: int, at_the_ends: float) -> float:
+    """How many independent trials would give this rate this standard error: p(1-p)/stderr², within [1, n].
+
+    A rate of 0 or 1 has no spread to read it from: there it is ``at_the_ends``.
+    """
+    if rate <= 0 or rate >= 1:
+        return at_the_ends
+    return float(n) if stderr == 0 else min(max(rate * (1 - rate) / stderr**2, 1.0), float(n))
+
+
+def bootstrap_means(sums: Floats, weights: Floats, resamples: int, seed: int) -> Floats:
+    """Ratios sum(sums) / sum(weights) over resampled units, ``[resamples, K]``.
+
+    Units (questions or whole clusters) are drawn with replacement, as many as there are. ``sums [C, K]`` and
+    ``weights [C]`` are each unit's totals. The result depends on the seed alone, not on how draws are cut into chunks.
+    """
+    units = len(weights)
+    rng = np.random.default_rng(seed)
+    means = np.empty((resamples, sums.shape[1]))
+    totals = np.column_stack([sums, weights])
+    step = max(1, _DRAWS_AT_ONCE // units)
+    for start in range(0, resamples, step):
+        rows = min(step, resamples - start)
+        drawn = rng.integers(0, units, size=(rows, units)) + units * np.arange(rows)[:, None]
+        counts = np.bincount(drawn.ravel(), minlength=rows * units).reshape(rows, units)
+        resampled = counts @ totals
+        means[start : start + rows] = resampled[:, :-1] / resampled[:, -1:]
+    return means

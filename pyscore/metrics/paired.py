@@ -1,0 +1,124 @@
+"""paired_difference: the same questions scored twice, by two models, checkpoints or prompts."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..ops.types import Comparison
+from .arrays import METRICS, Floats, cluster_keys, cluster_sums, encode, read_columns
+from .estimate import Estimate, json_number, table
+from .intervals import check_confidence, t_interval
+
+__all__ = ["Difference", "paired_difference"]
+
+HEADLINES = ("mean_probability", "preference_rate", "mean_log_odds")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The mean of a - b over the same questions, as returned by `paired_difference`.
+
+    Attributes:
+        mean_probability: difference of the average normalised probabilities.
+        preference_rate: difference of the preference rates.
+        mean_log_odds: difference of the average log odds, nats.
+        sign_test: two-sided p-value of the sign test on the differences of probability; equal pairs are left out.
+        wilcoxon: two-sided p-value of Wilcoxon's signed-rank test on them; equal pairs are left out.
+        n_questions: how many pairs.
+        n_clusters: how many clusters, or None where none were given.
+        confidence: of every interval.
+    """
+
+    mean_probability: Estimate
+    preference_rate: Estimate
+    mean_log_odds: Estimate
+    sign_test: float
+    wilcoxon: float
+    n_questions: int
+    n_clusters: int | None
+    confidence: float
+
+    def __str__(self) -> str:
+        clusters = "" if self.n_clusters is None else f" in {self.n_clusters} clusters"
+        estimates = {name: getattr(self, name) for name in HEADLINES}
+        return (
+            f"{self.n_questions} paired questions{clusters}, a - b\n{table(estimates, self.confidence)}\n"
+            f"sign test p = {self.sign_test:.4g}, Wilcoxon p = {self.wilcoxon:.4g}"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready: estimates as nested objects, NaN and infinities as None."""
+        return {name: getattr(self, name).to_dict() for name in HEADLINES} | {
+            "sign_test": json_number(self.sign_test),
+            "wilcoxon": json_number(self.wilcoxon),
+            "n_questions": self.n_questions,
+            "n_clusters": self.n_clusters,
+            "confidence": self.confidence,
+        }
+
+
+def paired_difference(
+    a: Comparison, b: Comparison, *, clusters: Iterable[Hashable] | None = None, confidence: float = 0.95
+) -> Difference:
+    """Compare two scorings of the same questions, in the same order, on d_i = a_i - b_i.
+
+    Intervals are Student's t on the mean of d, cluster-robust where clusters are given (Miller 2024). The sign and
+    Wilcoxon tests run on the differences of probability, with clusters on each cluster's mean difference.
+
+    Raises:
+        ValueError: the lengths differ, a comparison is empty or holds a NaN, or a cluster is missing.
+    """
+    check_confidence(confidence)
+    first, second = read_columns(a, "a"), read_columns(b, "b")
+    if len(first) != len(second):
+        raise ValueError(f"a and b must compare the same questions: a has {len(first)}, b has {len(second)}")
+    n = len(first)
+    keys: list[Hashable] = list(range(n)) if clusters is None else cluster_keys(clusters, n)
+    codes, distinct = encode(keys)
+    unit = "question" if clusters is None else "cluster"
+    columns = [list(METRICS).index(name) for name in HEADLINES]
+    estimates = {
+        name: _mean_difference(first.scores[:, i], second.scores[:, i], codes, len(distinct), unit, confidence)
+        for name, i in zip(HEADLINES, columns, strict=True)
+    }
+    d = first.probability - second.probability
+    tested = cluster_sums(d, codes, len(distinct)) / np.bincount(codes)
+    sign_test, wilcoxon = _p_values(tested)
+    n_clusters = None if clusters is None else len(distinct)
+    return Difference(
+        **estimates, sign_test=sign_test, wilcoxon=wilcoxon, n_questions=n, n_clusters=n_clusters, confidence=confidence
+    )
+
+
+def _mean_difference(
+    a: Floats, b: Floats, codes: NDArray[np.int64], units: int, unit: str, confidence: float
+) -> Estimate:
+    infinite = np.isinf(a) | np.isinf(b)
+    d = np.where(infinite, 0.0, a) - np.where(infinite, 0.0, b)
+    n, value = len(d), float(d.mean())
+    if infinite.any():
+        with np.errstate(invalid="ignore"):  # inf - inf: no difference is defined, and NaN says so
+            value = float((a - b).mean())
+        return Estimate.without_interval(value, n, f"{np.count_nonzero(infinite)} pairs with infinite log odds")
+    if units < 2:
+        return Estimate.without_interval(value, n, f"one {unit}: no spread to estimate from")
+    residuals = cluster_sums(d - value, codes, units)
+    stderr = float(np.sqrt(units / (units - 1) * (residuals @ residuals)) / n)
+    return Estimate(value, stderr, *t_interval(value, stderr, units - 1, confidence), n)
+
+
+def _p_values(d: Floats) -> tuple[float, float]:
+    from scipy.stats import binomtest, wilcoxon
+
+    d = d[d != 0]
+    if not len(d):
+        return 1.0, 1.0
+    return (
+        float(binomtest(int(np.count_nonzero(d > 0)), len(d)).pvalue),
+        float(wilcoxon(d).pvalue),
+    )

@@ -1,0 +1,122 @@
+"""SummaryState: a summary from sums alone, so that shards and workers can be joined without their rows."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+
+import numpy as np
+
+from ..ops.types import Comparison
+from .arrays import METRICS, Columns, Floats, cluster_keys, cluster_sums, encode, read_columns
+from .intervals import check_confidence
+from .summary import N_BINS, Sample, Summary, bin_gaps, estimate_mean, infinite_mean
+
+__all__ = ["SummaryState"]
+
+
+class SummaryState:
+    """Sums from which `summarize` is computed: update with comparisons, merge with other states, pickle freely.
+
+    Its size does not depend on the number of questions; with clusters it grows by eight numbers a cluster. Merged
+    states give what `summarize` gives on all rows together, in any order, to rounding.
+    """
+
+    def __init__(self) -> None:
+        self._n = 0
+        self._mean = np.zeros(len(METRICS))
+        self._m2 = np.zeros(len(METRICS))
+        self._infinite = (0, 0)
+        self._squares = 0.0  # Σ (1 - probability)²
+        self._gaps = np.zeros(N_BINS)
+        self._clusters: dict[Hashable, Floats] | None = None  # key -> [count, Σ of each metric]
+
+    def update(self, comparison: Comparison, clusters: Iterable[Hashable] | None = None) -> SummaryState:
+        """Add the questions of a comparison; returns this state.
+
+        Raises:
+            ValueError: as `summarize`, or clusters given in some updates and not in others. It changes nothing then.
+        """
+        columns = read_columns(comparison)
+        added = SummaryState()
+        added._n = len(columns)
+        added._mean = columns.finite.mean(axis=0)
+        added._m2 = ((columns.finite - added._mean) ** 2).sum(axis=0)
+        added._infinite = columns.infinite
+        added._squares = float(((1 - columns.probability) ** 2).sum())
+        added._gaps = bin_gaps(columns, np.ones(len(columns)))
+        if clusters is not None:
+            added._clusters = _cluster_totals(columns, cluster_keys(clusters, len(columns)))
+        self.__dict__.update(self.merge(added).__dict__)
+        return self
+
+    def merge(self, other: SummaryState) -> SummaryState:
+        """A new state that has seen what both have; neither is changed.
+
+        Raises:
+            ValueError: one state has clusters and the other has questions without.
+        """
+        if not other._n or not self._n:
+            return (self if self._n else other)._copy()
+        if (self._clusters is None) != (other._clusters is None):
+            raise ValueError("clusters were given for some questions and not for others: give them always or never")
+        merged = SummaryState()
+        merged._n = self._n + other._n
+        # Chan, Golub & LeVeque 1983: squares around each part's own mean don't cancel.
+        delta = other._mean - self._mean
+        merged._mean = self._mean + delta * (other._n / merged._n)
+        merged._m2 = self._m2 + other._m2 + delta**2 * (self._n * other._n / merged._n)
+        merged._infinite = (self._infinite[0] + other._infinite[0], self._infinite[1] + other._infinite[1])
+        merged._squares = self._squares + other._squares
+        merged._gaps = self._gaps + other._gaps
+        if self._clusters is not None and other._clusters is not None:
+            merged._clusters = dict(self._clusters)
+            for key, totals in other._clusters.items():
+                merged._clusters[key] = merged._clusters[key] + totals if key in merged._clusters else totals
+        return merged
+
+    def summarize(self, confidence: float = 0.95) -> Summary:
+        """The summary of everything seen, with the intervals of ``method="auto"``.
+
+        Raises:
+            ValueError: nothing was added yet.
+        """
+        check_confidence(confidence)
+        if not self._n:
+            raise ValueError("the state is empty: update it with a comparison first")
+        clustered = self._clusters is not None
+        units = self._n if self._clusters is None else len(self._clusters)
+        sample = Sample(self._n, units, float(units), not clustered, "cluster" if clustered else "question")
+        stderr = self._stderr(units)
+        estimates = {
+            name: estimate_mean(name, self._mean[i], stderr[i], sample, confidence) for i, name in enumerate(METRICS)
+        }
+        if any(self._infinite):
+            estimates["mean_log_odds"] = infinite_mean(self._infinite, self._n)
+        return Summary(
+            **estimates,
+            brier=self._squares / self._n,
+            ece=float(np.abs(self._gaps).sum() / self._n),
+            n_questions=self._n,
+            n_clusters=units if clustered else None,
+            confidence=confidence,
+            method="auto",
+        )
+
+    def _stderr(self, units: int) -> Floats:
+        squares: Floats = self._m2
+        if self._clusters is not None:
+            totals = np.stack(list(self._clusters.values()))
+            squares = ((totals[:, 1:] - totals[:, :1] * self._mean) ** 2).sum(axis=0)
+        return np.sqrt(units / max(units - 1, 1) * squares) / self._n
+
+    def _copy(self) -> SummaryState:
+        copy = SummaryState()
+        # Arrays are never written in place, so that they can be shared; the dictionary is copied when it is merged.
+        copy.__dict__.update(self.__dict__)
+        return copy
+
+
+def _cluster_totals(columns: Columns, keys: list[Hashable]) -> dict[Hashable, Floats]:
+    codes, distinct = encode(keys)
+    counted = np.column_stack([np.ones(len(columns)), columns.finite])
+    return dict(zip(distinct, cluster_sums(counted, codes, len(distinct)), strict=True))
