@@ -3,11 +3,14 @@
 from . import library as library
 from .answers import compare_answers, score_answers
 from .backend import register
+from .cpu import register_cpu
 from .reference import REFERENCE
 from .shards import merge_vocab_shards
 from .tokens import linear_logprobs, logprobs
 from .types import Comparison, TokenScores, VocabShard
 
+# the order in which backend="auto" asks them
+register_cpu()
 register(REFERENCE)
 
 __all__ = [
