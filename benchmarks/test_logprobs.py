@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from pyscore import linear_logprobs, logprobs
 from torch import Tensor
+
+from pyscore import linear_logprobs, logprobs
 
 DTYPES = (torch.float32, torch.bfloat16)
 ROTATED = 3  # distinct inputs, so that no call finds the last one's logits in the cache

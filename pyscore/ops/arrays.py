@@ -32,7 +32,7 @@ def as_tensor(value: Array, name: str, device: torch.device | None = None) -> Te
     elif isinstance(value, np.ndarray):
         tensor = _from_numpy(value)
     elif hasattr(value, "__dlpack__"):
-        tensor = torch.from_dlpack(value)
+        tensor = torch.utils.dlpack.from_dlpack(value)
     else:
         raise TypeError(f"{name} must be {_KINDS}, got {type(value).__name__}")
     return tensor if device is None else tensor.to(device)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-__all__ = ["Backend", "ComparisonTensors", "CompareOptions", "ScoreOptions", "TokenTensors", "register", "registered"]
+__all__ = ["Backend", "CompareOptions", "ComparisonTensors", "ScoreOptions", "TokenTensors", "register", "registered"]
 
 
 @dataclass(frozen=True)
@@ -91,9 +91,7 @@ class Backend:
     name: str
     objection: Callable[[torch.device, torch.dtype], str | None]
     logprobs: Callable[[Tensor, Tensor, Tensor, Tensor | None, ScoreOptions], TokenTensors]
-    target_logits: Callable[
-        [Tensor, Tensor, Tensor | None, Tensor, Tensor, Tensor | None, ScoreOptions], Tensor
-    ]
+    target_logits: Callable[[Tensor, Tensor, Tensor | None, Tensor, Tensor, Tensor | None, ScoreOptions], Tensor]
     linear_logprobs: Callable[
         [Tensor, Tensor, Tensor | None, Tensor, Tensor, Tensor | None, ScoreOptions, Tensor], TokenTensors
     ]

@@ -78,5 +78,7 @@ def score_over_group(
     whole = replace(merged, is_greedy=greedy, rank=merged.rank if "rank" in wanted else None)
     return replace(
         whole,
-        **{f.name: restore(getattr(whole, f.name)) for f in fields(whole) if isinstance(getattr(whole, f.name), Tensor)},
+        **{
+            f.name: restore(getattr(whole, f.name)) for f in fields(whole) if isinstance(getattr(whole, f.name), Tensor)
+        },
     )

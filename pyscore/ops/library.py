@@ -35,7 +35,7 @@ _SCHEMAS = (
     "Tensor probability_raw, Tensor coverage, Tensor log_odds, Tensor margin, Tensor prefers, Tensor tie, "
     "Tensor predicted)",
 )
-_LIBRARY = torch.library.Library("pyscore", "DEF")
+_LIBRARY: Any = torch.library.Library("pyscore", "DEF")  # type: ignore[no-untyped-call]
 for _schema in _SCHEMAS:
     _LIBRARY.define(_schema)
 

@@ -185,7 +185,8 @@ def _score_answers(
     )
     predicted = first(score == over("max", torch.ones_like(other))[question]) - question_offsets[:-1]
     dtype = _result_dtype(token_logprob)
-    return ComparisonTensors(*(value.to(dtype) for value in floats), tie, predicted)
+    probability, raw, coverage, odds, best_margin, prefers = (value.to(dtype) for value in floats)
+    return ComparisonTensors(probability, raw, coverage, odds, best_margin, prefers, tie, predicted)
 
 
 def _objection(device: torch.device, dtype: torch.dtype) -> str | None:

@@ -45,11 +45,12 @@ def scores_from_tensors(
             chosen[name] = restore(getattr(result, name).reshape(*rows.shape, options.top_k))
     shard = None
     if options.sharded:
-        row_values = (result.logsumexp, result.max_logit, result.argmax)
         shard = VocabShard(
-            options.vocab_start,
-            vocab_size,
-            *(restore(value.reshape(rows.shape)) for value in row_values),
+            start=options.vocab_start,
+            size=vocab_size,
+            logsumexp=restore(result.logsumexp.reshape(rows.shape)),
+            max_logit=restore(result.max_logit.reshape(rows.shape)),
+            max_id=restore(result.argmax.reshape(rows.shape)),
             target_offsets=restore(rows.offsets) if rows.ragged else None,
         )
     return TokenScores(**chosen, shard=shard)
@@ -134,7 +135,9 @@ def merge_vocab_shards(scores: Sequence[TokenScores]) -> TokenScores:
     merged: dict[str, Tensor] = {}
     if first.logprob is not None:
         parts = field("logprob")
-        logits = [_unnormalize(part, _of_targets(row, part, offsets)) for part, row in zip(parts, logsumexp, strict=True)]
+        logits = [
+            _unnormalize(part, _of_targets(row, part, offsets)) for part, row in zip(parts, logsumexp, strict=True)
+        ]
         whole = _of_targets(lse, parts[0], offsets)
         value = (torch.stack(logits).amax(0) - whole).clamp(max=0)
         merged["logprob"] = value.masked_fill(~whole.isfinite().expand(value.shape), _NAN).to(dtype)

@@ -6,9 +6,10 @@ from dataclasses import fields, replace
 
 import pytest
 import torch
+from torch import Tensor
+
 from pyscore.ops.backend import registered
 from pyscore.ops.types import TokenScores
-from torch import Tensor
 
 OUTPUTS = ("logprob", "logsumexp", "entropy", "rank", "is_greedy", "argmax")
 BACKENDS = tuple(registered())

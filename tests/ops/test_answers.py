@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import csv
 from dataclasses import fields
+from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pyscore import Comparison, compare_answers, score_answers, summarize
 
+from pyscore import Comparison, compare_answers, score_answers, summarize
 from tests.paths import ORACLES, needs_oracles
 
 from .cases import every_backend, every_compiled_backend
@@ -26,7 +27,7 @@ def questions(seed: int, n: int, dtype: torch.dtype = torch.float64) -> tuple[to
     offsets = np.concatenate([[0], sizes.cumsum()])
     values = -rng.choice([0.25, 0.5, 1.0, 3.7, 20.0, 374.0, np.inf], offsets[-1]) * rng.choice([1.0, 0.9], offsets[-1])
     matching = rng.random(offsets[-1]) < 0.5
-    for start, end in zip(offsets[:-1], offsets[1:], strict=True):
+    for start, end in pairwise(offsets):
         matching[start], matching[end - 1] = rng.permutation([True, False])
     return torch.from_numpy(values).to(dtype), torch.from_numpy(offsets), torch.from_numpy(matching)
 
@@ -34,7 +35,8 @@ def questions(seed: int, n: int, dtype: torch.dtype = torch.float64) -> tuple[to
 def close(actual: Comparison, expected: Comparison, tolerance: float) -> None:
     for field in fields(Comparison):
         ours, theirs = getattr(actual, field.name), getattr(expected, field.name)
-        torch.testing.assert_close(ours, theirs, rtol=tolerance, atol=tolerance, equal_nan=True, msg=lambda m: f"{field.name}: {m}")
+        limits = {"rtol": tolerance, "atol": tolerance, "equal_nan": True}
+        torch.testing.assert_close(ours, theirs, **limits, msg=lambda m, name=field.name: f"{name}: {m}")
 
 
 @every_backend
@@ -100,14 +102,27 @@ def test_underflow_and_minus_infinity_are_ordinary(backend: str) -> None:
     matching = [True, False, True, False, True, False, False]
     got = compare_answers(logprob, [0, 2, 4, 7], matching, backend=backend)
     assert got.probability[0].item() == pytest.approx(1 / (1 + np.exp(-1)), abs=1e-15)
-    assert got.log_odds.tolist()[:2] == [1.0, -INF] and got.probability[1].item() == 0 and got.prefers.tolist() == [1, 0, 0.5]
-    assert got.probability[2].item() == pytest.approx(1 / 3) and got.margin[2].item() == 0 and got.tie.tolist() == [False, False, True]
+    assert (
+        got.log_odds.tolist()[:2] == [1.0, -INF]
+        and got.probability[1].item() == 0
+        and got.prefers.tolist() == [1, 0, 0.5]
+    )
+    assert (
+        got.probability[2].item() == pytest.approx(1 / 3)
+        and got.margin[2].item() == 0
+        and got.tie.tolist() == [False, False, True]
+    )
     assert got.coverage[2].item() == 0 and got.predicted.tolist() == [0, 1, 0]
 
 
 @every_compiled_backend
 @settings(max_examples=25, deadline=None)
-@given(seed=st.integers(0, 2**31), n=st.integers(0, 30), sets=st.sampled_from(["max", "sum"]), ties=st.sampled_from(["half", "strict", "first"]))
+@given(
+    seed=st.integers(0, 2**31),
+    n=st.integers(0, 30),
+    sets=st.sampled_from(["max", "sum"]),
+    ties=st.sampled_from(["half", "strict", "first"]),
+)
 def test_backend_agrees_with_reference(backend: str, seed: int, n: int, sets: str, ties: str) -> None:
     for dtype, tolerance in ((torch.float64, 1e-12), (torch.float32, 1e-6)):
         inputs = questions(seed, n, dtype)
@@ -123,7 +138,9 @@ def test_swapping_matching_and_other_answers_mirrors_the_comparison(backend: str
     logprob, offsets, matching = questions(seed, n)
     one, two = (compare_answers(logprob, offsets, flags, backend=backend) for flags in (matching, ~matching))
     torch.testing.assert_close(one.log_odds, -two.log_odds, rtol=1e-12, atol=1e-12)
-    torch.testing.assert_close(one.probability + two.probability, torch.ones(n, dtype=torch.float64), rtol=1e-12, atol=0)
+    torch.testing.assert_close(
+        one.probability + two.probability, torch.ones(n, dtype=torch.float64), rtol=1e-12, atol=0
+    )
     assert torch.equal(one.prefers + two.prefers, torch.ones(n, dtype=torch.float64))
     assert torch.equal(one.tie, two.tie) and torch.equal(one.predicted, two.predicted)
 
@@ -138,7 +155,9 @@ def test_score_answers_sums_tokens_and_normalizes(backend: str) -> None:
     divisors = {"sum": [1, 1, 1, 1], "token": [2, 1, 1, 2], "char": [6, 1, 8, 2], "byte": [12, 1, 8, 3]}
     plain = compare_answers(sums, question_offsets, matching, backend=backend)
     for normalize, divisor in divisors.items():
-        got = score_answers(tokens, answer_offsets, question_offsets, matching, normalize=normalize, backend=backend, **common)
+        got = score_answers(
+            tokens, answer_offsets, question_offsets, matching, normalize=normalize, backend=backend, **common
+        )
         expected = compare_answers(sums / torch.tensor(divisor), question_offsets, matching, backend=backend)
         for name in ("probability", "log_odds", "margin", "prefers", "predicted"):
             torch.testing.assert_close(getattr(got, name), getattr(expected, name), rtol=1e-12, atol=1e-12)

@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
+
 from pyscore import compare_answers, linear_logprobs, logprobs
 
 from .cases import random_rows
@@ -42,7 +43,9 @@ def test_numpy_in_numpy_out_with_the_bits_of_torch() -> None:
     assert isinstance(ours.logprob, np.ndarray) and ours.logprob.dtype == np.float32
     assert ours.is_greedy.dtype == np.bool_ and ours.top_ids.dtype == np.int64
     assert (ours.logprob == logprobs(logits, targets).logprob.numpy()).all()
-    assert isinstance(linear_logprobs(np.eye(3, dtype=np.float32), np.eye(3, dtype=np.float32), [0, 1, 2]).logprob, np.ndarray)
+    assert isinstance(
+        linear_logprobs(np.eye(3, dtype=np.float32), np.eye(3, dtype=np.float32), [0, 1, 2]).logprob, np.ndarray
+    )
 
 
 @pytest.mark.parametrize(
@@ -89,4 +92,6 @@ def test_comparisons_keep_kind_and_floating_dtype() -> None:
 def test_index_dtypes_other_than_int64_are_widened() -> None:
     logits, targets = random_rows(5, 40, torch.float32)
     for dtype in (np.int32, np.uint8, np.int16):
-        assert (logprobs(logits.numpy(), targets.numpy().astype(dtype)).logprob == logprobs(logits, targets).logprob.numpy()).all()
+        assert (
+            logprobs(logits.numpy(), targets.numpy().astype(dtype)).logprob == logprobs(logits, targets).logprob.numpy()
+        ).all()

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+
 from pyscore import compare_answers, linear_logprobs, logprobs, score_answers
 
 X, T = torch.zeros(3, 7), torch.tensor([0, 1, 2])

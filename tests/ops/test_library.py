@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+
 from pyscore import compare_answers, linear_logprobs, logprobs
 from pyscore.ops.dispatch import objections, select
 
@@ -67,6 +68,8 @@ def test_a_backend_that_cannot_serve_says_why() -> None:
         with pytest.raises(RuntimeError, match=f"backend='{backend}' can't serve torch.float64 on cpu: .*float64"):
             logprobs(torch.zeros(1, 3, dtype=torch.float64), torch.tensor([0]), backend=backend)
     meta = torch.device("meta")
-    with pytest.raises(RuntimeError, match=r"no backend serves torch.float32 on meta \(cpu: .*; triton: .*; reference: "):
+    with pytest.raises(
+        RuntimeError, match=r"no backend serves torch.float32 on meta \(cpu: .*; triton: .*; reference: "
+    ):
         select("auto", meta, torch.float32)
     assert objections(meta, torch.float32)["cpu"]

@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from pyscore import linear_logprobs, logprobs
 
 from .cases import (
@@ -74,7 +75,11 @@ def test_ids_and_ranks_are_exact_where_logits_are(backend: str, dtype: torch.dty
 @every_backend
 @settings(max_examples=12, deadline=None)
 @given(
-    seed=st.integers(0, 2**31), n=st.integers(1, 20), d=st.integers(1, 70), v=st.integers(1, 500), dtype=st.integers(0, 2)
+    seed=st.integers(0, 2**31),
+    n=st.integers(1, 20),
+    d=st.integers(1, 70),
+    v=st.integers(1, 500),
+    dtype=st.integers(0, 2),
 )
 def test_batch_equals_singles_and_permutation_bit_for_bit(
     backend: str, seed: int, n: int, d: int, v: int, dtype: int
@@ -152,5 +157,7 @@ def test_hidden_and_weight_of_any_strides_and_leading_dimensions(backend: str) -
 @every_backend
 def test_no_rows(backend: str) -> None:
     _, weight, _ = random_projection(1, 8, 30, torch.float32)
-    scores = linear_logprobs(torch.empty(0, 8), weight, torch.empty(0, dtype=torch.int64), outputs=OUTPUTS, backend=backend)
+    scores = linear_logprobs(
+        torch.empty(0, 8), weight, torch.empty(0, dtype=torch.int64), outputs=OUTPUTS, backend=backend
+    )
     assert scores.logprob.shape == (0,) and scores.argmax.shape == (0,)

@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from pyscore import logprobs
 
 from .cases import (
@@ -73,7 +74,9 @@ def test_batch_equals_singles_and_permutation_bit_for_bit(backend: str, seed: in
 def test_shifting_all_logits_changes_no_logprob(backend: str, seed: int, shift: float, v: int) -> None:
     logits, targets = random_rows(3, v, torch.float32, seed)
     options = {"outputs": ("logprob", "entropy"), "backend": backend}
-    scores_close(logprobs(logits + shift, targets, **options), logprobs(logits, targets, **options), {"rtol": 1e-5, "atol": 4e-5})
+    scores_close(
+        logprobs(logits + shift, targets, **options), logprobs(logits, targets, **options), {"rtol": 1e-5, "atol": 4e-5}
+    )
 
 
 @every_backend
@@ -99,7 +102,9 @@ def test_candidates_dense_and_ragged_agree_with_one_target_a_row(backend: str) -
         for k in range(3):
             assert torch.equal(getattr(dense, name)[:, k], getattr(logprobs(logits, candidates[:, k], **options), name))
     uneven = logprobs(logits, candidates.flatten()[:4], target_offsets=[0, 0, 3, 3, 4], **options)
-    expected = [logprobs(logits[r], candidates.flatten()[i], backend=backend).logprob for i, r in enumerate((1, 1, 1, 3))]
+    expected = [
+        logprobs(logits[r], candidates.flatten()[i], backend=backend).logprob for i, r in enumerate((1, 1, 1, 3))
+    ]
     assert torch.equal(uneven.logprob, torch.stack(expected))
     assert torch.equal(uneven.logsumexp, dense.logsumexp)
 
@@ -212,8 +217,12 @@ def test_leading_dimensions_are_kept_without_copying_rows(backend: str) -> None:
     assert torch.equal(scores.logprob.flatten(), flat.logprob)
     shifted = logprobs(cube[:, :-1], marks[:, :-1], backend=backend)  # no single 2-d view covers these rows
     assert torch.equal(shifted.logprob, scores.logprob[:, :-1])
-    pairs = logprobs(cube[:, :-1], torch.stack([marks, marks], -1)[:, :-1], temperature=torch.full((3, 3), 2.0), backend=backend)
-    assert torch.equal(pairs.logprob[..., 1], logprobs(cube[:, :-1], marks[:, :-1], temperature=2.0, backend=backend).logprob)
+    pairs = logprobs(
+        cube[:, :-1], torch.stack([marks, marks], -1)[:, :-1], temperature=torch.full((3, 3), 2.0), backend=backend
+    )
+    assert torch.equal(
+        pairs.logprob[..., 1], logprobs(cube[:, :-1], marks[:, :-1], temperature=2.0, backend=backend).logprob
+    )
 
 
 @every_backend

@@ -8,6 +8,7 @@ import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
+
 from pyscore import linear_logprobs, logprobs, merge_vocab_shards
 
 from .cases import LINEAR, OUTPUTS, every_backend, random_projection, scores_close
