@@ -53,7 +53,8 @@ class Forward:
     def device(self) -> torch.device:
         """Where the model takes its token ids."""
         embedding = self.model.get_input_embeddings() if hasattr(self.model, "get_input_embeddings") else None
-        return next((embedding or self.model).parameters()).device
+        device: torch.device = next((embedding or self.model).parameters()).device
+        return device
 
     @torch.inference_mode()
     def __call__(self, batch: Batch) -> TokenResults:

@@ -18,6 +18,7 @@ from pyscore.engine.model import load_model
 from pyscore.engine.progress import track
 from pyscore.engine.rows import RunInfo, build_rows
 from pyscore.engine.tokenization import AnswerTokenizer, AnswerTokens, tokenizer_hash
+from pyscore.ops.dispatch import check_backend_name, select
 from pyscore.tasks import Question, render
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Scorer:
 
     Raises:
         ValueError: a bad argument, or add_bos_token=True and no BOS token.
+        RuntimeError: no backend, or not the one asked for, serves this model's device and dtype.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class Scorer:
         pad = next((i for i in (tokenizer.pad_token_id, tokenizer.eos_token_id) if i is not None), 0)
         self._forward = Forward(model, pad=pad, backend=backend)
         self.batch_tokens = _batch_tokens(batch_tokens, self._forward.device)
+        self._backend = select(backend, self._forward.device, getattr(model, "dtype", torch.float32)).name
         is_gemma = "gemma" in str(getattr(config, "model_type", ""))
         add_bos = is_gemma if add_bos_token == "auto" else bool(add_bos_token)
         self._tokens = AnswerTokenizer(tokenizer, add_bos=add_bos, max_length=_context_length(config))
@@ -103,9 +106,11 @@ class Scorer:
 
         Raises:
             FileNotFoundError, ImportError, ValueError: the model can't be loaded; one line says why.
+            RuntimeError: as for `Scorer`.
         """
         # Checked before the long load, not after it.
         _batch_tokens(batch_tokens, torch.device("cpu"))
+        check_backend_name(backend)
         loaded = load_model(
             model, revision=revision, dtype=dtype, device=device, trust_remote_code=trust_remote_code
         )
@@ -188,6 +193,7 @@ class Scorer:
             "template": template,
             "dtype": str(getattr(self.model, "dtype", "unknown")).removeprefix("torch."),
             "device": str(self._forward.device),
+            "backend": self._backend,
             "tokenizer_hash": tokenizer_hash(self.tokenizer),
             "add_bos_token": str(self._tokens.bos is not None).lower(),
             "batch_tokens": str(self.batch_tokens),

@@ -2,14 +2,18 @@
 
 from pyscore.store.comparison import clusters_from_rows, comparison_from_rows
 from pyscore.store.parquet import check_target, read_rows, write_rows
-from pyscore.store.schema import SCHEMA_VERSION, row_schema
+from pyscore.store.schema import SCHEMA_VERSION, metadata_of, row_schema
+from pyscore.store.summaries import RowsSummary, summarize_rows
 
 __all__ = [
     "SCHEMA_VERSION",
+    "RowsSummary",
     "check_target",
     "clusters_from_rows",
     "comparison_from_rows",
+    "metadata_of",
     "read_rows",
     "row_schema",
+    "summarize_rows",
     "write_rows",
 ]

@@ -1,0 +1,27 @@
+"""Options that several commands take, declared once."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+__all__ = ["Clusters", "Confidence", "Json", "Normalize", "Sets", "Ties"]
+
+Sets = Annotated[
+    Literal["max", "sum"],
+    typer.Option(help="Compare the best matching answer with the best other one, or the sums of their probabilities."),
+]
+Ties = Annotated[
+    Literal["half", "strict", "first"],
+    typer.Option(help="A tie counts half, or not as a preference, or goes to the answer that comes first."),
+]
+Normalize = Annotated[
+    Literal["sum", "token", "char", "byte"],
+    typer.Option(help="Compare plain log-probabilities, or divided by the answer's tokens, characters or bytes."),
+]
+Confidence = Annotated[float, typer.Option(help="Confidence of the intervals.")]
+Clusters = Annotated[
+    bool, typer.Option("--clusters/--no-clusters", help="Treat questions of one cluster as dependent on each other.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]

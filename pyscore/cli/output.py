@@ -1,0 +1,111 @@
+"""Summaries for people: tables on standard output, with what the two headline numbers mean."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from pyscore.metrics import Estimate
+from pyscore.store import RowsSummary
+
+__all__ = ["print_json", "print_summaries"]
+
+_METRICS = (
+    ("mean_probability", "mean probability"),
+    ("preference_rate", "preference rate"),
+    ("mean_probability_raw", "raw mean probability"),
+    ("mean_log_odds", "mean log odds (nats)"),
+    ("mean_coverage", "coverage"),
+    ("tie_rate", "tie rate"),
+)
+_TIES = {"half": "ties count half", "strict": "ties don't count", "first": "ties go to the first answer"}
+_PLAIN_WIDTH = 120  # of a file or a pipe, which has no width of its own
+
+
+def print_json(document: dict[str, Any]) -> None:
+    """One JSON document on standard output."""
+    sys.stdout.write(json.dumps(document, indent=2, allow_nan=False) + "\n")
+
+
+def print_summaries(summaries: Sequence[RowsSummary], *, ties: str, notes: Sequence[str] = ()) -> None:
+    """One summary as a table of its metrics, several as a table of the headline numbers; then what they mean."""
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
+    models = list(dict.fromkeys((s.model, s.revision, s.step) for s in summaries))
+    for key in models:
+        chosen = [s for s in summaries if (s.model, s.revision, s.step) == key]
+        console.print(_one(chosen[0]) if len(chosen) == 1 else _many(chosen))
+    text = [
+        "mean probability: how much of the compared answers' probability falls on the matching answer, on average",
+        "preference rate: the share of questions whose matching answer is more probable than every other one; "
+        + _TIES[ties],
+        "coverage: the probability that all compared answers have together, on average",
+    ]
+    if any(s.scope != "dataset" for s in summaries):
+        text.append("pooled average: every question counts the same; macro average: every data set counts the same")
+    for line in (*text, *notes):
+        console.print(line, style="dim", markup=False, soft_wrap=True)
+
+
+def _one(s: RowsSummary) -> Table:
+    interval = f"{100 * s.summary.confidence:g} % interval"
+    table = _table(f"{_name(s)}: {_questions(s)}" if s.dataset else _questions(s), _model(s))
+    for header in ("value", interval, "std. error"):
+        table.add_column(header, justify="right")
+    for field, label in _METRICS:
+        estimate: Estimate = getattr(s.summary, field)
+        headline = field in ("mean_probability", "preference_rate")
+        cells = (f"{estimate.value:.4f}", _interval(estimate, 4), "" if estimate.reason else f"{estimate.stderr:.4f}")
+        table.add_row(label, *cells, style="bold" if headline else None)
+    return table
+
+
+def _many(summaries: Sequence[RowsSummary]) -> Table:
+    table = _table("data set", _model(summaries[0]))
+    table.add_column("questions", justify="right")
+    table.add_column("clusters", justify="right")
+    for header in ("mean probability", "preference rate"):
+        table.add_column(f"{header}\n{100 * summaries[0].summary.confidence:g} % interval", justify="right")
+    table.add_column("coverage", justify="right")
+    table.add_column("ties", justify="right")
+    for s in summaries:
+        if s.scope == "pooled":
+            table.add_section()
+        values = s.summary
+        headline = [
+            f"{estimate.value:.3f} {_interval(estimate, 3)}"
+            for estimate in (values.mean_probability, values.preference_rate)
+        ]
+        clusters = "-" if values.n_clusters is None else str(values.n_clusters)
+        shares = (f"{values.mean_coverage.value:.3f}", f"{values.tie_rate.value:.3f}")
+        table.add_row(_name(s), str(values.n_questions), clusters, *headline, *shares)
+    return table
+
+
+def _table(first_column: str, title: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold")
+    table.add_column(first_column, overflow="fold")
+    return table
+
+
+def _name(s: RowsSummary) -> str:
+    return s.dataset or "(no name)" if s.scope == "dataset" else f"{s.scope} average"
+
+
+def _questions(s: RowsSummary) -> str:
+    questions = f"{s.summary.n_questions} questions"
+    clusters = s.summary.n_clusters
+    return f"{questions}, independent" if clusters is None else f"{questions} in {clusters} clusters"
+
+
+def _model(s: RowsSummary) -> str:
+    step = None if s.step is None else f"step {s.step}"
+    return ", ".join(part for part in (s.model, s.revision, step) if part)
+
+
+def _interval(estimate: Estimate, digits: int) -> str:
+    return f"({estimate.reason})" if estimate.reason else f"[{estimate.low:.{digits}f}, {estimate.high:.{digits}f}]"

@@ -1,0 +1,134 @@
+"""`pyscore score`: questions in, summaries and rows out."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from pyscore.cli.errors import one_line_errors
+from pyscore.cli.options import Clusters, Confidence, Json, Normalize, Sets, Ties
+from pyscore.cli.output import print_json, print_summaries
+from pyscore.engine.bundled import BUNDLED_MODEL
+from pyscore.store import check_target, metadata_of, summarize_rows, write_rows
+from pyscore.tasks import TEMPLATES, Question, load_questions, render, sample_questions
+
+__all__ = ["score"]
+
+
+def score(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Files of questions (JSONL). None: the bundled questions.")
+    ] = None,
+    model: Annotated[
+        str, typer.Option("--model", "-m", help="A model folder, a name on the model hub, or a .gguf file.")
+    ] = BUNDLED_MODEL,
+    revision: Annotated[str | None, typer.Option(help="Branch, tag or commit on the model hub.")] = None,
+    template: Annotated[
+        str, typer.Option("--template", "-t", help=f"How to make prompts: {', '.join(TEMPLATES)}, or a Jinja string.")
+    ] = "plain",
+    format: Annotated[str, typer.Option(help="Format of the files; auto: told from their first line.")] = "auto",
+    choices: Annotated[
+        Literal["given", "listed"],
+        typer.Option(help="Compare the answers that a file names, or all that a lettered question lists."),
+    ] = "given",
+    limit: Annotated[int | None, typer.Option(min=1, help="Take only the first questions of each file.")] = None,
+    dtype: Annotated[str, typer.Option(help="auto: the checkpoint's own; or float32, bfloat16, float16.")] = "auto",
+    device: Annotated[str, typer.Option(help="auto: CUDA where there is one, else the CPU.")] = "auto",
+    batch_tokens: Annotated[
+        str, typer.Option(help="Tokens of a forward pass, padding counted; auto: 4096, on CUDA 16384.")
+    ] = "auto",
+    backend: Annotated[str, typer.Option(help="Which kernels compute log-probabilities; see `pyscore info`.")] = "auto",
+    normalize: Normalize = "sum",
+    sets: Sets = "max",
+    ties: Ties = "half",
+    confidence: Confidence = 0.95,
+    clusters: Clusters = True,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the rows to this Parquet file.")] = None,
+    token_logprobs: Annotated[bool, typer.Option("--token-logprobs", help="Add token log-probs to the rows.")] = False,
+    truncate: Annotated[
+        bool, typer.Option("--truncate", help="Cut prompts that are too long from the left instead of refusing them.")
+    ] = False,
+    trust_remote_code: Annotated[
+        bool, typer.Option("--trust-remote-code", help="Run code that comes with the model.")
+    ] = False,
+    json: Json = False,
+    progress: Annotated[bool, typer.Option("--progress/--quiet", help="Show progress on standard error.")] = True,
+) -> None:
+    """Score questions with a model: the bundled ones with the bundled model, unless told otherwise."""
+    with one_line_errors():
+        # All that can be wrong is looked for before the model is loaded.
+        budget = _batch_tokens(batch_tokens)
+        if output is not None:
+            check_target(output)
+        questions = _questions(paths or [], format, choices, limit)
+        if template != "chat":
+            render(template, questions[0])
+        scorer = _load(
+            progress,
+            model=model,
+            revision=revision,
+            dtype=dtype,
+            device=device,
+            batch_tokens=budget,
+            trust_remote_code=trust_remote_code,
+            backend=backend,
+        )
+        table = scorer.score(
+            questions, template=template, progress=progress, token_logprobs=token_logprobs, truncate=truncate
+        )
+        if output is not None:
+            write_rows(table, output)
+        options: dict[str, Any] = {"normalize": normalize, "sets": sets, "ties": ties, "confidence": confidence}
+        summaries = summarize_rows(table, **options, clustered=clusters)
+        metadata = metadata_of(table)
+        if json:
+            written = None if output is None else str(output)
+            found = [summary.to_dict() for summary in summaries]
+            print_json({"summaries": found, "options": options, "run": metadata, "rows": written})
+        else:
+            print_summaries(summaries, ties=ties, notes=_notes(metadata, output))
+
+
+def _batch_tokens(value: str) -> int | str:
+    return int(value) if value.isdecimal() else value
+
+
+def _questions(paths: list[Path], format: str, choices: str, limit: int | None) -> list[Question]:
+    """The questions of all files, each named after its file: its stem, or its whole path where stems collide."""
+    if not paths:
+        chosen = sample_questions()[:limit]
+        return [replace(question, meta={**question.meta, "dataset": "bundled sycophancy"}) for question in chosen]
+    stems = Counter(path.stem for path in paths)
+    questions = []
+    for path in paths:
+        name = path.stem if stems[path.stem] == 1 else str(path)
+        loaded = load_questions(path, format=format, choices=choices, limit=limit)
+        questions += [replace(question, meta={**question.meta, "dataset": name}) for question in loaded]
+    return questions
+
+
+def _load(progress: bool, **options: Any) -> Any:
+    if not (progress and sys.stderr.isatty()):
+        # Read when tqdm is imported: the reader of GGUF files has bars that nothing else turns off.
+        os.environ["TQDM_DISABLE"] = "1"
+    from pyscore.engine import Scorer
+
+    try:
+        return Scorer.from_pretrained(**options)
+    except RuntimeError as error:  # the backend asked for can't serve, or the model doesn't fit into memory
+        raise ValueError(str(error)) from error
+
+
+def _notes(metadata: dict[str, str], output: Path | None) -> list[str]:
+    head = metadata["head"] if metadata["head"] == "fused" else f"not fused ({metadata['head']})"
+    notes = [
+        f"template {metadata['template']!r}, answers compared: {metadata['choices']}, {metadata['dtype']} on "
+        f"{metadata['device']}, head {head}"
+    ]
+    return [*notes, f"rows written to {output}"] if output else notes

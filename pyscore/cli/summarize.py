@@ -1,0 +1,41 @@
+"""`pyscore summarize`: rows that were scored before, summarised again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pyscore.cli.errors import one_line_errors
+from pyscore.cli.options import Clusters, Confidence, Json, Normalize, Sets, Ties
+from pyscore.cli.output import print_json, print_summaries
+from pyscore.store import read_rows, summarize_rows
+
+__all__ = ["summarize"]
+
+
+def summarize(
+    rows: Annotated[list[Path], typer.Argument(help="Parquet files that `pyscore score --output` wrote.")],
+    normalize: Normalize = "sum",
+    sets: Sets = "max",
+    ties: Ties = "half",
+    confidence: Confidence = 0.95,
+    clusters: Clusters = True,
+    json: Json = False,
+) -> None:
+    """Summarise rows that were written before, a table a model."""
+    import pyarrow as pa
+
+    with one_line_errors():
+        # Token log-probs are in some files only, and no summary needs them.
+        tables = [read_rows(path) for path in rows]
+        names = set.intersection(*(set(table.column_names) for table in tables))
+        table = pa.concat_tables([table.select([n for n in tables[0].column_names if n in names]) for table in tables])
+        options: dict[str, Any] = {"normalize": normalize, "sets": sets, "ties": ties, "confidence": confidence}
+        summaries = summarize_rows(table, **options, clustered=clusters)
+        if json:
+            found = [summary.to_dict() for summary in summaries]
+            print_json({"summaries": found, "options": options, "rows": [str(path) for path in rows]})
+        else:
+            print_summaries(summaries, ties=ties)

@@ -1,0 +1,97 @@
+"""Files of rows are whole or absent, and a file that can't be read is refused by name."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pyscore.store import check_target, metadata_of, read_rows, write_rows
+from tests.store.tables import pair, table
+
+ROWS = pair(-1.0, -2.0)
+
+
+def test_rows_and_metadata_survive_a_file(tmp_path):
+    written = table(ROWS, template="plain")
+    write_rows(written, tmp_path / "rows.parquet")
+    read = read_rows(tmp_path / "rows.parquet")
+    assert read.equals(written)
+    assert metadata_of(read) == {"schema_version": "1", "template": "plain"}
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    path = tmp_path / "rows.parquet"
+    write_rows(table(ROWS), path)
+    before = path.read_bytes()
+
+    def fail(written, file, **options):
+        file.write(b"PAR1 and then the disk is full")
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(pq, "write_table", fail)
+    with pytest.raises(OSError, match="no space left"):
+        write_rows(table(pair(-3.0, -4.0)), path)
+    assert path.read_bytes() == before
+    assert os.listdir(tmp_path) == ["rows.parquet"]
+
+
+def test_an_interrupted_write_leaves_nothing(tmp_path, monkeypatch):
+    def interrupt(*args, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write_rows(table(ROWS), tmp_path / "rows.parquet")
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_new_file_has_the_permissions_of_any_new_file(tmp_path):
+    (tmp_path / "other").touch()
+    write_rows(table(ROWS), tmp_path / "rows.parquet")
+    modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("other", "rows.parquet")]
+    assert modes[0] == modes[1]
+
+
+def test_targets_that_cannot_be_written_are_refused_before_the_run(tmp_path):
+    assert check_target(tmp_path / "rows.parquet") == tmp_path / "rows.parquet"
+    with pytest.raises(IsADirectoryError, match="is a folder: name a file"):
+        check_target(tmp_path)
+    with pytest.raises(FileNotFoundError, match="none doesn't exist"):
+        check_target(tmp_path / "none" / "rows.parquet")
+
+
+def test_only_rows_are_written(tmp_path):
+    with pytest.raises(ValueError, match="the table lacks the columns run_id"):
+        write_rows(pa.table({"x": [1]}), tmp_path / "rows.parquet")
+    assert os.listdir(tmp_path) == []
+
+
+def test_files_that_cannot_be_read_say_why(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no such file: .*none\.parquet"):
+        read_rows(tmp_path / "none.parquet")
+    with pytest.raises(ValueError, match="is a folder"):
+        read_rows(tmp_path)
+    (tmp_path / "text.parquet").write_text("not parquet at all")
+    with pytest.raises(ValueError, match=r"text\.parquet is not a Parquet file of rows"):
+        read_rows(tmp_path / "text.parquet")
+    (tmp_path / "empty.parquet").touch()
+    with pytest.raises(ValueError, match=r"empty\.parquet is not a Parquet file of rows"):
+        read_rows(tmp_path / "empty.parquet")
+
+
+def test_other_schemas_are_refused(tmp_path):
+    path = tmp_path / "rows.parquet"
+    for rows, message in [
+        (table(ROWS).drop_columns(["logprob"]), "lacks the columns logprob"),
+        (table(ROWS).replace_schema_metadata({"schema_version": "99"}), "version 99, this pyscore reads version 1"),
+        (table(ROWS).replace_schema_metadata(None), "no schema_version"),
+        (pa.table({"x": [1]}), "lacks the columns run_id"),
+        (table(ROWS).set_column(11, "logprob", pa.array(["a", "b"])), "string in the column logprob, expected double"),
+    ]:
+        pq.write_table(rows, path)
+        with pytest.raises(ValueError, match=message):
+            read_rows(path)
