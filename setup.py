@@ -68,9 +68,9 @@ class BuildExtension(build_ext):
 
 
 def needs_recompile(target: str, source: str) -> bool:
-    """Whether an object is older than its source or any header, or holds the version and the hash of the sources."""
-    headers = [path for path in CSRC.rglob("*") if path.suffix in {".hpp", ".inl"}]
-    newest = max(path.stat().st_mtime for path in (Path(source), *headers))
+    """Whether an object is older than what it includes, or holds the version and the hash of the sources."""
+    included = [*CSRC.rglob("*.hpp"), *(CSRC.rglob("*.inl") if "variants" in Path(source).parts else [])]
+    newest = max(path.stat().st_mtime for path in (Path(source), *included))
     return Path(source).name == "module.cpp" or not os.path.exists(target) or os.stat(target).st_mtime < newest
 
 

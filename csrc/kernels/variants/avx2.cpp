@@ -1,5 +1,6 @@
 // AVX2 with FMA: 8 lanes, 16 registers.
 #include <cstring>
+#include <utility>
 
 #include "available.hpp"
 

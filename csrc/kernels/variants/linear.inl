@@ -25,14 +25,10 @@ struct PairDot {
     static constexpr std::int64_t kStep = 2 * kLanes;
     using Operand = __m512bh;
     PYSCORE_INLINE Operand get(const BFloat16 *p) {
-        Operand v;
-        std::memcpy(&v, p, sizeof v);
-        return v;
+        return bits_as<Operand>(_mm512_loadu_si512(p));
     }
     PYSCORE_INLINE Operand get_first(const BFloat16 *p, std::int64_t n) {
-        BFloat16 buffer[kStep] = {};
-        std::memcpy(buffer, p, static_cast<std::size_t>(n) * sizeof *p);
-        return get(buffer);
+        return bits_as<Operand>(_mm512_maskz_loadu_epi16((1U << n) - 1, p));
     }
     PYSCORE_INLINE Vf accumulate(Operand hidden, Operand weight, Vf sum) {
         return _mm512_dpbf16_ps(sum, hidden, weight);
@@ -52,50 +48,44 @@ constexpr std::int64_t kTokens = 3;
 #endif
 static_assert(kTokens <= kMaxTokens);
 
-// out[i * out_stride + j] = dot(hidden[i], weight[j]) for kRows tokens i and four vocabulary rows j.
-template <class Dot, std::int64_t kRows, class T>
-static void dot_block(const typename Dot::H *const *hidden, const T *const *weight, std::int64_t depth, float *out,
-                      std::int64_t out_stride) {
-    Vf sum[kRows][4] = {};
-    const T *w0 = weight[0], *w1 = weight[1], *w2 = weight[2], *w3 = weight[3];
+// out[i * out_stride + j] = dot(hidden[i], weight[j]) for kRows tokens i and four vocabulary rows j. Spelled out over
+// packs, I = 4 i + j: GCC keeps sums that a loop would index in memory.
+template <class Dot, class T, std::size_t... Row, std::size_t... I>
+static void dot_block(std::index_sequence<Row...>, std::index_sequence<I...>, const typename Dot::H *const *hidden,
+                      const T *const *weight, std::int64_t depth, float *out, std::int64_t out_stride) {
+    using Operand = typename Dot::Operand;
+    const typename Dot::H *const from[] = {hidden[Row]...};
+    const T *const w0 = weight[0], *const w1 = weight[1], *const w2 = weight[2], *const w3 = weight[3];
+    Vf sum[] = {(static_cast<void>(I), Vf{})...};
     std::int64_t d = 0;
     for (; d + Dot::kStep <= depth; d += Dot::kStep) {
-        typename Dot::Operand h[kRows];
-        for (std::int64_t i = 0; i < kRows; ++i) {
-            h[i] = Dot::get(hidden[i] + d);
-        }
-        const typename Dot::Operand w[4] = {Dot::get(w0 + d), Dot::get(w1 + d), Dot::get(w2 + d), Dot::get(w3 + d)};
-        for (std::int64_t j = 0; j < 4; ++j) {
-            for (std::int64_t i = 0; i < kRows; ++i) {
-                sum[i][j] = Dot::accumulate(h[i], w[j], sum[i][j]);
-            }
-        }
+        const Operand h[] = {Dot::get(from[Row] + d)...};
+        const Operand w[] = {Dot::get(w0 + d), Dot::get(w1 + d), Dot::get(w2 + d), Dot::get(w3 + d)};
+        ((sum[I] = Dot::accumulate(h[I / 4], w[I % 4], sum[I])), ...);
     }
-    if (d < depth) {
-        for (std::int64_t j = 0; j < 4; ++j) {
-            const typename Dot::Operand w = Dot::get_first(weight[j] + d, depth - d);
-            for (std::int64_t i = 0; i < kRows; ++i) {
-                sum[i][j] = Dot::accumulate(Dot::get_first(hidden[i] + d, depth - d), w, sum[i][j]);
-            }
-        }
+    if (const std::int64_t rest = depth - d; rest > 0) {
+        const Operand h[] = {Dot::get_first(from[Row] + d, rest)...};
+        const Operand w[] = {Dot::get_first(w0 + d, rest), Dot::get_first(w1 + d, rest), Dot::get_first(w2 + d, rest),
+                             Dot::get_first(w3 + d, rest)};
+        ((sum[I] = Dot::accumulate(h[I / 4], w[I % 4], sum[I])), ...);
     }
-    for (std::int64_t i = 0; i < kRows; ++i) {
-        const V4f dots = sum_lanes_of_four(sum[i][0], sum[i][1], sum[i][2], sum[i][3]);
-        std::memcpy(out + i * out_stride, &dots, sizeof dots);
-    }
+    ((store4(out + static_cast<std::int64_t>(Row) * out_stride,
+             sum_lanes_of_four(sum[4 * Row], sum[4 * Row + 1], sum[4 * Row + 2], sum[4 * Row + 3]))),
+     ...);
 }
 
 // The same for 1 <= rows <= kRows.
-template <class Dot, std::int64_t kRows, class T>
+template <class Dot, std::size_t kRows, class T>
 static void dot_rows(std::int64_t rows, const typename Dot::H *const *hidden, const T *const *weight,
                      std::int64_t depth, float *out, std::int64_t out_stride) {
-    if constexpr (kRows == 1) {
-        dot_block<Dot, 1>(hidden, weight, depth, out, out_stride);
-    } else if (rows == kRows) {
-        dot_block<Dot, kRows>(hidden, weight, depth, out, out_stride);
-    } else {
-        dot_rows<Dot, kRows - 1>(rows, hidden, weight, depth, out, out_stride);
+    if constexpr (kRows > 1) {
+        if (rows < static_cast<std::int64_t>(kRows)) {
+            dot_rows<Dot, kRows - 1>(rows, hidden, weight, depth, out, out_stride);
+            return;
+        }
     }
+    dot_block<Dot, T>(std::make_index_sequence<kRows>{}, std::make_index_sequence<4 * kRows>{}, hidden, weight, depth,
+                      out, out_stride);
 }
 
 // Pointers to hidden rows as the dot product takes them; widened into `wide` where T isn't what it takes.
@@ -187,7 +177,7 @@ static void gather_linear(const LinearProblem &problem, std::int64_t row, const 
             weight[j] = static_cast<const T *>(problem.weight) + (inside ? column : 0) * problem.weight_stride;
             bias[j] = inside && problem.bias != nullptr ? problem.bias[column] : 0;
         }
-        dot_block<Dot, 1>(hidden, weight, problem.depth, logits, 4);
+        dot_rows<Dot, 1>(1, hidden, weight, problem.depth, logits, 4);
         Vf s = load(logits);
         s = problem.bias == nullptr ? s : s + load(bias);
         float found[kLanes];

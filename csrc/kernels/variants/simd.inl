@@ -85,13 +85,27 @@ PYSCORE_INLINE Vf load(const Float16 *p) {
 }
 
 PYSCORE_INLINE void store(float *p, Vf v) { std::memcpy(p, &v, sizeof v); }
+PYSCORE_INLINE void store4(float *p, V4f v) { std::memcpy(p, &v, sizeof v); }
 
-// The first n < kLanes elements at p, then zeros.
+// The first n < kLanes elements at p, then zeros. Nothing past them is touched.
+#if PYSCORE_LANES == 16
+PYSCORE_INLINE Vf load_first(const float *p, std::int64_t n) { return _mm512_maskz_loadu_ps((1U << n) - 1, p); }
+
+PYSCORE_INLINE Vf load_first(const BFloat16 *p, std::int64_t n) {
+    const __m256i bits = _mm256_maskz_loadu_epi16((1U << n) - 1, p);
+    return bits_as<Vf>(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16));
+}
+
+PYSCORE_INLINE Vf load_first(const Float16 *p, std::int64_t n) {
+    return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16((1U << n) - 1, p));
+}
+#else
 template <class T> PYSCORE_INLINE Vf load_first(const T *p, std::int64_t n) {
     T buffer[kLanes] = {};
     std::memcpy(buffer, p, static_cast<std::size_t>(n) * sizeof(T));
     return load(buffer);
 }
+#endif
 
 // Sum over lanes, always the same tree.
 PYSCORE_INLINE float sum_lanes(Vf v) {
