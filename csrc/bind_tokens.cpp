@@ -48,8 +48,8 @@ LinearProblem read_linear(const py::array &hidden, const py::array &weight, cons
     const DType dtype = parse_dtype(dtype_tag);
     const MatrixView h(hidden, dtype, "hidden"), w(weight, dtype, "weight");
     require(h.columns == w.columns, "hidden", "as wide as weight");
-    require(h.columns <= 1 || h.column_stride == 1, "hidden", "contiguous along its rows");
-    require(w.columns <= 1 || w.column_stride == 1, "weight", "contiguous along its rows");
+    require(h.rows == 0 || h.columns <= 1 || h.column_stride == 1, "hidden", "contiguous along its rows");
+    require(w.rows == 0 || w.columns <= 1 || w.column_stride == 1, "weight", "contiguous along its rows");
     require(w.rows <= std::numeric_limits<std::int32_t>::max(), "weight", "less than 2^31 rows");
     LinearProblem problem;
     problem.hidden = h.data;

@@ -1,0 +1,70 @@
+"""The compiled kernels for linear logits, on every instruction set that this machine has."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from pyscore.ops.cpu import CPU
+from pyscore.ops.reference import REFERENCE
+
+from .cpu_cases import (
+    ALL,
+    INF,
+    assert_close,
+    assert_same_bits,
+    draw,
+    draw_ids,
+    every_dtype,
+    every_isa,
+    linear,
+    one_each,
+)
+
+pytestmark = pytest.mark.usefixtures("two_threads")
+
+
+@every_isa
+@every_dtype
+@pytest.mark.parametrize(("n", "d", "v"), [(1, 1, 1), (2, 3, 5), (7, 77, 300), (13, 64, 4500), (5, 1000, 130)])
+def test_linear_logits_agree_with_the_definition(isa: str, dtype: torch.dtype, n: int, d: int, v: int) -> None:
+    hidden, weight, bias = draw(n, d).to(dtype), (draw(v, d, seed=2) * (3 / d**0.5)).to(dtype), draw(v, seed=4)
+    targets, ends, temperature = draw_ids(2 * n, v), 2 * one_each(n), torch.linspace(0.6, 2, n)
+    for options in (ALL, replace(ALL, logit_scale=0.7, softcap=5.0)):
+        arguments = (hidden, weight, bias, targets, ends, temperature, options)
+        exact = (hidden.double(), weight.double(), *arguments[2:])
+        found, wanted = CPU.target_logits(*arguments), REFERENCE.target_logits(*exact)
+        torch.testing.assert_close(found.double(), wanted.double(), rtol=2e-6, atol=2e-5)
+        scores = CPU.linear_logprobs(*arguments, found)
+        assert_close(scores, REFERENCE.linear_logprobs(*exact, wanted), atol=4e-5, ids=False)
+
+
+@every_isa
+@every_dtype
+def test_rows_that_are_not_contiguous_give_the_same_bits(isa: str, dtype: torch.dtype) -> None:
+    hidden, weight = draw(9, 140).to(dtype), draw(333, 140, seed=2).to(dtype)
+    targets = draw_ids(9, 333)
+    expected = linear(hidden[:, ::2].contiguous(), weight[:, ::2].contiguous(), targets, one_each(9), ALL)
+    assert_same_bits(linear(hidden[:, ::2], weight[:, ::2], targets, one_each(9), ALL), expected)
+    shared = linear(hidden[:1].expand(9, -1), weight, targets, one_each(9), ALL)
+    assert_same_bits(shared, linear(hidden[:1].repeat(9, 1), weight, targets, one_each(9), ALL))
+
+
+@every_isa
+def test_a_vocabulary_shard_reports_ids_of_the_whole_and_leaves_other_targets_to_others(isa: str) -> None:
+    hidden, weight, targets = draw(3, 20), draw(60, 20, seed=2), torch.tensor([5, 45, 59])
+    shard = replace(ALL, vocab_start=40)
+    whole, part = linear(hidden, weight, targets, one_each(3), ALL), weight[40:]
+    found = CPU.target_logits(hidden, part, None, targets, one_each(3), None, shard)
+    assert found[0].item() == -INF
+    known = CPU.target_logits(hidden, weight, None, targets, one_each(3), None, ALL)
+    assert torch.equal(found[1:], known[1:])
+    scores = CPU.linear_logprobs(hidden, part, None, targets, one_each(3), None, shard, known)
+    first = CPU.linear_logprobs(hidden, weight[:40], None, targets, one_each(3), None, ALL, known)
+    assert torch.equal(scores.rank + first.rank, whole.rank)
+    assert scores.argmax.ge(40).all()
+    ready = CPU.logprobs(hidden @ part.T, targets, one_each(3), None, shard)
+    assert ready.logprob[0].item() == -INF
+    assert ready.rank[0].item() == -1
