@@ -33,6 +33,7 @@ class LinearConfig(NamedTuple):
     block_v: int
     block_d: int
     pieces: int
+    parts: int
     group_n: int
     num_warps: int
     num_stages: int
@@ -49,18 +50,18 @@ _READY = {
 # 16-bit inputs go through the matrix units; float32 (ieee, no TF32) is multiplied on the vector units, where every
 # operand of a step sits in registers, hence the small steps.
 _LINEAR = {
-    ("interpreter", 2): LinearConfig(16, 32, 32, 3, 2, 1, 1, 16, 1),
-    ("interpreter", 4): LinearConfig(16, 32, 32, 3, 2, 1, 1, 16, 1),
-    ("small", 2): LinearConfig(128, 128, 32, 84, 16, 8, 3, 128, 8),
-    ("small", 4): LinearConfig(64, 64, 16, 84, 16, 8, 2, 64, 8),
-    ("sm_80", 2): LinearConfig(128, 128, 64, 108, 16, 8, 3, 128, 8),
-    ("sm_80", 4): LinearConfig(64, 64, 16, 108, 16, 8, 2, 64, 8),
-    ("sm_90", 2): LinearConfig(128, 256, 64, 132, 16, 8, 4, 64, 4),
-    ("sm_90", 4): LinearConfig(64, 64, 16, 132, 16, 8, 2, 64, 8),
-    ("sm_100", 2): LinearConfig(128, 256, 64, 148, 16, 8, 4, 128, 8),
-    ("sm_100", 4): LinearConfig(64, 64, 16, 148, 16, 8, 2, 64, 8),
-    ("gfx942", 2): LinearConfig(128, 128, 64, 304, 16, 8, 2, 128, 8),
-    ("gfx942", 4): LinearConfig(64, 64, 16, 304, 16, 8, 2, 64, 8),
+    ("interpreter", 2): LinearConfig(16, 32, 32, 3, 2, 2, 1, 1, 16, 1),
+    ("interpreter", 4): LinearConfig(16, 32, 32, 3, 2, 2, 1, 1, 16, 1),
+    ("small", 2): LinearConfig(128, 128, 32, 84, 2, 16, 8, 3, 128, 8),
+    ("small", 4): LinearConfig(64, 64, 16, 84, 1, 16, 8, 2, 64, 8),
+    ("sm_80", 2): LinearConfig(128, 128, 64, 108, 2, 16, 8, 3, 128, 8),
+    ("sm_80", 4): LinearConfig(64, 64, 16, 108, 1, 16, 8, 2, 64, 8),
+    ("sm_90", 2): LinearConfig(128, 256, 64, 132, 4, 16, 8, 4, 64, 4),
+    ("sm_90", 4): LinearConfig(64, 64, 16, 132, 1, 16, 8, 2, 64, 8),
+    ("sm_100", 2): LinearConfig(128, 256, 64, 148, 4, 16, 8, 4, 128, 8),
+    ("sm_100", 4): LinearConfig(64, 64, 16, 148, 1, 16, 8, 2, 64, 8),
+    ("gfx942", 2): LinearConfig(128, 128, 64, 304, 2, 16, 8, 2, 128, 8),
+    ("gfx942", 4): LinearConfig(64, 64, 16, 304, 1, 16, 8, 2, 64, 8),
 }
 
 _BY_MAJOR = {8: "sm_80", 9: "sm_90", 10: "sm_100"}

@@ -7,7 +7,10 @@ from typing import Any, NamedTuple
 
 import torch
 
-__all__ = ["Launch", "run"]
+__all__ = ["OPTIONS", "Launch", "run"]
+
+OPTIONS = {"enable_fp_fusion": False}
+"""Compiler options of every launch: contracted multiply-adds would let bits depend on the results that are asked for."""
 
 
 class Launch(NamedTuple):
@@ -31,5 +34,4 @@ def run(launches: Iterable[Launch], device: torch.device) -> None:
     with torch.cuda.device(device if device.type == "cuda" else -1):
         for launch in launches:
             if min(launch.grid) > 0:
-                # a contracted multiply-add would let bits depend on which outputs a variant computes
-                launch.kernel[launch.grid](**launch.arguments, **launch.options, enable_fp_fusion=False)
+                launch.kernel[launch.grid](**launch.arguments, **OPTIONS, **launch.options)

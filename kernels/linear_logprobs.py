@@ -48,23 +48,46 @@ def scored_rows_kernel(
 
 
 @triton.jit
+def _local_column(targets_ptr, k, has, vocab_start, n_columns):
+    """Column of candidates k, -1 for one of another shard."""
+    local = tl.load(targets_ptr + k, mask=has, other=0) - vocab_start
+    return tl.where((local >= 0) & (local < n_columns), local, -1).to(tl.int32)
+
+
+@triton.jit
+def _candidate(offsets_ptr, row, here, number):
+    """Index of a row's candidate by number, and whether the row has so many; read anew, since registers are scarce."""
+    k = tl.load(offsets_ptr + row, mask=here, other=0) + number
+    return k, k < tl.load(offsets_ptr + row + 1, mask=here, other=0)
+
+
+@triton.jit
+def _in_parts(tile, PARTS: tl.constexpr):
+    """The tile [R, C] as PARTS tiles of neighbouring columns."""
+    if PARTS == 1:
+        return (tile,)
+    else:  # Triton would go on compiling behind a plain return
+        left, right = tl.split(tl.permute(tl.reshape(tile, (tile.shape[0], 2, tile.shape[1] // 2)), (0, 2, 1)))
+        return _in_parts(left, PARTS // 2) + _in_parts(right, PARTS // 2)
+
+
+@triton.jit
 def _count_further_candidates(
-    z, column, targets_ptr, target_logit_ptr, above_ptr, start, end, most, vocab_start, piece, n_pieces, is_later_tile,
+    z, column, targets_ptr, offsets_ptr, target_logit_ptr, above_ptr, row, here, most, vocab_start, n_columns, piece,
+    n_pieces, has_counted,
 ) -> None:  # fmt: skip
-    """Entries above every candidate but a row's first, added to the counts of the piece's earlier tiles."""
-    k = start + 1
+    """Entries above every candidate but a row's first, added to what the program has counted of the piece."""
     number = 1
     while number < most:
-        has = k < end
-        own = tl.load(targets_ptr + k, mask=has, other=0) - vocab_start
+        k, has = _candidate(offsets_ptr, row, here, number)
+        own = _local_column(targets_ptr, k, has, vocab_start, n_columns)
         target_logit = tl.load(target_logit_ptr + k, mask=has, other=float("inf"))
         above = (z > target_logit[:, None]) & (column[None, :] != own[:, None])
         count = tl.sum(above.to(tl.int32), axis=1)
         at = above_ptr + k * n_pieces + piece
-        tl.debug_barrier()  # another thread of the program may have stored the earlier tiles' count
-        count += tl.load(at, mask=has, other=0) * is_later_tile
+        tl.debug_barrier()  # another thread of the program may have stored the count
+        count += tl.load(at, mask=has, other=0) * has_counted
         tl.store(at, count, mask=has)
-        k += 1
         number += 1
 
 
@@ -75,7 +98,8 @@ def linear_piece_kernel(
     n_pieces, logit_scale, softcap, inverse_softcap, vocab_start, target_logit_ptr,
     largest_ptr, total_ptr, best_ptr, weighted_ptr, above_ptr, top_value_ptr, top_id_ptr, after_value_ptr, after_id_ptr,
     SCALE: tl.constexpr, SOFTCAP: tl.constexpr, LIST_SIZE: tl.constexpr, D: tl.constexpr,
-    BLOCK_N: tl.constexpr, BLOCK_V: tl.constexpr, BLOCK_D: tl.constexpr, GROUP_N: tl.constexpr, WIDEN: tl.constexpr,
+    BLOCK_N: tl.constexpr, BLOCK_V: tl.constexpr, BLOCK_D: tl.constexpr, PARTS: tl.constexpr, GROUP_N: tl.constexpr,
+    WIDEN: tl.constexpr,
 ) -> None:  # fmt: skip
     """One program folds one piece of the vocabulary for BLOCK_N rows: [ceil(N / BLOCK_N) * P] programs.
 
@@ -94,7 +118,7 @@ def linear_piece_kernel(
 
     slot = first_slot + tl.arange(0, BLOCK_N)
     here = slot < row_count
-    row = tl.load(rows_ptr + slot, mask=here, other=0).to(tl.int64)
+    row = tl.load(rows_ptr + slot, mask=here, other=0)
     TEMPERATURE: tl.constexpr = temperature_ptr is not None
     temperature = tl.full((BLOCK_N,), 1.0, tl.float32)
     if TEMPERATURE:
@@ -107,12 +131,10 @@ def linear_piece_kernel(
     RANK: tl.constexpr = above_ptr is not None
     if RANK:
         start = tl.load(offsets_ptr + row, mask=here, other=0)
-        end = tl.load(offsets_ptr + row + 1, mask=here, other=0)
-        most = tl.max((end - start).to(tl.int32), axis=0)
-        has = start < end
-        own = tl.load(targets_ptr + start, mask=has, other=0) - vocab_start
-        own = tl.where((own >= 0) & (own < n_columns), own, -1).to(tl.int32)
-        target_logit = tl.load(target_logit_ptr + start, mask=has, other=infinity)
+        most = tl.max((tl.load(offsets_ptr + row + 1, mask=here, other=0) - start).to(tl.int32), axis=0)
+        k, has = _candidate(offsets_ptr, row, here, 0)
+        own = _local_column(targets_ptr, k, has, vocab_start, n_columns)
+        target_logit = tl.load(target_logit_ptr + k, mask=has, other=infinity)
         above = tl.zeros((BLOCK_N,), tl.int32)
     if LIST_SIZE > 0:
         lane = tl.arange(0, LIST_SIZE)
@@ -127,39 +149,46 @@ def linear_piece_kernel(
     end_tile = (piece + 1) * n_tiles // n_pieces
     tile = first_tile
     while tile < end_tile:
-        column = tile * BLOCK_V + tl.arange(0, BLOCK_V)
-        inside = column < n_columns
-        entry = column.to(tl.int64)
-        score = multiply(
-            hidden_ptr, row, here, hidden_row_stride, hidden_column_stride, weight_ptr, entry, inside,
-            weight_row_stride, weight_column_stride, D, BLOCK_N, BLOCK_V, BLOCK_D, WIDEN,
+        first_column = tile * BLOCK_V
+        entry = first_column + tl.arange(0, BLOCK_V)
+        product = multiply(
+            hidden_ptr, row.to(tl.int64), here, hidden_row_stride, hidden_column_stride, weight_ptr, entry.to(tl.int64),
+            entry < n_columns, weight_row_stride, weight_column_stride, D, BLOCK_N, BLOCK_V, BLOCK_D, WIDEN,
         )  # fmt: skip
-        if bias_ptr is not None:
-            score += tl.load(bias_ptr + entry * bias_stride, mask=inside, other=0.0).to(tl.float32)[None, :]
-        if SCALE:
-            score *= logit_scale
-        z = final_logits(score, temperature[:, None], softcap, inverse_softcap, SOFTCAP, TEMPERATURE)
-        z = tl.where(inside[None, :], z, -infinity)
-        largest, total, weighted, best = fold_tile(z, column, largest, total, weighted, best, ENTROPY)
-        if RANK:
-            exceeds = (z > target_logit[:, None]) & (column[None, :] != own[:, None])
-            above += tl.sum(exceeds.to(tl.int32), axis=1)
-            _count_further_candidates(
-                z, column, targets_ptr, target_logit_ptr, above_ptr, start, end, most, vocab_start, piece, n_pieces,
-                (tile > first_tile).to(tl.int32),
-            )  # fmt: skip
-        if LIST_SIZE > 0:
-            top_value, top_id = keep_best(z, column, top_value, top_id, after_value, after_id)
+        # part by part: what a whole tile's epilogue keeps in registers beside the tile would not fit
+        scores = _in_parts(product, PARTS)
+        for part in tl.static_range(PARTS):
+            score = scores[part]
+            column = first_column + part * (BLOCK_V // PARTS) + tl.arange(0, BLOCK_V // PARTS)
+            inside = column < n_columns
+            if bias_ptr is not None:
+                bias = tl.load(bias_ptr + column.to(tl.int64) * bias_stride, mask=inside, other=0.0)
+                score += bias.to(tl.float32)[None, :]
+            if SCALE:
+                score *= logit_scale
+            z = final_logits(score, temperature[:, None], softcap, inverse_softcap, SOFTCAP, TEMPERATURE)
+            z = tl.where(inside[None, :], z, -infinity)
+            largest, total, weighted, best = fold_tile(z, column, largest, total, weighted, best, ENTROPY)
+            if RANK:
+                exceeds = (z > target_logit[:, None]) & (column[None, :] != own[:, None])
+                above += tl.sum(exceeds.to(tl.int32), axis=1)
+                _count_further_candidates(
+                    z, column, targets_ptr, offsets_ptr, target_logit_ptr, above_ptr, row, here, most, vocab_start,
+                    n_columns, piece, n_pieces, (tile * PARTS + part > first_tile * PARTS).to(tl.int32),
+                )  # fmt: skip
+            if LIST_SIZE > 0:
+                top_value, top_id = keep_best(z, column, top_value, top_id, after_value, after_id)
         tile += 1
 
-    at = row * n_pieces + piece
+    at = row.to(tl.int64) * n_pieces + piece
     tl.store(largest_ptr + at, largest, mask=here)
     tl.store(total_ptr + at, total, mask=here)
     tl.store(best_ptr + at, best, mask=here)
     if ENTROPY:
         tl.store(weighted_ptr + at, weighted, mask=here)
     if RANK:
-        tl.store(above_ptr + start * n_pieces + piece, above, mask=has)
+        k, has = _candidate(offsets_ptr, row, here, 0)
+        tl.store(above_ptr + k * n_pieces + piece, above, mask=has)
     if LIST_SIZE > 0:
         entry = at[:, None] * LIST_SIZE + lane[None, :]
         tl.store(top_value_ptr + entry, top_value, mask=here[:, None])
@@ -211,6 +240,7 @@ def plan_linear_logprobs(
         **{f"{name}_ptr": value for name, value in statistics._asdict().items()},
         "LIST_SIZE": list_size,
         "BLOCK_N": config.block_n,
+        "PARTS": config.parts,
         "GROUP_N": config.group_n,
     }
     options = {"num_warps": config.num_warps, "num_stages": config.num_stages}

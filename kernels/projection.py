@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 import triton
 import triton.language as tl
 from torch import Tensor
@@ -34,9 +33,10 @@ def multiply(
         hidden = tl.load(hidden_ptrs, mask=hidden_mask, other=0.0)
         weight = tl.load(weight_ptrs, mask=weight_mask, other=0.0)
         if WIDEN:
-            hidden = hidden.to(tl.float32)
-            weight = weight.to(tl.float32)
-        product = tl.dot(hidden, weight, product, input_precision="ieee")
+            step = tl.dot(hidden.to(tl.float64), weight.to(tl.float64), out_dtype=tl.float64)
+            product = (product.to(tl.float64) + step).to(tl.float32)
+        else:
+            product = tl.dot(hidden, weight, product, input_precision="ieee")
         hidden_ptrs += BLOCK_D * column_stride
         weight_ptrs += BLOCK_D * depth_stride
     return product
@@ -78,7 +78,7 @@ def projection_arguments(
         "D": hidden.shape[1],
         "BLOCK_V": config.block_v,
         "BLOCK_D": config.block_d,
-        # the interpreter multiplies bit patterns of bfloat16, and float16 in an order that depends on the position in
-        # the tile; as float32, products of 16-bit values are exact
-        "WIDEN": hidden.device.type == "cpu" and hidden.dtype != torch.float32,
+        # the interpreter multiplies by BLAS, which takes bfloat16 for integers and whose order of summation depends on
+        # the position in the tile: float64 rounds that away
+        "WIDEN": hidden.device.type == "cpu",
     }
