@@ -142,7 +142,8 @@ def summarize(
         keys = None if keys is None else [key for key, keep in zip(keys, kept, strict=True) if keep]
     codes, distinct = (np.arange(len(columns)), range(len(columns))) if keys is None else encode(keys)
     sample = _describe(w, len(distinct), clustered=keys is not None, weighted=weights is not None)
-    means = w @ columns.finite / w.sum()
+    # Rounding must not carry the mean of equal scores off their value: a rate of exactly 1 has its own interval.
+    means = np.clip(w @ columns.finite / w.sum(), columns.finite.min(axis=0), columns.finite.max(axis=0))
     totals = cluster_sums(w[:, None] * (columns.finite - means), codes, sample.units) / w.sum()
     resampled = None
     if method == "bootstrap" and sample.units > 1:

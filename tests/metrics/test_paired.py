@@ -1,0 +1,93 @@
+"""paired_difference: the same questions scored twice."""
+
+from __future__ import annotations
+
+import json
+from math import inf, isnan, sqrt
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from pyscore import Difference, paired_difference, summarize
+
+from .cases import compare_pairs, of_preferences, random_pairs
+
+
+@given(st.integers(0, 10**6), st.integers(2, 50))
+def test_intervals_and_p_values_equal_scipys(seed: int, n: int) -> None:
+    a, b = random_pairs(seed, n), random_pairs(seed + 1, n)
+    difference = paired_difference(a, b, confidence=0.9)
+    d = np.asarray(a.probability) - np.asarray(b.probability)
+    expected = stats.ttest_rel(a.probability, b.probability).confidence_interval(0.9)
+    estimate = difference.mean_probability
+    assert (estimate.value, estimate.stderr) == pytest.approx((d.mean(), stats.sem(d)), abs=1e-12)
+    assert (estimate.low, estimate.high) == pytest.approx((expected.low, expected.high), abs=1e-10)
+    moved = d[d != 0]
+    assert difference.sign_test == pytest.approx(stats.binomtest(int((moved > 0).sum()), len(moved)).pvalue)
+    assert difference.wilcoxon == pytest.approx(stats.wilcoxon(moved).pvalue)
+
+
+@given(st.integers(0, 10**6))
+def test_swapping_the_two_negates_the_difference(seed: int) -> None:
+    a, b = random_pairs(seed, 20), random_pairs(seed + 1, 20)
+    keys = [i // 4 for i in range(20)]
+    there, back = paired_difference(a, b, clusters=keys), paired_difference(b, a, clusters=keys)
+    assert there.mean_log_odds.low == pytest.approx(-back.mean_log_odds.high)
+    assert (there.sign_test, there.wilcoxon) == pytest.approx((back.sign_test, back.wilcoxon))
+
+
+@given(st.integers(0, 10**6))
+def test_the_difference_is_that_of_the_summaries(seed: int) -> None:
+    a, b = random_pairs(seed, 20), random_pairs(seed + 1, 20)
+    for name in ("mean_probability", "preference_rate", "mean_log_odds"):
+        value = getattr(summarize(a), name).value - getattr(summarize(b), name).value
+        assert getattr(paired_difference(a, b), name).value == pytest.approx(value, abs=1e-12)
+
+
+def test_clustered_difference_equals_a_worked_example() -> None:
+    # d = 1 1 | 0 -1 with mean 0.25: cluster sums of residuals 1.5 and -1.5, squares 4.5, C/(C-1) = 2
+    difference = paired_difference(of_preferences([1, 1, 1, 0]), of_preferences([0, 0, 1, 1]), clusters=list("aabb"))
+    assert difference.preference_rate.stderr == pytest.approx(sqrt(2 * 4.5) / 4)
+    assert difference.n_clusters == 2
+
+
+def test_clusters_are_the_pairs_of_the_sign_test() -> None:
+    a, b = of_preferences([1] * 8), of_preferences([0] * 8)
+    assert paired_difference(a, b).sign_test == pytest.approx(2 / 2**8)
+    assert paired_difference(a, b, clusters=[i // 4 for i in range(8)]).sign_test == pytest.approx(2 / 2**2)
+
+
+def test_equal_scorings_do_not_differ() -> None:
+    a = random_pairs(0, 10)
+    difference = paired_difference(a, a)
+    assert (difference.mean_probability.low, difference.mean_probability.high) == (0, 0)
+    assert (difference.sign_test, difference.wilcoxon) == (1, 1)
+
+
+def test_one_question_has_no_interval() -> None:
+    estimate = paired_difference(of_preferences([1]), of_preferences([0])).preference_rate
+    assert estimate.value == 1
+    assert isnan(estimate.low)
+    assert estimate.reason.startswith("one question")
+
+
+def test_infinite_log_odds_are_reported_and_spare_the_rest() -> None:
+    a, b = compare_pairs([-1.0, -1.0, -1.0], [-inf, -2.0, -3.0]), compare_pairs([-1.0, -2.0, -1.0], [-inf, -1.0, -1.0])
+    difference = paired_difference(a, b)
+    assert isnan(difference.mean_log_odds.value)
+    assert difference.mean_log_odds.reason == "1 pairs with infinite log odds"
+    assert not isnan(difference.mean_probability.stderr)
+
+
+def test_it_prints_and_is_json_ready() -> None:
+    difference = paired_difference(random_pairs(0, 10), random_pairs(1, 10))
+    assert str(difference).startswith("10 paired questions, a - b\n")
+    assert set(json.loads(json.dumps(difference.to_dict(), allow_nan=False))) == set(Difference.__dataclass_fields__)
+
+
+def test_different_lengths_are_refused() -> None:
+    with pytest.raises(ValueError, match="a has 3, b has 4"):
+        paired_difference(random_pairs(0, 3), random_pairs(0, 4))
