@@ -6,6 +6,7 @@ import csv
 import json
 from dataclasses import replace
 from math import inf, isnan, nan, sqrt
+from typing import Any
 
 import numpy as np
 import pytest
@@ -183,7 +184,7 @@ def test_equal_weights_are_no_weights(comparison: Comparison, weight: float) -> 
 
 
 def test_weighted_mean_and_its_linearised_error_equal_a_worked_example() -> None:
-    # scores 1 0 0 with weights 2 1 1: mean 0.5; residuals w (s - mean) = 1, -0.5, -0.5; squares sum to 1.5; n/(n-1) = 3/2
+    # scores 1 0 0 with weights 2 1 1: mean 0.5; w (s - mean) = 1, -0.5, -0.5, squares 1.5; n/(n-1) = 3/2
     estimate = summarize(of_preferences([1, 0, 0]), weights=[2, 1, 1], method="t").preference_rate
     assert (estimate.value, estimate.stderr) == pytest.approx((0.5, sqrt(1.5 * 1.5) / 4))
 
@@ -197,6 +198,12 @@ def test_a_question_of_weight_zero_is_as_if_absent(comparison: Comparison) -> No
     assert (weighted.n_questions, weighted.n_clusters) == (n, n)
 
 
+@given(st.lists(st.floats(0.01, 100), min_size=2, max_size=30))
+def test_a_weighted_rate_of_1_is_exactly_1(weights: list[float]) -> None:
+    rate = summarize(of_preferences([1] * len(weights)), weights=weights).preference_rate
+    assert (rate.value, rate.stderr, rate.high) == (1, 0, 1)
+
+
 def test_one_heavy_question_widens_the_interval_of_a_rate_of_1() -> None:
     rate = summarize(of_preferences([1, 1, 1, 1]), weights=[100, 1, 1, 1]).preference_rate
     even = summarize(of_preferences([1, 1, 1, 1]), weights=[1, 1, 1, 1]).preference_rate
@@ -204,7 +211,7 @@ def test_one_heavy_question_widens_the_interval_of_a_rate_of_1() -> None:
 
 
 def test_calibration_of_a_worked_example() -> None:
-    # probabilities 0.9, 0.9, 0.3, 0.5 (a tie): confidences 0.9 (both right: gap 0.2 in sum), 0.7 (wrong: 0.7), 0.5 (half: 0)
+    # confidences 0.9 and 0.9 (right, gaps of 0.1 in one bin), 0.7 (wrong: 0.7), 0.5 (a tie counts half: 0)
     p = np.array([0.9, 0.9, 0.3, 0.5])
     summary = summarize(compare_pairs(np.log(p), np.log1p(-p)))
     assert summary.ece == pytest.approx((0.2 + 0.7 + 0.0) / 4)
@@ -292,7 +299,7 @@ class OnlyDlpack:
     def __len__(self) -> int:
         return len(self.tensor)
 
-    def __dlpack__(self, **options: object) -> object:
+    def __dlpack__(self, **options: Any) -> object:
         return self.tensor.__dlpack__(**options)
 
     def __dlpack_device__(self) -> tuple[int, int]:
