@@ -23,7 +23,12 @@ _METRICS = (
     ("mean_coverage", "coverage"),
     ("tie_rate", "tie rate"),
 )
+_PREFERENCES = {
+    "max": "the share of questions whose best matching answer beats every other answer",
+    "sum": "the share of questions whose matching answers together beat the others together",
+}
 _TIES = {"half": "ties count half", "strict": "ties don't count", "first": "ties go to the first answer"}
+_NORMALIZED = {"sum": "", "token": " per token", "char": " per character", "byte": " per byte"}
 _PLAIN_WIDTH = 120  # of a file or a pipe, which has no width of its own
 
 
@@ -32,23 +37,33 @@ def print_json(document: dict[str, Any]) -> None:
     sys.stdout.write(json.dumps(document, indent=2, allow_nan=False) + "\n")
 
 
-def print_summaries(summaries: Sequence[RowsSummary], *, ties: str, notes: Sequence[str] = ()) -> None:
-    """One summary as a table of its metrics, several as a table of the headline numbers; then what they mean."""
+def print_summaries(summaries: Sequence[RowsSummary], options: dict[str, Any], notes: Sequence[str] = ()) -> None:
+    """One summary as a table of its metrics, several as a table of the headline numbers; then what they mean.
+
+    ``options`` are those of `pyscore.store.summarize_rows` that the summaries were made with.
+    """
     console = Console(highlight=False, width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
     models = list(dict.fromkeys((s.model, s.revision, s.step) for s in summaries))
     for key in models:
         chosen = [s for s in summaries if (s.model, s.revision, s.step) == key]
         console.print(_one(chosen[0]) if len(chosen) == 1 else _many(chosen))
-    text = [
+    averaged = any(s.scope != "dataset" for s in summaries)
+    for line in (*_meaning(options, averaged), *notes):
+        console.print(line, style="dim", markup=False, soft_wrap=True)
+
+
+def _meaning(options: dict[str, Any], averaged: bool) -> list[str]:
+    per = _NORMALIZED[options["normalize"]]
+    lines = [
         "mean probability: how much of the compared answers' probability falls on the matching answer, on average",
-        "preference rate: the share of questions whose matching answer is more probable than every other one; "
-        + _TIES[ties],
+        f"preference rate: {_PREFERENCES[options['sets']]}; {_TIES[options['ties']]}",
         "coverage: the probability that all compared answers have together, on average",
     ]
-    if any(s.scope != "dataset" for s in summaries):
-        text.append("pooled average: every question counts the same; macro average: every data set counts the same")
-    for line in (*text, *notes):
-        console.print(line, style="dim", markup=False, soft_wrap=True)
+    if per:
+        lines.append(f"mean probability and preference rate are of log-probabilities{per}")
+    if averaged:
+        lines.append("pooled average: every question counts the same; macro average: every data set counts the same")
+    return lines
 
 
 def _one(s: RowsSummary) -> Table:
@@ -116,4 +131,4 @@ def _interval(estimate: Estimate, digits: int = 4) -> str:
 def _number(value: float, digits: int = 4) -> str:
     """Decimals as asked for, or powers of ten where those would show next to nothing."""
     small = 0 < abs(value) < 10 ** (1 - digits)
-    return f"{value:.1e}" if small else f"{value:.{digits}f}"
+    return f"{value:.2e}" if small else f"{value:.{digits}f}"

@@ -91,12 +91,14 @@ def score(
             found = [summary.to_dict() for summary in summaries]
             print_json({"summaries": found, "options": options, "run": metadata, "rows": written})
         else:
-            print_summaries(summaries, ties=ties, notes=_notes(metadata, output))
+            print_summaries(summaries, options, _notes(metadata, output))
 
 
 def _questions(paths: list[Path], format: str, choices: str, limit: int | None) -> list[Question]:
     """The questions of all files, each named after its file: its stem, or its whole path where stems collide."""
     if not paths:
+        if (format, choices) != ("auto", "given"):
+            raise ValueError("--format and --choices are about files: name some, the bundled questions have neither")
         chosen = sample_questions()[:limit]
         return [replace(question, meta={**question.meta, "dataset": "bundled sycophancy"}) for question in chosen]
     stems = Counter(path.stem for path in paths)

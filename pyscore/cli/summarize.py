@@ -38,4 +38,4 @@ def summarize(
             found = [summary.to_dict() for summary in summaries]
             print_json({"summaries": found, "options": options, "rows": [str(path) for path in rows]})
         else:
-            print_summaries(summaries, ties=ties)
+            print_summaries(summaries, options)

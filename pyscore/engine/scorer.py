@@ -111,9 +111,7 @@ class Scorer:
         # Checked before the long load, not after it.
         _batch_tokens(batch_tokens, torch.device("cpu"))
         check_backend_name(backend)
-        loaded = load_model(
-            model, revision=revision, dtype=dtype, device=device, trust_remote_code=trust_remote_code
-        )
+        loaded = load_model(model, revision=revision, dtype=dtype, device=device, trust_remote_code=trust_remote_code)
         return cls(
             loaded.model,
             loaded.tokenizer,

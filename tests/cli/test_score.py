@@ -141,6 +141,7 @@ def mistakes(model, folder, tmp_path):
         "a budget in words": (["score", file, *good, "--batch-tokens", "many"], "batch_tokens='many'"),
         "no confidence": (["score", file, *good, "--confidence", "1.5"], "confidence"),
         "a prompt that is too long": (["score", folder / "long.jsonl", *good], "question 'long:0'"),
+        "options of files without files": (["score", *good, "--choices", "listed"], "name some"),
         "no such rows": (["summarize", tmp_path / "none.parquet"], "no such file"),
         "a file that holds no rows": (["summarize", file], "is not a Parquet file of rows"),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyscore.engine.batching import plan_batches
@@ -21,6 +21,7 @@ def scored(batch):
     return found
 
 
+@settings(deadline=None)
 @given(ANSWERS, st.integers(1, 30))
 def test_every_answer_token_is_scored_after_exactly_the_tokens_before_it(answers, budget):
     plan = plan_batches(answers, budget)
@@ -31,6 +32,7 @@ def test_every_answer_token_is_scored_after_exactly_the_tokens_before_it(answers
         assert [targets[place] for place in places] == expected
 
 
+@settings(deadline=None)
 @given(ANSWERS, st.integers(1, 30))
 def test_sequences_run_once_longest_first_and_within_the_budget(answers, budget):
     batches = plan_batches(answers, budget).batches
@@ -41,6 +43,7 @@ def test_sequences_run_once_longest_first_and_within_the_budget(answers, budget)
         assert len(batch.sequences) == 1 or len(batch.sequences) * len(batch.sequences[0]) <= budget
 
 
+@settings(deadline=None)
 @given(ANSWERS, st.randoms(use_true_random=False))
 def test_batches_do_not_depend_on_the_order_of_the_answers(answers, random):
     shuffled = random.sample(answers, len(answers))

@@ -43,6 +43,7 @@ def test_trailing_whitespace_of_the_prompt_moves_to_the_answer():
     assert encode("Do you agree? ", "Yes")[:2] == encode("Do you agree?", " Yes")[:2]
 
 
+@settings(deadline=None)
 @given(prompt=IDS, whole=IDS)
 def test_a_split_loses_no_token_and_is_clean_exactly_when_the_prompt_is_a_prefix(prompt, whole):
     context, answer, boundary = split_tokens(prompt, whole)
