@@ -27,7 +27,7 @@ SANITIZE = os.environ.get("PYSCORE_SANITIZE", "") not in ("", "0")
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer"]
 FLAGS = [
     "-std=c++17",
-    *(["-O0", "-g"] if DEBUG else ["-O3", "-g1" if SANITIZE else "-g0"]),
+    *(["-O0", "-g"] if DEBUG else ["-O1", "-g1"] if SANITIZE else ["-O3", "-g0"]),
     *(SANITIZERS if SANITIZE else []),
     "-fvisibility=hidden",
     "-fno-math-errno",
