@@ -115,10 +115,8 @@ def test_a_clustered_rate_is_wilson_on_the_effective_sample() -> None:
     estimate = summarize(of_preferences([1, 1, 0, 1, 0]), clusters=["a", "a", "b", "b", "c"]).preference_rate
     n, q = 0.6 * 0.4 / estimate.stderr**2, stats.t.ppf(0.975, 2)
     assert 1 < n < 5
-    for end in (
-        estimate.low,
-        estimate.high,
-    ):  # Wilson's ends are where |p - end| is q standard errors of the end itself
+    # Wilson's ends are where |p - end| is q standard errors of the end itself
+    for end in (estimate.low, estimate.high):
         assert abs(0.6 - end) == pytest.approx(q * sqrt(end * (1 - end) / n))
 
 
