@@ -107,11 +107,12 @@ def check_targets(targets: Tensor, offsets: Tensor, vocab_size: int, ignore_inde
         )
 
 
-def check_log_probabilities(values: Tensor, name: str) -> None:
-    """Raise ValueError at a NaN or a positive value."""
-    row = _first(~(values <= 0))
+def check_log_probabilities(values: Tensor, name: str, *, finite: bool = False) -> None:
+    """Raise ValueError at a NaN, a positive value or, with ``finite``, -inf."""
+    row = _first(~(values <= 0) | values.isinf() if finite else ~(values <= 0))
     if row is not None:
-        raise ValueError(f"{name} must be at most 0 and not NaN; row {row} is {float(values[row])}")
+        wanted = "finite" if finite else "not NaN"
+        raise ValueError(f"{name} must be at most 0 and {wanted}; row {row} is {float(values[row])}")
 
 
 def check_positive(values: Tensor, name: str) -> None:

@@ -143,7 +143,7 @@ def _score_answers(
         if divisor is not None:
             checks.check_positive(divisor, "the answer lengths of normalize")
         if unconditional is not None:
-            checks.check_log_probabilities(unconditional, "unconditional")
+            checks.check_log_probabilities(unconditional, "unconditional", finite=True)
     # every backend compares float32 and float64 answers, whatever it says of float64 logits
     serve = select(backend, logprob.device, torch.float32).score_answers
     options = CompareOptions(sets, ties)

@@ -63,6 +63,7 @@ CASES: list[tuple[type[Exception], str, Callable[[], Any]]] = [
     (ValueError, "n_chars is needed", lambda: score_answers(LP, [0, 1, 2, 3, 4], Q, M, normalize="char")),
     (ValueError, "must be positive; row 1 is 0", lambda: score_answers(LP, [0, 1, 2, 3, 4], Q, M, normalize="byte", n_bytes=[1, 0, 1, 1])),
     (ValueError, "unconditional is needed", lambda: score_answers(LP, [0, 1, 2, 3, 4], Q, M, normalize="pmi")),
+    (ValueError, "unconditional must be at most 0 and finite; row 1 is -inf", lambda: score_answers(LP, [0, 1, 2, 3, 4], Q, M, normalize="pmi", unconditional=torch.tensor([-1, -float("inf"), -1, -1]))),
     (ValueError, "normalize='chars' is not one of", lambda: score_answers(LP, [0, 1, 2, 3, 4], Q, M, normalize="chars")),
 ]  # fmt: skip
 
