@@ -100,7 +100,7 @@ def keep_best(z: tl.tensor, column: tl.tensor, top_value: tl.tensor, top_id: tl.
         top_id = tl.where(slot, id[:, None], top_id)
         after_value = value
         after_id = id
-        entering = tl.max(better.to(tl.int32), axis=0)
+        entering = tl.max(slot.to(tl.int32))  # of 2-d slots: Triton 3.6 fails on sm_100 to reduce 1-d `better` here
     return top_value, top_id
 
 

@@ -1,0 +1,222 @@
+"""From token log-probabilities to compared answers, ragged tokens -> answers -> questions, in one launch.
+
+Everything is computed in float64, whatever the inputs: a token's sum costs one addition, and it makes a question's bits
+those of its own numbers added in one fixed order.
+"""
+
+# mypy: disable-error-code="misc, no-untyped-def"
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from .launch import Launch, run
+
+__all__ = ["ComparedAnswers", "plan_score_answers", "score_answers"]
+
+_BLOCK_Q, _BLOCK_T = 16, 16
+"""Questions and tokens that a program works on side by side."""
+
+
+class ComparedAnswers(NamedTuple):
+    """One entry a question; floats have the dtype of the token log-probabilities."""
+
+    probability: Tensor
+    probability_raw: Tensor
+    coverage: Tensor
+    log_odds: Tensor
+    margin: Tensor
+    prefers: Tensor
+    tie: Tensor  # bool
+    predicted: Tensor  # int64
+
+
+@triton.jit
+def _answer(
+    token_logprob_ptr, answer_offsets_ptr, is_matching_ptr, divisor_ptr, unconditional_ptr, answer, here,
+    BLOCK_T: tl.constexpr,
+):  # fmt: skip
+    """Of one answer for each question [Q]: sum of its tokens, its score, and whether it is a matching one."""
+    start = tl.load(answer_offsets_ptr + answer, mask=here, other=0)
+    length = tl.load(answer_offsets_ptr + answer + 1, mask=here, other=0) - start
+    longest = tl.max(length, axis=0)
+    total = tl.zeros(here.shape, tl.float64)
+    first = longest * 0
+    while first < longest:
+        token = first + tl.arange(0, BLOCK_T)
+        inside = token[None, :] < length[:, None]
+        values = tl.load(token_logprob_ptr + start[:, None] + token[None, :], mask=inside, other=0.0)
+        total += tl.sum(values.to(tl.float64), axis=1)
+        first += BLOCK_T
+    score = total
+    if unconditional_ptr is not None:
+        score -= tl.load(unconditional_ptr + answer, mask=here, other=0.0).to(tl.float64)
+    if divisor_ptr is not None:
+        score /= tl.load(divisor_ptr + answer, mask=here, other=1.0).to(tl.float64)
+    return total, score, tl.load(is_matching_ptr + answer, mask=here, other=0).to(tl.int32)
+
+
+@triton.jit
+def _log_sum(total, best, count, all_impossible):
+    """log of a set's sum of e^score from its sum of e^(score - best); -inf scores of a whole question count as equal."""
+    value = tl.log(tl.where(all_impossible, count.to(tl.float64), total))
+    return tl.where(all_impossible, value, best + value)
+
+
+@triton.jit
+def score_answers_kernel(
+    token_logprob_ptr, answer_offsets_ptr, question_offsets_ptr, is_matching_ptr, divisor_ptr, unconditional_ptr,
+    n_questions, probability_ptr, probability_raw_ptr, coverage_ptr, log_odds_ptr, margin_ptr, prefers_ptr, tie_ptr,
+    predicted_ptr, SUM_SETS: tl.constexpr, TIES: tl.constexpr, BLOCK_Q: tl.constexpr, BLOCK_T: tl.constexpr,
+) -> None:  # fmt: skip
+    """One program compares the answers of BLOCK_Q questions; answers and tokens are loops of as many rounds as needed."""
+    infinity = float("inf")
+    question = tl.program_id(0).to(tl.int64) * BLOCK_Q + tl.arange(0, BLOCK_Q)
+    inside = question < n_questions
+    start = tl.load(question_offsets_ptr + question, mask=inside, other=0)
+    size = (tl.load(question_offsets_ptr + question + 1, mask=inside, other=0) - start).to(tl.int32)
+    most = tl.max(size, axis=0)
+
+    zero = tl.zeros((BLOCK_Q,), tl.float64)
+    best = zero - infinity
+    best_matching = zero - infinity
+    best_other = zero - infinity
+    mass_matching = zero
+    mass = zero
+    none = tl.full((BLOCK_Q,), -1, tl.int32)
+    predicted = none
+    first_matching = none  # the first answer of its set that is the set's best
+    first_other = none
+    any_matching = none  # the first answer of its set
+    any_other = none
+    n_matching = none + 1
+    n_other = none + 1
+    number = most * 0
+    while number < most:
+        here = number < size
+        total, score, is_matching = _answer(
+            token_logprob_ptr, answer_offsets_ptr, is_matching_ptr, divisor_ptr, unconditional_ptr, start + number, here,
+            BLOCK_T,
+        )  # fmt: skip
+        matching = here & (is_matching > 0)
+        other = here & (is_matching == 0)
+        predicted = tl.where(here & ((score > best) | (predicted < 0)), number, predicted)
+        first_matching = tl.where(matching & ((score > best_matching) | (n_matching == 0)), number, first_matching)
+        first_other = tl.where(other & ((score > best_other) | (n_other == 0)), number, first_other)
+        any_matching = tl.where(matching & (n_matching == 0), number, any_matching)
+        any_other = tl.where(other & (n_other == 0), number, any_other)
+        best = tl.where(here & (score > best), score, best)
+        best_matching = tl.where(matching & (score > best_matching), score, best_matching)
+        best_other = tl.where(other & (score > best_other), score, best_other)
+        answer_mass = tl.exp(total)
+        mass += tl.where(here, answer_mass, 0.0)
+        mass_matching += tl.where(matching, answer_mass, 0.0)
+        n_matching += matching.to(tl.int32)
+        n_other += other.to(tl.int32)
+        number += 1
+
+    shift_matching = tl.where(best_matching > -infinity, best_matching, 0.0)
+    shift_other = tl.where(best_other > -infinity, best_other, 0.0)
+    total_matching = zero
+    total_other = zero
+    number = most * 0
+    while number < most:
+        here = number < size
+        total, score, is_matching = _answer(
+            token_logprob_ptr, answer_offsets_ptr, is_matching_ptr, divisor_ptr, unconditional_ptr, start + number, here,
+            BLOCK_T,
+        )  # fmt: skip
+        total_matching += tl.where(here & (is_matching > 0), tl.exp(score - shift_matching), 0.0)
+        total_other += tl.where(here & (is_matching == 0), tl.exp(score - shift_other), 0.0)
+        number += 1
+
+    all_impossible = best == -infinity
+    log_matching = _log_sum(total_matching, shift_matching, n_matching, all_impossible)
+    log_other = _log_sum(total_other, shift_other, n_other, all_impossible)
+    log_odds = log_matching - log_other
+    margin = tl.where(all_impossible, 0.0, best_matching - best_other)
+    if SUM_SETS:
+        lead = log_odds
+        came_first = any_matching < any_other
+    else:
+        lead = margin
+        came_first = first_matching < first_other
+    tie = lead == 0.0
+    if TIES == "half":
+        tied = zero + 0.5
+    elif TIES == "strict":
+        tied = zero
+    else:
+        tied = tl.where(came_first, 1.0, 0.0).to(tl.float64)
+    prefers = tl.where(tie, tied, tl.where(lead > 0.0, 1.0, 0.0).to(tl.float64))
+
+    dtype = probability_ptr.dtype.element_ty
+    tl.store(probability_ptr + question, (1.0 / (1.0 + tl.exp(-log_odds))).to(dtype), mask=inside)
+    tl.store(probability_raw_ptr + question, mass_matching.to(dtype), mask=inside)
+    tl.store(coverage_ptr + question, mass.to(dtype), mask=inside)
+    tl.store(log_odds_ptr + question, log_odds.to(dtype), mask=inside)
+    tl.store(margin_ptr + question, margin.to(dtype), mask=inside)
+    tl.store(prefers_ptr + question, prefers.to(dtype), mask=inside)
+    tl.store(tie_ptr + question, tie, mask=inside)
+    tl.store(predicted_ptr + question, predicted.to(tl.int64), mask=inside)
+
+
+def plan_score_answers(
+    token_logprob: Tensor,
+    answer_offsets: Tensor,
+    question_offsets: Tensor,
+    is_matching: Tensor,
+    divisor: Tensor | None,
+    unconditional: Tensor | None,
+    *,
+    sets: str,
+    ties: str,
+) -> tuple[ComparedAnswers, list[Launch]]:
+    """The results' tensors and the launch that fills them."""
+    questions = question_offsets.shape[0] - 1
+    floats = [token_logprob.new_empty(questions) for _ in range(6)]
+    tie, predicted = (token_logprob.new_empty(questions, dtype=dtype) for dtype in (torch.bool, torch.int64))
+    result = ComparedAnswers(*floats, tie, predicted)
+    arguments = {
+        "token_logprob_ptr": token_logprob,
+        "answer_offsets_ptr": answer_offsets,
+        "question_offsets_ptr": question_offsets,
+        "is_matching_ptr": is_matching,
+        "divisor_ptr": divisor,
+        "unconditional_ptr": unconditional,
+        "n_questions": questions,
+        **{f"{name}_ptr": value for name, value in result._asdict().items()},
+        "SUM_SETS": sets == "sum",
+        "TIES": ties,
+        "BLOCK_Q": _BLOCK_Q,
+        "BLOCK_T": _BLOCK_T,
+    }
+    return result, [Launch(score_answers_kernel, (triton.cdiv(questions, _BLOCK_Q),), arguments, {"num_warps": 4})]
+
+
+def score_answers(
+    token_logprob: Tensor,
+    answer_offsets: Tensor,
+    question_offsets: Tensor,
+    is_matching: Tensor,
+    divisor: Tensor | None = None,
+    unconditional: Tensor | None = None,
+    *,
+    sets: str = "max",
+    ties: str = "half",
+) -> ComparedAnswers:
+    """Compare the answers of each question in one launch; an answer's score is (sum of tokens - unconditional) / divisor.
+
+    token_logprob [T], divisor and unconditional [A] are float32 or float64, contiguous; offsets int64 [A + 1] and [Q + 1];
+    is_matching bool [A]. ``sets``: "max" or "sum"; ``ties``: "half", "strict" or "first". Computed in float64. Never
+    waits for the device.
+    """
+    result, launches = plan_score_answers(
+        token_logprob, answer_offsets, question_offsets, is_matching, divisor, unconditional, sets=sets, ties=ties
+    )
+    run(launches, token_logprob.device)
+    return result
