@@ -43,10 +43,9 @@ py::tuple bind_score_answers(const Vector<Float> &token_logprob, const Vector<st
         margin(questions), prefers(questions);
     py::array_t<bool> tie(questions);
     py::array_t<std::int64_t> predicted(questions);
-    const AnswersResults<Float> results{probability.mutable_data(), probability_raw.mutable_data(),
-                                        coverage.mutable_data(),    log_odds.mutable_data(),
-                                        margin.mutable_data(),      prefers.mutable_data(),
-                                        tie.mutable_data(),         predicted.mutable_data()};
+    const AnswersResults<Float> results{
+        probability.mutable_data(), probability_raw.mutable_data(), coverage.mutable_data(), log_odds.mutable_data(),
+        margin.mutable_data(),      prefers.mutable_data(),         tie.mutable_data(),      predicted.mutable_data()};
     {
         const py::gil_scoped_release unlocked;
         score_answers(problem, results, threads);

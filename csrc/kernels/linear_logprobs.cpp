@@ -8,11 +8,11 @@
 namespace pyscore {
 namespace {
 
-constexpr std::int64_t kRowGroup = 256;              // rows of a task: enough products for each weight read
-constexpr std::int64_t kPiece = 4096;                // vocabulary rows of a task, about
-constexpr std::int64_t kMaxPieces = 64;              // bounds the workspace for any vocabulary
-constexpr std::int64_t kTileBytes = 384 * 1024;      // weight rows that stay in L2 while all tokens pass over them
-constexpr std::int64_t kWorthAThread = 1 << 19;      // multiply-adds: some 15 microseconds
+constexpr std::int64_t kRowGroup = 256;           // rows of a task: enough products for each weight read
+constexpr std::int64_t kPiece = 4096;             // vocabulary rows of a task, about
+constexpr std::int64_t kMaxPieces = 64;           // bounds the workspace for any vocabulary
+constexpr std::int64_t kTileBytes = 384LL * 1024; // weight rows that stay in L2 while all tokens pass over them
+constexpr std::int64_t kWorthAThread = 1 << 19;   // multiply-adds: some 15 microseconds
 
 std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
@@ -39,8 +39,7 @@ class LinearPass {
     LinearPass(const Variant &variant, const LinearProblem &problem, const float *target_logit,
                const TokenResults &results)
         : variant_(variant), problem_(problem), target_logit_(target_logit), results_(results), cut_(problem),
-          rows_(rows_to_read(problem.targets, problem.rows)),
-          kept_(static_cast<std::size_t>(cut_.pieces * n_rows())),
+          rows_(rows_to_read(problem.targets, problem.rows)), kept_(static_cast<std::size_t>(cut_.pieces * n_rows())),
           above_(results.rank == nullptr ? 0 : static_cast<std::size_t>(cut_.pieces * n_targets())),
           top_(kept_.size() * static_cast<std::size_t>(results.top_k)) {}
 
@@ -50,8 +49,8 @@ class LinearPass {
             return;
         }
         const std::int64_t groups = divide_up(n_rows(), kRowGroup);
-        const std::int64_t products =
-            std::min(n_rows(), kRowGroup) * std::min(cut_.piece, problem_.columns) * std::max<std::int64_t>(problem_.depth, 1);
+        const std::int64_t products = std::min(n_rows(), kRowGroup) * std::min(cut_.piece, problem_.columns) *
+                                      std::max<std::int64_t>(problem_.depth, 1);
         // Piece after piece: threads at work together share the hidden states, and each weight row is read by one.
         parallel_for(cut_.pieces * groups, divide_up(kWorthAThread, products), threads,
                      [&](std::int64_t begin, std::int64_t end) {

@@ -101,14 +101,15 @@ void logprobs(const Variant &variant, const LogitsProblem &problem, const TokenR
     const std::int64_t n = static_cast<std::int64_t>(rows.size());
     constexpr std::int64_t kWorthAThread = 1 << 16; // entries: some 15 microseconds
     if (n >= threads || problem.columns < kWorthAThread) {
-        parallel_for(n, kWorthAThread / std::max<std::int64_t>(problem.columns, 1), threads, [&](std::int64_t begin, std::int64_t end) {
-            RowPass pass(problem, results, 1);
-            for (std::int64_t i = begin; i < end; ++i) {
-                pass.start(variant, rows[static_cast<std::size_t>(i)]);
-                pass.read(variant, 0);
-                pass.finish();
-            }
-        });
+        parallel_for(n, kWorthAThread / std::max<std::int64_t>(problem.columns, 1), threads,
+                     [&](std::int64_t begin, std::int64_t end) {
+                         RowPass pass(problem, results, 1);
+                         for (std::int64_t i = begin; i < end; ++i) {
+                             pass.start(variant, rows[static_cast<std::size_t>(i)]);
+                             pass.read(variant, 0);
+                             pass.finish();
+                         }
+                     });
         return;
     }
     const std::int64_t ranges = std::min<std::int64_t>(problem.columns / (kWorthAThread / 2), threads);

@@ -33,6 +33,7 @@ void write_candidates(const RowStatistics &row, const Targets &targets, std::int
     const std::int64_t first = targets.offsets[index];
     for (std::int64_t t = first; t < targets.offsets[index + 1]; ++t) {
         const bool scored = valid && targets.ids[t] != targets.ignore_index;
+        // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): an ignored row has no logits, and none is scored
         const double logprob = scored ? static_cast<double>(row.candidates[t - first]) - logsumexp : kNan;
         results.logprob[t] = static_cast<float>(logprob > 0 ? 0 : logprob);
         if (results.rank != nullptr) {

@@ -9,9 +9,7 @@ template <class T> struct Widen {
     using Operand = Vf;
     template <class E> PYSCORE_INLINE Operand get(const E *p) { return load(p); }
     template <class E> PYSCORE_INLINE Operand get_first(const E *p, std::int64_t n) { return load_first(p, n); }
-    PYSCORE_INLINE Vf accumulate(Operand hidden, Operand weight, Vf sum) {
-        return multiply_add(hidden, weight, sum);
-    }
+    PYSCORE_INLINE Vf accumulate(Operand hidden, Operand weight, Vf sum) { return multiply_add(hidden, weight, sum); }
 };
 
 template <class T> struct DotOf {
@@ -24,9 +22,7 @@ struct PairDot {
     using H = BFloat16;
     static constexpr std::int64_t kStep = 2 * kLanes;
     using Operand = __m512bh;
-    PYSCORE_INLINE Operand get(const BFloat16 *p) {
-        return bits_as<Operand>(_mm512_loadu_si512(p));
-    }
+    PYSCORE_INLINE Operand get(const BFloat16 *p) { return bits_as<Operand>(_mm512_loadu_si512(p)); }
     PYSCORE_INLINE Operand get_first(const BFloat16 *p, std::int64_t n) {
         return bits_as<Operand>(_mm512_maskz_loadu_epi16((1U << n) - 1, p));
     }
