@@ -22,8 +22,7 @@ class Record(NamedTuple):
 def read_records(path: Path) -> Iterator[Record]:
     """The objects of a JSONL file in order; blank lines are passed over.
 
-    ``str.splitlines`` would also split at U+2028, U+0085 or a lone carriage return, all of which occur inside of
-    questions; JSON escapes none but b"\\n".
+    ``str.splitlines`` would also split at U+2028 and U+0085, which JSON leaves as they are inside of a string.
 
     Raises:
         FileNotFoundError: there is no such file.

@@ -216,6 +216,12 @@ def test_calibration_of_a_worked_example() -> None:
     assert summary.brier == pytest.approx((0.01 + 0.01 + 0.49 + 0.25) / 4)
 
 
+def test_calibration_counts_a_tie_half_whatever_the_ties_policy() -> None:
+    strict = replace(HALF_AND_HALF, prefers=np.array([1.0, 1.0, 1.0, 0.0, 0.0]))
+    assert summarize(strict).preference_rate.value == pytest.approx(0.6)
+    assert summarize(strict).ece == summarize(HALF_AND_HALF).ece
+
+
 def test_calibration_bins_are_closed_on_the_right() -> None:
     # 9/15 is the last value of its bin: 0.6 (wrong) and 0.61 (right) must not cancel in one bin
     p = np.array([0.4, 0.61])
