@@ -48,7 +48,12 @@ def print_summaries(summaries: Sequence[RowsSummary], options: dict[str, Any], n
         chosen = [s for s in summaries if (s.model, s.revision, s.step) == key]
         console.print(_one(chosen[0]) if len(chosen) == 1 else _many(chosen))
     averaged = any(s.scope != "dataset" for s in summaries)
-    for line in (*_meaning(options, averaged), *notes):
+    lines = [*_meaning(options, averaged), *notes]
+    if any(s.summary.n_clusters == 1 for s in summaries):
+        lines.append(
+            "one cluster is one observation and has no interval; --no-clusters counts questions as independent"
+        )
+    for line in lines:
         console.print(line, style="dim", markup=False, soft_wrap=True)
 
 
@@ -114,7 +119,9 @@ def _name(s: RowsSummary) -> str:
 def _questions(s: RowsSummary) -> str:
     questions = f"{s.summary.n_questions} questions"
     clusters = s.summary.n_clusters
-    return f"{questions}, independent" if clusters is None else f"{questions} in {clusters} clusters"
+    if clusters is None:
+        return f"{questions}, independent"
+    return f"{questions} in {clusters} cluster{'s' if clusters > 1 else ''}"
 
 
 def _model(s: RowsSummary) -> str:
