@@ -55,7 +55,7 @@ def test_published_sycophancy_numbers() -> None:
 def test_published_sycophancy_numbers_through_compare_answers() -> None:
     logprobs, is_matching = read_caa()
     offsets = np.arange(0, logprobs.size + 1, 2)
-    check_caa(summarize(compare_answers(logprobs.ravel(), offsets, is_matching.ravel(), backend="reference")))
+    check_caa(summarize(compare_answers(logprobs.ravel(), offsets, is_matching.ravel())))
 
 
 @needs_oracles
