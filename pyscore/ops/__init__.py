@@ -7,10 +7,12 @@ from .cpu import register_cpu
 from .reference import REFERENCE
 from .shards import merge_vocab_shards
 from .tokens import linear_logprobs, logprobs
+from .triton import register_triton
 from .types import Comparison, TokenScores, VocabShard
 
 # the order in which backend="auto" asks them
 register_cpu()
+register_triton()
 register(REFERENCE)
 
 __all__ = [

@@ -41,11 +41,11 @@ def test_reference_is_torch_log_softmax_in_float64() -> None:
 
 @every_compiled_backend
 @every_dtype
-@pytest.mark.parametrize(("n", "v"), [(1, 1), (3, 7), (2, 1000), (5, 2049)])
+@pytest.mark.parametrize(("n", "v"), [(1, 1), (3, 7), (2, 1000), (3, 2049)])
 def test_backend_agrees_with_reference(backend: str, dtype: torch.dtype, n: int, v: int) -> None:
     logits, targets = random_rows(n, v, dtype)
     top_k = min(v, 5)
-    for options in ({}, {"softcap": 20.0}, {"temperature": 0.7}, {"softcap": 5.0, "temperature": torch.rand(n) + 0.5}):
+    for options in ({}, {"temperature": 0.7}, {"softcap": 5.0, "temperature": torch.rand(n) + 0.5}):
         wanted = {"outputs": OUTPUTS, "top_k": top_k, **options}
         actual = logprobs(logits, targets, backend=backend, **wanted)
         expected = logprobs(logits, targets, backend="reference", **wanted)
@@ -55,8 +55,8 @@ def test_backend_agrees_with_reference(backend: str, dtype: torch.dtype, n: int,
 
 
 @every_backend
-@settings(max_examples=15, deadline=None)
-@given(seed=st.integers(0, 2**31), n=st.integers(1, 9), v=st.integers(1, 700), dtype=st.sampled_from([0, 1, 2]))
+@settings(max_examples=12, deadline=None)
+@given(seed=st.integers(0, 2**31), n=st.integers(1, 6), v=st.integers(1, 500), dtype=st.sampled_from([0, 1, 2]))
 def test_batch_equals_singles_and_permutation_bit_for_bit(backend: str, seed: int, n: int, v: int, dtype: int) -> None:
     logits, targets = random_rows(n, v, (torch.float32, torch.bfloat16, torch.float16)[dtype], seed)
     options = {"outputs": OUTPUTS, "top_k": min(v, 3), "backend": backend}
