@@ -4,7 +4,6 @@ Everything is computed in float64, whatever the inputs: a token's sum costs one 
 those of its own numbers added in one fixed order.
 """
 
-# mypy: disable-error-code="misc, no-untyped-def"
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -62,7 +61,7 @@ def _answer(
 
 @triton.jit
 def _log_sum(total, best, count, all_impossible):
-    """log of a set's sum of e^score from its sum of e^(score - best); -inf scores of a whole question count as equal."""
+    """log of a set's sum of e^score from its sum of e^(score - best); all scores of a question -inf: as if all 0."""
     value = tl.log(tl.where(all_impossible, count.to(tl.float64), total))
     return tl.where(all_impossible, value, best + value)
 
@@ -73,7 +72,7 @@ def score_answers_kernel(
     n_questions, probability_ptr, probability_raw_ptr, coverage_ptr, log_odds_ptr, margin_ptr, prefers_ptr, tie_ptr,
     predicted_ptr, SUM_SETS: tl.constexpr, TIES: tl.constexpr, BLOCK_Q: tl.constexpr, BLOCK_T: tl.constexpr,
 ) -> None:  # fmt: skip
-    """One program compares the answers of BLOCK_Q questions; answers and tokens are loops of as many rounds as needed."""
+    """One program compares the answers of BLOCK_Q questions, looping over answers and over tokens."""
     infinity = float("inf")
     question = tl.program_id(0).to(tl.int64) * BLOCK_Q + tl.arange(0, BLOCK_Q)
     inside = question < n_questions
@@ -99,8 +98,8 @@ def score_answers_kernel(
     while number < most:
         here = number < size
         total, score, is_matching = _answer(
-            token_logprob_ptr, answer_offsets_ptr, is_matching_ptr, divisor_ptr, unconditional_ptr, start + number, here,
-            BLOCK_T,
+            token_logprob_ptr, answer_offsets_ptr, is_matching_ptr, divisor_ptr, unconditional_ptr, start + number,
+            here, BLOCK_T,
         )  # fmt: skip
         matching = here & (is_matching > 0)
         other = here & (is_matching == 0)
@@ -127,8 +126,8 @@ def score_answers_kernel(
     while number < most:
         here = number < size
         total, score, is_matching = _answer(
-            token_logprob_ptr, answer_offsets_ptr, is_matching_ptr, divisor_ptr, unconditional_ptr, start + number, here,
-            BLOCK_T,
+            token_logprob_ptr, answer_offsets_ptr, is_matching_ptr, divisor_ptr, unconditional_ptr, start + number,
+            here, BLOCK_T,
         )  # fmt: skip
         total_matching += tl.where(here & (is_matching > 0), tl.exp(score - shift_matching), 0.0)
         total_other += tl.where(here & (is_matching == 0), tl.exp(score - shift_other), 0.0)
@@ -178,9 +177,8 @@ def plan_score_answers(
 ) -> tuple[ComparedAnswers, list[Launch]]:
     """The results' tensors and the launch that fills them."""
     questions = question_offsets.shape[0] - 1
-    floats = [token_logprob.new_empty(questions) for _ in range(6)]
-    tie, predicted = (token_logprob.new_empty(questions, dtype=dtype) for dtype in (torch.bool, torch.int64))
-    result = ComparedAnswers(*floats, tie, predicted)
+    dtypes = [token_logprob.dtype] * 6 + [torch.bool, torch.int64]
+    result = ComparedAnswers(*(token_logprob.new_empty(questions, dtype=dtype) for dtype in dtypes))
     arguments = {
         "token_logprob_ptr": token_logprob,
         "answer_offsets_ptr": answer_offsets,
@@ -209,11 +207,11 @@ def score_answers(
     sets: str = "max",
     ties: str = "half",
 ) -> ComparedAnswers:
-    """Compare the answers of each question in one launch; an answer's score is (sum of tokens - unconditional) / divisor.
+    """Compare each question's answers in one launch; an answer's score is (sum of tokens - unconditional) / divisor.
 
-    token_logprob [T], divisor and unconditional [A] are float32 or float64, contiguous; offsets int64 [A + 1] and [Q + 1];
-    is_matching bool [A]. ``sets``: "max" or "sum"; ``ties``: "half", "strict" or "first". Computed in float64. Never
-    waits for the device.
+    token_logprob [T], divisor and unconditional [A] are float32 or float64; offsets int64 [A + 1] and [Q + 1];
+    is_matching bool [A]; all contiguous. ``sets``: "max" or "sum"; ``ties``: "half", "strict" or "first". Computed in
+    float64. Never waits for the device.
     """
     result, launches = plan_score_answers(
         token_logprob, answer_offsets, question_offsets, is_matching, divisor, unconditional, sets=sets, ties=ties

@@ -10,7 +10,7 @@ import torch
 __all__ = ["OPTIONS", "Launch", "run"]
 
 OPTIONS = {"enable_fp_fusion": False}
-"""Compiler options of every launch: contracted multiply-adds would let bits depend on the results that are asked for."""
+"""Compiler options of every launch: contracted multiply-adds would let bits depend on which results are asked for."""
 
 
 class Launch(NamedTuple):

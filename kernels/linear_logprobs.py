@@ -1,6 +1,5 @@
 """Scores of target tokens from hidden states and the unembedding: logits live in registers only."""
 
-# mypy: disable-error-code="misc, no-untyped-def"
 from __future__ import annotations
 
 import torch
@@ -24,7 +23,7 @@ _LIST_SIZE = 16
 def scored_rows_kernel(
     targets_ptr, offsets_ptr, ignore_index, n_rows, rows_ptr, row_count_ptr, BLOCK: tl.constexpr
 ) -> None:
-    """Numbers, in order, of the rows that are not ignored, so that ignored rows take no part of any tile: one program."""
+    """Numbers, in order, of the rows that are not ignored, so that ignored rows take no room in tiles: one program."""
     count = 0
     first = 0
     while first < n_rows:
@@ -276,9 +275,9 @@ def linear_logprobs(
     """Scores of targets from hidden [N, D] and weight [V, D] in three launches; ``target_logit`` as of `target_logits`.
 
     hidden and weight have one dtype (float32, bfloat16, float16) and any strides; products are summed in float32, and
-    float32 is multiplied as such (no TF32). The vocabulary is cut in P <= 304 pieces. Scratch: 12 to 16 bytes a row and
-    piece, 4 bytes a target and piece with ``rank``, 8 bytes a row, piece and listed entry with ``top_k``. ``top_k`` above
-    16 takes one more pass for every 16 entries. Never waits for the device.
+    float32 is multiplied as such (no TF32). The vocabulary is cut in P <= 304 pieces. Scratch: 12 to 16 bytes a row
+    and piece, 4 bytes a target and piece with ``rank``, 8 bytes a row, piece and listed entry with ``top_k``. ``top_k``
+    above 16 takes one more pass for every 16 entries. Never waits for the device.
     """
     outputs, launches = plan_linear_logprobs(
         hidden, weight, bias, targets, target_offsets, temperature, target_logit, softcap=softcap,

@@ -1,6 +1,5 @@
 """Scores of target tokens from ready logits: one read of the logits, a row split in pieces set by V alone."""
 
-# mypy: disable-error-code="misc"
 from __future__ import annotations
 
 import triton
@@ -180,8 +179,8 @@ def logprobs(
     """Scores of targets from logits [N, V] (float32, bfloat16, float16; any strides) in two launches.
 
     Row n's candidates are ``targets[target_offsets[n]:target_offsets[n + 1]]``. Scratch: 12 to 16 bytes a row and piece
-    of V, 4 bytes a target and piece with ``rank``, 8 bytes a row, piece and listed entry with ``top_k``. ``top_k`` above
-    64 takes one more pass over the logits for every 64 entries. Never waits for the device.
+    of V, 4 bytes a target and piece with ``rank``, 8 bytes a row, piece and listed entry with ``top_k``. ``top_k``
+    above 64 takes one more pass over the logits for every 64 entries. Never waits for the device.
     """
     outputs, launches = plan_logprobs(
         logits, targets, target_offsets, temperature, softcap=softcap, ignore_index=ignore_index,

@@ -1,6 +1,5 @@
-"""The last launch of every scoring op: merges the statistics of a row's pieces in a fixed order and finishes the row."""
+"""The last launch of a scoring op: merges the statistics of a row's pieces in a fixed order and finishes the row."""
 
-# mypy: disable-error-code="misc"
 from __future__ import annotations
 
 from typing import Any, NamedTuple
@@ -43,7 +42,9 @@ class Outputs(NamedTuple):
     top_logprobs: Tensor  # [N, top_k] float32
 
 
-def new_statistics(like: Tensor, rows: int, pieces: int, targets: int, entropy: bool, rank: bool, list_size: int) -> PieceStatistics:
+def new_statistics(
+    like: Tensor, rows: int, pieces: int, targets: int, entropy: bool, rank: bool, list_size: int
+) -> PieceStatistics:
     """Scratch for the statistics of ``pieces`` pieces."""
 
     def empty(*size: int, dtype: torch.dtype = torch.float32) -> Tensor:

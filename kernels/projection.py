@@ -1,6 +1,5 @@
 """hidden @ weight.T on the device, for the kernels that need it: one order of multiplication, hence the same bits."""
 
-# mypy: disable-error-code="misc, no-untyped-def"
 from __future__ import annotations
 
 from typing import Any

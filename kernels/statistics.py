@@ -1,11 +1,10 @@
 """Device code that the scoring kernels share: final logits, and the statistics of a row folded tile by tile.
 
-A row's state is (largest, total, weighted, best): the largest logit m so far, sum of e^(z - m), sum of (z - m) e^(z - m),
-and the lowest id that reaches m. The shift is 0 where m is not finite, so that a tile of -inf adds exactly 0, a +inf
-makes the total inf, and a NaN makes it NaN for good (the reductions for m may or may not pass a NaN on).
+A row's state is (largest, total, weighted, best): the largest logit m so far, the sum of e^(z - m), the sum of
+(z - m) e^(z - m), and the lowest id that reaches m. The shift is 0 where m is not finite, so that a tile of -inf adds
+exactly 0, a +inf makes the total inf, and a NaN makes it NaN for good (maxima may or may not pass a NaN on).
 """
 
-# mypy: disable-error-code="misc, no-any-return"
 from __future__ import annotations
 
 import triton
@@ -66,7 +65,7 @@ def fold_tile(z: tl.tensor, column: tl.tensor, largest: tl.tensor, total: tl.ten
 
 @triton.jit
 def next_best(z: tl.tensor, id: tl.tensor, after_value: tl.tensor, after_id: tl.tensor) -> tuple[tl.tensor, ...]:
-    """Per row of z [R, C], the first entry behind (after_value, after_id) in the order (value descending, id ascending).
+    """Per row of z [R, C], the first entry behind (after_value, after_id), values descending, then ids ascending.
 
     (-inf, NO_ID) where there is none. The ids broadcast with z.
     """

@@ -4,7 +4,6 @@ The targets' weight rows are gathered and go through the matrix instruction, and
 pass can then count the entries above a target without having met the target's own column.
 """
 
-# mypy: disable-error-code="misc, no-untyped-def"
 from __future__ import annotations
 
 import torch

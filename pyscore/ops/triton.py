@@ -77,7 +77,8 @@ def _target_logits(
     from ..kernels.target_logits import target_logits
 
     vectors = _vectors(targets, target_offsets, temperature)
-    return target_logits(hidden, weight, bias, *vectors, **_linear_options(options))
+    result: Tensor = target_logits(hidden, weight, bias, *vectors, **_linear_options(options))
+    return result
 
 
 def _linear_logprobs(
