@@ -12,7 +12,7 @@ def main() -> None:
     try:
         from pyscore.cli.app import app
     except ModuleNotFoundError as error:
-        if error.name not in ("typer", "rich", "pyarrow"):
+        if error.name not in ("typer", "rich"):
             raise
         print(f'pyscore: {error.name} is not installed: pip install "pyscore-engine[engine]"', file=sys.stderr)
         sys.exit(2)

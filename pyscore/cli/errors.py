@@ -17,5 +17,7 @@ def one_line_errors() -> Iterator[None]:
         yield
     except (ValueError, OSError, ImportError) as error:
         text = " ".join(str(error).split()) or type(error).__name__
+        if isinstance(error, ModuleNotFoundError) and error.name in ("jinja2", "pyarrow"):
+            text = f'{error.name} is not installed: pip install "pyscore-engine[engine]"'
         typer.echo(f"pyscore: {text}", err=True)
         raise typer.Exit(2) from None

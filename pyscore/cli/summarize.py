@@ -25,9 +25,9 @@ def summarize(
     json: Json = False,
 ) -> None:
     """Summarise rows that were written before, a table a model."""
-    import pyarrow as pa
-
     with one_line_errors():
+        import pyarrow as pa
+
         # Token log-probs are in some files only, and no summary needs them.
         tables = [read_rows(path) for path in rows]
         names = set.intersection(*(set(table.column_names) for table in tables))

@@ -156,6 +156,14 @@ def test_a_mistake_ends_with_status_2_and_one_line(model, folder, tmp_path):
         assert result.stderr.startswith("pyscore: ") and result.stderr.count("\n") == 1, name
 
 
+def test_a_missing_package_is_one_line_that_names_the_extra(monkeypatch, tmp_path):
+    (tmp_path / "rows.parquet").touch()
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    result = run("summarize", tmp_path / "rows.parquet")
+    assert result.exit_code == 2
+    assert result.stderr == 'pyscore: pyarrow is not installed: pip install "pyscore-engine[engine]"\n'
+
+
 def test_usage_errors_end_with_status_2():
     assert run("score", "--ties", "nonsense").exit_code == 2
     assert run("summarize").exit_code == 2
