@@ -37,6 +37,7 @@ FLAGS = [
     "-Wall",
     "-Wextra",
     "-Wno-psabi",
+    "-Wno-unknown-warning-option",  # clang does not know the next one
     "-Wno-maybe-uninitialized",  # GCC's own AVX-512 headers, not these sources
 ]
 NEEDS_COMPILER = (
