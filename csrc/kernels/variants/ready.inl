@@ -1,23 +1,26 @@
 // Ready logits: one read of a row in tiles, widened and transformed into L1, then folded.
 
-// Final logits of columns [first, first + n) of a row, n a multiple of kLanes but in the row's last tile.
+// Final logits of columns [first, first + n) of a row, padded for the fold.
 template <class T>
 static void load_tile(const T *row, std::int64_t stride, std::int64_t first, std::int64_t n, RowTransform transform,
                       float *z) {
     const T *p = row + first * stride;
-    for (std::int64_t i = 0; i < n; i += kLanes) {
-        const std::int64_t here = n - i < kLanes ? n - i : kLanes;
-        Vf s;
-        if (stride == 1) {
-            s = here == kLanes ? load(p + i) : load_first(p + i, here);
-        } else {
-            T gathered[kLanes] = {};
-            for (std::int64_t j = 0; j < here; ++j) {
-                gathered[j] = p[(i + j) * stride];
-            }
-            s = load(gathered);
+    const std::int64_t whole = stride == 1 ? n / kLanes * kLanes : 0;
+    if (transform.identity()) {
+        for (std::int64_t i = 0; i < whole; i += kLanes) {
+            store(z + i, load(p + i));
         }
-        store(z + i, apply(transform, s));
+    } else {
+        for (std::int64_t i = 0; i < whole; i += kLanes) {
+            store(z + i, apply(transform, load(p + i)));
+        }
+    }
+    for (std::int64_t i = whole; i < n; i += kLanes) {
+        T gathered[kLanes] = {};
+        for (std::int64_t j = 0; j < kLanes && i + j < n; ++j) {
+            gathered[j] = p[(i + j) * stride];
+        }
+        store(z + i, apply(transform, load(gathered)));
     }
     for (std::int64_t i = n; i < padded(n); ++i) {
         z[i] = -kInf;
