@@ -103,7 +103,7 @@ def test_a_bias_of_minus_infinity_masks_entries_and_whole_tiles() -> None:
 
 def test_equal_weight_rows_tie() -> None:
     hidden, weight = random(16, 33, seed=1), random(90, 33, seed=2)
-    weight[[5, 37, 64, 89]] = weight[11]
+    weight[[5, 37, 64, 89]] = weight[11].clone()
     # the largest logit is that of the five equal rows, whatever the rest
     hidden[:] = weight[11] * 3
     candidates = ragged([[entry] for entry in (5, 11, 37, 64, 89)] + [[5, 11, 37, 64, 89]] * 11)
