@@ -49,10 +49,8 @@ def print_summaries(summaries: Sequence[RowsSummary], options: dict[str, Any], n
         console.print(_one(chosen[0]) if len(chosen) == 1 else _many(chosen))
     averaged = any(s.scope != "dataset" for s in summaries)
     lines = [*_meaning(options, averaged), *notes]
-    if any(s.summary.n_clusters == 1 for s in summaries):
-        lines.append(
-            "one cluster is one observation and has no interval; --no-clusters counts questions as independent"
-        )
+    if any(s.one_cluster for s in summaries):
+        lines.append("one cluster: all questions share it, so the interval speaks for this cluster, not for others")
     for line in lines:
         console.print(line, style="dim", markup=False, soft_wrap=True)
 
@@ -100,7 +98,7 @@ def _many(summaries: Sequence[RowsSummary]) -> Table:
             f"{_number(estimate.value, 3)} {_interval(estimate, 3)}"
             for estimate in (values.mean_probability, values.preference_rate)
         ]
-        clusters = "-" if values.n_clusters is None else str(values.n_clusters)
+        clusters = "one" if s.one_cluster else "-" if values.n_clusters is None else str(values.n_clusters)
         shares = (_number(values.mean_coverage.value, 3), _number(values.tie_rate.value, 3))
         table.add_row(_name(s), str(values.n_questions), clusters, *headline, *shares)
     return table
@@ -119,9 +117,11 @@ def _name(s: RowsSummary) -> str:
 def _questions(s: RowsSummary) -> str:
     questions = f"{s.summary.n_questions} questions"
     clusters = s.summary.n_clusters
+    if s.one_cluster:
+        return f"{questions} in one cluster"
     if clusters is None:
         return f"{questions}, independent"
-    return f"{questions} in {clusters} cluster{'s' if clusters > 1 else ''}"
+    return f"{questions} in {clusters} clusters"
 
 
 def _model(s: RowsSummary) -> str:

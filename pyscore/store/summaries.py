@@ -30,6 +30,8 @@ class RowsSummary:
         dataset: the data set's name; None for an average, and for rows that name no data set.
         n_datasets: how many data sets it is of.
         summary: the numbers.
+        one_cluster: all questions share one cluster. Clusters can't be compared then, so the intervals count the
+            questions as independent and speak for this one cluster only.
     """
 
     model: str
@@ -39,10 +41,11 @@ class RowsSummary:
     dataset: str | None
     n_datasets: int
     summary: Summary
+    one_cluster: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready; the summary's entries stand beside the names."""
-        names = ("model", "revision", "step", "scope", "dataset", "n_datasets")
+        names = ("model", "revision", "step", "scope", "dataset", "n_datasets", "one_cluster")
         return {name: getattr(self, name) for name in names} | self.summary.to_dict()
 
 
@@ -75,22 +78,24 @@ def summarize_rows(
     if table.num_rows == 0:
         raise ValueError("there are no rows to summarise")
 
-    def summary(rows: pa.Table, weights: Any = None) -> Summary:
+    def add(key: tuple[Any, ...], scope: str, dataset: str | None, n: int, rows: pa.Table, weights: Any = None) -> None:
         comparison = comparison_from_rows(rows, normalize=normalize, sets=sets, ties=ties)
         clusters = clusters_from_rows(rows) if clustered else None
-        return summarize(comparison, clusters=clusters, weights=weights, confidence=confidence)
+        one = clusters is not None and len(set(clusters)) == 1
+        summary = summarize(comparison, clusters=None if one else clusters, weights=weights, confidence=confidence)
+        model, revision, step = key
+        found.append(RowsSummary(model, revision, step, scope, dataset, n, summary, one))
 
-    found = []
-    for (model, revision, step), family in _families(table):
+    found: list[RowsSummary] = []
+    for key, family in _families(table):
         parts = _split(family, _pairs(family, "run_id", "dataset"))
         for (_, dataset), rows in parts:
-            found.append(RowsSummary(model, revision, step, "dataset", dataset, 1, summary(rows)))
+            add(key, "dataset", dataset, 1, rows)
         if len(parts) > 1:
             sizes = [len(set(_pairs(rows, "question_id"))) for _, rows in parts]
             whole = pa.concat_tables([rows for _, rows in parts])  # data sets one after the other, as the weights are
-            found.append(RowsSummary(model, revision, step, "pooled", None, len(parts), summary(whole)))
-            weights = np.repeat(1 / np.array(sizes), sizes)
-            found.append(RowsSummary(model, revision, step, "macro", None, len(parts), summary(whole, weights)))
+            add(key, "pooled", None, len(parts), whole)
+            add(key, "macro", None, len(parts), whole, np.repeat(1 / np.array(sizes), sizes))
     return found
 
 

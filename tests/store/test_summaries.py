@@ -63,6 +63,14 @@ def test_clusters_widen_the_interval_unless_they_are_set_aside():
     assert clustered.summary.mean_probability.stderr > 2 * independent.summary.mean_probability.stderr
 
 
+def test_questions_of_one_cluster_count_as_independent_and_the_summary_says_so():
+    rows = [r for i in range(10) for r in pair(-1.0 - 0.1 * i, -1.5, question_id=f"q{i}", cluster="a claim")]
+    (found,) = summarize_rows(table(rows))
+    (independent,) = summarize_rows(table(rows), clustered=False)
+    assert found.one_cluster and not independent.one_cluster
+    assert found.summary == independent.summary and found.summary.mean_probability.low > 0
+
+
 def test_options_reach_the_comparison_and_the_intervals():
     rows = table([*pair(-1.0, -1.0), *pair(-2.0, -1.0, question_id="q2")])
     (found,) = summarize_rows(rows, ties="first", confidence=0.5)
