@@ -107,7 +107,8 @@ def test_summarize_joins_files_of_other_columns(model, folder, tmp_path):
     ]
     for one, other in zip(joined, together, strict=True):  # batches differ, so the model's last bits may
         for metric in ("mean_probability", "preference_rate", "mean_log_odds", "mean_coverage"):
-            assert one[metric] == pytest.approx(other[metric], rel=1e-4, abs=1e-6)
+            for part in ("value", "low", "high"):
+                assert one[metric][part] == pytest.approx(other[metric][part], rel=1e-4, abs=1e-6)
 
 
 def test_limit_takes_the_first_questions_of_each_file(model, folder):
