@@ -37,8 +37,9 @@ FLAGS = [
     "-Wall",
     "-Wextra",
     "-Wno-psabi",
-    "-Wno-unknown-warning-option",  # clang does not know the next one
-    "-Wno-maybe-uninitialized",  # GCC's own AVX-512 headers, not these sources
+    "-Wno-unknown-warning-option",  # clang does not know the last one
+    "-Wno-uninitialized",  # in GCC's own AVX-512 headers
+    "-Wno-maybe-uninitialized",
 ]
 NEEDS_COMPILER = (
     "pyscore needs a C++17 compiler with GNU vector extensions to build its CPU kernels: install g++ (9 or newer) or "
