@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -68,3 +69,28 @@ def test_a_vocabulary_shard_reports_ids_of_the_whole_and_leaves_other_targets_to
     ready = CPU.logprobs(hidden @ part.T, targets, one_each(3), None, shard)
     assert ready.logprob[0].item() == -INF
     assert ready.rank[0].item() == -1
+
+
+@every_isa
+def test_float16_products_may_leave_the_range_of_float16(isa: str) -> None:
+    hidden, weight = torch.full((2, 4), 200.0).half(), torch.full((3, 4), 200.0).half()
+    weight[1:] = 100.0
+    scores = linear(hidden, weight, torch.tensor([0, 1]), one_each(2), ALL)
+    assert scores.max_logit.tolist() == [160_000.0, 160_000.0]
+    assert scores.logprob[1].item() == -80_000.0
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="needs Linux to measure the peak of memory")
+def test_the_workspace_is_under_one_percent_of_the_logits() -> None:
+    n, v = 2048, 65_536
+    hidden, weight, targets = draw(n, 8), draw(v, 8, seed=2), draw_ids(n, v)
+
+    def memory(field: str) -> int:
+        status = Path("/proc/self/status").read_text()
+        return 1024 * int(next(line for line in status.splitlines() if line.startswith(field)).split()[1])
+
+    linear(hidden[:8], weight[:8], targets[:8] % 8, one_each(8), ALL)
+    Path("/proc/self/clear_refs").write_text("5")  # forgets the peak
+    before = memory("VmRSS")
+    linear(hidden, weight, targets, one_each(n), ALL)
+    assert memory("VmHWM") - before < n * v * 4 // 100
