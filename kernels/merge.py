@@ -221,6 +221,7 @@ def merge_launch(
     """The launch that turns pieces' statistics into results; its top lists fill the slots from ``first_slot`` on."""
     rows, pieces = statistics.largest.shape
     top_k = outputs.top_ids.shape[1]
+    block_p = triton.next_power_of_2(pieces)
     list_size = 0 if statistics.top_id is None else statistics.top_id.shape[2]
     pointers: dict[str, Any] = {f"{name}_ptr": value for name, value in statistics._asdict().items()}
     pointers |= {f"{name}_ptr": value for name, value in outputs._asdict().items()}
@@ -241,8 +242,8 @@ def merge_launch(
         "end_slot": min(first_slot + list_size, top_k),
         "top_k": top_k,
         "COUNT_OUTSIDE": count_outside,
-        "BLOCK_P": triton.next_power_of_2(pieces),
-        "BLOCK_T": min(triton.next_power_of_2(max(pieces * list_size, 1)), 1024),
+        "BLOCK_P": block_p,
+        "BLOCK_T": min(triton.next_power_of_2(max(pieces * list_size, 1)), 128),
         "BLOCK_K": 16,
     }
-    return Launch(merge_kernel, (rows,), arguments, {"num_warps": 1})
+    return Launch(merge_kernel, (rows,), arguments, {"num_warps": min(max(block_p // 256, 1), 8)})

@@ -1,4 +1,4 @@
-"""Compiles every kernel for one GPU architecture and prints what came out as JSON: run as a script, without interpreter."""
+"""Compiles every kernel for one GPU architecture and prints what came out as JSON: a script, without interpreter."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def stack_bytes(cubin: bytes) -> int:
 
 
 def row_sums(ttgir: str) -> list[str]:
-    """How the values that each sum along a tile's rows adds are laid out over threads: it decides the order of addition."""
+    """How the values that sums along a tile's rows add lie in threads: it decides the order of addition."""
     layouts = dict(re.findall(r"^(#\w+) = (.*)$", ttgir, re.MULTILINE))
     found = set()
     for reduction in ttgir.split('"tt.reduce"')[1:]:

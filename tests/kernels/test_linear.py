@@ -132,7 +132,12 @@ def test_a_target_logit_has_the_bits_that_its_column_has() -> None:
 
 def test_any_strides() -> None:
     hidden, weight = random(6, 60, seed=1), random(60, 80, seed=2)
-    for h, w in ((hidden[::2, ::3], weight[::2, ::4]), (hidden.T[:3, :4], weight.T[:50, :4]), (hidden[:1].expand(3, 60), weight.T)):
+    pairs = [
+        (hidden[::2, ::3], weight[::2, ::4]),
+        (hidden.T[:3, :4], weight.T[:50, :4]),
+        (hidden[:1].expand(3, 60), weight.T),
+    ]
+    for h, w in pairs:
         check_linear(h, w, one_each([1, 2, 3]), random(2 * w.shape[0])[::2], **EVERYTHING)
 
 
@@ -154,7 +159,8 @@ def test_shards_of_the_vocabulary_add_up() -> None:
     assert [(z == -INF).tolist() for z in logits] == [[False, False, True, True], [True, True, False, False]]
     z = torch.maximum(*logits)
     parts = [
-        linear_logprobs(hidden, part, None, *candidates, None, z, vocab_start=start, rank=True) for part, start in halves
+        linear_logprobs(hidden, part, None, *candidates, None, z, vocab_start=start, rank=True)
+        for part, start in halves
     ]
     assert torch.equal(parts[0].rank + parts[1].rank, whole.rank)
     assert [part.logprob.isinf().tolist() for part in parts] == [(z_part == -INF).tolist() for z_part in logits]

@@ -9,7 +9,7 @@ import sys
 import pytest
 import torch
 
-import pyscore.kernels
+from pyscore import kernels
 from pyscore.kernels.configs import linear_config, ready_config
 from pyscore.ops.backend import ScoreOptions
 from pyscore.ops.triton import TRITON
@@ -17,7 +17,7 @@ from tests.kernels.cases import DEVICE, one_each, random
 
 
 def test_the_folder_is_importable_only_as_pyscore_kernels() -> None:
-    spec = importlib.util.spec_from_file_location("kernels", pyscore.kernels.__file__)
+    spec = importlib.util.spec_from_file_location("kernels", kernels.__file__)
     assert spec is not None and spec.loader is not None
     with pytest.raises(ImportError, match=r"pyscore\.kernels"):
         spec.loader.exec_module(importlib.util.module_from_spec(spec))
