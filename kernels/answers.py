@@ -66,7 +66,7 @@ def _log_sum(total, best, count, all_impossible):
     return tl.where(all_impossible, value, best + value)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["n_questions"])
 def score_answers_kernel(
     token_logprob_ptr, answer_offsets_ptr, question_offsets_ptr, is_matching_ptr, divisor_ptr, unconditional_ptr,
     n_questions, probability_ptr, probability_raw_ptr, coverage_ptr, log_odds_ptr, margin_ptr, prefers_ptr, tie_ptr,

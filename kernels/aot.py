@@ -32,15 +32,16 @@ _POINTERS = {
 }
 
 
-def _parameter(value: Any, is_constexpr: bool) -> tuple[str, bool]:
-    """The type of a kernel's parameter, and whether the launcher will find it divisible by 16."""
-    if is_constexpr or value is None or (isinstance(value, int) and value == 1):
+def _parameter(value: Any, parameter: Any) -> tuple[str, bool]:
+    """The type of a kernel's parameter, and whether the code may rely on its being divisible by 16."""
+    specialised = not parameter.do_not_specialize
+    if parameter.is_constexpr or value is None or (specialised and isinstance(value, int) and value == 1):
         return "constexpr", False
     if isinstance(value, Tensor):
         return _POINTERS[value.dtype], True
     if isinstance(value, float):
         return "fp32", False
-    return "i32" if -(2**31) <= value < 2**31 else "i64", value % 16 == 0
+    return "i32" if -(2**31) <= value < 2**31 else "i64", specialised and value % 16 == 0
 
 
 def compile_launch(launch: Launch, architecture: str) -> Any:
@@ -57,7 +58,7 @@ def compile_launch(launch: Launch, architecture: str) -> Any:
     signature, constants, attributes = {}, {}, {}
     for index, parameter in enumerate(kernel.params):
         value = launch.arguments[parameter.name]
-        signature[parameter.name], divisible = _parameter(value, parameter.is_constexpr)
+        signature[parameter.name], divisible = _parameter(value, parameter)
         if signature[parameter.name] == "constexpr":
             constants[parameter.name] = value
         if divisible:

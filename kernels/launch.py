@@ -17,7 +17,7 @@ class Launch(NamedTuple):
     """One kernel launch.
 
     Attributes:
-        kernel: the @triton.jit function.
+        kernel: the @triton.jit function; it is not specialised on the number of rows, so that one binary serves any.
         grid: number of programs along each axis; a launch without programs does nothing.
         arguments: values of the kernel's parameters, by name.
         options: compiler options such as num_warps.

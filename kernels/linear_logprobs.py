@@ -19,7 +19,7 @@ _LIST_SIZE = 16
 """Largest entries kept a pass, in registers: top_k beyond it takes one more pass over the weight for every 16."""
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["n_rows", "ignore_index"])
 def scored_rows_kernel(
     targets_ptr, offsets_ptr, ignore_index, n_rows, rows_ptr, row_count_ptr, BLOCK: tl.constexpr
 ) -> None:
@@ -90,7 +90,7 @@ def _count_further_candidates(
         number += 1
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["n_rows", "vocab_start"])
 def linear_piece_kernel(
     hidden_ptr, hidden_row_stride, hidden_column_stride, weight_ptr, weight_row_stride, weight_column_stride,
     bias_ptr, bias_stride, temperature_ptr, targets_ptr, offsets_ptr, rows_ptr, row_count_ptr, n_rows, n_columns,

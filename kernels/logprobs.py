@@ -49,7 +49,7 @@ def _count_above(
         k += 1
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["ignore_index", "vocab_start"])
 def piece_kernel(
     logits_ptr, row_stride, column_stride, n_columns, n_pieces, targets_ptr, offsets_ptr, temperature_ptr,
     softcap, inverse_softcap, ignore_index, vocab_start, target_logit_ptr,

@@ -152,7 +152,7 @@ def _finish_top(
     tl.store(after_id_ptr + row + one, after_id)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["ignore_index", "vocab_start", "n_entries", "first_slot", "end_slot", "top_k"])
 def merge_kernel(
     largest_ptr, total_ptr, best_ptr, weighted_ptr, above_ptr, top_value_ptr, top_id_ptr, after_value_ptr, after_id_ptr,
     targets_ptr, offsets_ptr, target_logit_ptr, n_columns, n_pieces, ignore_index, vocab_start,

@@ -19,7 +19,7 @@ from .statistics import final_logits
 __all__ = ["plan_target_logits", "target_logits"]
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["n_rows", "n_targets", "ignore_index", "vocab_start"])
 def target_logits_kernel(
     hidden_ptr, hidden_row_stride, hidden_column_stride, weight_ptr, weight_row_stride, weight_column_stride,
     bias_ptr, bias_stride, temperature_ptr, targets_ptr, offsets_ptr, n_rows, n_targets, n_columns,
