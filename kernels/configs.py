@@ -42,7 +42,7 @@ class LinearConfig(NamedTuple):
 
 
 _READY = {
-    "interpreter": ReadyConfig(block_v=64, num_warps=1),
+    "interpreter": ReadyConfig(block_v=512, num_warps=1),
     "gfx942": ReadyConfig(block_v=4096, num_warps=4),
     "nvidia": ReadyConfig(block_v=4096, num_warps=4),
 }
@@ -50,8 +50,8 @@ _READY = {
 # 16-bit inputs go through the matrix units; float32 (ieee, no TF32) is multiplied on the vector units, where every
 # operand of a step sits in registers, hence the small steps.
 _LINEAR = {
-    ("interpreter", 2): LinearConfig(16, 32, 32, 3, 2, 2, 1, 1, 16, 1),
-    ("interpreter", 4): LinearConfig(16, 32, 32, 3, 2, 2, 1, 1, 16, 1),
+    ("interpreter", 2): LinearConfig(32, 128, 64, 3, 2, 2, 1, 1, 32, 1),
+    ("interpreter", 4): LinearConfig(32, 128, 64, 3, 2, 2, 1, 1, 32, 1),
     ("small", 2): LinearConfig(128, 128, 32, 84, 2, 16, 8, 3, 128, 8),
     ("small", 4): LinearConfig(64, 128, 16, 84, 4, 16, 8, 2, 64, 8),
     ("sm_80", 2): LinearConfig(128, 128, 64, 108, 2, 16, 8, 3, 128, 8),

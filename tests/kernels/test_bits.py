@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from pyscore.kernels.logprobs import logprobs
 from pyscore.kernels.merge import Outputs
-from tests.kernels.cases import EVERYTHING, Ragged, linear, one_each, random, random_targets, same_bits
+from tests.kernels.cases import EVERYTHING, Ragged, linear, one_each, random, random_targets, ready, same_bits
 
 VOCAB, N = 150, 20
 OPTIONS: dict[str, Any] = {"entropy": True, "rank": True, "top_k": 2}
@@ -19,7 +18,7 @@ OPS = pytest.mark.parametrize("op", ["ready", "linear"])
 def score(op: str, rows: list[int], candidates: Ragged, dtype: torch.dtype = torch.float32, **options: Any) -> Outputs:
     """Scores of some rows of one fixed problem."""
     if op == "ready":
-        return logprobs(random(N, VOCAB, dtype=dtype, scale=5)[rows], *candidates, **options)
+        return ready(random(N, VOCAB, dtype=dtype, scale=5)[rows], candidates, **options)
     hidden, weight = random(N, 36, dtype=dtype, seed=1), random(VOCAB, 36, dtype=dtype, seed=2)
     return linear(hidden[rows], weight, candidates, **options)
 

@@ -15,6 +15,7 @@ from tests.kernels.cases import (
     EVERYTHING,
     IGNORED,
     LINEAR,
+    LINEAR_CONFIG,
     check_linear,
     every_dtype,
     linear,
@@ -124,7 +125,7 @@ def test_more_largest_entries_than_one_pass_lists() -> None:
 def test_a_target_logit_has_the_bits_that_its_column_has() -> None:
     hidden, weight = random(16, 50, seed=1), random(64, 50, seed=2)
     every = ragged([list(range(64))] * 16)
-    z = target_logits(hidden, weight, None, *every).view(16, 64)
+    z = target_logits(hidden, weight, None, *every, config=LINEAR_CONFIG).view(16, 64)
     scores = linear(hidden, weight, every, rank=True)
     assert torch.equal(scores.max_logit, z.amax(1))
     assert torch.equal(scores.rank.view(16, 64), (z[:, None, :] > z[:, :, None]).sum(-1))
@@ -155,11 +156,14 @@ def test_shards_of_the_vocabulary_add_up() -> None:
     hidden, weight, candidates = random(4, 16, seed=1), random(90, 16, seed=2), one_each([3, 44, 45, 89])
     whole = linear(hidden, weight, candidates, rank=True)
     halves = [(weight[:45], 0), (weight[45:], 45)]
-    logits = [target_logits(hidden, part, None, *candidates, vocab_start=start) for part, start in halves]
+    logits = [
+        target_logits(hidden, part, None, *candidates, vocab_start=start, config=LINEAR_CONFIG)
+        for part, start in halves
+    ]
     assert [(z == -INF).tolist() for z in logits] == [[False, False, True, True], [True, True, False, False]]
     z = torch.maximum(*logits)
     parts = [
-        linear_logprobs(hidden, part, None, *candidates, None, z, vocab_start=start, rank=True)
+        linear_logprobs(hidden, part, None, *candidates, None, z, vocab_start=start, rank=True, config=LINEAR_CONFIG)
         for part, start in halves
     ]
     assert torch.equal(parts[0].rank + parts[1].rank, whole.rank)
@@ -175,7 +179,7 @@ def test_target_logits_agree_with_the_definition(dtype: torch.dtype) -> None:
     temperature = torch.linspace(0.5, 2, 5, device=DEVICE)
     options = {"softcap": 20.0, "logit_scale": 0.5}
     expected = REFERENCE.target_logits(*inputs, *candidates, temperature, ScoreOptions(**options))
-    actual = target_logits(*inputs, *candidates, temperature, **options)
+    actual = target_logits(*inputs, *candidates, temperature, **options, config=LINEAR_CONFIG)
     torch.testing.assert_close(actual, expected.float(), equal_nan=True, **LINEAR)
 
 

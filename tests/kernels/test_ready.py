@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyscore.kernels.configs import ReadyConfig
-from pyscore.kernels.logprobs import logprobs
 from tests.kernels.cases import (
     DEVICE,
     DTYPES,
@@ -22,6 +21,7 @@ from tests.kernels.cases import (
     ragged,
     random,
     random_targets,
+    ready,
 )
 
 NAN, INF = float("nan"), float("inf")
@@ -66,7 +66,7 @@ def test_logits_masked_with_the_least_float_do_not_overflow() -> None:
     logits[0, :150] = torch.finfo(torch.float32).min
     check_ready(logits, one_each([180, 3]), **EVERYTHING)
     logits[1] = torch.finfo(torch.float32).min
-    scores = logprobs(logits, *one_each([180, 3]), entropy=True)
+    scores = ready(logits, one_each([180, 3]), entropy=True)
     torch.testing.assert_close(scores.logprob[1].item(), -math.log(200))
     torch.testing.assert_close(scores.entropy[1].item(), math.log(200))
 
@@ -118,8 +118,8 @@ def test_more_largest_entries_than_one_pass_lists() -> None:
 
 def test_targets_of_another_shard_have_no_mass_here() -> None:
     logits = random(3, 100)
-    whole = logprobs(logits, *one_each([10, 70, 99]), rank=True, top_k=2)
-    shard = logprobs(logits[:, 60:], *one_each([10, 70, 99]), vocab_start=60, rank=True, top_k=2)
+    whole = ready(logits, one_each([10, 70, 99]), rank=True, top_k=2)
+    shard = ready(logits[:, 60:], one_each([10, 70, 99]), vocab_start=60, rank=True, top_k=2)
     assert shard.logprob[0] == -INF
     assert shard.rank[0] == -1
     torch.testing.assert_close(
