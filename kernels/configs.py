@@ -50,6 +50,7 @@ _READY = {
 # 16-bit inputs go through the matrix units; float32 (ieee, no TF32) is multiplied on the vector units, where every
 # operand of a step sits in registers, hence the small steps.
 _LINEAR = {
+    # columns: block_n, block_v, block_d, pieces, parts, group_n, num_warps, num_stages, then the target_ ones
     ("interpreter", 2): LinearConfig(32, 128, 64, 3, 2, 2, 1, 1, 32, 1),
     ("interpreter", 4): LinearConfig(32, 128, 64, 3, 2, 2, 1, 1, 32, 1),
     ("small", 2): LinearConfig(128, 128, 32, 84, 2, 16, 8, 3, 128, 8),
