@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 
 import torch
@@ -26,6 +25,7 @@ __all__ = [
 
 OUTPUTS = ("logprob", "logsumexp", "entropy", "rank", "is_greedy", "argmax")
 _TOP = ("top_ids", "top_logprobs")
+_INF = float("inf")
 _FLOATS = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
 
 
@@ -66,9 +66,9 @@ def check_outputs(outputs: Iterable[str], top_k: int, vocab_size: int) -> frozen
 
 def check_scalars(softcap: float | None, logit_scale: float) -> None:
     """Raise ValueError unless softcap is None or positive and logit_scale is finite."""
-    if softcap is not None and not (math.isfinite(softcap) and softcap > 0):
+    if softcap is not None and not 0 < softcap < _INF:
         raise ValueError(f"softcap={softcap} must be positive and finite, or None for no cap")
-    if not math.isfinite(logit_scale):
+    if not -_INF < logit_scale < _INF:
         raise ValueError(f"logit_scale={logit_scale} must be finite")
 
 

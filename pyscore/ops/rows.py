@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -51,7 +52,7 @@ def _flat_targets(
 
 
 def _row_temperature(temperature: float | Array, rows: torch.Size, device: torch.device) -> Tensor | None:
-    if isinstance(temperature, (int, float)):
+    if isinstance(temperature, (int, float, np.number)):
         if temperature == 1:
             return None
         return torch.full((rows.numel(),), float(temperature), device=device)

@@ -44,6 +44,18 @@ def test_compile_fullgraph_gives_the_eager_bits(backend: str) -> None:
     assert torch.equal(graph[2].probability, eager[2].probability)
 
 
+def test_compile_with_dynamic_shapes() -> None:
+    weight = torch.randn(50, 16)
+
+    def score(hidden, targets):  # type: ignore[no-untyped-def]
+        return linear_logprobs(hidden, weight, targets, outputs=("logprob", "entropy"), top_k=2, softcap=9.0)
+
+    graph = torch.compile(score, fullgraph=True, dynamic=True, backend="aot_eager")
+    for n in (3, 5, 8):
+        hidden, targets = torch.randn(n, 16), torch.randint(0, 50, (n, 2))
+        assert_same_bits(graph(hidden, targets), score(hidden, targets))
+
+
 def test_results_carry_no_gradient() -> None:
     logits, targets = random_rows(2, 5, torch.float32)
     assert not logprobs(logits.requires_grad_(), targets).logprob.requires_grad
