@@ -34,11 +34,11 @@ struct MatrixView {
     }
 };
 
-Targets read_targets(const Ids &ids, const Ids &offsets, std::int64_t rows, std::int64_t ignore_index,
-                     std::int64_t vocab_start) {
+Targets read_targets(const Ids &ids, const Ids &offsets, std::int64_t rows, std::int64_t columns,
+                     std::int64_t ignore_index, std::int64_t vocab_start) {
     const std::int64_t n = ids.ndim() == 1 ? ids.shape(0) : -1;
-    return {vector_data(ids, n, "targets"), offsets_data(offsets, rows, n, "target_offsets"), ignore_index,
-            vocab_start};
+    return {vector_data(ids, n, "targets"), offsets_data(offsets, rows, n, "target_offsets"), ignore_index, vocab_start,
+            columns};
 }
 
 LinearProblem read_linear(const py::array &hidden, const py::array &weight, const std::string &dtype_tag,
@@ -63,7 +63,7 @@ LinearProblem read_linear(const py::array &hidden, const py::array &weight, cons
     problem.weight_stride = w.row_stride;
     problem.logit_scale = logit_scale;
     problem.transform = {softcap.value_or(0.0F), vector_data(temperature, h.rows, "temperature")};
-    problem.targets = read_targets(targets, target_offsets, h.rows, ignore_index, vocab_start);
+    problem.targets = read_targets(targets, target_offsets, h.rows, w.rows, ignore_index, vocab_start);
     return problem;
 }
 
@@ -106,7 +106,7 @@ py::tuple bind_logprobs(const py::array &logits, const std::string &dtype, const
     problem.row_stride = view.row_stride;
     problem.column_stride = view.column_stride;
     problem.transform = {softcap.value_or(0.0F), vector_data(temperature, view.rows, "temperature")};
-    problem.targets = read_targets(targets, target_offsets, view.rows, ignore_index, vocab_start);
+    problem.targets = read_targets(targets, target_offsets, view.rows, view.columns, ignore_index, vocab_start);
     require(top_k >= 0 && top_k <= view.columns, "top_k", "from 0 to the size of the vocabulary");
     const TokenArrays arrays(view.rows, targets.shape(0), entropy, rank, top_k);
     {

@@ -80,8 +80,7 @@ class RowPass {
     void rank_elsewhere(std::vector<std::int64_t> &above) const {
         const std::int64_t *ids = problem_.targets.ids + problem_.targets.offsets[row_];
         for (std::size_t k = 0; k < above.size(); ++k) {
-            const std::int64_t column = ids[k] - problem_.targets.vocab_start;
-            above[k] = column < 0 || column >= problem_.columns ? -1 : above[k];
+            above[k] = problem_.targets.elsewhere(ids[k]) ? -1 : above[k];
         }
     }
 

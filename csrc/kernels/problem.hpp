@@ -19,6 +19,10 @@ struct Targets {
     const std::int64_t *offsets = nullptr;
     std::int64_t ignore_index = -100;
     std::int64_t vocab_start = 0; // id of the first column
+    std::int64_t columns = 0;     // vocabulary entries here
+
+    // Whether another vocabulary shard holds a target that isn't ignored.
+    [[nodiscard]] bool elsewhere(std::int64_t id) const { return id < vocab_start || id - vocab_start >= columns; }
 };
 
 struct LogitsProblem {

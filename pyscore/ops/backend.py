@@ -40,7 +40,7 @@ class TokenTensors(NamedTuple):
     max_logit: Tensor  # [N]
     argmax: Tensor  # [N]
     entropy: Tensor  # [N] or [0]
-    rank: Tensor  # [M] or [0]
+    rank: Tensor  # [M] or [0]; ready logits give -1 where another shard holds the target
     top_ids: Tensor  # [N, top_k]
     top_logprobs: Tensor  # [N, top_k]
 

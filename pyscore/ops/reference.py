@@ -55,12 +55,17 @@ def _ignored_rows(targets: Tensor, target_offsets: Tensor, ignore_index: int) ->
     return (counts > 0) & (ignored == counts)
 
 
+def _held(targets: Tensor, vocab_size: int, options: ScoreOptions) -> Tensor:
+    """Targets that lie in this vocabulary shard; ignored ones count as held."""
+    local = targets - options.vocab_start
+    return ((local >= 0) & (local < vocab_size)) | (targets == options.ignore_index)
+
+
 def _gather_targets(z: Tensor, targets: Tensor, target_offsets: Tensor, options: ScoreOptions) -> Tensor:
     """Final logit of each target: NaN where ignored, -inf where another vocabulary shard holds it."""
-    local = targets - options.vocab_start
-    here = (local >= 0) & (local < z.shape[1])
-    found = z[_rows_of(target_offsets), local.clamp(0, z.shape[1] - 1)]
-    return found.where(here, -_INF).masked_fill(targets == options.ignore_index, _NAN)
+    local = (targets - options.vocab_start).clamp(0, z.shape[1] - 1)
+    found = z[_rows_of(target_offsets), local].where(_held(targets, z.shape[1], options), -_INF)
+    return found.masked_fill(targets == options.ignore_index, _NAN)
 
 
 def _statistics(
@@ -74,7 +79,8 @@ def _statistics(
     valid = lse.isfinite()
     ignored = targets == options.ignore_index
 
-    logprob = (target_logit - lse[row]).clamp(max=0).masked_fill(~valid[row] | ignored, _NAN)
+    logprob = (target_logit - lse[row]).clamp(max=0).where(_held(targets, z.shape[1], options), -_INF)
+    logprob = logprob.masked_fill(~valid[row] | ignored, _NAN)
     entropy, rank = torch.empty(0, device=z.device), torch.empty(0, dtype=torch.int64, device=z.device)
     if options.entropy:
         p = (z - lse[:, None]).exp()
@@ -104,7 +110,11 @@ def _logprobs(
 ) -> TokenTensors:
     z = _final_logits(logits.double(), temperature, options)
     target_logit = _gather_targets(z, targets, target_offsets, options)
-    return _statistics(z, targets, target_offsets, options, target_logit, _result_dtype(logits))
+    result = _statistics(z, targets, target_offsets, options, target_logit, _result_dtype(logits))
+    if not options.rank:
+        return result
+    # the logit of another shard's target is not known here
+    return result._replace(rank=result.rank.masked_fill(~_held(targets, z.shape[1], options), -1))
 
 
 def _target_logits(

@@ -11,7 +11,7 @@ import torch.multiprocessing as mp
 
 from pyscore import linear_logprobs, logprobs, merge_vocab_shards
 
-from .cases import LINEAR, OUTPUTS, every_backend, random_projection, scores_close
+from .cases import LINEAR, OUTPUTS, every_backend, every_compiled_backend, random_projection, scores_close
 
 MERGEABLE = tuple(name for name in OUTPUTS if name != "rank")
 CUTS = ((0, 40), (40, 41), (41, 150))
@@ -44,6 +44,26 @@ def test_shards_without_mass_and_ties_across_shards(backend: str) -> None:
     merged, whole = merge_vocab_shards(parts), logprobs(logits, **options)
     scores_close(merged, whole, LINEAR)
     assert merged.argmax.tolist() == [41, 10, -1] and merged.is_greedy.tolist() == [True, True, False]
+
+
+@every_compiled_backend
+def test_a_shard_treats_targets_of_other_shards_as_the_reference_does(backend: str) -> None:
+    hidden, weight, targets = random_projection(8, 16, 60, torch.float32)
+    targets[:4] = torch.tensor([100, 99, 5, -100])  # the shard holds ids 100 to 159
+    targets[4:] += 100
+    offsets = torch.arange(9)
+    options = (None, 1.0, -100, 100, True, True, True, 2)
+    linear = (hidden, weight, None, targets, offsets, None)
+    logit = torch.ops.pyscore.target_logits(*linear, backend, *options)
+    logit[:3] = torch.tensor([0.5, -0.5, 1.5])  # what the other shards would tell
+    for op, inputs in (
+        (torch.ops.pyscore.logprobs, (hidden @ weight.T, targets, offsets, None)),
+        (torch.ops.pyscore.target_logits, linear),
+        (torch.ops.pyscore.linear_logprobs, (*linear, None)),
+        (torch.ops.pyscore.linear_logprobs, (*linear, logit)),
+    ):
+        actual, expected = op(*inputs, backend, *options), op(*inputs, "reference", *options)
+        torch.testing.assert_close(actual, expected, equal_nan=True, rtol=1e-5, atol=1e-5)
 
 
 def test_numpy_shards_merge_to_numpy() -> None:
