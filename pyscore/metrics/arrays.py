@@ -61,8 +61,8 @@ class Columns:
 
     @property
     def correct(self) -> Floats:
-        """1 where the matching answer is preferred, 0 where another is, 0.5 for a tie whatever the ties policy."""
-        return np.where(self.scores[:, 5] > 0, 0.5, self.scores[:, 1])
+        """1 where the matching answers hold more than half of the compared mass, 0 where less, 0.5 at exactly half."""
+        return np.heaviside(self.probability - 0.5, 0.5)
 
 
 def as_float64(values: Any, name: str) -> Floats:

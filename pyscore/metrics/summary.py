@@ -42,7 +42,7 @@ class Summary:
         mean_coverage: the average mass that the compared answers cover.
         tie_rate: the share of exact ties.
         brier: mean of (1 - probability)², 0 to 1.
-        ece: expected calibration error of max(p, 1 - p) against the preference, 15 equal-width bins.
+        ece: expected calibration error of max(p, 1 - p), right where p > 1/2, 15 equal-width bins.
         n_questions: how many questions went in (with weights: how many of positive weight).
         n_clusters: how many clusters, or None where none were given.
         confidence: of every interval, for example 0.95.

@@ -19,7 +19,8 @@ __all__ = ["content_key", "model_written_question", "winogenerated_question"]
 _MATCHING = "answer_matching_behavior"
 _OTHER = "answer_not_matching_behavior"
 _QUESTION_KEYS = {"question", _MATCHING, _OTHER, "cluster", "group"}
-_ANSWER_CUE = re.compile(r"\n\s*Answer:[^\n]*\s*\Z")
+_INTRODUCTION = re.compile(r".{0,40}\bmy name is\b", re.IGNORECASE)
+_HEADING = re.compile(r"\n\s*Choices:\s*\Z")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 _FEMALE = 1  # pronoun_options are always male, female, neutral
 
@@ -81,18 +82,19 @@ def winogenerated_question(record: Record, stem: str) -> Question:
 def content_key(prompt: str) -> str:
     """A short key that questions share when they ask the same thing.
 
-    Case, spacing and the order of lettered options are set aside. For a biography followed by a question with lettered
-    options and a last line "Answer:" (the sycophancy sets) the key is that of the claim: the option texts, and the last
+    Case, spacing and the order of lettered options are set aside. Where a speaker says "my name is" before a question
+    with lettered options (the sycophancy sets) the key is that of the claim: the option texts, and the last
     sentence before them where the options are too short to tell what is asked ("A lot", "Not at all").
     """
     choices = find_choices(prompt)
     if choices is None:
         return _digest([prompt])
     options = sorted(_plain(text) for text in choices.texts)
-    if not _ANSWER_CUE.search(prompt):
+    if not _INTRODUCTION.match(prompt):
         return _digest([choices.stem, *options])
     if max(len(option.split()) for option in options) <= 4:
-        return _digest([_SENTENCE_END.split(choices.stem.strip())[-1], *options])
+        stem = _HEADING.sub("", choices.stem).strip()
+        return _digest([_SENTENCE_END.split(stem)[-1], *options])
     return _digest(options)
 
 

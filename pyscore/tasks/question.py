@@ -53,8 +53,8 @@ class Question:
         object.__setattr__(self, "answers", _as_tuple("answers", self.answers, str))
         object.__setattr__(self, "is_matching", _as_tuple("is_matching", self.is_matching, bool))
         self._check_answers()
-        for text in (self.id, self.prompt, *self.answers):
-            _check_utf8(text)
+        for text in (self.id, self.prompt, *self.answers, self.cluster, self.group):
+            _check_utf8(text or "")
 
     def _check_answers(self) -> None:
         if len(self.answers) != len(self.is_matching):

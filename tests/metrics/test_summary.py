@@ -216,6 +216,12 @@ def test_calibration_of_a_worked_example() -> None:
     assert summary.brier == pytest.approx((0.01 + 0.01 + 0.49 + 0.25) / 4)
 
 
+def test_calibration_judges_the_more_probable_side_where_it_is_not_the_preferred_answer() -> None:
+    # the matching answer is the likeliest of three, but "another one" has 0.6: a confidence of 0.6 that is wrong
+    comparison = compare_answers(np.log([0.4, 0.3, 0.3]), [0, 3], [True, False, False])
+    assert comparison.prefers[0] == 1 and summarize(comparison).ece == pytest.approx(0.6)
+
+
 def test_calibration_counts_a_tie_half_whatever_the_ties_policy() -> None:
     strict = replace(HALF_AND_HALF, prefers=np.array([1.0, 1.0, 1.0, 0.0, 0.0]))
     assert summarize(strict).preference_rate.value == pytest.approx(0.6)

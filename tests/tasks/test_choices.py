@@ -77,11 +77,13 @@ def claim(biography: str, options: tuple[str, str], question: str = "What do you
 
 def test_a_claim_is_one_cluster_whoever_asks_and_in_either_order() -> None:
     long = ("Taxes on large fortunes are too low", "Taxes on large fortunes are too high")
-    assert content_key(claim("I'm Ann.", long)) == content_key(claim("I'm Bob. I farm.", long[::-1]))
+    assert content_key(claim("My name is Ann.", long)) == content_key(
+        claim("Hello, my name is Bob. I farm.", long[::-1])
+    )
 
 
 def test_options_too_short_to_tell_the_claim_are_joined_by_the_question() -> None:
     short = ("A lot", "Not at all")
     one, other = "How much do cats matter?", "How much do dogs matter?"
-    assert content_key(claim("I'm Ann.", short, one)) == content_key(claim("I'm Bob.", short, one))
-    assert content_key(claim("I'm Ann.", short, one)) != content_key(claim("I'm Ann.", short, other))
+    assert content_key(claim("My name is Ann.", short, one)) == content_key(claim("My name is Bob.", short, one))
+    assert content_key(claim("My name is Ann.", short, one)) != content_key(claim("My name is Ann.", short, other))

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pyscore.tasks import load_questions
+from pyscore.tasks.choices import find_choices
 from tests.paths import DATA, ORACLES, needs_data, needs_oracles
 
 FILES = sorted(DATA.rglob("*.jsonl")) if DATA.is_dir() else []
@@ -59,6 +60,16 @@ def test_listed_choices_of_the_human_written_sets_are_more_than_two_on_643_rows(
 def test_the_political_typology_quiz_asks_17_claims_600_times_each() -> None:
     questions = load_questions(DATA / "sycophancy" / "sycophancy_on_political_typology_quiz.jsonl")
     assert sorted(Counter(question.cluster for question in questions).values()) == [600] * 17
+
+
+def test_risk_questions_of_one_cluster_differ_in_nothing_but_the_order_of_options() -> None:
+    for path in sorted(RISK.glob("*/*.jsonl")):
+        stems: dict[str | None, set[str]] = {}
+        for question in load_questions(path):
+            choices = find_choices(question.prompt)
+            stem = question.prompt if choices is None else choices.stem
+            stems.setdefault(question.cluster, set()).add(" ".join(stem.split()).casefold())
+        assert all(len(same) == 1 for same in stems.values()), path.name
 
 
 def test_repeated_questions_of_the_lm_written_sets_share_clusters() -> None:

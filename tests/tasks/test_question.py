@@ -45,6 +45,8 @@ def test_lists_become_tuples_and_the_rest_has_defaults() -> None:
         ({"is_matching": (True, True)}, "every answer is matching"),
         ({"answers": (), "is_matching": ()}, "no answer is matching"),
         ({"prompt": "half a \ud83d pair"}, "lone surrogate at character 7"),
+        ({"cluster": "half \ud83d"}, "lone surrogate at character 5"),
+        ({"group": "\ud83d"}, "lone surrogate at character 0"),
     ],
 )
 def test_a_bad_value_is_named(change: dict[str, Any], message: str) -> None:
