@@ -17,7 +17,7 @@ __all__ = ["SummaryState"]
 class SummaryState:
     """Sums from which `summarize` is computed: update with comparisons, merge with other states, pickle freely.
 
-    Its size does not depend on the number of questions; with clusters it grows by eight numbers a cluster. Merged
+    Its size does not depend on the number of questions; with clusters it grows by seven numbers a cluster. Merged
     states give what `summarize` gives on all rows together, in any order, to rounding.
     """
 
