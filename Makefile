@@ -35,8 +35,9 @@ sanitize: $(STAMP)-dev ## run the C++ kernels' tests under AddressSanitizer and 
 	LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so)" \
 		$(BIN)/pytest -q --import-mode=append -p no:cacheprovider $(wildcard tests/ops/test_cpu_*.py)
 
-bench: $(STAMP)-dev ## time the CPU kernels beside their peers
-	$(BIN)/python -m pytest benchmarks --benchmark-only
+bench: $(STAMP)-dev ## time the CPU kernels beside their peers, into benchmarks/results
+	$(BIN)/python -m pytest benchmarks --benchmark-only --benchmark-columns=median,rounds \
+		--benchmark-json=benchmarks/results/cpu.json
 
 clean: ## remove what was built
 	rm -rf $(VENV) build dist *.egg-info pyscore/_C*.so
