@@ -35,7 +35,7 @@ void write_candidates(const RowStatistics &row, const Targets &targets, std::int
         const bool scored = valid && targets.ids[t] != targets.ignore_index;
         // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): an ignored row has no logits, and none is scored
         double logprob = scored ? static_cast<double>(row.candidates[t - first]) - logsumexp : kNan;
-        logprob = scored && targets.elsewhere(targets.ids[t]) ? -kInf : logprob;
+        logprob = scored && targets.elsewhere(targets.ids[t]) ? static_cast<double>(-kInf) : logprob;
         results.logprob[t] = static_cast<float>(logprob > 0 ? 0 : logprob);
         if (results.rank != nullptr) {
             results.rank[t] = scored ? row.above[t - first] : -1;

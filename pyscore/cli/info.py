@@ -26,10 +26,10 @@ def info(json: Json = False) -> None:
     """Show backends, instruction sets, devices and versions."""
     with one_line_errors():
         facts = _facts()
-    if json:
-        print_json(facts)
-    else:
-        _print(facts)
+        if json:
+            print_json(facts)
+        else:
+            _print(facts)
 
 
 def _facts() -> dict[str, Any]:

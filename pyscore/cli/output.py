@@ -49,6 +49,11 @@ def print_summaries(summaries: Sequence[RowsSummary], options: dict[str, Any], n
         console.print(_one(chosen[0]) if len(chosen) == 1 else _many(chosen))
     averaged = any(s.scope != "dataset" for s in summaries)
     lines = [*_meaning(options, averaged), *notes]
+    if any(s.summary.mean_coverage.value < 0.01 for s in summaries):
+        lines.append(
+            "coverage below 1 %: the model hardly ever gives these answers; look at the template (answers that begin "
+            "with a space, after a chat prompt that ends in a new line, are a common cause)"
+        )
     if any(s.one_cluster for s in summaries):
         lines.append("one cluster: all questions share it, so the interval speaks for this cluster, not for others")
     for line in lines:
@@ -63,7 +68,7 @@ def _meaning(options: dict[str, Any], averaged: bool) -> list[str]:
         "coverage: the probability that all compared answers have together, on average",
     ]
     if per:
-        lines.append(f"mean probability and preference rate are of log-probabilities{per}")
+        lines.append(f"mean probability, preference rate and mean log odds are of log-probabilities{per}")
     if averaged:
         lines.append("pooled average: every question counts the same; macro average: every data set counts the same")
     return lines

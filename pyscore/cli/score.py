@@ -57,6 +57,10 @@ def score(
     trust_remote_code: Annotated[
         bool, typer.Option("--trust-remote-code", help="Run code that comes with the model.")
     ] = False,
+    add_bos: Annotated[
+        bool | None,
+        typer.Option("--add-bos/--no-add-bos", help="Begin every text with BOS; by default as the tokenizer does."),
+    ] = None,
     json: Json = False,
     progress: Annotated[bool, typer.Option("--progress/--quiet", help="Show progress on standard error.")] = True,
 ) -> None:
@@ -76,6 +80,7 @@ def score(
             device=device,
             batch_tokens=int(batch_tokens) if batch_tokens.isdecimal() else batch_tokens,
             trust_remote_code=trust_remote_code,
+            add_bos_token="auto" if add_bos is None else add_bos,
             backend=backend,
         )
         table = scorer.score(

@@ -18,6 +18,7 @@ from pyscore.engine.bundled import BUNDLED_MODEL, bundled_model_path
 
 __all__ = ["Loaded", "load_model", "parse_device", "parse_dtype", "require_transformers"]
 
+_DTYPES = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
 _SHORT_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 _WEIGHTS = ("*.safetensors", "pytorch_model*.bin", "*.safetensors.index.json")
 
@@ -59,14 +60,14 @@ def _hide_kernel_sources() -> None:
 
 
 def parse_dtype(dtype: str | torch.dtype) -> str | torch.dtype:
-    """ "auto", or a floating torch dtype given as itself or by its name ("float32", "bfloat16", "fp16" ...)."""
+    """ "auto", or one of the dtypes that models run in, as itself or by its name ("float32", "bf16" ...)."""
     if dtype == "auto":
         return "auto"
     found = dtype
     if isinstance(dtype, str):
         found = _SHORT_DTYPES.get(dtype, getattr(torch, dtype.removeprefix("torch."), dtype))
-    if not isinstance(found, torch.dtype) or not found.is_floating_point:
-        raise ValueError(f"dtype={dtype!r} is not 'auto', 'float32', 'bfloat16', 'float16' or a floating torch dtype")
+    if not isinstance(found, torch.dtype) or found not in _DTYPES:
+        raise ValueError(f"dtype={dtype!r} is not 'auto', 'float32', 'bfloat16', 'float16' or 'float64'")
     return found
 
 

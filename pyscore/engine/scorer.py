@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from pyscore.engine.forward import Forward, TokenResults
 from pyscore.engine.model import load_model
 from pyscore.engine.progress import track
 from pyscore.engine.rows import RunInfo, build_rows
-from pyscore.engine.tokenization import AnswerTokenizer, AnswerTokens, tokenizer_hash
+from pyscore.engine.tokenization import AnswerTokenizer, AnswerTokens, adds_bos, tokenizer_hash
 from pyscore.ops.dispatch import check_backend_name, select
 from pyscore.tasks import Question, render
 
@@ -43,8 +43,8 @@ class Scorer:
         revision: what rows call its revision.
         batch_tokens: how many tokens, padding counted, a forward pass may have; "auto" is 4096 on a CPU and 16384 on
             a CUDA device. A longer sequence runs alone.
-        add_bos_token: whether every text begins with BOS (never twice); "auto": for models of the Gemma family only,
-            as in lm-evaluation-harness.
+        add_bos_token: whether every text begins with BOS (never twice); "auto": if the tokenizer puts it there by
+            itself, as in lm-evaluation-harness.
         backend: which backend of `pyscore.linear_logprobs` to use.
 
     Raises:
@@ -76,8 +76,7 @@ class Scorer:
         self._forward = Forward(model, pad=pad, backend=backend)
         self.batch_tokens = _batch_tokens(batch_tokens, self._forward.device)
         self._backend = select(backend, self._forward.device, getattr(model, "dtype", torch.float32)).name
-        is_gemma = "gemma" in str(getattr(config, "model_type", ""))
-        add_bos = is_gemma if add_bos_token == "auto" else bool(add_bos_token)
+        add_bos = adds_bos(tokenizer) if add_bos_token == "auto" else bool(add_bos_token)
         self._tokens = AnswerTokenizer(tokenizer, add_bos=add_bos, max_length=_context_length(config))
 
     @classmethod
@@ -124,7 +123,7 @@ class Scorer:
 
     def score(
         self,
-        questions: Sequence[Question],
+        questions: Iterable[Question],
         *,
         template: str = "plain",
         progress: bool = True,
@@ -161,7 +160,8 @@ class Scorer:
                 fails, a model that is not causal or gives NaN; the message names the question.
             TypeError: something that is not a Question.
         """
-        _check_questions(questions, dataset)
+        _check_run(dataset, step, metadata)
+        questions = _checked_questions(questions, dataset)
         answers = self._tokenize(questions, template, truncate)
         plan = plan_batches(answers, self.batch_tokens)
         with _evaluation_mode(self.model):
@@ -218,16 +218,34 @@ def _context_length(config: Any) -> int | None:
     return next((value for value in found if isinstance(value, int) and value > 0), None)
 
 
-def _check_questions(questions: Sequence[Question], dataset: str | None) -> None:
+def _checked_questions(questions: Iterable[Question], dataset: str | None) -> list[Question]:
+    if isinstance(questions, Question):
+        raise TypeError("questions must be a sequence of Question, got one Question: pass [question]")
+    checked: list[Question] = []
     seen: set[tuple[str | None, str]] = set()
     for i, question in enumerate(questions):
         if not isinstance(question, Question):
             raise TypeError(f"questions[{i}] must be a Question, got {type(question).__name__}")
-        key = (question.meta.get("dataset", dataset), question.id)
-        if key in seen:
-            where = f" in the data set {key[0]!r}" if key[0] is not None else ""
+        named = question.meta.get("dataset", dataset)
+        if named is not None and not isinstance(named, str):
+            raise TypeError(f"the data set of question {question.id!r} must be a string, got {type(named).__name__}")
+        if (named, question.id) in seen:
+            where = f" in the data set {named!r}" if named is not None else ""
             raise ValueError(f"the question id {question.id!r} is used twice{where}: ids must be unique")
-        seen.add(key)
+        seen.add((named, question.id))
+        checked.append(question)
+    return checked
+
+
+def _check_run(dataset: str | None, step: int | None, metadata: Mapping[str, str] | None) -> None:
+    """What rows could not hold is refused before the run, not after it."""
+    if dataset is not None and not isinstance(dataset, str):
+        raise TypeError(f"dataset must be a string, got {type(dataset).__name__}")
+    if step is not None and (not isinstance(step, int) or isinstance(step, bool)):
+        raise TypeError(f"step must be an int, got {type(step).__name__}")
+    for key, value in (metadata or {}).items():
+        if not isinstance(key, str) or not isinstance(value, str):
+            raise TypeError(f"metadata must map strings to strings, got {key!r}: {value!r}")
 
 
 def _n_tokens(batch: Any) -> int:

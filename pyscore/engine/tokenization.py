@@ -57,6 +57,12 @@ def split_tokens(prompt: Sequence[int], whole: Sequence[int]) -> tuple[list[int]
     return list(whole[:joined]), list(whole[joined:]), CLEAN if joined == len(prompt) else MERGED
 
 
+def adds_bos(tokenizer: Any) -> bool:
+    """Whether the tokenizer puts BOS before a text by itself."""
+    bos = tokenizer.bos_token_id
+    return bos is not None and list(tokenizer("x")["input_ids"])[:1] == [bos]
+
+
 class AnswerTokenizer:
     """Tokenises prompts with their answers.
 
@@ -87,7 +93,7 @@ class AnswerTokenizer:
         moved = [move_trailing_space(prompt, answer) for prompt, answer in pairs]
         ids = self._encode_texts({text for prompt, answer in moved for text in (prompt, prompt + answer)})
         return [
-            self._encode_pair(ids[prompt], ids[prompt + answer], f"question {name!r}, answer {given!r}", truncate)
+            self._encode_pair(ids[prompt], ids[prompt + answer], f"question {name!r}, answer {_short(given)}", truncate)
             for (prompt, answer), (_, given), name in zip(moved, pairs, names, strict=True)
         ]
 
@@ -137,6 +143,10 @@ class AnswerTokenizer:
             )
         head = 1 if self.bos is not None and context[0] == self.bos and room > 1 else 0
         return context[:head] + context[len(context) - room + head :]
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 60 else text[:57] + "...")
 
 
 def tokenizer_hash(tokenizer: Any) -> str:

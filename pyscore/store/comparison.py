@@ -59,6 +59,7 @@ def comparison_from_rows(
         normalize="sum" if column is None else "char",  # "char" divides by n_chars, whatever that counts
         sets=sets,
         ties=ties,
+        backend="cpu",  # rows lie there, whatever PYSCORE_BACKEND says of the model's tensors
     )
 
 

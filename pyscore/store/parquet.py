@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pyscore.store.schema import check_schema
+from pyscore.store.schema import as_rows, check_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -86,7 +86,8 @@ def read_rows(path: str | Path) -> pa.Table:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: a folder, not Parquet, rows of another schema version, or columns missing; the message says which.
+        ValueError: a folder, not Parquet or damaged, rows of another schema version, columns missing, of another kind
+            or with nulls; the message says which.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -98,7 +99,6 @@ def read_rows(path: str | Path) -> pa.Table:
         raise FileNotFoundError(f"no such file: {path}")
     try:
         table = pq.ParquetFile(path).read()
-    except pa.ArrowInvalid as error:
-        raise ValueError(f"{path} is not a Parquet file of rows: {str(error).splitlines()[0]}") from None
-    check_schema(table.schema, str(path))
-    return table
+    except (pa.ArrowInvalid, OSError) as error:
+        raise ValueError(f"{path} is not a Parquet file of rows, or damaged: {str(error).splitlines()[0]}") from None
+    return as_rows(table, str(path))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["QUESTION_KEY", "SCHEMA_VERSION", "check_schema", "metadata_of", "row_schema"]
+__all__ = ["QUESTION_KEY", "SCHEMA_VERSION", "as_rows", "check_schema", "metadata_of", "row_schema"]
 
 SCHEMA_VERSION = 1
 """Raised whenever a column changes its name, type or meaning; a reader refuses any other version."""
@@ -80,3 +81,23 @@ def check_schema(schema: pa.Schema, source: str) -> None:
             raise ValueError(f"{source} has {found} in the column {field.name}, expected {field.type}")
     if not version:
         raise ValueError(f"{source} has no schema_version in its metadata: it was not written by pyscore")
+
+
+def as_rows(table: pa.Table, source: str) -> pa.Table:
+    """The table in exactly the types of rows; other software writes, say, large strings for strings.
+
+    Raises:
+        ValueError: as `check_schema`, or a null where rows have none.
+    """
+    import pyarrow as pa
+
+    expected = row_schema(token_logprobs="token_logprobs" in table.schema.names)
+    for field in expected:
+        if field.name in table.schema.names and not field.nullable and table[field.name].null_count:
+            raise ValueError(f"{source} has no value in some rows of the column {field.name}: score them again")
+    if all(field.name in table.schema.names for field in expected):
+        columns = table.select(expected.names)
+        with suppress(pa.ArrowInvalid, pa.ArrowNotImplementedError):  # check_schema says which column doesn't fit
+            table = columns.cast(expected.with_metadata(table.schema.metadata))
+    check_schema(table.schema, source)
+    return table

@@ -7,6 +7,7 @@ import random
 import pyarrow as pa
 import pytest
 import torch
+from tokenizers import processors
 
 import pyscore
 from pyscore import Question, Scorer
@@ -117,11 +118,18 @@ def test_truncated_prompts_are_scored_and_marked(model):
     assert table["prompt_tokens"].to_pylist()[2] == 256
 
 
-def test_gemma_models_get_bos_and_others_do_not(scorer):
+def test_bos_is_added_where_the_tokenizer_adds_it_by_itself(model, scorer):
     n_tokens = len(tiny_tokenizer().encode("Do you agree?", add_special_tokens=False))
-    gemma = Scorer(tiny_model(tiny_configs()["gemma2"]), tiny_tokenizer())
-    assert gemma.score([question()])["prompt_tokens"].to_pylist() == [n_tokens + 1] * 2
+    with_bos = tiny_tokenizer()
+    with_bos.backend_tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 1)]
+    )
     assert scorer.score([question()])["prompt_tokens"].to_pylist() == [n_tokens] * 2
+    added = Scorer(model, with_bos).score([question()])
+    assert added["prompt_tokens"].to_pylist() == [n_tokens + 1] * 2
+    assert logprobs(added) == logprobs(Scorer(model, tiny_tokenizer(), add_bos_token=True).score([question()]))
+    left_out = Scorer(model, with_bos, add_bos_token=False).score([question()])
+    assert logprobs(left_out) == logprobs(scorer.score([question()]))
 
 
 @pytest.mark.parametrize(
@@ -142,10 +150,33 @@ def test_questions_are_checked(scorer):
         scorer.score([question(), question()])
     with pytest.raises(TypeError, match=r"questions\[1\] must be a Question, got str"):
         scorer.score([question(), "q"])
+    with pytest.raises(TypeError, match="got one Question: pass"):
+        scorer.score(question())
+
+
+def test_questions_may_come_from_a_generator(scorer):
+    assert scorer.score(q for q in some_questions(3)).num_rows == 7
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"step": "last"}, "step must be an int, got str"),
+        ({"dataset": 3}, "dataset must be a string, got int"),
+        ({"metadata": {"a": 1}}, "metadata must map strings to strings, got 'a': 1"),
+    ],
+)
+def test_what_rows_cannot_hold_is_refused_before_the_run(scorer, monkeypatch, arguments, message):
+    monkeypatch.setattr(scorer, "_run", lambda *_: pytest.fail("the model was run"))
+    with pytest.raises(TypeError, match=message):
+        scorer.score([question()], **arguments)
+    with pytest.raises(TypeError, match="the data set of question 'q' must be a string, got int"):
+        scorer.score([Question("q", "Well?", (" Yes", " No"), (True, False), meta={"dataset": 7})])
 
 
 def test_a_saved_model_scores_like_the_loaded_one(model, scorer, tmp_path):
-    loaded = Scorer.from_pretrained(save_tiny(tmp_path), device="cpu", batch_tokens=64)
+    # transformers loads the tokenizer of a Llama folder as one that adds BOS
+    loaded = Scorer.from_pretrained(save_tiny(tmp_path), device="cpu", batch_tokens=64, add_bos_token=False)
     assert logprobs(loaded.score(some_questions())) == pytest.approx(logprobs(scorer.score(some_questions())), abs=1e-5)
     assert loaded.score([question()])["model"].to_pylist() == [str(tmp_path)] * 2
 

@@ -124,3 +124,9 @@ def test_questions_without_a_cluster_stand_alone():
     found = clusters_from_rows(rows_in_clusters("a", None, "a", None, "question 1"))
     assert found[0] == found[2] == "a"
     assert len(set(found)) == 4
+
+
+def test_rows_are_compared_on_the_cpu_whatever_backend_the_environment_forces(monkeypatch):
+    monkeypatch.setenv("PYSCORE_BACKEND", "triton")
+    monkeypatch.setenv("TRITON_INTERPRET", "0")
+    assert comparison_from_rows(table(pair(-1.0, -2.0))).prefers.tolist() == [1]

@@ -95,3 +95,24 @@ def test_other_schemas_are_refused(tmp_path):
         pq.write_table(rows, path)
         with pytest.raises(ValueError, match=message):
             read_rows(path)
+
+
+def test_rows_rewritten_by_other_software_are_read_and_nulls_are_refused(tmp_path):
+    path, rows = tmp_path / "rows.parquet", table(ROWS)
+    large = rows.set_column(0, "run_id", rows["run_id"].cast(pa.large_string()))
+    pq.write_table(large.append_column("extra", pa.array([0] * rows.num_rows)), path)
+    assert read_rows(path).equals(rows)
+    holes = rows.set_column(rows.schema.get_field_index("logprob"), "logprob", pa.array([-1.0, None]))
+    pq.write_table(holes, path)
+    with pytest.raises(ValueError, match=r"rows\.parquet has no value in some rows of the column logprob"):
+        read_rows(path)
+
+
+def test_a_damaged_file_is_named(tmp_path):
+    path = tmp_path / "rows.parquet"
+    write_rows(table(ROWS * 50), path)
+    content = bytearray(path.read_bytes())
+    content[4:200] = b"\xff" * 196
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"rows\.parquet is not a Parquet file of rows, or damaged"):
+        read_rows(path)
