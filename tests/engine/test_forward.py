@@ -14,8 +14,6 @@ def plain_logprobs(model, row, prompt: str) -> list[float]:
     """Token log-probs of an answer, from the whole model's own logits, unbatched, in float64."""
     tokenizer = tiny_tokenizer()
     context = tokenizer.encode(prompt, add_special_tokens=False)
-    if "gemma" in model.config.model_type:
-        context = [tokenizer.bos_token_id, *context]
     whole = [*context, *tokenizer.encode(row["answer"], add_special_tokens=False)]
     with torch.inference_mode():
         table = model(torch.tensor([whole])).logits[0].double().log_softmax(-1)
