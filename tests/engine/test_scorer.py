@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 
 import pyarrow as pa
@@ -120,7 +121,7 @@ def test_truncated_prompts_are_scored_and_marked(model):
 
 def test_bos_is_added_where_the_tokenizer_adds_it_by_itself(model, scorer):
     n_tokens = len(tiny_tokenizer().encode("Do you agree?", add_special_tokens=False))
-    with_bos = tiny_tokenizer()
+    with_bos = copy.deepcopy(tiny_tokenizer())  # the tiny one is shared by all tests
     with_bos.backend_tokenizer.post_processor = processors.TemplateProcessing(
         single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 1)]
     )
@@ -130,6 +131,12 @@ def test_bos_is_added_where_the_tokenizer_adds_it_by_itself(model, scorer):
     assert logprobs(added) == logprobs(Scorer(model, tiny_tokenizer(), add_bos_token=True).score([question()]))
     left_out = Scorer(model, with_bos, add_bos_token=False).score([question()])
     assert logprobs(left_out) == logprobs(scorer.score([question()]))
+
+
+def test_no_family_of_models_is_given_bos_that_its_tokenizer_does_not_add(scorer):
+    gemma = Scorer(tiny_model(tiny_configs()["gemma2"]), tiny_tokenizer()).score([question()])
+    assert gemma["prompt_tokens"].to_pylist() == scorer.score([question()])["prompt_tokens"].to_pylist()
+    assert gemma.schema.metadata[b"add_bos_token"] == b"false"
 
 
 @pytest.mark.parametrize(
@@ -175,8 +182,7 @@ def test_what_rows_cannot_hold_is_refused_before_the_run(scorer, monkeypatch, ar
 
 
 def test_a_saved_model_scores_like_the_loaded_one(model, scorer, tmp_path):
-    # transformers loads the tokenizer of a Llama folder as one that adds BOS
-    loaded = Scorer.from_pretrained(save_tiny(tmp_path), device="cpu", batch_tokens=64, add_bos_token=False)
+    loaded = Scorer.from_pretrained(save_tiny(tmp_path), device="cpu", batch_tokens=64)
     assert logprobs(loaded.score(some_questions())) == pytest.approx(logprobs(scorer.score(some_questions())), abs=1e-5)
     assert loaded.score([question()])["model"].to_pylist() == [str(tmp_path)] * 2
 
