@@ -22,16 +22,22 @@ def check_target(path: str | Path) -> Path:
     Raises:
         FileNotFoundError: the folder doesn't exist.
         IsADirectoryError: the path is a folder.
-        PermissionError: the folder, or the file that is there already, can't be written.
+        PermissionError: no file can be made in the folder.
     """
     path = Path(path)
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder: name a file to write, for example {path / 'rows.parquet'}")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"can't write {path}: the folder {path.parent} doesn't exist")
-    if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise PermissionError(f"can't write {path}: no permission to write in the folder {path.parent}")
-    return path
+    try:
+        # Asked of the file system itself: permissions alone don't tell of read-only and virtual ones, nor of root.
+        with tempfile.NamedTemporaryFile(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent):
+            return path
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise PermissionError(
+            f"can't write {path}: no file can be made in the folder {path.parent} ({reason})"
+        ) from None
 
 
 def write_rows(table: pa.Table, path: str | Path) -> None:
@@ -99,6 +105,7 @@ def read_rows(path: str | Path) -> pa.Table:
         raise FileNotFoundError(f"no such file: {path}")
     try:
         table = pq.ParquetFile(path).read()
+        table.validate(full=True)  # damaged text is found only so
     except (pa.ArrowInvalid, OSError) as error:
         raise ValueError(f"{path} is not a Parquet file of rows, or damaged: {str(error).splitlines()[0]}") from None
     return as_rows(table, str(path))

@@ -92,6 +92,9 @@ def as_rows(table: pa.Table, source: str) -> pa.Table:
     import pyarrow as pa
 
     expected = row_schema(token_logprobs="token_logprobs" in table.schema.names)
+    twice = [name for name in expected.names if table.schema.names.count(name) > 1]
+    if twice:
+        raise ValueError(f"{source} has the column {twice[0]} more than once: it doesn't hold pyscore's rows")
     for field in expected:
         if field.name in table.schema.names and not field.nullable and table[field.name].null_count:
             raise ValueError(f"{source} has no value in some rows of the column {field.name}: score them again")

@@ -13,6 +13,7 @@ from pyscore.store import check_target, metadata_of, read_rows, write_rows
 from tests.store.tables import pair, table
 
 ROWS = pair(-1.0, -2.0)
+NOT_UTF8 = pa.Array.from_buffers(pa.string(), 2, pa.array([b"\xff", b"a"]).buffers())
 
 
 def test_rows_and_metadata_survive_a_file(tmp_path):
@@ -64,6 +65,17 @@ def test_targets_that_cannot_be_written_are_refused_before_the_run(tmp_path):
         check_target(tmp_path / "none" / "rows.parquet")
 
 
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="no /proc here")
+def test_a_folder_that_only_looks_writable_is_refused_before_the_run():
+    with pytest.raises(PermissionError, match=r"can't write /proc/rows\.parquet: no file can be made in .*/proc"):
+        check_target("/proc/rows.parquet")
+
+
+def test_asking_whether_a_file_can_be_written_leaves_nothing_behind(tmp_path):
+    check_target(tmp_path / "rows.parquet")
+    assert os.listdir(tmp_path) == []
+
+
 def test_only_rows_are_written(tmp_path):
     with pytest.raises(ValueError, match="the table lacks the columns run_id"):
         write_rows(pa.table({"x": [1]}), tmp_path / "rows.parquet")
@@ -90,6 +102,8 @@ def test_other_schemas_are_refused(tmp_path):
         (table(ROWS).replace_schema_metadata({"schema_version": "99"}), "version 99, this pyscore reads version 1"),
         (table(ROWS).replace_schema_metadata(None), "no schema_version"),
         (pa.table({"x": [1]}), "lacks the columns run_id"),
+        (table(ROWS).append_column("logprob", table(ROWS)["logprob"]), "has the column logprob more than once"),
+        (table(ROWS).set_column(0, "run_id", NOT_UTF8), r"rows\.parquet is not a Parquet file of rows, or damaged"),
         (table(ROWS).set_column(11, "logprob", pa.array(["a", "b"])), "string in the column logprob, expected double"),
     ]:
         pq.write_table(rows, path)
