@@ -14,7 +14,10 @@ Sets = Annotated[
 ]
 Ties = Annotated[
     Literal["half", "strict", "first"],
-    typer.Option(help="A tie counts half, or not as a preference, or goes to the answer that comes first."),
+    typer.Option(
+        help="A tie counts half, or not as a preference, or goes to the answer that comes first: in files of the "
+        "model-written evals that is the matching one, so each tie counts as matching."
+    ),
 ]
 Normalize = Annotated[
     Literal["sum", "token", "char", "byte"],

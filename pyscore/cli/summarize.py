@@ -28,6 +28,7 @@ def summarize(
     with one_line_errors():
         import pyarrow as pa
 
+        _check_distinct(rows)
         # Token log-probs are in some files only, and no summary needs them.
         tables = [read_rows(path) for path in rows]
         names = set.intersection(*(set(table.column_names) for table in tables))
@@ -39,3 +40,11 @@ def summarize(
             print_json({"summaries": found, "options": options, "rows": [str(path) for path in rows]})
         else:
             print_summaries(summaries, options)
+
+
+def _check_distinct(paths: list[Path]) -> None:
+    seen: set[Path] = set()
+    for path in paths:
+        if path.resolve() in seen:
+            raise ValueError(f"the file {path} is given twice: name every file of rows once")
+        seen.add(path.resolve())

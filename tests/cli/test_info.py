@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 
 import pytest
@@ -12,6 +14,7 @@ from typer.testing import CliRunner
 import pyscore
 from pyscore.cli import main
 from pyscore.cli.app import app
+from tests.paths import ROOT
 
 
 def run(*arguments: str):
@@ -32,6 +35,16 @@ def test_info_for_people_says_the_same():
     assert result.exit_code == 0
     for text in ("pyscore", "torch", "backend reference on cpu", "CPU kernels", "smollm2-135m-instruct"):
         assert text in result.stdout
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+@pytest.mark.parametrize("arguments", [[], ["--json"]])
+def test_an_output_that_takes_nothing_ends_with_one_line(arguments):
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "pyscore", "info", *arguments]
+        found = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, timeout=120)
+    assert found.returncode == 2
+    assert found.stderr.startswith("pyscore: ") and found.stderr.count("\n") == 1
 
 
 def test_version_is_printed():

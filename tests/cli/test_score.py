@@ -12,9 +12,10 @@ from typer.testing import CliRunner
 
 from pyscore import Scorer, load_questions, sample_questions
 from pyscore.cli.app import app
-from pyscore.store import read_rows
+from pyscore.store import read_rows, write_rows
 from tests.engine.tiny import save_tiny
 from tests.paths import ROOT
+from tests.store.tables import pair, table
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +112,13 @@ def test_summarize_joins_files_of_other_columns(model, folder, tmp_path):
                 assert one[metric][part] == pytest.approx(other[metric][part], rel=1e-4, abs=1e-6)
 
 
+def test_bos_is_added_as_the_tokenizer_does_unless_told_otherwise(model, folder):
+    arguments = ["score", folder / "first.jsonl", "--model", model]
+    found = [run_json(*arguments, *extra) for extra in ([], ["--add-bos"], ["--no-add-bos"])]
+    assert [f["run"]["add_bos_token"] for f in found] == ["false", "true", "false"]
+    assert found[0]["summaries"] == found[2]["summaries"] != found[1]["summaries"]
+
+
 def test_limit_takes_the_first_questions_of_each_file(model, folder):
     found = run_json("score", folder / "first.jsonl", folder / "second.jsonl", "--model", model, "--limit", 3)
     assert [s["n_questions"] for s in found["summaries"]] == [3, 3, 6, 6]
@@ -128,6 +136,27 @@ def test_without_files_the_bundled_questions_are_scored(model):
     (summary,) = found["summaries"]
     assert summary["dataset"] == "bundled sycophancy"
     assert summary["n_questions"] == len(sample_questions())
+
+
+def test_a_coverage_below_one_percent_is_remarked_on_and_others_are_not(tmp_path):
+    write_rows(table(pair(-1.0, -2.0)), tmp_path / "rows.parquet")
+    assert "coverage below" not in run("summarize", tmp_path / "rows.parquet").stdout
+    write_rows(table(pair(-6.0, -7.0)), tmp_path / "rows.parquet")
+    assert "coverage below 1 %" in run("summarize", tmp_path / "rows.parquet").stdout
+
+
+def test_normalised_numbers_are_said_to_be_so(tmp_path):
+    write_rows(table(pair(-1.0, -2.0)), tmp_path / "rows.parquet")
+    shown = run("summarize", tmp_path / "rows.parquet", "--normalize", "byte").stdout
+    assert "mean probability, preference rate and mean log odds are of log-probabilities per byte" in shown
+
+
+def test_a_file_of_rows_given_twice_is_named(tmp_path, monkeypatch):
+    write_rows(table(pair(-1.0, -2.0)), tmp_path / "rows.parquet")
+    monkeypatch.chdir(tmp_path)
+    result = run("summarize", tmp_path / "rows.parquet", "rows.parquet")
+    assert result.exit_code == 2
+    assert result.stderr == "pyscore: the file rows.parquet is given twice: name every file of rows once\n"
 
 
 def mistakes(model, folder, tmp_path):
