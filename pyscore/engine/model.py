@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -180,10 +181,13 @@ def _first_line(error: BaseException) -> str:
 
 @contextmanager
 def _quiet(transformers: Any) -> Iterator[None]:
-    """Keep transformers' warnings and progress bars off the terminal while a model loads; what matters is raised."""
+    """Keep warnings, retries and progress bars off the terminal while a model loads; what matters is raised."""
     gguf_reader: Any = importlib.import_module("transformers.modeling_gguf_pytorch_utils")
     log = transformers.utils.logging
     level, bars, gguf_bar = log.get_verbosity(), log.is_progress_bar_enabled(), gguf_reader.tqdm
+    hub = logging.getLogger("huggingface_hub")
+    hub_level = hub.level
+    hub.setLevel(logging.ERROR)
     log.set_verbosity_error()
     log.disable_progress_bar()
     gguf_reader.tqdm = partial(gguf_bar, disable=True)  # no setting turns this one off
@@ -192,5 +196,6 @@ def _quiet(transformers: Any) -> Iterator[None]:
     finally:
         gguf_reader.tqdm = gguf_bar
         log.set_verbosity(level)
+        hub.setLevel(hub_level)
         if bars:
             log.enable_progress_bar()

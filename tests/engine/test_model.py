@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import logging
 import sys
 
 import pytest
@@ -88,6 +89,23 @@ def test_a_hub_name_that_cannot_be_reached(monkeypatch):
 
     monkeypatch.setattr(transformers.AutoConfig, "from_pretrained", unreachable)
     assert_refused("owner/name", ValueError, "model 'owner/name': .*model hub can't be reached")
+
+
+def test_the_hubs_retries_are_not_shown_and_its_log_level_stays_as_it_was(monkeypatch):
+    log, shown = logging.getLogger("huggingface_hub"), []
+    collector = logging.Handler()
+    collector.emit = shown.append
+    monkeypatch.setattr(log, "handlers", [collector])
+    level = log.level
+
+    def unreachable(*args, **kwargs):
+        logging.getLogger("huggingface_hub.utils._http").warning("Retrying in 1s [Retry 1/5].")
+        raise OSError("We couldn't connect to the hub")
+
+    monkeypatch.setattr(transformers.AutoConfig, "from_pretrained", unreachable)
+    assert_refused("owner/name", ValueError, "model hub can't be reached")
+    assert shown == []
+    assert log.level == level
 
 
 def test_missing_transformers_names_the_extra(monkeypatch):
