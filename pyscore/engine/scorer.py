@@ -156,11 +156,12 @@ class Scorer:
             columns. Log-probabilities are in nats.
 
         Raises:
-            ValueError: an answer without tokens, a prompt too long for the model, a repeated id, a template that
-                fails, a model that is not causal or gives NaN; the message names the question.
-            TypeError: something that is not a Question.
+            ValueError: an argument that rows can't hold; an answer without tokens, a prompt too long for the model, a
+                repeated id, a template that fails, a model that gives NaN, each with the question named; a model that
+                is not causal.
+            TypeError: something that is not a Question; a dataset, run_id, step or metadata of another type.
         """
-        _check_run(dataset, step, metadata)
+        _check_run(dataset, run_id, step, metadata)
         questions = _checked_questions(questions, dataset)
         answers = self._tokenize(questions, template, truncate)
         plan = plan_batches(answers, self.batch_tokens)
@@ -227,8 +228,8 @@ def _checked_questions(questions: Iterable[Question], dataset: str | None) -> li
         if not isinstance(question, Question):
             raise TypeError(f"questions[{i}] must be a Question, got {type(question).__name__}")
         named = question.meta.get("dataset", dataset)
-        if named is not None and not isinstance(named, str):
-            raise TypeError(f"the data set of question {question.id!r} must be a string, got {type(named).__name__}")
+        if named is not None:
+            _check_text(named, f"the data set of question {question.id!r}")
         if (named, question.id) in seen:
             where = f" in the data set {named!r}" if named is not None else ""
             raise ValueError(f"the question id {question.id!r} is used twice{where}: ids must be unique")
@@ -237,15 +238,31 @@ def _checked_questions(questions: Iterable[Question], dataset: str | None) -> li
     return checked
 
 
-def _check_run(dataset: str | None, step: int | None, metadata: Mapping[str, str] | None) -> None:
+def _check_run(dataset: str | None, run_id: str | None, step: int | None, metadata: Mapping[str, str] | None) -> None:
     """What rows could not hold is refused before the run, not after it."""
-    if dataset is not None and not isinstance(dataset, str):
-        raise TypeError(f"dataset must be a string, got {type(dataset).__name__}")
+    for name, given in (("dataset", dataset), ("run_id", run_id)):
+        if given is not None:
+            _check_text(given, name)
     if step is not None and (not isinstance(step, int) or isinstance(step, bool)):
         raise TypeError(f"step must be an int, got {type(step).__name__}")
+    if step is not None and not -(2**63) <= step < 2**63:
+        raise ValueError(f"step={step} doesn't fit into 64 bits")
     for key, value in (metadata or {}).items():
         if not isinstance(key, str) or not isinstance(value, str):
             raise TypeError(f"metadata must map strings to strings, got {key!r}: {value!r}")
+        if key == "schema_version":
+            raise ValueError("metadata can't set schema_version: it tells how to read the rows")
+        _check_text(key, "a key of metadata")
+        _check_text(value, f"metadata[{key!r}]")
+
+
+def _check_text(value: Any, name: str) -> None:
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a string, got {type(value).__name__}")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{name} must be text that UTF-8 can hold, got {value!r}") from None
 
 
 def _n_tokens(batch: Any) -> int:

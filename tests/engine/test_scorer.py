@@ -169,14 +169,23 @@ def test_questions_may_come_from_a_generator(scorer):
     ("arguments", "message"),
     [
         ({"step": "last"}, "step must be an int, got str"),
+        ({"step": 2**63}, "step=9223372036854775808 doesn't fit into 64 bits"),
         ({"dataset": 3}, "dataset must be a string, got int"),
+        ({"dataset": "\ud800"}, "dataset must be text that UTF-8 can hold"),
+        ({"run_id": 3}, "run_id must be a string, got int"),
         ({"metadata": {"a": 1}}, "metadata must map strings to strings, got 'a': 1"),
+        ({"metadata": {"a": "\udc80"}}, r"metadata\['a'\] must be text"),
+        ({"metadata": {"schema_version": "7"}}, "metadata can't set schema_version"),
     ],
 )
 def test_what_rows_cannot_hold_is_refused_before_the_run(scorer, monkeypatch, arguments, message):
     monkeypatch.setattr(scorer, "_run", lambda *_: pytest.fail("the model was run"))
-    with pytest.raises(TypeError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         scorer.score([question()], **arguments)
+
+
+def test_a_data_set_that_rows_cannot_hold_is_refused_with_the_questions_name(scorer, monkeypatch):
+    monkeypatch.setattr(scorer, "_run", lambda *_: pytest.fail("the model was run"))
     with pytest.raises(TypeError, match="the data set of question 'q' must be a string, got int"):
         scorer.score([Question("q", "Well?", (" Yes", " No"), (True, False), meta={"dataset": 7})])
 
