@@ -115,7 +115,7 @@ void compare(const std::vector<Answer> &answers, Sets sets, Ties ties, std::int6
 template <class Float>
 void score_answers(const AnswersProblem<Float> &problem, const AnswersResults<Float> &results, int threads) {
     constexpr std::int64_t kQuestionsWorthAThread = 512;
-    parallel_for(problem.questions, kQuestionsWorthAThread, threads, [&](std::int64_t begin, std::int64_t end) {
+    parallel_for(problem.questions, kQuestionsWorthAThread, threads, [&](std::int64_t begin, std::int64_t end, int) {
         std::vector<Answer> answers;
         for (std::int64_t q = begin; q < end; ++q) {
             read_answers(problem, q, answers);

@@ -1,31 +1,65 @@
 #include "linear_logprobs.hpp"
 
 #include <algorithm>
+#include <new>
+#include <optional>
 
+#include "../cpu_features.hpp"
 #include "../thread_pool.hpp"
 #include "results.hpp"
 
 namespace pyscore {
 namespace {
 
-constexpr std::int64_t kRowGroup = 256;           // rows of a task: enough products for each weight read
-constexpr std::int64_t kPiece = 4096;             // vocabulary rows of a task, about
-constexpr std::int64_t kMaxPieces = 64;           // bounds the workspace for any vocabulary
-constexpr std::int64_t kTileBytes = 384LL * 1024; // weight rows that stay in L2 while all tokens pass over them
-constexpr std::int64_t kWorthAThread = 1 << 19;   // multiply-adds: some 15 microseconds
+constexpr std::int64_t kPiece = 4096;           // vocabulary rows of a task, about
+constexpr std::int64_t kMaxPieces = 64;         // bounds the workspace for any vocabulary
+constexpr std::int64_t kWorthAThread = 1 << 19; // multiply-adds: some 10 microseconds
+constexpr std::int64_t kAlignment = 64;
 
-std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+std::int64_t clamp_to_multiple(std::int64_t value, std::int64_t low, std::int64_t high, std::int64_t of) {
+    return std::clamp(value / of * of, low, high);
+}
 
-// How the vocabulary is cut: set by its size, the depth and the dtype, so that a row's bits depend on nothing else.
+// How the work is cut. Pieces are set by the vocabulary alone, because a row's bits depend on them; rows of a task and
+// of a strip are set by the caches, and no bit depends on them.
 struct Cut {
     explicit Cut(const LinearProblem &problem) {
         const std::int64_t wanted = std::clamp<std::int64_t>(divide_up(problem.columns, kPiece), 1, kMaxPieces);
         piece = std::max<std::int64_t>(divide_up(divide_up(problem.columns, wanted), 64) * 64, 64);
         pieces = divide_up(problem.columns, piece);
         const std::int64_t row_bytes = std::max<std::int64_t>(problem.depth, 1) * info(problem.dtype).itemsize;
-        tile = std::clamp<std::int64_t>(kTileBytes / row_bytes / 32 * 32, 32, kMaxLinearTile);
+        group = clamp_to_multiple(l2_bytes() / 2 / row_bytes, 4 * kMaxPanelTokens, 10 * kMaxPanelTokens, kMaxPanelTokens);
+        strip = clamp_to_multiple(l2_bytes() / 8 / row_bytes, 8, kLinearTile, 4);
     }
-    std::int64_t piece, pieces, tile;
+    std::int64_t piece, pieces, group, strip;
+};
+
+// Scratch that is left as it comes, aligned to a cache line.
+class Scratch {
+  public:
+    explicit Scratch(std::int64_t bytes) : data_(operator new(static_cast<std::size_t>(bytes), kAlign)) {}
+    ~Scratch() { operator delete(data_, kAlign); }
+    Scratch(const Scratch &) = delete;
+    Scratch &operator=(const Scratch &) = delete;
+    [[nodiscard]] char *bytes() const { return static_cast<char *>(data_); }
+    [[nodiscard]] float *floats() const { return static_cast<float *>(data_); }
+
+  private:
+    static constexpr std::align_val_t kAlign{kAlignment};
+    void *data_;
+};
+
+std::int64_t panel_bytes(const LinearProblem &problem, std::int64_t tokens) {
+    return divide_up(tokens, kMaxPanelTokens) * kMaxPanelTokens * divide_up(problem.depth, 4) * kPanelBytes;
+}
+
+// What a thread needs for a task of up to `rows` rows.
+struct Workspace {
+    Workspace(const LinearProblem &problem, const Cut &cut, std::int64_t rows)
+        : panels(panel_bytes(problem, rows)),
+          logits((divide_up(rows, kMaxPanelTokens) * kMaxPanelTokens) * kLinearTile * 4),
+          partial(cut.strip * kMaxPanelTokens * 4 * 4) {}
+    Scratch panels, logits, partial;
 };
 
 // What is kept of one row's pass over one piece.
@@ -48,18 +82,25 @@ class LinearPass {
         if (rows_.empty()) {
             return;
         }
-        const std::int64_t groups = divide_up(n_rows(), kRowGroup);
-        const std::int64_t products = std::min(n_rows(), kRowGroup) * std::min(cut_.piece, problem_.columns) *
+        const std::int64_t groups = divide_up(n_rows(), cut_.group);
+        // whole panels, but for the last group
+        const std::int64_t group = divide_up(divide_up(n_rows(), groups), kMaxPanelTokens) * kMaxPanelTokens;
+        const std::int64_t products = std::min(n_rows(), group) * std::min(cut_.piece, problem_.columns) *
                                       std::max<std::int64_t>(problem_.depth, 1);
+        std::vector<std::optional<Workspace>> workspaces(static_cast<std::size_t>(threads));
         // Piece after piece: threads at work together share the hidden states, and each weight row is read by one.
         parallel_for(cut_.pieces * groups, divide_up(kWorthAThread, products), threads,
-                     [&](std::int64_t begin, std::int64_t end) {
+                     [&](std::int64_t begin, std::int64_t end, int worker) {
+                         std::optional<Workspace> &workspace = workspaces[static_cast<std::size_t>(worker)];
+                         if (!workspace) {
+                             workspace.emplace(problem_, cut_, std::min(group, n_rows()));
+                         }
                          for (std::int64_t task = begin; task < end; ++task) {
-                             read(task / groups, n_rows() * (task % groups) / groups,
-                                  n_rows() * (task % groups + 1) / groups);
+                             const std::int64_t first = task % groups * group;
+                             read(task / groups, first, std::min(first + group, n_rows()), *workspace);
                          }
                      });
-        parallel_for(n_rows(), 1024, threads, [&](std::int64_t begin, std::int64_t end) {
+        parallel_for(n_rows(), 1024, threads, [&](std::int64_t begin, std::int64_t end, int) {
             for (std::int64_t i = begin; i < end; ++i) {
                 finish(i);
             }
@@ -71,7 +112,10 @@ class LinearPass {
     [[nodiscard]] std::int64_t n_targets() const { return problem_.targets.offsets[problem_.rows]; }
 
     // Rows [begin, end) of those to read, over one piece of the vocabulary.
-    void read(std::int64_t piece, std::int64_t begin, std::int64_t end) {
+    void read(std::int64_t piece, std::int64_t begin, std::int64_t end, const Workspace &workspace) {
+        if (begin >= end) {
+            return;
+        }
         const auto n = static_cast<std::size_t>(end - begin);
         std::vector<PartSums> sums(n);
         std::vector<RowSide> sides(n);
@@ -84,21 +128,18 @@ class LinearPass {
             sides[i].above = above_.empty() ? nullptr : above_.data() + piece * n_targets() + first;
             sides[i].top = tops.empty() ? nullptr : &tops[i];
         }
-        constexpr std::int64_t kStride = kMaxLinearTile + kTileSlack;
-        std::vector<float> logits(static_cast<std::size_t>(kMaxTokens * kStride));
-        std::vector<float> wide(static_cast<std::size_t>(kMaxTokens * problem_.depth));
         LinearTask task;
         task.rows = rows_.data() + begin;
         task.n_rows = end - begin;
         task.first_column = piece * cut_.piece;
         task.last_column = std::min(problem_.columns, task.first_column + cut_.piece);
-        task.tile = cut_.tile;
+        task.strip = cut_.strip;
         task.entropy = results_.entropy != nullptr;
         task.sums = sums.data();
         task.sides = sides.data();
-        task.logits = logits.data();
-        task.logits_stride = kStride;
-        task.wide = wide.data();
+        task.panels = workspace.panels.bytes();
+        task.logits = workspace.logits.floats();
+        task.partial = workspace.partial.floats();
         variant_.fold_linear[problem_.dtype](problem_, task);
         for (std::size_t i = 0; i < n; ++i) {
             const auto at = static_cast<std::size_t>(piece * n_rows() + begin) + i;
@@ -149,15 +190,15 @@ class LinearPass {
 void target_logits(const Variant &variant, const LinearProblem &problem, float *target_logit, int threads) {
     const Targets &targets = problem.targets;
     const std::int64_t depth = std::max<std::int64_t>(problem.depth, 1);
-    parallel_for(problem.rows, divide_up(kWorthAThread, 8 * depth), threads, [&](std::int64_t begin, std::int64_t end) {
-        std::vector<float> wide(static_cast<std::size_t>(problem.depth));
+    parallel_for(problem.rows, divide_up(kWorthAThread, 8 * depth), threads, [&](std::int64_t begin, std::int64_t end, int) {
+        const Scratch panel(panel_bytes(problem, 1));
         for (std::int64_t row = begin; row < end; ++row) {
             const std::vector<std::int64_t> columns = candidate_columns(targets, row);
             const std::int64_t first = targets.offsets[row];
             const bool scored = std::any_of(columns.begin(), columns.end(), [](std::int64_t c) { return c >= 0; });
             if (scored) {
                 variant.gather_linear[problem.dtype](problem, row, columns.data(),
-                                                     static_cast<std::int64_t>(columns.size()), wide.data(),
+                                                     static_cast<std::int64_t>(columns.size()), panel.bytes(),
                                                      target_logit + first);
             }
             for (std::int64_t t = first; t < targets.offsets[row + 1]; ++t) {

@@ -101,7 +101,7 @@ void logprobs(const Variant &variant, const LogitsProblem &problem, const TokenR
     constexpr std::int64_t kWorthAThread = 1 << 16; // entries: some 15 microseconds
     if (n >= threads || problem.columns < kWorthAThread) {
         parallel_for(n, kWorthAThread / std::max<std::int64_t>(problem.columns, 1), threads,
-                     [&](std::int64_t begin, std::int64_t end) {
+                     [&](std::int64_t begin, std::int64_t end, int) {
                          RowPass pass(problem, results, 1);
                          for (std::int64_t i = begin; i < end; ++i) {
                              pass.start(variant, rows[static_cast<std::size_t>(i)]);
@@ -116,7 +116,7 @@ void logprobs(const Variant &variant, const LogitsProblem &problem, const TokenR
     for (std::size_t i = 0; i < rows.size(); ++i) {
         passes[i].start(variant, rows[i]);
     }
-    parallel_for(n * ranges, 1, threads, [&](std::int64_t begin, std::int64_t) {
+    parallel_for(n * ranges, 1, threads, [&](std::int64_t begin, std::int64_t, int) {
         passes[static_cast<std::size_t>(begin / ranges)].read(variant, static_cast<std::size_t>(begin % ranges));
     });
     for (RowPass &pass : passes) {

@@ -7,6 +7,8 @@
 
 namespace pyscore {
 
+constexpr std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
 // z = softcap * tanh(s / softcap) / temperature, of s = logit_scale * (product + bias) or of a ready logit.
 struct LogitTransform {
     float softcap = 0;                  // 0: none

@@ -12,23 +12,24 @@
 namespace pyscore {
 
 inline constexpr std::int64_t kReadyTile = 2048; // 8 KiB of float32: a tile and its source stay in L1
-inline constexpr std::int64_t kMaxTokens = 6;    // tokens of a linear block, at most, in any variant
-inline constexpr std::int64_t kMaxLinearTile = 512;
-inline constexpr std::int64_t kTileSlack = 64; // padding of a tile, at most, in any variant
+inline constexpr std::int64_t kLinearTile = 192; // columns folded at once; a row's bits depend on it
+inline constexpr std::int64_t kMaxPanelTokens = 24;
+inline constexpr std::int64_t kPanelBytes = 16; // of a step of a token's hidden states: at least 4 elements
 
-// Vocabulary columns [first_column, last_column) for some rows. The weight is passed over once in tiles of rows that
-// stay in L2, and each tile's logits are folded while they are in L1.
+// Vocabulary columns [first_column, last_column) for some rows. The weight is passed over once in strips of rows that
+// stay in L2, and the logits of kLinearTile columns are folded at a time.
 struct LinearTask {
     const std::int64_t *rows = nullptr; // [n_rows]
     std::int64_t n_rows = 0;
     std::int64_t first_column = 0, last_column = 0;
-    std::int64_t tile = 0;
+    std::int64_t strip = 0; // a multiple of 4
     bool entropy = false;
     PartSums *sums = nullptr; // [n_rows]
     RowSide *sides = nullptr; // [n_rows]
-    float *logits = nullptr;  // scratch, [kMaxTokens, logits_stride]
-    std::int64_t logits_stride = 0;
-    float *wide = nullptr; // scratch, [kMaxTokens, depth]
+    // scratch for the rows, rounded up to whole vectors of tokens
+    char *panels = nullptr;   // [rows, divide_up(depth, 4), kPanelBytes]
+    float *logits = nullptr;  // [rows, kLinearTile]
+    float *partial = nullptr; // [strip, kMaxPanelTokens, 4]
 };
 
 struct Variant {
@@ -41,8 +42,8 @@ struct Variant {
     PerDType<void (*)(const LogitsProblem &, std::int64_t row, const std::int64_t *columns, std::int64_t n, float *z)>
         gather_ready;
     PerDType<void (*)(const LinearProblem &, const LinearTask &)> fold_linear;
-    PerDType<void (*)(const LinearProblem &, std::int64_t row, const std::int64_t *columns, std::int64_t n, float *wide,
-                      float *z)>
+    PerDType<void (*)(const LinearProblem &, std::int64_t row, const std::int64_t *columns, std::int64_t n,
+                      char *panel, float *z)>
         gather_linear;
 };
 

@@ -1,4 +1,4 @@
-// AVX2 with FMA: 8 lanes, 16 registers.
+// AVX2 with FMA and F16C: 8 lanes, 16 registers.
 #include <cstring>
 #include <utility>
 
@@ -11,10 +11,10 @@
 #define PYSCORE_LANES 8
 
 #if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
 #else
 #pragma GCC push_options
-#pragma GCC target("avx2,fma")
+#pragma GCC target("avx2,fma,f16c")
 #endif
 
 namespace pyscore::avx2 {

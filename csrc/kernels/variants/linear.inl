@@ -1,33 +1,49 @@
-// Linear logits: blocks of tokens x 4 vocabulary rows as dot products, vector lanes along the depth. Both operands are
-// read as they lie in memory. Each (token, vocabulary row) pair has its own accumulator and its own fixed tree over
-// lanes, so its bits don't depend on which block it is in, and a gathered target has the bits of the full pass.
+// Linear logits: blocks of vocabulary rows x tokens as dot products, four vector lanes along the depth.
+//
+// A vector holds kQuad tokens with four partial sums each. One step reads a quad, 16 bytes of the depth, of each
+// operand: the weight's as it lies in memory, broadcast to every token of a vector; the hidden states' from a panel that
+// holds the quads of one step side by side. So no weight is ever packed, one token needs as few instructions for a
+// weight as the memory delivers, and a block is bound by its multiply-adds. Each (token, vocabulary row) pair has its own
+// four partial sums, a fixed tree over them and fixed blocks of the depth, so its bits don't depend on which block it is
+// in, and a gathered target has the bits of the full pass.
 
-// How a dot product of weights stored as T steps through the depth. Hidden states come as H.
-template <class T> struct Widen {
-    using H = float;
-    static constexpr std::int64_t kStep = kLanes;
-    using Operand = Vf;
-    template <class E> PYSCORE_INLINE Operand get(const E *p) { return load(p); }
-    template <class E> PYSCORE_INLINE Operand get_first(const E *p, std::int64_t n) { return load_first(p, n); }
-    PYSCORE_INLINE Vf accumulate(Operand hidden, Operand weight, Vf sum) { return multiply_add(hidden, weight, sum); }
+constexpr std::int64_t kQuad = kLanes / 4;     // tokens of a vector
+constexpr std::int64_t kBlockSteps = 64;       // partial sums start afresh: shorter float sums, and a panel's block fits L1
+constexpr std::int64_t kRowsAtOnce = 4;        // vocabulary rows of a block
+constexpr std::int64_t kCacheLine = 64;
+
+// As many vectors of tokens as leave room for the operands: 24 sums of 32 registers, 12 of 16, and without a fused
+// multiply-add 8 of 16, as a product needs a register too.
+#if PYSCORE_LANES == 16 || defined(__aarch64__)
+constexpr std::int64_t kVectors = 6;
+#elif PYSCORE_LANES == 8
+constexpr std::int64_t kVectors = 3;
+#else
+constexpr std::int64_t kVectors = 2;
+#endif
+static_assert(kVectors * kQuad <= kMaxPanelTokens);
+
+// How a dot product of weights stored as T steps through the depth: kStep elements a quad. Panels hold what `widen`
+// makes of a hidden state's quad.
+template <class T> struct WidenedDot {
+    static constexpr std::int64_t kStep = 4;
+    PYSCORE_INLINE Vf weight(const T *p) { return broadcast_quad(p); }
+    PYSCORE_INLINE void widen(const T *p, char *to) { store4(reinterpret_cast<float *>(to), first_quad(broadcast_quad(p))); }
+    PYSCORE_INLINE Vf accumulate(Vf hidden, Vf weight, Vf sum) { return multiply_add(hidden, weight, sum); }
 };
 
 template <class T> struct DotOf {
-    using Type = Widen<T>;
+    using Type = WidenedDot<T>;
 };
 
 #if defined(PYSCORE_DOT_BF16)
 // VDPBF16PS: pairs of bfloat16 products, summed in float32.
 struct PairDot {
-    using H = BFloat16;
-    static constexpr std::int64_t kStep = 2 * kLanes;
-    using Operand = __m512bh;
-    PYSCORE_INLINE Operand get(const BFloat16 *p) { return bits_as<Operand>(_mm512_loadu_si512(p)); }
-    PYSCORE_INLINE Operand get_first(const BFloat16 *p, std::int64_t n) {
-        return bits_as<Operand>(_mm512_maskz_loadu_epi16((1U << n) - 1, p));
-    }
-    PYSCORE_INLINE Vf accumulate(Operand hidden, Operand weight, Vf sum) {
-        return _mm512_dpbf16_ps(sum, hidden, weight);
+    static constexpr std::int64_t kStep = 8;
+    PYSCORE_INLINE Vf weight(const BFloat16 *p) { return broadcast_quad(reinterpret_cast<const float *>(p)); }
+    PYSCORE_INLINE void widen(const BFloat16 *p, char *to) { std::memcpy(to, p, kPanelBytes); }
+    PYSCORE_INLINE Vf accumulate(Vf hidden, Vf weight, Vf sum) {
+        return _mm512_dpbf16_ps(sum, bits_as<__m512bh>(hidden), bits_as<__m512bh>(weight));
     }
 };
 
@@ -36,85 +52,147 @@ template <> struct DotOf<BFloat16> {
 };
 #endif
 
-// As many accumulators as leave room for the operands: 24 of 32 registers, or 12 of 16.
-#if PYSCORE_LANES == 16 || defined(__aarch64__)
-constexpr std::int64_t kTokens = 6;
-#else
-constexpr std::int64_t kTokens = 3;
-#endif
-static_assert(kTokens <= kMaxTokens);
+// Part of a row's depth, and what belongs to it: four vocabulary rows against a panel of tokens.
+template <class T> struct DotBlock {
+    const T *weight[kRowsAtOnce]; // at the block's first element
+    const char *panel = nullptr;  // at the block's first step
+    std::int64_t steps = 0;       // whole quads
+    std::int64_t rest = 0;        // elements after them, fewer than a quad
+    bool first = false, last = false;
+    float *partial = nullptr; // sums of earlier blocks of the depth, [4 * vectors] vectors
+    float *out = nullptr;     // products of token t with row j: out[t * out_stride + j]
+    std::int64_t out_stride = 0;
+    const char *ahead = nullptr; // weights to fetch meanwhile, ahead_bytes a step
+    std::int64_t ahead_bytes = 0;
+};
 
-// out[i * out_stride + j] = dot(hidden[i], weight[j]) for kRows tokens i and four vocabulary rows j. Spelled out over
-// packs, I = 4 i + j: GCC keeps sums that a loop would index in memory.
-template <class Dot, class T, std::size_t... Row, std::size_t... I>
-static void dot_block(std::index_sequence<Row...>, std::index_sequence<I...>, const typename Dot::H *const *hidden,
-                      const T *const *weight, std::int64_t depth, float *out, std::int64_t out_stride) {
-    using Operand = typename Dot::Operand;
-    const typename Dot::H *const from[] = {hidden[Row]...};
-    const T *const w0 = weight[0], *const w1 = weight[1], *const w2 = weight[2], *const w3 = weight[3];
+// The first n elements at p as a quad, then zeros. Nothing past them is touched.
+template <class Dot, class T> static Vf first_of_quad(const T *p, std::int64_t n) {
+    T quad[Dot::kStep] = {};
+    for (std::int64_t i = 0; i < n; ++i) {
+        quad[i] = p[i];
+    }
+    return Dot::weight(quad);
+}
+
+// Spelled out over packs, I = row * vectors + vector: GCC keeps sums that a loop would index in memory.
+template <class Dot, class T, std::size_t... Vector, std::size_t... I>
+static void dot_block(std::index_sequence<Vector...>, std::index_sequence<I...>, const DotBlock<T> &block) {
+    constexpr std::size_t kN = sizeof...(Vector);
+    const T *w0 = block.weight[0], *w1 = block.weight[1], *w2 = block.weight[2], *w3 = block.weight[3];
+    const float *panel = reinterpret_cast<const float *>(block.panel);
+    const char *ahead = block.ahead;
     Vf sum[] = {(static_cast<void>(I), Vf{})...};
-    std::int64_t d = 0;
-    for (; d + Dot::kStep <= depth; d += Dot::kStep) {
-        const Operand h[] = {Dot::get(from[Row] + d)...};
-        const Operand w[] = {Dot::get(w0 + d), Dot::get(w1 + d), Dot::get(w2 + d), Dot::get(w3 + d)};
-        ((sum[I] = Dot::accumulate(h[I / 4], w[I % 4], sum[I])), ...);
+    for (std::int64_t step = 0; step < block.steps; ++step) {
+        __builtin_prefetch(ahead);
+        ahead += block.ahead_bytes;
+        const Vf h[] = {load(panel + static_cast<std::int64_t>(Vector) * kLanes)...};
+        panel += static_cast<std::int64_t>(kN) * kLanes;
+        const Vf r0 = Dot::weight(w0);
+        ((sum[Vector] = Dot::accumulate(h[Vector], r0, sum[Vector])), ...);
+        const Vf r1 = Dot::weight(w1);
+        ((sum[kN + Vector] = Dot::accumulate(h[Vector], r1, sum[kN + Vector])), ...);
+        const Vf r2 = Dot::weight(w2);
+        ((sum[2 * kN + Vector] = Dot::accumulate(h[Vector], r2, sum[2 * kN + Vector])), ...);
+        const Vf r3 = Dot::weight(w3);
+        ((sum[3 * kN + Vector] = Dot::accumulate(h[Vector], r3, sum[3 * kN + Vector])), ...);
+        w0 += Dot::kStep, w1 += Dot::kStep, w2 += Dot::kStep, w3 += Dot::kStep;
     }
-    if (const std::int64_t rest = depth - d; rest > 0) {
-        const Operand h[] = {Dot::get_first(from[Row] + d, rest)...};
-        const Operand w[] = {Dot::get_first(w0 + d, rest), Dot::get_first(w1 + d, rest), Dot::get_first(w2 + d, rest),
-                             Dot::get_first(w3 + d, rest)};
-        ((sum[I] = Dot::accumulate(h[I / 4], w[I % 4], sum[I])), ...);
+    if (block.rest > 0) {
+        const Vf h[] = {load(panel + static_cast<std::int64_t>(Vector) * kLanes)...};
+        const Vf r[] = {first_of_quad<Dot>(w0, block.rest), first_of_quad<Dot>(w1, block.rest),
+                        first_of_quad<Dot>(w2, block.rest), first_of_quad<Dot>(w3, block.rest)};
+        ((sum[I] = Dot::accumulate(h[I % kN], r[I / kN], sum[I])), ...);
     }
-    ((store4(out + static_cast<std::int64_t>(Row) * out_stride,
-             sum_lanes_of_four(sum[4 * Row], sum[4 * Row + 1], sum[4 * Row + 2], sum[4 * Row + 3]))),
+    if (!block.first) {
+        ((sum[I] = load(block.partial + static_cast<std::int64_t>(I) * kLanes) + sum[I]), ...);
+    }
+    if (!block.last) {
+        (store(block.partial + static_cast<std::int64_t>(I) * kLanes, sum[I]), ...);
+        return;
+    }
+    (store_quads(block.out + static_cast<std::int64_t>(Vector) * kQuad * block.out_stride, block.out_stride,
+                 sum_quads(sum[Vector], sum[kN + Vector], sum[2 * kN + Vector], sum[3 * kN + Vector])),
      ...);
 }
 
-// The same for 1 <= rows <= kRows.
-template <class Dot, std::size_t kRows, class T>
-static void dot_rows(std::int64_t rows, const typename Dot::H *const *hidden, const T *const *weight,
-                     std::int64_t depth, float *out, std::int64_t out_stride) {
-    if constexpr (kRows > 1) {
-        if (rows < static_cast<std::int64_t>(kRows)) {
-            dot_rows<Dot, kRows - 1>(rows, hidden, weight, depth, out, out_stride);
+// The same for 1 <= vectors <= kN.
+template <class Dot, std::size_t kN, class T> static void dot_vectors(std::int64_t vectors, const DotBlock<T> &block) {
+    if constexpr (kN > 1) {
+        if (vectors < static_cast<std::int64_t>(kN)) {
+            dot_vectors<Dot, kN - 1>(vectors, block);
             return;
         }
     }
-    dot_block<Dot, T>(std::make_index_sequence<kRows>{}, std::make_index_sequence<4 * kRows>{}, hidden, weight, depth,
-                      out, out_stride);
+    dot_block<Dot, T>(std::make_index_sequence<kN>{}, std::make_index_sequence<4 * kN>{}, block);
 }
 
-// Pointers to hidden rows as the dot product takes them; widened into `wide` where T isn't what it takes.
-template <class T>
-static void hidden_rows(const LinearProblem &problem, const std::int64_t *rows, std::int64_t n, float *wide,
-                        const float **pointer) {
-    for (std::int64_t i = 0; i < n; ++i) {
-        const T *from = static_cast<const T *>(problem.hidden) + rows[i] * problem.hidden_stride;
-        float *to = wide + i * problem.depth;
-        std::int64_t d = 0;
-        for (; d + kLanes <= problem.depth; d += kLanes) {
-            store(to + d, load(from + d));
+// Tokens whose quads lie side by side: quad (step, token) is at 16 * (step * kQuad * vectors + token) bytes.
+struct Panel {
+    char *data = nullptr;
+    std::int64_t first_token = 0, vectors = 0;
+};
+
+// Hidden states of a panel's tokens, of rows[0, n); tokens and elements that pad it are zero.
+template <class Dot, class T>
+static void fill_panel(const LinearProblem &problem, const std::int64_t *rows, std::int64_t n, const Panel &panel) {
+    const std::int64_t whole = problem.depth / Dot::kStep, rest = problem.depth % Dot::kStep;
+    const std::int64_t tokens = panel.vectors * kQuad, step_bytes = tokens * kPanelBytes;
+    for (std::int64_t token = 0; token < tokens; ++token) {
+        char *to = panel.data + token * kPanelBytes;
+        if (panel.first_token + token >= n) {
+            for (std::int64_t step = 0; step < whole + (rest > 0 ? 1 : 0); ++step) {
+                std::memset(to + step * step_bytes, 0, kPanelBytes);
+            }
+            continue;
         }
-        if (d < problem.depth) {
-            const Vf rest = load_first(from + d, problem.depth - d);
-            std::memcpy(to + d, &rest, static_cast<std::size_t>(problem.depth - d) * sizeof(float));
+        const T *from = static_cast<const T *>(problem.hidden) + rows[panel.first_token + token] * problem.hidden_stride;
+        for (std::int64_t step = 0; step < whole; ++step) {
+            Dot::widen(from + step * Dot::kStep, to + step * step_bytes);
         }
-        pointer[i] = to;
+        if (rest > 0) {
+            T quad[Dot::kStep] = {};
+            std::memcpy(quad, from + whole * Dot::kStep, static_cast<std::size_t>(rest) * sizeof(T));
+            Dot::widen(quad, to + whole * step_bytes);
+        }
     }
 }
 
-template <class T>
-static void hidden_rows(const LinearProblem &problem, const std::int64_t *rows, std::int64_t n, float *,
-                        const T **pointer) {
-    for (std::int64_t i = 0; i < n; ++i) {
-        pointer[i] = static_cast<const T *>(problem.hidden) + rows[i] * problem.hidden_stride;
+// Products of a panel's tokens with vocabulary rows [first, first + n), by blocks of the depth: while one is in L1, all
+// rows pass over it. Past the last row it is taken again: computed, never used.
+template <class Dot, class T>
+static void multiply(const LinearProblem &problem, const Panel &panel, std::int64_t first, std::int64_t n, float *out,
+                     std::int64_t out_stride, float *partial, const char *ahead, std::int64_t ahead_bytes) {
+    const std::int64_t whole = problem.depth / Dot::kStep, step_bytes = panel.vectors * kLanes * 4;
+    DotBlock<T> block;
+    block.out_stride = out_stride;
+    block.ahead = ahead;
+    block.ahead_bytes = ahead_bytes;
+    block.first = true;
+    for (std::int64_t step = 0; !block.last; step += block.steps, block.first = false) {
+        block.last = whole - step <= kBlockSteps;
+        block.steps = block.last ? whole - step : kBlockSteps;
+        block.rest = block.last ? problem.depth % Dot::kStep : 0;
+        block.panel = panel.data + step * step_bytes;
+        for (std::int64_t v = 0; v < n; v += kRowsAtOnce) {
+            for (std::int64_t j = 0; j < kRowsAtOnce; ++j) {
+                const std::int64_t column = first + (v + j < n ? v + j : n - 1);
+                block.weight[j] = static_cast<const T *>(problem.weight) + column * problem.weight_stride +
+                                  step * Dot::kStep;
+            }
+            block.partial = partial + v * kVectors * kLanes;
+            block.out = out + panel.first_token * out_stride + v;
+            dot_vectors<Dot, kVectors>(panel.vectors, block);
+            block.ahead += block.steps * ahead_bytes;
+        }
     }
 }
 
 // Logits of n vocabulary rows from `first` on, products to final, in place; then padded with -inf for the fold.
 static void finish_logits(const LinearProblem &problem, std::int64_t first, std::int64_t n, RowTransform transform,
                           float *z) {
-    for (std::int64_t i = 0; i < n; i += kLanes) {
+    const bool as_they_are = problem.bias == nullptr && problem.logit_scale == 1 && transform.identity();
+    for (std::int64_t i = 0; i < n && !as_they_are; i += kLanes) {
         Vf s = load(z + i);
         if (problem.bias != nullptr) {
             const std::int64_t here = n - i < kLanes ? n - i : kLanes;
@@ -129,27 +207,33 @@ static void finish_logits(const LinearProblem &problem, std::int64_t first, std:
 
 template <class T> static void fold_linear(const LinearProblem &problem, const LinearTask &task) {
     using Dot = typename DotOf<T>::Type;
-    const std::int64_t blocks = (task.n_rows + kTokens - 1) / kTokens;
+    const std::int64_t vectors = divide_up(task.n_rows, kQuad), n_panels = divide_up(vectors, kVectors);
+    const std::int64_t vector_bytes = divide_up(problem.depth, Dot::kStep) * kLanes * 4;
+    const auto panel = [&](std::int64_t p) { // of nearly equal size: no lone last token
+        const std::int64_t begin = p * vectors / n_panels, end = (p + 1) * vectors / n_panels;
+        return Panel{task.panels + begin * vector_bytes, begin * kQuad, end - begin};
+    };
+    for (std::int64_t p = 0; p < n_panels; ++p) {
+        fill_panel<Dot, T>(problem, task.rows, task.n_rows, panel(p));
+    }
     const Ahead none{reinterpret_cast<const char *>(task.logits), 0};
-    for (std::int64_t first = task.first_column; first < task.last_column; first += task.tile) {
-        const std::int64_t n = task.last_column - first < task.tile ? task.last_column - first : task.tile;
-        for (std::int64_t block = 0; block < blocks; ++block) { // of nearly equal size: no lone last token
-            const std::int64_t begin = block * task.n_rows / blocks, end = (block + 1) * task.n_rows / blocks;
-            const typename Dot::H *hidden[kTokens];
-            hidden_rows<T>(problem, task.rows + begin, end - begin, task.wide, hidden);
-            for (std::int64_t v = 0; v < n; v += 4) {
-                const T *weight[4];
-                for (std::int64_t j = 0; j < 4; ++j) { // past the end the last row again: computed, never used
-                    const std::int64_t column = first + (v + j < n ? v + j : n - 1);
-                    weight[j] = static_cast<const T *>(problem.weight) + column * problem.weight_stride;
-                }
-                dot_rows<Dot, kTokens>(end - begin, hidden, weight, problem.depth, task.logits + v, task.logits_stride);
+    for (std::int64_t first = task.first_column; first < task.last_column; first += kLinearTile) {
+        const std::int64_t n = task.last_column - first < kLinearTile ? task.last_column - first : kLinearTile;
+        for (std::int64_t v = 0; v < n; v += task.strip) { // while a strip's weights are in L2, all tokens pass over it
+            const std::int64_t strip = n - v < task.strip ? n - v : task.strip;
+            const char *next = reinterpret_cast<const char *>(static_cast<const T *>(problem.weight) +
+                                                              (first + v + strip) * problem.weight_stride);
+            const std::int64_t steps = strip / kRowsAtOnce * (problem.depth / Dot::kStep);
+            const std::int64_t ahead_bytes = kCacheLine / n_panels; // so that all panels together fetch one strip
+            for (std::int64_t p = 0; p < n_panels; ++p) {
+                multiply<Dot, T>(problem, panel(p), first + v, strip, task.logits + v, kLinearTile, task.partial,
+                                 next + p * steps * ahead_bytes, ahead_bytes);
             }
-            for (std::int64_t i = begin; i < end; ++i) {
-                float *z = task.logits + (i - begin) * task.logits_stride;
-                finish_logits(problem, first, n, row_transform(problem.transform, task.rows[i]), z);
-                merge(task.sums[i], fold(z, n, first, task.entropy, none, task.sides[i]));
-            }
+        }
+        for (std::int64_t i = 0; i < task.n_rows; ++i) {
+            float *z = task.logits + i * kLinearTile;
+            finish_logits(problem, first, n, row_transform(problem.transform, task.rows[i]), z);
+            merge(task.sums[i], fold(z, n, first, task.entropy, none, task.sides[i]));
         }
     }
 }
@@ -157,30 +241,20 @@ template <class T> static void fold_linear(const LinearProblem &problem, const L
 // Final logits of single columns of one row; a column outside of the weight gives -inf.
 template <class T>
 static void gather_linear(const LinearProblem &problem, std::int64_t row, const std::int64_t *columns, std::int64_t n,
-                          float *wide, float *z) {
+                          char *panel, float *z) {
     using Dot = typename DotOf<T>::Type;
     const RowTransform transform = row_transform(problem.transform, row);
-    const typename Dot::H *hidden[1];
-    hidden_rows<T>(problem, &row, 1, wide, hidden);
-    for (std::int64_t first = 0; first < n; first += 4) {
-        const std::int64_t here = n - first < 4 ? n - first : 4;
-        const T *weight[4];
-        float logits[kLanes < 4 ? 4 : kLanes] = {};
-        float bias[kLanes] = {};
-        for (std::int64_t j = 0; j < 4; ++j) {
-            const std::int64_t column = j < here ? columns[first + j] : -1;
-            const bool inside = column >= 0 && column < problem.columns;
-            weight[j] = static_cast<const T *>(problem.weight) + (inside ? column : 0) * problem.weight_stride;
-            bias[j] = inside && problem.bias != nullptr ? problem.bias[column] : 0;
+    const Panel single{panel, 0, 1};
+    fill_panel<Dot, T>(problem, &row, 1, single);
+    for (std::int64_t i = 0; i < n; ++i) {
+        const std::int64_t column = columns[i];
+        if (column < 0 || column >= problem.columns) {
+            z[i] = -kInf;
+            continue;
         }
-        dot_rows<Dot, 1>(1, hidden, weight, problem.depth, logits, 4);
-        Vf s = load(logits);
-        s = problem.bias == nullptr ? s : s + load(bias);
-        float found[kLanes];
-        store(found, apply(transform, problem.logit_scale * s));
-        for (std::int64_t j = 0; j < here; ++j) {
-            const std::int64_t column = columns[first + j];
-            z[first + j] = column >= 0 && column < problem.columns ? found[j] : -kInf;
-        }
+        float product[kFoldStep], partial[kRowsAtOnce * kVectors * kLanes]; // 4 logits of kQuad tokens, then padding
+        multiply<Dot, T>(problem, single, column, 1, product, kRowsAtOnce, partial, panel, 0);
+        finish_logits(problem, column, 1, transform, product);
+        z[i] = product[0];
     }
 }

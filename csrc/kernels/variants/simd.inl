@@ -75,6 +75,8 @@ PYSCORE_INLINE Vf load(const BFloat16 *p) { return bits_as<Vf>(load_halves(p) <<
 PYSCORE_INLINE Vf load(const Float16 *p) {
 #if PYSCORE_LANES == 16
     return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i *>(p)));
+#elif PYSCORE_LANES == 8
+    return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i *>(p)));
 #else
     // A half's exponent and mantissa, moved to a float's place, are its value times 2^-112, subnormals included.
     const Vu h = load_halves(p), magnitude = (h & 0x7fffU) << 13, sign = (h & 0x8000U) << 16;
@@ -163,19 +165,61 @@ PYSCORE_INLINE Vf hyperbolic_tangent(Vf x) {
     return magnitude < 0.625F ? near : signed_far;
 }
 
-// Four sums across lanes at once; each is the same tree, whichever of the four it is.
-PYSCORE_INLINE V4f sum_lanes_of_four(Vf a, Vf b, Vf c, Vf d) {
+// A quad is four lanes, 16 bytes. The four elements at p, widened, in every quad of a vector.
+#if PYSCORE_LANES == 16
+PYSCORE_INLINE Vf broadcast_quad(const float *p) { return _mm512_broadcast_f32x4(_mm_loadu_ps(p)); }
+
+PYSCORE_INLINE __m256i broadcast_halves(const void *p) {
+    long long bits = 0;
+    std::memcpy(&bits, p, sizeof bits);
+    return _mm256_set1_epi64x(bits);
+}
+
+PYSCORE_INLINE Vf broadcast_quad(const BFloat16 *p) {
+    return bits_as<Vf>(_mm512_slli_epi32(_mm512_cvtepu16_epi32(broadcast_halves(p)), 16));
+}
+
+PYSCORE_INLINE Vf broadcast_quad(const Float16 *p) { return _mm512_cvtph_ps(broadcast_halves(p)); }
+#elif PYSCORE_LANES == 8
+PYSCORE_INLINE Vf broadcast_quad(const float *p) {
+    return _mm256_broadcast_ps(reinterpret_cast<const __m128 *>(p));
+}
+
+PYSCORE_INLINE __m128i broadcast_halves(const void *p) {
+    long long bits = 0;
+    std::memcpy(&bits, p, sizeof bits);
+    return _mm_set1_epi64x(bits);
+}
+
+PYSCORE_INLINE Vf broadcast_quad(const BFloat16 *p) {
+    return bits_as<Vf>(_mm256_slli_epi32(_mm256_cvtepu16_epi32(broadcast_halves(p)), 16));
+}
+
+PYSCORE_INLINE Vf broadcast_quad(const Float16 *p) { return _mm256_cvtph_ps(broadcast_halves(p)); }
+#else
+template <class T> PYSCORE_INLINE Vf broadcast_quad(const T *p) { return load(p); }
+#endif
+
+PYSCORE_INLINE V4f first_quad(Vf v) {
+#if PYSCORE_LANES == 16
+    return _mm512_castps512_ps128(v);
+#elif PYSCORE_LANES == 8
+    return _mm256_castps256_ps128(v);
+#else
+    return v;
+#endif
+}
+
+// Quad q of the result holds the sums over quad q of a, b, c and d, each by the same tree.
+PYSCORE_INLINE Vf sum_quads(Vf a, Vf b, Vf c, Vf d) {
 #if PYSCORE_LANES == 16
     const Vf ab = _mm512_unpacklo_ps(a, b) + _mm512_unpackhi_ps(a, b);
     const Vf cd = _mm512_unpacklo_ps(c, d) + _mm512_unpackhi_ps(c, d);
-    const Vf quads = _mm512_shuffle_ps(ab, cd, 0x44) + _mm512_shuffle_ps(ab, cd, 0xee);
-    const auto pairs = _mm512_castps512_ps256(quads) + _mm512_extractf32x8_ps(quads, 1);
-    return _mm256_castps256_ps128(pairs) + _mm256_extractf128_ps(pairs, 1);
+    return _mm512_shuffle_ps(ab, cd, 0x44) + _mm512_shuffle_ps(ab, cd, 0xee);
 #elif PYSCORE_LANES == 8
     const Vf ab = _mm256_unpacklo_ps(a, b) + _mm256_unpackhi_ps(a, b);
     const Vf cd = _mm256_unpacklo_ps(c, d) + _mm256_unpackhi_ps(c, d);
-    const Vf quads = _mm256_shuffle_ps(ab, cd, 0x44) + _mm256_shuffle_ps(ab, cd, 0xee);
-    return _mm256_castps256_ps128(quads) + _mm256_extractf128_ps(quads, 1);
+    return _mm256_shuffle_ps(ab, cd, 0x44) + _mm256_shuffle_ps(ab, cd, 0xee);
 #elif defined(__SSE2__)
     const Vf ab = _mm_unpacklo_ps(a, b) + _mm_unpackhi_ps(a, b);
     const Vf cd = _mm_unpacklo_ps(c, d) + _mm_unpackhi_ps(c, d);
@@ -183,6 +227,20 @@ PYSCORE_INLINE V4f sum_lanes_of_four(Vf a, Vf b, Vf c, Vf d) {
 #elif defined(__aarch64__)
     return vpaddq_f32(vpaddq_f32(a, b), vpaddq_f32(c, d));
 #else
-    return V4f{sum_lanes(a), sum_lanes(b), sum_lanes(c), sum_lanes(d)};
+    return Vf{sum_lanes(a), sum_lanes(b), sum_lanes(c), sum_lanes(d)};
+#endif
+}
+
+// Quad q to p + q * stride.
+PYSCORE_INLINE void store_quads(float *p, std::int64_t stride, Vf v) {
+    store4(p, first_quad(v));
+#if PYSCORE_LANES == 16
+    store4(p + stride, _mm512_extractf32x4_ps(v, 1));
+    store4(p + 2 * stride, _mm512_extractf32x4_ps(v, 2));
+    store4(p + 3 * stride, _mm512_extractf32x4_ps(v, 3));
+#elif PYSCORE_LANES == 8
+    store4(p + stride, _mm256_extractf128_ps(v, 1));
+#else
+    static_cast<void>(stride);
 #endif
 }
