@@ -11,7 +11,8 @@ struct Ahead {
     std::int64_t bytes_per_entry = 0;
 };
 
-static float largest(const float *z, std::int64_t n) {
+// Lane by lane; NaN entries are left out.
+static Vf largest(const float *z, std::int64_t n) {
     Vf m[4];
     for (Vf &lane : m) {
         lane = splat(-kInf);
@@ -21,10 +22,10 @@ static float largest(const float *z, std::int64_t n) {
             m[j] = larger(load(z + i + j * kLanes), m[j]);
         }
     }
-    return max_lanes(larger(larger(m[0], m[1]), larger(m[2], m[3])));
+    return larger(larger(m[0], m[1]), larger(m[2], m[3]));
 }
 
-// The sums of a tile whose largest logit, finite, is known. Lanes hand over to double every 32 steps: so few additions
+// Adds a tile whose logits are at most sums.max, which is finite. Lanes hand over to double every 32 steps: so few additions
 // keep the rounding of a float sum under 2e-7 of it, at any vector width.
 template <bool kWeighted> static void sum_exponentials(const float *z, std::int64_t n, Ahead ahead, PartSums &sums) {
     const Vf max = splat(sums.max);
@@ -64,7 +65,7 @@ static std::int64_t first_equal(const float *z, std::int64_t n, float value) {
         for (std::int64_t j = 0; j < 4; ++j) {
             hit |= load(z + i + j * kLanes) == value;
         }
-        if (max_lanes(__builtin_convertvector(-hit, Vf)) > 0) {
+        if (any_above(__builtin_convertvector(-hit, Vf), 0)) {
             break;
         }
     }
@@ -100,29 +101,33 @@ static void offer_to_top(const float *z, std::int64_t n, std::int64_t first_colu
     }
 }
 
-// Sums of z[0, n), the columns from first_column on; best entry, counts and top k go to `side`.
-static PartSums fold(const float *z, std::int64_t n, std::int64_t first_column, bool entropy, Ahead ahead,
-                     RowSide &side) {
+// Adds z[0, n), the columns from first_column on, to `sums`; best entry, counts and top k go to `side`.
+static void fold(const float *z, std::int64_t n, std::int64_t first_column, bool entropy, Ahead ahead, RowSide &side,
+                 PartSums &sums) {
     const std::int64_t whole = padded(n);
-    PartSums sums;
-    sums.max = largest(z, whole);
+    const Vf largest_of_lane = largest(z, whole);
+    if (any_above(largest_of_lane, sums.max)) {
+        PartSums raised;
+        raised.max = max_lanes(largest_of_lane);
+        merge(raised, sums);
+        sums = raised;
+        if (sums.max > side.best.logit) {
+            side.best = {sums.max, static_cast<std::int32_t>(first_column + first_equal(z, n, sums.max))};
+        }
+    }
     if (sums.max == kInf || sums.max == -kInf) {
-        sums.sum = has_nan(z, n) ? kNan : sums.max == kInf ? 1 : 0;
+        sums.sum = has_nan(z, n) || sums.sum != sums.sum ? kNan : sums.max == kInf ? 1 : 0;
     } else if (entropy) {
         sum_exponentials<true>(z, whole, ahead, sums);
     } else {
         sum_exponentials<false>(z, whole, ahead, sums);
-    }
-    if (sums.max > side.best.logit) {
-        side.best = {sums.max, static_cast<std::int32_t>(first_column + first_equal(z, n, sums.max))};
     }
     if (side.above != nullptr) {
         for (std::int64_t k = 0; k < side.n_candidates; ++k) {
             side.above[k] += count_above(z, whole, side.candidates[k]);
         }
     }
-    if (side.top != nullptr && side.top->wants(sums.max)) {
+    if (side.top != nullptr && (!side.top->full() || any_above(largest_of_lane, side.top->floor()))) {
         offer_to_top(z, n, first_column, *side.top);
     }
-    return sums;
 }

@@ -50,7 +50,7 @@ static void fold_ready(const LogitsProblem &problem, std::int64_t row_index, std
         }
         // A prefetch never faults, so the row's last tile may look past its end.
         const Ahead ahead{reinterpret_cast<const char *>(row + (first + n) * stride), sizeof(T)};
-        sums[tile] = fold(z, n, first, entropy, stride == 1 ? ahead : none, side);
+        fold(z, n, first, entropy, stride == 1 ? ahead : none, side, sums[tile]);
     }
 }
 

@@ -109,26 +109,38 @@ template <class T> PYSCORE_INLINE Vf load_first(const T *p, std::int64_t n) {
 }
 #endif
 
-// Sum over lanes, always the same tree.
+// One value of all lanes by op, always the same tree: lane i with lane i + half.
+template <class Op> PYSCORE_INLINE float across_lanes(Vf v, Op op) {
+#if PYSCORE_LANES == 16
+    const auto half = op(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
+    const V4f quad = op(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
+#elif PYSCORE_LANES == 8
+    const V4f quad = op(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+#else
+    const V4f quad = v;
+#endif
+    return op(op(quad[0], quad[2]), op(quad[1], quad[3]));
+}
+
 PYSCORE_INLINE float sum_lanes(Vf v) {
-    float lane[kLanes];
-    store(lane, v);
-    for (std::int64_t half = kLanes / 2; half > 0; half /= 2) {
-        for (std::int64_t i = 0; i < half; ++i) {
-            lane[i] += lane[i + half];
-        }
-    }
-    return lane[0];
+    return across_lanes(v, [](auto a, auto b) __attribute__((always_inline)) { return a + b; });
 }
 
 PYSCORE_INLINE float max_lanes(Vf v) {
-    float lane[kLanes];
-    store(lane, v);
-    float best = lane[0];
-    for (std::int64_t i = 1; i < kLanes; ++i) {
-        best = lane[i] > best ? lane[i] : best;
-    }
-    return best;
+    return across_lanes(v, [](auto a, auto b) __attribute__((always_inline)) { return a > b ? a : b; });
+}
+
+// Whether any lane is above x; NaN is not.
+PYSCORE_INLINE bool any_above(Vf v, float x) {
+#if PYSCORE_LANES == 16
+    return _mm512_cmp_ps_mask(v, splat(x), _CMP_GT_OQ) != 0;
+#elif PYSCORE_LANES == 8
+    return _mm256_movemask_ps(_mm256_cmp_ps(v, splat(x), _CMP_GT_OQ)) != 0;
+#elif defined(__SSE2__)
+    return _mm_movemask_ps(_mm_cmpgt_ps(v, splat(x))) != 0;
+#else
+    return max_lanes(v) > x;
+#endif
 }
 
 // exp(t) for t <= 88; at and below -87.3 the smallest normal float, which no sum that holds exp(0) can see. Exactly 1
