@@ -36,10 +36,10 @@ template <bool kWeighted> static void sum_exponentials(const float *z, std::int6
             for (std::int64_t j = 0; j < 4; ++j) {
                 const std::int64_t at = i + j * kLanes;
                 __builtin_prefetch(ahead.next + at * ahead.bytes_per_entry);
-                const Vf t = load(z + at) - max, e = exp_upto(t);
-                sum[j] += e;
-                if (kWeighted) { // an entry whose exp can't be told from 0 weighs 0: -inf times it would be NaN
-                    weighted[j] = multiply_add(t > -87.0F ? t : Vf{}, e, weighted[j]);
+                const Exponential e = exponential(load(z + at) - max);
+                sum[j] = multiply_add(e.fraction, e.power, sum[j]);
+                if (kWeighted) { // of the bounded t: -inf times an exp of 0 would be NaN
+                    weighted[j] = multiply_add(e.t, e.fraction * e.power, weighted[j]);
                 }
             }
         }
@@ -101,11 +101,10 @@ static void offer_to_top(const float *z, std::int64_t n, std::int64_t first_colu
     }
 }
 
-// Adds z[0, n), the columns from first_column on, to `sums`; best entry, counts and top k go to `side`.
-static void fold(const float *z, std::int64_t n, std::int64_t first_column, bool entropy, Ahead ahead, RowSide &side,
-                 PartSums &sums) {
+// Adds z[0, n), the columns from first_column on, to `sums`, given the tile's largest(); best entry, counts and top k go to `side`.
+static void fold(const float *z, std::int64_t n, Vf largest_of_lane, std::int64_t first_column, bool entropy,
+                 Ahead ahead, RowSide &side, PartSums &sums) {
     const std::int64_t whole = padded(n);
-    const Vf largest_of_lane = largest(z, whole);
     if (any_above(largest_of_lane, sums.max)) {
         PartSums raised;
         raised.max = max_lanes(largest_of_lane);

@@ -1,18 +1,18 @@
 // Ready logits: one read of a row in tiles, widened and transformed into L1, then folded.
 
-// Final logits of columns [first, first + n) of a row, padded for the fold.
+// Final logits of columns [first, first + n) of a row, padded for the fold; their largest(), as they pass anyway.
 template <class T>
-static void load_tile(const T *row, std::int64_t stride, std::int64_t first, std::int64_t n, RowTransform transform,
-                      float *z) {
+static Vf load_tile(const T *row, std::int64_t stride, std::int64_t first, std::int64_t n, RowTransform transform,
+                    float *z) {
     const T *p = row + first * stride;
-    const std::int64_t whole = stride == 1 ? n / kLanes * kLanes : 0;
-    if (transform.identity()) {
-        for (std::int64_t i = 0; i < whole; i += kLanes) {
-            store(z + i, load(p + i));
-        }
-    } else {
-        for (std::int64_t i = 0; i < whole; i += kLanes) {
-            store(z + i, apply(transform, load(p + i)));
+    const std::int64_t whole = stride == 1 ? n / kFoldStep * kFoldStep : 0;
+    const bool identity = transform.identity();
+    Vf m[4] = {splat(-kInf), splat(-kInf), splat(-kInf), splat(-kInf)};
+    for (std::int64_t i = 0; i < whole; i += kFoldStep) {
+        for (std::int64_t j = 0; j < 4; ++j) {
+            const Vf logit = load(p + i + j * kLanes), final = identity ? logit : apply(transform, logit);
+            store(z + i + j * kLanes, final);
+            m[j] = larger(final, m[j]);
         }
     }
     for (std::int64_t i = whole; i < n; i += kLanes) {
@@ -25,6 +25,8 @@ static void load_tile(const T *row, std::int64_t stride, std::int64_t first, std
     for (std::int64_t i = n; i < padded(n); ++i) {
         z[i] = -kInf;
     }
+    const Vf rest = largest(z + whole, padded(n) - whole);
+    return larger(rest, larger(larger(m[0], m[1]), larger(m[2], m[3])));
 }
 
 // A whole tile of untransformed, contiguous float32 is folded where it lies.
@@ -44,13 +46,16 @@ static void fold_ready(const LogitsProblem &problem, std::int64_t row_index, std
         const std::int64_t first = tile * kReadyTile;
         const std::int64_t n = problem.columns - first < kReadyTile ? problem.columns - first : kReadyTile;
         const float *z = in_place && n == kReadyTile ? tile_in_place(row, first) : nullptr;
+        Vf largest_of_lane;
         if (z == nullptr) {
-            load_tile(row, stride, first, n, transform, scratch);
+            largest_of_lane = load_tile(row, stride, first, n, transform, scratch);
             z = scratch;
+        } else {
+            largest_of_lane = largest(z, n);
         }
         // A prefetch never faults, so the row's last tile may look past its end.
         const Ahead ahead{reinterpret_cast<const char *>(row + (first + n) * stride), sizeof(T)};
-        fold(z, n, first, entropy, stride == 1 ? ahead : none, side, sums[tile]);
+        fold(z, n, largest_of_lane, first, entropy, stride == 1 ? ahead : none, side, sums[tile]);
     }
 }
 

@@ -35,6 +35,14 @@ PYSCORE_INLINE Vf multiply_add(Vf a, Vf b, Vf c) {
 #endif
 }
 
+#if PYSCORE_LANES >= 8 || defined(__aarch64__)
+#define PYSCORE_FUSES 1 // one rounding for a product and a sum
+
+PYSCORE_INLINE Vf multiply_subtract(Vf a, Vf b, Vf c) { return multiply_add(a, b, -c); }
+#else
+#undef PYSCORE_FUSES
+#endif
+
 // a > b ? a : b, lane by lane: b where either is NaN.
 PYSCORE_INLINE Vf larger(Vf a, Vf b) {
 #if PYSCORE_LANES == 16
@@ -45,16 +53,6 @@ PYSCORE_INLINE Vf larger(Vf a, Vf b) {
     return _mm_max_ps(a, b);
 #else
     return a > b ? a : b;
-#endif
-}
-
-// p * 2^k for whole k in [-126, 127]; NaN stays NaN.
-PYSCORE_INLINE Vf scale_by_power(Vf p, Vf k) {
-#if PYSCORE_LANES == 16
-    return _mm512_scalef_ps(p, k);
-#else
-    const Vf power = bits_as<Vf>((bits_as<Vu>(__builtin_convertvector(k, Vi)) + 127U) << 23);
-    return p * power;
 #endif
 }
 
@@ -143,21 +141,37 @@ PYSCORE_INLINE bool any_above(Vf v, float x) {
 #endif
 }
 
-// exp(t) for t <= 88; at and below -87.3 the smallest normal float, which no sum that holds exp(0) can see. Exactly 1
-// at 0. Relative error under 2e-7: t = k ln 2 + r, |r| <= ln 2 / 2, a minimax polynomial in r.
-PYSCORE_INLINE Vf exp_upto(Vf t) {
-    constexpr float kRound = 12582912.0F; // 1.5 * 2^23: adding it rounds to a whole number
-    t = larger(splat(-87.336F), t);
-    const Vf k = multiply_add(t, splat(1.44269504F), splat(kRound)) - kRound;
-    Vf r = multiply_add(k, splat(-0.693359375F), t); // ln 2 in two parts: the first has 9 bits, so k times it is exact
-    r = multiply_add(k, splat(2.12194440e-4F), r);
-    Vf p = splat(8.290306230913085e-3F);
-    p = multiply_add(p, r, splat(4.189797598528121e-2F));
-    p = multiply_add(p, r, splat(1.6667636584725e-1F));
-    p = multiply_add(p, r, splat(4.999914918827829e-1F));
-    p = multiply_add(p, r, splat(9.999997070122906e-1F));
+// exp(t) = fraction * power, an exact product: a sum takes it in one multiply_add. For t <= 88; exactly 0 below
+// -87.7, where k + 127 is 0, which no sum that holds exp(0) can see. Exactly 1 at 0. Relative error under 2e-7 + 2e-8 |t|:
+// t log2(e) = k + r, |r| <= 1/2, and a minimax polynomial for 2^r.
+struct Exponential {
+    Vf fraction, power;
+    Vf t; // as bounded: finite, unless NaN
+};
+
+PYSCORE_INLINE Exponential exponential(Vf t) {
+    constexpr float kLog2E = 1.44269504F;
+    constexpr float kRound = 12582912.0F + 127.0F; // 1.5 * 2^23 + bias: adding it rounds, and leaves k + 127 in the low bits
+    t = larger(splat(-88.0F), t);
+    const Vf rounded = multiply_add(t, splat(kLog2E), splat(kRound)), k = rounded - kRound;
+#if defined(PYSCORE_FUSES)
+    const Vf r = multiply_subtract(t, splat(kLog2E), k); // the product is exact, so r has no error of its own
+#else
+    // ln 2 in two parts: the first has 9 bits, so k times it is exact
+    const Vf r = ((t - k * 0.693359375F) + k * 2.12194440e-4F) * kLog2E;
+#endif
+    Vf p = splat(1.326472731307149e-3F);
+    p = multiply_add(p, r, splat(9.671512991189957e-3F));
+    p = multiply_add(p, r, splat(5.550733581185341e-2F));
+    p = multiply_add(p, r, splat(2.4022242426872253e-1F));
+    p = multiply_add(p, r, splat(6.931470036506653e-1F));
     p = multiply_add(p, r, splat(1.0F));
-    return scale_by_power(p, k);
+    return {p, bits_as<Vf>(bits_as<Vu>(rounded) << 23), t};
+}
+
+PYSCORE_INLINE Vf exp_upto(Vf t) {
+    const Exponential e = exponential(t);
+    return e.fraction * e.power;
 }
 
 // Relative error under 3e-7; NaN stays NaN, infinities give 1 and -1.
