@@ -20,11 +20,11 @@ struct Answer {
 // The matching answers of a question, or the others.
 struct Side {
     double best = kNegativeInf;
-    double sum = 0; // of exp(score - best)
+    double sum = 0; // of exp(score - best): 1 where one answer is all
     double mass = 0;
     std::int64_t first = -1, first_best = -1;
 
-    [[nodiscard]] double logsumexp() const { return best == kNegativeInf ? best : best + std::log(sum); }
+    [[nodiscard]] double logsumexp() const { return sum == 1 ? best : best + std::log(sum); }
 };
 
 template <class Float>
@@ -62,8 +62,11 @@ Side side_of(const std::vector<Answer> &answers, bool matching) {
             side.first_best = index;
         }
     }
-    for (const Answer &answer : answers) {
-        if (answer.matching == matching && side.best != kNegativeInf) {
+    side.sum = 1; // of the best answer itself
+    for (std::size_t k = 0; k < answers.size(); ++k) {
+        const Answer &answer = answers[k];
+        const bool counts = answer.matching == matching && static_cast<std::int64_t>(k) != side.first_best;
+        if (counts && answer.score != kNegativeInf) {
             side.sum += std::exp(answer.score - side.best);
         }
     }
