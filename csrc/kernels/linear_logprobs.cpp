@@ -29,7 +29,7 @@ struct Cut {
         pieces = divide_up(problem.columns, piece);
         const std::int64_t row_bytes = std::max<std::int64_t>(problem.depth, 1) * info(problem.dtype).itemsize;
         group = clamp_to_multiple(l2_bytes() / 2 / row_bytes, 4 * kMaxPanelTokens, 10 * kMaxPanelTokens, kMaxPanelTokens);
-        const std::int64_t strips = divide_up(kLinearTile, std::clamp<std::int64_t>(l2_bytes() / 8 / row_bytes, 8, kLinearTile));
+        const std::int64_t strips = divide_up(kLinearTile, std::clamp<std::int64_t>(l2_bytes() / 8 / row_bytes, 24, kLinearTile));
         strip = divide_up(kLinearTile, 4 * strips) * 4;
     }
     std::int64_t piece, pieces, group, strip;
