@@ -1,1 +1,1 @@
-"""Peers side by side in one process; every benchmark asserts its result before it is timed."""
+"""Peers side by side in one process, round by round; every benchmark asserts its results before it is timed."""

@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
+import pytest
 import torch
 
 import pyscore
 from pyscore._extension import _C
 
 
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    torch.manual_seed(0)
+
+
 def pytest_benchmark_update_machine_info(config: object, machine_info: dict[str, Any]) -> None:
-    """Versions, threads and the instruction set; not the machine's name."""
+    """Versions, threads, the instruction set and the day; not the machine's name."""
     machine_info.pop("node", None)
     machine_info.update(
-        torch=torch.__version__, pyscore=pyscore.__version__, threads=torch.get_num_threads(), isa=_C.cpu_isa()
+        torch=torch.__version__,
+        pyscore=pyscore.__version__,
+        threads=torch.get_num_threads(),
+        isa=_C.cpu_isa(),
+        date=date.today().isoformat(),
     )
+
+
+def pytest_benchmark_update_json(config: object, benchmarks: object, output_json: dict[str, Any]) -> None:
+    """Of the checkout only its commit: the branch and the time name a workplace, not a result."""
+    output_json["commit_info"] = {"id": output_json["commit_info"].get("id")}

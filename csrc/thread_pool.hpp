@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cfenv>
-#include <condition_variable>
 #include <cstdint>
 #include <exception>
 #include <functional>
@@ -13,30 +12,15 @@
 
 namespace pyscore {
 
-// Threads that sleep between calls and never spin, so that they leave the cores to whoever computes. They start when a
-// call first needs them; after a fork the child has a fresh pool.
-class ThreadPool {
-  public:
-    static ThreadPool &instance();
+// Calls work(0) here and work(1) .. work(threads - 1) on other threads, or on fewer; returns when all have returned.
+//
+// The threads are those of the OpenMP runtime that torch has loaded. Between parallel regions they spin for some
+// milliseconds: threads of our own would have to share the cores with them, and took up to twice as long right after
+// an op of torch. In a child of fork(), where that runtime would wait for threads that aren't there, and where torch
+// has none, a pool of our own serves. Its threads sleep between calls.
+void run_on_threads(int threads, const std::function<void(int)> &work);
 
-    // Calls work(0) here and work(1) .. work(helpers) on as many threads as wake before work(0) returns. While another
-    // thread's call has the pool, work(0) does it all: two callers at once would only take each other's cores.
-    void run(int helpers, const std::function<void(int)> &work);
-
-  private:
-    void help();
-    void start(int threads);
-
-    std::mutex busy_;
-    std::mutex lock_;
-    std::condition_variable wake_, done_;
-    const std::function<void(int)> *work_ = nullptr;
-    int threads_ = 0;  // started
-    int tickets_ = 0;  // helpers wanted that have not woken yet
-    int running_ = 0;  // helpers at work
-};
-
-// The caller's thread may flush denormals (torch.set_flush_denormal); a fresh one doesn't. Every chunk runs in the
+// The caller's thread may flush denormals (torch.set_flush_denormal); another one doesn't. Every chunk runs in the
 // default environment, so that a row's bits don't depend on which thread took it.
 class DefaultFloatEnvironment {
   public:
@@ -77,9 +61,8 @@ template <class Body> void parallel_for(std::int64_t n, std::int64_t grain, int 
             }
         }
     };
-    const auto helpers = static_cast<int>(std::min<std::int64_t>(threads, chunks) - 1);
-    if (helpers > 0) {
-        ThreadPool::instance().run(helpers, work);
+    if (threads > 1 && chunks > 1) {
+        run_on_threads(threads, work);
     } else {
         work(0);
     }

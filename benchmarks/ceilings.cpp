@@ -1,0 +1,112 @@
+// What this machine can do at most: bytes read and multiply-adds a second. Compiled for the machine by ceilings.py.
+#include <chrono>
+#include <cstdint>
+#include <cstring>
+#include <thread>
+#include <vector>
+
+#if defined(__AVX512BF16__)
+#include <immintrin.h>
+#endif
+
+namespace {
+
+#if defined(__AVX512F__)
+constexpr int kLanes = 16, kSums = 24;
+#elif defined(__AVX__)
+constexpr int kLanes = 8, kSums = 12;
+#else
+constexpr int kLanes = 4, kSums = 12;
+#endif
+using Vector = float __attribute__((vector_size(kLanes * 4)));
+
+template <class Work> double seconds(int threads, const Work &work) {
+    const auto start = std::chrono::steady_clock::now();
+    std::vector<std::thread> others;
+    for (int i = 1; i < threads; ++i) {
+        others.emplace_back(work, i);
+    }
+    work(0);
+    for (std::thread &other : others) {
+        other.join();
+    }
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+// Four streams, fetched 1 KiB ahead: the fastest of the patterns that were tried on Zen 5.
+float read_range(const char *data, std::int64_t bytes) {
+    constexpr std::int64_t kLine = 64, kStreams = 4;
+    const std::int64_t each = bytes / kStreams / kLine * kLine;
+    Vector sum[kStreams] = {};
+    for (std::int64_t i = 0; i < each; i += kLine) {
+        for (std::int64_t s = 0; s < kStreams; ++s) {
+            const char *line = data + s * each + i;
+            __builtin_prefetch(line + 1024);
+            for (std::int64_t j = 0; j < kLine; j += static_cast<std::int64_t>(sizeof(Vector))) {
+                Vector v;
+                std::memcpy(&v, line + j, sizeof v);
+                sum[s] += v;
+            }
+        }
+    }
+    return (sum[0] + sum[1] + sum[2] + sum[3])[0];
+}
+
+template <class Step> float chain(std::int64_t steps, Vector a, Vector b, const Step &step) {
+    Vector sum[kSums] = {};
+    for (std::int64_t i = 0; i < steps; ++i) {
+#pragma GCC unroll 32
+        for (Vector &s : sum) {
+            s = step(a, b, s);
+        }
+    }
+    float total = 0;
+    for (const Vector &s : sum) {
+        total += s[0];
+    }
+    return total;
+}
+
+} // namespace
+
+extern "C" {
+
+// Bytes a second of one read of data[0, bytes).
+double read_rate(const char *data, std::int64_t bytes, int threads) {
+    std::vector<float> sink(static_cast<std::size_t>(threads));
+    const double time = seconds(threads, [&](int i) {
+        sink[static_cast<std::size_t>(i)] = read_range(data + bytes * i / threads, bytes / threads);
+    });
+    volatile float kept = sink[0];
+    static_cast<void>(kept);
+    return static_cast<double>(bytes) / time;
+}
+
+// Floating-point operations a second of float32 multiply-adds in registers, or of bfloat16 pairs where the machine has
+// them (0 elsewhere).
+double multiply_add_rate(bool bf16, int threads) {
+    constexpr std::int64_t kSteps = 400000;
+    const Vector a = Vector{} + 0.5F, b = Vector{} + 0.25F;
+    double flops = 2.0 * kLanes;
+    volatile float kept = 0;
+    double time = 0;
+    if (!bf16) {
+        time = seconds(threads, [&](int) { kept = chain(kSteps, a, b, [](Vector x, Vector y, Vector s) { return x * y + s; }); });
+    } else {
+#if defined(__AVX512BF16__)
+        flops *= 2;
+        time = seconds(threads, [&](int) {
+            kept = chain(kSteps, a, b, [](Vector x, Vector y, Vector s) {
+                __m512bh xs, ys;
+                std::memcpy(&xs, &x, sizeof xs);
+                std::memcpy(&ys, &y, sizeof ys);
+                return static_cast<Vector>(_mm512_dpbf16_ps(s, xs, ys));
+            });
+        });
+#else
+        return 0;
+#endif
+    }
+    return flops * kSums * static_cast<double>(kSteps) * threads / time;
+}
+}

@@ -1,0 +1,39 @@
+"""What the machine can do at most: read bandwidth and multiply-adds, measured by ceilings.cpp."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import subprocess
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+__all__ = ["multiply_add_rate", "read_rate"]
+
+
+@cache
+def _library() -> ctypes.CDLL:
+    with tempfile.TemporaryDirectory() as folder:
+        built = Path(folder) / "ceilings.so"
+        source = Path(__file__).with_suffix(".cpp")
+        flags = ["-std=c++17", "-O3", "-march=native", "-ffp-contract=fast", "-Wno-psabi", "-shared", "-fPIC", "-pthread"]
+        subprocess.run([os.environ.get("CXX", "c++"), *flags, str(source), "-o", str(built)], check=True)
+        library = ctypes.CDLL(str(built))
+    for function in (library.read_rate, library.multiply_add_rate):
+        function.restype = ctypes.c_double
+    return library
+
+
+def read_rate(tensor: Tensor) -> float:
+    """Bytes a second of one read of a contiguous tensor, with torch's number of threads."""
+    data, size = ctypes.c_void_p(tensor.data_ptr()), ctypes.c_int64(tensor.nbytes)
+    return float(_library().read_rate(data, size, torch.get_num_threads()))
+
+
+def multiply_add_rate(dtype: torch.dtype) -> float:
+    """Operations a second of multiply-adds in registers; 0 for bfloat16 where the machine multiplies no pairs."""
+    return float(_library().multiply_add_rate(dtype == torch.bfloat16, torch.get_num_threads()))
