@@ -35,9 +35,10 @@ sanitize: $(STAMP)-dev ## run the C++ kernels' tests under AddressSanitizer and 
 	LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so)" \
 		$(BIN)/pytest -q --import-mode=append -p no:cacheprovider $(wildcard tests/ops/test_cpu_*.py)
 
-bench: $(STAMP)-dev ## time the CPU kernels beside their peers, into benchmarks/results
+bench: $(STAMP)-bench ## time the CPU kernels beside their peers; table, JSON and plots in benchmarks/results
 	$(BIN)/python -m pytest benchmarks --benchmark-only --benchmark-columns=median,rounds \
 		--benchmark-json=benchmarks/results/cpu.json
+	$(BIN)/python -m benchmarks.report benchmarks/results/cpu.json
 
 clean: ## remove what was built
 	rm -rf $(VENV) build dist *.egg-info pyscore/_C*.so
@@ -53,4 +54,8 @@ $(STAMP)-demo: $(BIN)/python pyproject.toml constraints.txt setup.py $(SOURCES)
 
 $(STAMP)-dev: $(STAMP)-demo
 	$(PIP) --editable '.[dev]'
+	touch $@
+
+$(STAMP)-bench: $(STAMP)-dev
+	$(PIP) --editable '.[bench]'
 	touch $@

@@ -52,19 +52,42 @@ float read_range(const char *data, std::int64_t bytes) {
     return (sum[0] + sum[1] + sum[2] + sum[3])[0];
 }
 
-template <class Step> float chain(std::int64_t steps, Vector a, Vector b, const Step &step) {
-    Vector sum[kSums] = {};
+struct Fused {
+    static Vector step(Vector a, Vector b, Vector sum) { return sum * a + b; }
+};
+
+#if defined(__AVX512BF16__)
+struct Pairs {
+    static Vector step(Vector a, Vector b, Vector sum) { return _mm512_dpbf16_ps(sum, (__m512bh)a, (__m512bh)b); }
+};
+#endif
+
+template <class Step> float chains(std::int64_t steps) {
+    const Vector a = Vector{} + 0.5F, b = Vector{} + 0.25F;
+    Vector sum[kSums];
+    for (int j = 0; j < kSums; ++j) {
+        sum[j] = Vector{} + static_cast<float>(j); // else the compiler sees that all chains are one
+    }
     for (std::int64_t i = 0; i < steps; ++i) {
 #pragma GCC unroll 32
-        for (Vector &s : sum) {
-            s = step(a, b, s);
+        for (int j = 0; j < kSums; ++j) {
+            sum[j] = Step::step(a, b, sum[j]);
         }
     }
     float total = 0;
-    for (const Vector &s : sum) {
-        total += s[0];
+    for (int j = 0; j < kSums; ++j) {
+        total += sum[j][0];
     }
     return total;
+}
+
+template <class Step> double rate(double flops, int threads) {
+    constexpr std::int64_t kSteps = 4000000;
+    std::vector<float> sink(static_cast<std::size_t>(threads));
+    const double time = seconds(threads, [&](int i) { sink[static_cast<std::size_t>(i)] = chains<Step>(kSteps); });
+    volatile float kept = sink[0];
+    static_cast<void>(kept);
+    return flops * kSums * static_cast<double>(kSteps) * threads / time;
 }
 
 } // namespace
@@ -85,28 +108,13 @@ double read_rate(const char *data, std::int64_t bytes, int threads) {
 // Floating-point operations a second of float32 multiply-adds in registers, or of bfloat16 pairs where the machine has
 // them (0 elsewhere).
 double multiply_add_rate(bool bf16, int threads) {
-    constexpr std::int64_t kSteps = 400000;
-    const Vector a = Vector{} + 0.5F, b = Vector{} + 0.25F;
-    double flops = 2.0 * kLanes;
-    volatile float kept = 0;
-    double time = 0;
     if (!bf16) {
-        time = seconds(threads, [&](int) { kept = chain(kSteps, a, b, [](Vector x, Vector y, Vector s) { return x * y + s; }); });
-    } else {
-#if defined(__AVX512BF16__)
-        flops *= 2;
-        time = seconds(threads, [&](int) {
-            kept = chain(kSteps, a, b, [](Vector x, Vector y, Vector s) {
-                __m512bh xs, ys;
-                std::memcpy(&xs, &x, sizeof xs);
-                std::memcpy(&ys, &y, sizeof ys);
-                return static_cast<Vector>(_mm512_dpbf16_ps(s, xs, ys));
-            });
-        });
-#else
-        return 0;
-#endif
+        return rate<Fused>(2.0 * kLanes, threads);
     }
-    return flops * kSums * static_cast<double>(kSteps) * threads / time;
+#if defined(__AVX512BF16__)
+    return rate<Pairs>(4.0 * kLanes, threads);
+#else
+    return 0;
+#endif
 }
 }

@@ -14,6 +14,7 @@ from .peers import OURS_ALL, OURS_READY, ready_peers
 from .rounds import side_by_side
 
 ROTATED = 3
+IN_CACHE = 2**26  # a smaller input may still be there from the last round
 
 
 @pytest.mark.parametrize("outputs", ["logprob", "all outputs"])
@@ -32,7 +33,7 @@ def test_ready_logits(benchmark: Any, n: int, v: int, dtype: torch.dtype, output
         benchmark,
         lambda *x: OURS_READY(*x, **options),
         peers,
-        {"read": lambda: read_rate(inputs[0][0])},
+        {"read": lambda: read_rate(inputs[0][0])} if inputs[0][0].nbytes > IN_CACHE else {},
         inputs,
         rounds=25,
         kind="ready logits", n=n, v=v, dtype=str(dtype), outputs=outputs, bytes=inputs[0][0].nbytes,
