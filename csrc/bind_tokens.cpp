@@ -97,6 +97,7 @@ py::tuple bind_logprobs(const py::array &logits, const std::string &dtype, const
                         std::int64_t ignore_index, std::int64_t vocab_start, bool entropy, bool rank,
                         std::int64_t top_k, int threads) {
     const Variant &variant = chosen_variant();
+    require(threads >= 1, "threads", "at least 1");
     LogitsProblem problem;
     problem.dtype = parse_dtype(dtype);
     const MatrixView view(logits, problem.dtype, "logits");
@@ -122,6 +123,7 @@ py::array_t<float> bind_target_logits(const py::array &hidden, const py::array &
                                       float logit_scale, std::int64_t ignore_index, std::int64_t vocab_start,
                                       int threads) {
     const Variant &variant = chosen_variant();
+    require(threads >= 1, "threads", "at least 1");
     const LinearProblem problem = read_linear(hidden, weight, dtype, bias, targets, target_offsets, temperature,
                                               softcap, logit_scale, ignore_index, vocab_start);
     py::array_t<float> found(targets.shape(0));
@@ -139,6 +141,7 @@ py::tuple bind_linear_logprobs(const py::array &hidden, const py::array &weight,
                                std::int64_t ignore_index, std::int64_t vocab_start, const Floats &target_logit,
                                bool entropy, bool rank, std::int64_t top_k, int threads) {
     const Variant &variant = chosen_variant();
+    require(threads >= 1, "threads", "at least 1");
     const LinearProblem problem = read_linear(hidden, weight, dtype, bias, targets, target_offsets, temperature,
                                               softcap, logit_scale, ignore_index, vocab_start);
     const float *given = vector_data(target_logit, targets.shape(0), "target_logit");

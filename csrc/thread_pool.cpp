@@ -70,7 +70,7 @@ class OwnThreads {
 };
 
 // Never deleted: its threads sleep in it until the process ends, and a child of fork() can't end its parent's.
-std::atomic<OwnThreads *> own_threads{nullptr};
+std::atomic<OwnThreads *> own_threads{new OwnThreads};
 std::atomic<bool> forked{false};
 
 void in_child() {
@@ -78,11 +78,13 @@ void in_child() {
     own_threads = new OwnThreads;
 }
 
+// When the extension is loaded and not at the first call: torch's ops may start the runtime's threads before that, and
+// then fork. NOLINTNEXTLINE(cert-err58-cpp): throws nothing
+const int registered = pthread_atfork(nullptr, nullptr, in_child);
+
 ParallelRegion find_region() {
-    own_threads = new OwnThreads;
-    pthread_atfork(nullptr, nullptr, in_child);
-    void *const symbol = dlsym(RTLD_DEFAULT, "GOMP_parallel"); // of the runtime that torch loads for everyone
-    return reinterpret_cast<ParallelRegion>(symbol);
+    // of the runtime that torch loads for everyone
+    return reinterpret_cast<ParallelRegion>(dlsym(RTLD_DEFAULT, "GOMP_parallel"));
 }
 
 struct Region {
@@ -98,13 +100,13 @@ void enter(void *data) {
 
 } // namespace
 
-void run_on_threads(int threads, const Work &work) {
+void run_on_threads(int threads, int useful, const Work &work) {
     static const ParallelRegion parallel_region = find_region();
     if (parallel_region != nullptr && !forked) {
         Region region(work);
         parallel_region(enter, &region, static_cast<unsigned>(threads), 0);
     } else {
-        own_threads.load()->run(threads, work);
+        own_threads.load()->run(useful, work);
     }
 }
 

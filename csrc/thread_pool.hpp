@@ -12,13 +12,17 @@
 
 namespace pyscore {
 
-// Calls work(0) here and work(1) .. work(threads - 1) on other threads, or on fewer; returns when all have returned.
+// Calls work(0), work(1) .. at once on up to `threads` threads, the caller's among them, of which `useful` find
+// something to do; returns when all have returned.
 //
 // The threads are those of the OpenMP runtime that torch has loaded. Between parallel regions they spin for some
 // milliseconds: threads of our own would have to share the cores with them, and took up to twice as long right after
-// an op of torch. In a child of fork(), where that runtime would wait for threads that aren't there, and where torch
-// has none, a pool of our own serves. Its threads sleep between calls.
-void run_on_threads(int threads, const std::function<void(int)> &work);
+// an op of torch. The whole team is woken each time, because libgomp ends the threads that a smaller team leaves over.
+// As in torch, each thread that calls has a team of its own, and a system that is out of threads ends the process.
+//
+// In a child of fork(), where that runtime would wait for threads that aren't there, and where torch has none, a pool
+// of our own serves. Its threads sleep between calls.
+void run_on_threads(int threads, int useful, const std::function<void(int)> &work);
 
 // The caller's thread may flush denormals (torch.set_flush_denormal); another one doesn't. Every chunk runs in the
 // default environment, so that a row's bits don't depend on which thread took it.
@@ -62,7 +66,7 @@ template <class Body> void parallel_for(std::int64_t n, std::int64_t grain, int 
         }
     };
     if (threads > 1 && chunks > 1) {
-        run_on_threads(threads, work);
+        run_on_threads(threads, static_cast<int>(std::min<std::int64_t>(threads, chunks)), work);
     } else {
         work(0);
     }

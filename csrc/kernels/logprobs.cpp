@@ -21,7 +21,7 @@ class RowPass {
     }
 
     [[nodiscard]] static std::int64_t tiles(const LogitsProblem &problem) {
-        return (problem.columns + kReadyTile - 1) / kReadyTile;
+        return divide_up(problem.columns, kReadyTile);
     }
 
     void start(const Variant &variant, std::int64_t row) {

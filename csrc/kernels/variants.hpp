@@ -14,7 +14,7 @@ namespace pyscore {
 inline constexpr std::int64_t kReadyTile = 2048; // 8 KiB of float32: a tile and its source stay in L1
 inline constexpr std::int64_t kLinearTile = 192; // columns folded at once; a row's bits depend on it
 inline constexpr std::int64_t kMaxPanelTokens = 24;
-inline constexpr std::int64_t kPanelBytes = 16; // of a step of a token's hidden states: at least 4 elements
+inline constexpr std::int64_t kQuadBytes = 16; // of the depth in one step
 
 // Vocabulary columns [first_column, last_column) for some rows. The weight is passed over once in strips of rows that
 // stay in L2, and the logits of kLinearTile columns are folded at a time.
@@ -27,7 +27,7 @@ struct LinearTask {
     PartSums *sums = nullptr; // [n_rows]
     RowSide *sides = nullptr; // [n_rows]
     // scratch for the rows, rounded up to whole vectors of tokens
-    char *panels = nullptr;   // [rows, divide_up(depth, 4), kPanelBytes]
+    char *panels = nullptr;   // [rows, divide_up(depth, quad), kQuadBytes]
     float *logits = nullptr;  // [rows, kLinearTile]
     float *partial = nullptr; // [strip, kMaxPanelTokens, 4]
 };
@@ -35,6 +35,7 @@ struct LinearTask {
 struct Variant {
     const char *name;
     bool available;
+    PerDType<std::int64_t> quad; // elements of the depth in one step of a linear block
     // Sums of the tiles [first_tile, last_tile) of a row, each to its own place.
     PerDType<void (*)(const LogitsProblem &, std::int64_t row, std::int64_t first_tile, std::int64_t last_tile,
                       bool entropy, PartSums *sums, RowSide &side)>
@@ -42,8 +43,8 @@ struct Variant {
     PerDType<void (*)(const LogitsProblem &, std::int64_t row, const std::int64_t *columns, std::int64_t n, float *z)>
         gather_ready;
     PerDType<void (*)(const LinearProblem &, const LinearTask &)> fold_linear;
-    PerDType<void (*)(const LinearProblem &, std::int64_t row, const std::int64_t *columns, std::int64_t n,
-                      char *panel, float *z)>
+    PerDType<void (*)(const LinearProblem &, std::int64_t row, const std::int64_t *columns, std::int64_t n, char *panel,
+                      float *z)>
         gather_linear;
 };
 

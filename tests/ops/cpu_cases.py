@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pyscore._extension import _C
-from pyscore.ops.backend import ScoreOptions, TokenTensors
+from pyscore.ops.backend import Backend, ScoreOptions, TokenTensors
 from pyscore.ops.cpu import CPU
 
 ISAS = [name for name, available in _C.cpu_isas() if available]
@@ -43,10 +43,12 @@ def draw_ids(n: int, v: int, seed: int = 1) -> Tensor:
     return torch.randint(0, v, (n,), generator=torch.Generator().manual_seed(seed))
 
 
-def linear(hidden: Tensor, weight: Tensor, targets: Tensor, ends: Tensor, options: ScoreOptions) -> TokenTensors:
+def linear(
+    hidden: Tensor, weight: Tensor, targets: Tensor, ends: Tensor, options: ScoreOptions, backend: Backend = CPU
+) -> TokenTensors:
     """Both passes of the linear op: the targets' logits, then everything else."""
-    found = CPU.target_logits(hidden, weight, None, targets, ends, None, options)
-    return CPU.linear_logprobs(hidden, weight, None, targets, ends, None, options, found)
+    found = backend.target_logits(hidden, weight, None, targets, ends, None, options)
+    return backend.linear_logprobs(hidden, weight, None, targets, ends, None, options, found)
 
 
 def assert_close(actual: TokenTensors, expected: TokenTensors, *, atol: float, ids: bool = True) -> None:

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from pyscore._extension import _C
-from pyscore.ops.backend import ScoreOptions
+from pyscore.ops.backend import ScoreOptions, TokenTensors
 
-from .cpu_cases import NAN, Case, assert_same_bits, every_case, every_dtype, every_isa, ready_case, rows
+from .cpu_cases import NAN, Case, assert_same_bits, every_case, every_dtype, every_isa, linear_case, ready_case, rows
 
 pytestmark = pytest.mark.usefixtures("two_threads")
 
@@ -36,6 +36,19 @@ def test_bits_do_not_depend_on_batch_order_threads_or_other_outputs(
     assert torch.equal(bare.logprob, whole.logprob)
     assert torch.equal(bare.logsumexp, whole.logsumexp)
     assert torch.equal(bare.argmax, whole.argmax)
+
+
+@every_isa
+@every_dtype
+@pytest.mark.parametrize("case", [ready_case, linear_case])
+def test_bits_do_not_depend_on_batch_sizes_up_to_four_thousand(isa: str, dtype: torch.dtype, case: Case) -> None:
+    op, matrix, targets = case(dtype, 4096, 700)
+    whole, start = op(matrix, targets), 0
+    for size in (1, 2, 3, 4, 5, 7, 8, 16, 23, 24, 25, 64, 95, 96, 97, 250, 1000, 2376):
+        part = slice(start, start + size)
+        assert_same_bits(op(matrix[part], targets[part]), TokenTensors(*(field[part] for field in whole)))
+        start += size
+    assert start == 4096
 
 
 @every_isa
@@ -77,14 +90,3 @@ def test_flushing_denormals_on_the_callers_thread_changes_no_bit(isa: str) -> No
     finally:
         torch.set_flush_denormal(False)
     assert_same_bits(scores, expected)
-
-
-def test_a_forked_child_can_score() -> None:
-    op, matrix, targets = ready_case(torch.float32, 40, 5000)
-    arguments = (matrix.numpy(), "float32", targets.numpy(), np.arange(41), None, None, -100, 0, False, False, 0, 2)
-    expected = op(matrix, targets).logprob.numpy()
-    child = os.fork()
-    if child == 0:
-        same = np.array_equal(_C.logprobs(*arguments)[0], expected)
-        os._exit(0 if same else 1)
-    assert os.waitpid(child, 0)[1] == 0

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.usefixtures("two_threads")
 
 @every_isa
 @every_dtype
-@pytest.mark.parametrize(("n", "d", "v"), [(1, 1, 1), (2, 3, 5), (7, 77, 300), (13, 64, 4500), (5, 1000, 130)])
+@pytest.mark.parametrize(("n", "d", "v"), [(1, 1, 1), (2, 3, 5), (7, 77, 300), (13, 64, 4500), (5, 1000, 130), (27, 40, 193)])
 def test_linear_logits_agree_with_the_definition(isa: str, dtype: torch.dtype, n: int, d: int, v: int) -> None:
     hidden, weight, bias = draw(n, d).to(dtype), (draw(v, d, seed=2) * (3 / d**0.5)).to(dtype), draw(v, seed=4)
     targets, ends, temperature = draw_ids(2 * n, v), 2 * one_each(n), torch.linspace(0.6, 2, n)
@@ -41,6 +41,18 @@ def test_linear_logits_agree_with_the_definition(isa: str, dtype: torch.dtype, n
         torch.testing.assert_close(found.double(), wanted.double(), rtol=2e-6, atol=2e-5)
         scores = CPU.linear_logprobs(*arguments, found)
         assert_close(scores, REFERENCE.linear_logprobs(*exact, wanted), atol=4e-5, ids=False)
+
+
+# a step of the depth is 4 elements or 8, sums start afresh every 64 steps
+@every_isa
+@every_dtype
+@pytest.mark.parametrize("d", [2, 4, 5, 8, 9, 15, 255, 256, 257, 260, 511, 512, 513, 520, 1029])
+def test_any_depth_agrees_with_the_definition(isa: str, dtype: torch.dtype, d: int) -> None:
+    n, v = 6, 70
+    hidden, weight = draw(n, d).to(dtype), (draw(v, d, seed=2) * (3 / d**0.5)).to(dtype)
+    targets = draw_ids(n, v)
+    expected = linear(hidden.double(), weight.double(), targets, one_each(n), ALL, REFERENCE)
+    assert_close(linear(hidden, weight, targets, one_each(n), ALL), expected, atol=4e-5, ids=False)
 
 
 @every_isa
@@ -84,8 +96,8 @@ def test_float16_products_may_leave_the_range_of_float16(isa: str) -> None:
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="needs Linux to measure the peak of memory")
 @pytest.mark.skipif("libasan" in os.environ.get("LD_PRELOAD", ""), reason="AddressSanitizer keeps what is freed")
 def test_the_workspace_is_under_one_percent_of_the_logits() -> None:
-    n, v = 2048, 65_536
-    hidden, weight, targets = draw(n, 8), draw(v, 8, seed=2), draw_ids(n, v)
+    n, d, v = 1024, 576, 49_152
+    hidden, weight, targets = draw(n, d), draw(v, d, seed=2), draw_ids(n, v)
 
     def memory(field: str) -> int:
         status = Path("/proc/self/status").read_text()

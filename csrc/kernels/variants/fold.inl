@@ -3,7 +3,7 @@
 
 constexpr std::int64_t kFoldStep = 4 * kLanes;
 
-constexpr std::int64_t padded(std::int64_t n) { return (n + kFoldStep - 1) / kFoldStep * kFoldStep; }
+constexpr std::int64_t padded(std::int64_t n) { return divide_up(n, kFoldStep) * kFoldStep; }
 
 // Where the data of the next tile lies, to be fetched while this one is being computed.
 struct Ahead {
@@ -25,8 +25,8 @@ static Vf largest(const float *z, std::int64_t n) {
     return larger(larger(m[0], m[1]), larger(m[2], m[3]));
 }
 
-// Adds a tile whose logits are at most sums.max, which is finite. Lanes hand over to double every 32 steps: so few additions
-// keep the rounding of a float sum under 2e-7 of it, at any vector width.
+// Adds a tile whose logits are at most sums.max, which is finite. Lanes hand over to double every 32 steps: so few
+// additions keep the rounding of a float sum under 2e-7 of it, at any vector width.
 template <bool kWeighted> static void sum_exponentials(const float *z, std::int64_t n, Ahead ahead, PartSums &sums) {
     const Vf max = splat(sums.max);
     for (std::int64_t begin = 0; begin < n; begin += 32 * kFoldStep) {
@@ -101,7 +101,8 @@ static void offer_to_top(const float *z, std::int64_t n, std::int64_t first_colu
     }
 }
 
-// Adds z[0, n), the columns from first_column on, to `sums`, given the tile's largest(); best entry, counts and top k go to `side`.
+// Adds z[0, n), the columns from first_column on, to `sums`, given the tile's largest(); best entry, counts and top k
+// go to `side`.
 static void fold(const float *z, std::int64_t n, Vf largest_of_lane, std::int64_t first_column, bool entropy,
                  Ahead ahead, RowSide &side, PartSums &sums) {
     const std::int64_t whole = padded(n);

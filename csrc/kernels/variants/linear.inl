@@ -1,16 +1,15 @@
 // Linear logits: blocks of vocabulary rows x tokens as dot products, four vector lanes along the depth.
 //
-// A vector holds kQuad tokens with four partial sums each. One step reads a quad, 16 bytes of the depth, of each
-// operand: the weight's as it lies in memory, broadcast to every token of a vector; the hidden states' from a panel that
-// holds the quads of one step side by side. So no weight is ever packed, one token needs as few instructions for a
-// weight as the memory delivers, and a block is bound by its multiply-adds. Each (token, vocabulary row) pair has its own
-// four partial sums, a fixed tree over them and fixed blocks of the depth, so its bits don't depend on which block it is
-// in, and a gathered target has the bits of the full pass.
+// A vector holds kVectorTokens tokens with four partial sums each. One step reads a quad, 16 bytes of the depth, of
+// each operand: the weight's as it lies in memory, broadcast to every token of a vector; the hidden states' from a
+// panel that holds the quads of one step side by side. So no weight is ever packed, one token needs as few instructions
+// for a weight as the memory delivers, and a block is bound by its multiply-adds. Each (token, vocabulary row) pair has
+// its own four partial sums, a fixed tree over them and fixed blocks of the depth, so its bits don't depend on which
+// block it is in, and a gathered target has the bits of the full pass.
 
-constexpr std::int64_t kQuad = kLanes / 4;     // tokens of a vector
-constexpr std::int64_t kBlockSteps = 64;       // partial sums start afresh: shorter float sums, and a panel's block fits L1
-constexpr std::int64_t kRowsAtOnce = 4;        // vocabulary rows of a block
-constexpr std::int64_t kCacheLine = 64;
+constexpr std::int64_t kVectorTokens = kLanes / 4; // tokens of a vector
+constexpr std::int64_t kBlockSteps = 64; // partial sums start afresh: shorter float sums, and a panel's block fits L1
+constexpr std::int64_t kRowsAtOnce = 4;  // vocabulary rows of a block; dot_block names each
 
 // As many vectors of tokens as leave room for the operands: 24 sums of 32 registers, 12 of 16, and without a fused
 // multiply-add 8 of 16, as a product needs a register too.
@@ -21,14 +20,16 @@ constexpr std::int64_t kVectors = 3;
 #else
 constexpr std::int64_t kVectors = 2;
 #endif
-static_assert(kVectors * kQuad <= kMaxPanelTokens);
+static_assert(kVectors * kVectorTokens <= kMaxPanelTokens);
 
 // How a dot product of weights stored as T steps through the depth: kStep elements a quad. Panels hold what `widen`
 // makes of a hidden state's quad.
 template <class T> struct WidenedDot {
     static constexpr std::int64_t kStep = 4;
     PYSCORE_INLINE Vf weight(const T *p) { return broadcast_quad(p); }
-    PYSCORE_INLINE void widen(const T *p, char *to) { store4(reinterpret_cast<float *>(to), first_quad(broadcast_quad(p))); }
+    PYSCORE_INLINE void widen(const T *p, char *to) {
+        store4(reinterpret_cast<float *>(to), first_quad(broadcast_quad(p)));
+    }
     PYSCORE_INLINE Vf accumulate(Vf hidden, Vf weight, Vf sum) { return multiply_add(hidden, weight, sum); }
 };
 
@@ -41,7 +42,7 @@ template <class T> struct DotOf {
 struct PairDot {
     static constexpr std::int64_t kStep = 8;
     PYSCORE_INLINE Vf weight(const BFloat16 *p) { return broadcast_quad(reinterpret_cast<const float *>(p)); }
-    PYSCORE_INLINE void widen(const BFloat16 *p, char *to) { std::memcpy(to, p, kPanelBytes); }
+    PYSCORE_INLINE void widen(const BFloat16 *p, char *to) { std::memcpy(to, p, kQuadBytes); }
     PYSCORE_INLINE Vf accumulate(Vf hidden, Vf weight, Vf sum) {
         return _mm512_dpbf16_ps(sum, bits_as<__m512bh>(hidden), bits_as<__m512bh>(weight));
     }
@@ -111,7 +112,7 @@ static void dot_block(std::index_sequence<Vector...>, std::index_sequence<I...>,
         (store(block.partial + static_cast<std::int64_t>(I) * kLanes, sum[I]), ...);
         return;
     }
-    (store_quads(block.out + static_cast<std::int64_t>(Vector) * kQuad * block.out_stride, block.out_stride,
+    (store_quads(block.out + static_cast<std::int64_t>(Vector) * kVectorTokens * block.out_stride, block.out_stride,
                  sum_quads(sum[Vector], sum[kN + Vector], sum[2 * kN + Vector], sum[3 * kN + Vector])),
      ...);
 }
@@ -127,7 +128,7 @@ template <class Dot, std::size_t kN, class T> static void dot_vectors(std::int64
     dot_block<Dot, T>(std::make_index_sequence<kN>{}, std::make_index_sequence<4 * kN>{}, block);
 }
 
-// Tokens whose quads lie side by side: quad (step, token) is at 16 * (step * kQuad * vectors + token) bytes.
+// Tokens whose quads lie side by side: quad (step, token) is at 16 * (step * kVectorTokens * vectors + token) bytes.
 struct Panel {
     char *data = nullptr;
     std::int64_t first_token = 0, vectors = 0;
@@ -137,16 +138,17 @@ struct Panel {
 template <class Dot, class T>
 static void fill_panel(const LinearProblem &problem, const std::int64_t *rows, std::int64_t n, const Panel &panel) {
     const std::int64_t whole = problem.depth / Dot::kStep, rest = problem.depth % Dot::kStep;
-    const std::int64_t tokens = panel.vectors * kQuad, step_bytes = tokens * kPanelBytes;
+    const std::int64_t tokens = panel.vectors * kVectorTokens, step_bytes = tokens * kQuadBytes;
     for (std::int64_t token = 0; token < tokens; ++token) {
-        char *to = panel.data + token * kPanelBytes;
+        char *to = panel.data + token * kQuadBytes;
         if (panel.first_token + token >= n) {
             for (std::int64_t step = 0; step < whole + (rest > 0 ? 1 : 0); ++step) {
-                std::memset(to + step * step_bytes, 0, kPanelBytes);
+                std::memset(to + step * step_bytes, 0, kQuadBytes);
             }
             continue;
         }
-        const T *from = static_cast<const T *>(problem.hidden) + rows[panel.first_token + token] * problem.hidden_stride;
+        const T *from =
+            static_cast<const T *>(problem.hidden) + rows[panel.first_token + token] * problem.hidden_stride;
         for (std::int64_t step = 0; step < whole; ++step) {
             Dot::widen(from + step * Dot::kStep, to + step * step_bytes);
         }
@@ -158,16 +160,23 @@ static void fill_panel(const LinearProblem &problem, const std::int64_t *rows, s
     }
 }
 
+// Bytes to fetch during some work, spread over it.
+struct Fetch {
+    const char *from = nullptr;
+    std::int64_t bytes = 0;
+};
+
 // Products of a panel's tokens with vocabulary rows [first, first + n), by blocks of the depth: while one is in L1, all
 // rows pass over it. Past the last row it is taken again: computed, never used.
 template <class Dot, class T>
 static void multiply(const LinearProblem &problem, const Panel &panel, std::int64_t first, std::int64_t n, float *out,
-                     std::int64_t out_stride, float *partial, const char *ahead, std::int64_t ahead_bytes) {
+                     std::int64_t out_stride, float *partial, Fetch ahead) {
     const std::int64_t whole = problem.depth / Dot::kStep, step_bytes = panel.vectors * kLanes * 4;
     DotBlock<T> block;
     block.out_stride = out_stride;
-    block.ahead = ahead;
-    block.ahead_bytes = ahead_bytes;
+    const std::int64_t all_steps = divide_up(n, kRowsAtOnce) * whole;
+    std::int64_t steps_done = 0;
+    block.ahead_bytes = all_steps == 0 ? 0 : divide_up(ahead.bytes, all_steps);
     block.first = true;
     for (std::int64_t step = 0; !block.last; step += block.steps, block.first = false) {
         block.last = whole - step <= kBlockSteps;
@@ -177,13 +186,14 @@ static void multiply(const LinearProblem &problem, const Panel &panel, std::int6
         for (std::int64_t v = 0; v < n; v += kRowsAtOnce) {
             for (std::int64_t j = 0; j < kRowsAtOnce; ++j) {
                 const std::int64_t column = first + (v + j < n ? v + j : n - 1);
-                block.weight[j] = static_cast<const T *>(problem.weight) + column * problem.weight_stride +
-                                  step * Dot::kStep;
+                block.weight[j] =
+                    static_cast<const T *>(problem.weight) + column * problem.weight_stride + step * Dot::kStep;
             }
             block.partial = partial + v * kVectors * kLanes;
             block.out = out + panel.first_token * out_stride + v;
+            block.ahead = ahead.from + (all_steps == 0 ? 0 : steps_done * ahead.bytes / all_steps);
+            steps_done += block.steps;
             dot_vectors<Dot, kVectors>(panel.vectors, block);
-            block.ahead += block.steps * ahead_bytes;
         }
     }
 }
@@ -207,11 +217,11 @@ static void finish_logits(const LinearProblem &problem, std::int64_t first, std:
 
 template <class T> static void fold_linear(const LinearProblem &problem, const LinearTask &task) {
     using Dot = typename DotOf<T>::Type;
-    const std::int64_t vectors = divide_up(task.n_rows, kQuad), n_panels = divide_up(vectors, kVectors);
+    const std::int64_t vectors = divide_up(task.n_rows, kVectorTokens), n_panels = divide_up(vectors, kVectors);
     const std::int64_t vector_bytes = divide_up(problem.depth, Dot::kStep) * kLanes * 4;
     const auto panel = [&](std::int64_t p) { // of nearly equal size: no lone last token
         const std::int64_t begin = p * vectors / n_panels, end = (p + 1) * vectors / n_panels;
-        return Panel{task.panels + begin * vector_bytes, begin * kQuad, end - begin};
+        return Panel{task.panels + begin * vector_bytes, begin * kVectorTokens, end - begin};
     };
     for (std::int64_t p = 0; p < n_panels; ++p) {
         fill_panel<Dot, T>(problem, task.rows, task.n_rows, panel(p));
@@ -223,11 +233,10 @@ template <class T> static void fold_linear(const LinearProblem &problem, const L
             const std::int64_t strip = n - v < task.strip ? n - v : task.strip;
             const char *next = reinterpret_cast<const char *>(static_cast<const T *>(problem.weight) +
                                                               (first + v + strip) * problem.weight_stride);
-            const std::int64_t steps = strip / kRowsAtOnce * (problem.depth / Dot::kStep);
-            const std::int64_t ahead_bytes = kCacheLine / n_panels; // so that all panels together fetch one strip
-            for (std::int64_t p = 0; p < n_panels; ++p) {
+            const std::int64_t share = strip * problem.depth * static_cast<std::int64_t>(sizeof(T)) / n_panels;
+            for (std::int64_t p = 0; p < n_panels; ++p) { // all panels together fetch the next strip
                 multiply<Dot, T>(problem, panel(p), first + v, strip, task.logits + v, kLinearTile, task.partial,
-                                 next + p * steps * ahead_bytes, ahead_bytes);
+                                 {next + p * share, share});
             }
         }
         for (std::int64_t i = 0; i < task.n_rows; ++i) {
@@ -252,8 +261,9 @@ static void gather_linear(const LinearProblem &problem, std::int64_t row, const 
             z[i] = -kInf;
             continue;
         }
-        float product[kFoldStep], partial[kRowsAtOnce * kVectors * kLanes]; // 4 logits of kQuad tokens, then padding
-        multiply<Dot, T>(problem, single, column, 1, product, kRowsAtOnce, partial, panel, 0);
+        float product[kFoldStep],
+            partial[kRowsAtOnce * kVectors * kLanes]; // 4 logits of kVectorTokens tokens, then padding
+        multiply<Dot, T>(problem, single, column, 1, product, kRowsAtOnce, partial, {panel, 0});
         finish_logits(problem, column, 1, transform, product);
         z[i] = product[0];
     }

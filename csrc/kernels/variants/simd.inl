@@ -39,8 +39,6 @@ PYSCORE_INLINE Vf multiply_add(Vf a, Vf b, Vf c) {
 #define PYSCORE_FUSES 1 // one rounding for a product and a sum
 
 PYSCORE_INLINE Vf multiply_subtract(Vf a, Vf b, Vf c) { return multiply_add(a, b, -c); }
-#else
-#undef PYSCORE_FUSES
 #endif
 
 // a > b ? a : b, lane by lane: b where either is NaN.
@@ -87,25 +85,16 @@ PYSCORE_INLINE Vf load(const Float16 *p) {
 PYSCORE_INLINE void store(float *p, Vf v) { std::memcpy(p, &v, sizeof v); }
 PYSCORE_INLINE void store4(float *p, V4f v) { std::memcpy(p, &v, sizeof v); }
 
-// The first n < kLanes elements at p, then zeros. Nothing past them is touched.
+// The first n < kLanes floats at p, then zeros. Nothing past them is touched.
+PYSCORE_INLINE Vf load_first(const float *p, std::int64_t n) {
 #if PYSCORE_LANES == 16
-PYSCORE_INLINE Vf load_first(const float *p, std::int64_t n) { return _mm512_maskz_loadu_ps((1U << n) - 1, p); }
-
-PYSCORE_INLINE Vf load_first(const BFloat16 *p, std::int64_t n) {
-    const __m256i bits = _mm256_maskz_loadu_epi16((1U << n) - 1, p);
-    return bits_as<Vf>(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16));
-}
-
-PYSCORE_INLINE Vf load_first(const Float16 *p, std::int64_t n) {
-    return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16((1U << n) - 1, p));
-}
+    return _mm512_maskz_loadu_ps((1U << n) - 1, p);
 #else
-template <class T> PYSCORE_INLINE Vf load_first(const T *p, std::int64_t n) {
-    T buffer[kLanes] = {};
-    std::memcpy(buffer, p, static_cast<std::size_t>(n) * sizeof(T));
+    float buffer[kLanes] = {};
+    std::memcpy(buffer, p, static_cast<std::size_t>(n) * sizeof(float));
     return load(buffer);
-}
 #endif
+}
 
 // One value of all lanes by op, always the same tree: lane i with lane i + half.
 template <class Op> PYSCORE_INLINE float across_lanes(Vf v, Op op) {
@@ -142,8 +131,8 @@ PYSCORE_INLINE bool any_above(Vf v, float x) {
 }
 
 // exp(t) = fraction * power, an exact product: a sum takes it in one multiply_add. For t <= 88; exactly 0 below
-// -87.7, where k + 127 is 0, which no sum that holds exp(0) can see. Exactly 1 at 0. Relative error under 2e-7 + 2e-8 |t|:
-// t log2(e) = k + r, |r| <= 1/2, and a minimax polynomial for 2^r.
+// -87.7, where k + 127 is 0, which no sum that holds exp(0) can see. Exactly 1 at 0. Relative error under 2e-7 + 2e-8
+// |t|: t log2(e) = k + r, |r| <= 1/2, and a minimax polynomial for 2^r.
 struct Exponential {
     Vf fraction, power;
     Vf t; // as bounded: finite, unless NaN
@@ -151,7 +140,8 @@ struct Exponential {
 
 PYSCORE_INLINE Exponential exponential(Vf t) {
     constexpr float kLog2E = 1.44269504F;
-    constexpr float kRound = 12582912.0F + 127.0F; // 1.5 * 2^23 + bias: adding it rounds, and leaves k + 127 in the low bits
+    constexpr float kRound =
+        12582912.0F + 127.0F; // 1.5 * 2^23 + bias: adding it rounds, and leaves k + 127 in the low bits
     t = larger(splat(-88.0F), t);
     const Vf rounded = multiply_add(t, splat(kLog2E), splat(kRound)), k = rounded - kRound;
 #if defined(PYSCORE_FUSES)
@@ -207,9 +197,7 @@ PYSCORE_INLINE Vf broadcast_quad(const BFloat16 *p) {
 
 PYSCORE_INLINE Vf broadcast_quad(const Float16 *p) { return _mm512_cvtph_ps(broadcast_halves(p)); }
 #elif PYSCORE_LANES == 8
-PYSCORE_INLINE Vf broadcast_quad(const float *p) {
-    return _mm256_broadcast_ps(reinterpret_cast<const __m128 *>(p));
-}
+PYSCORE_INLINE Vf broadcast_quad(const float *p) { return _mm256_broadcast_ps(reinterpret_cast<const __m128 *>(p)); }
 
 PYSCORE_INLINE __m128i broadcast_halves(const void *p) {
     long long bits = 0;
