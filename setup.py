@@ -91,7 +91,11 @@ setup(
                 ("PYSCORE_SOURCE_HASH", f'"{SOURCE_HASH}"'),
             ],
             extra_compile_args=FLAGS,
-            extra_link_args=["-pthread", *(["-ldl"] if sys.platform == "linux" else []), *(SANITIZERS if SANITIZE else [])],
+            extra_link_args=[
+                "-pthread",
+                *(["-ldl"] if sys.platform == "linux" else []),
+                *(SANITIZERS if SANITIZE else []),
+            ],
             language="c++",
         )
     ],

@@ -1,4 +1,6 @@
 // What this machine can do at most: bytes read and multiply-adds a second. Compiled for the machine by ceilings.py.
+#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <cstring>
@@ -20,17 +22,27 @@ constexpr int kLanes = 4, kSums = 12;
 #endif
 using Vector = float __attribute__((vector_size(kLanes * 4)));
 
+// Seconds from when all threads are there until all are done.
 template <class Work> double seconds(int threads, const Work &work) {
-    const auto start = std::chrono::steady_clock::now();
-    std::vector<std::thread> others;
-    for (int i = 1; i < threads; ++i) {
-        others.emplace_back(work, i);
+    using Clock = std::chrono::steady_clock;
+    std::atomic<int> missing{threads};
+    std::vector<std::thread> all;
+    std::vector<Clock::time_point> start(static_cast<std::size_t>(threads)), end = start;
+    for (int i = 0; i < threads; ++i) {
+        all.emplace_back([&, i] {
+            --missing;
+            while (missing > 0) {
+            }
+            start[static_cast<std::size_t>(i)] = Clock::now();
+            work(i);
+            end[static_cast<std::size_t>(i)] = Clock::now();
+        });
     }
-    work(0);
-    for (std::thread &other : others) {
-        other.join();
+    for (std::thread &thread : all) {
+        thread.join();
     }
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    const auto first = *std::min_element(start.begin(), start.end()), last = *std::max_element(end.begin(), end.end());
+    return std::chrono::duration<double>(last - first).count();
 }
 
 // Four streams, fetched 1 KiB ahead: the fastest of the patterns that were tried on Zen 5.

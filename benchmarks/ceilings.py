@@ -22,7 +22,16 @@ def _library() -> ctypes.CDLL:
     with tempfile.TemporaryDirectory() as folder:
         built = Path(folder) / "ceilings.so"
         source = Path(__file__).with_suffix(".cpp")
-        flags = ["-std=c++17", "-O3", "-march=native", "-ffp-contract=fast", "-Wno-psabi", "-shared", "-fPIC", "-pthread"]
+        flags = [
+            "-std=c++17",
+            "-O3",
+            "-march=native",
+            "-ffp-contract=fast",
+            "-Wno-psabi",
+            "-shared",
+            "-fPIC",
+            "-pthread",
+        ]
         subprocess.run([os.environ.get("CXX", "c++"), *flags, str(source), "-o", str(built)], check=True)
         library = ctypes.CDLL(str(built))
     for function in (library.read_rate, library.multiply_add_rate):

@@ -11,25 +11,30 @@ from torch import Tensor
 
 from pyscore import linear_logprobs, logprobs
 
-__all__ = ["ALL_OUTPUTS", "OURS_ALL", "OURS_LINEAR", "OURS_READY", "linear_peers", "ready_peers"]
+__all__ = ["ALL_OUTPUTS", "linear_peers", "ready_peers", "score_hidden", "score_logits", "score_logits_all"]
 
 ALL_OUTPUTS = ("logprob", "logsumexp", "entropy", "rank", "is_greedy", "argmax")
 Peer = Callable[..., Any]
 
 
-def OURS_READY(logits: Tensor, targets: Tensor, **options: Any) -> Tensor:
-    return logprobs(logits, targets, **options).logprob
+def score_logits(logits: Tensor, targets: Tensor) -> tuple[Tensor, ...]:
+    """pyscore's log-prob from ready logits."""
+    return (logprobs(logits, targets).logprob,)
 
 
-def OURS_LINEAR(hidden: Tensor, weight: Tensor, targets: Tensor, **options: Any) -> Tensor:
-    return linear_logprobs(hidden, weight, targets, **options).logprob
+def score_logits_all(logits: Tensor, targets: Tensor) -> tuple[Tensor, ...]:
+    """Every output of pyscore from ready logits."""
+    scores = logprobs(logits, targets, outputs=ALL_OUTPUTS)
+    return tuple(getattr(scores, name) for name in ALL_OUTPUTS)
 
 
-OURS_ALL = {"outputs": ALL_OUTPUTS}
+def score_hidden(hidden: Tensor, weight: Tensor, targets: Tensor, outputs: tuple[str, ...] = ("logprob",)) -> Tensor:
+    """pyscore's log-prob from hidden states."""
+    return linear_logprobs(hidden, weight, targets, outputs=outputs).logprob
 
 
-def _logprob(logits: Tensor, targets: Tensor) -> Tensor:
-    return logits.float().log_softmax(-1).gather(1, targets[:, None])[:, 0]
+def _logprob(logits: Tensor, targets: Tensor) -> tuple[Tensor, ...]:
+    return (logits.float().log_softmax(-1).gather(1, targets[:, None])[:, 0],)
 
 
 def _all(logits: Tensor, targets: Tensor) -> tuple[Tensor, ...]:
@@ -38,11 +43,12 @@ def _all(logits: Tensor, targets: Tensor) -> tuple[Tensor, ...]:
     target = z.gather(1, targets[:, None])
     entropy = -(logprob.exp() * logprob).sum(-1)
     rank = (z > target).sum(-1)
+    # in the order of ALL_OUTPUTS
     return logprob.gather(1, targets[:, None])[:, 0], z.logsumexp(-1), entropy, rank, rank == 0, z.argmax(-1)
 
 
 def _linear(hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
-    return _logprob(hidden @ weight.T, targets)
+    return _logprob(hidden @ weight.T, targets)[0]
 
 
 def _linear_cross_entropy(hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:

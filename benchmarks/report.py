@@ -43,7 +43,9 @@ def table(result: dict[str, Any]) -> str:
     """The result as a Markdown table."""
     rows = [list(COLUMNS), *(_row(_facts(entry)) for entry in result["benchmarks"])]
     widths = [max(len(row[i]) for row in rows) for i in range(len(COLUMNS))]
-    lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows]
+    lines = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows
+    ]
     lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
     return "\n".join(lines)
 
@@ -69,10 +71,12 @@ def _plot(entries: Iterable[dict[str, Any]], title: str, path: Path) -> None:
     figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
     axes.plot(rows, [f["flops"] / f["median"] / 1e9 for f in ordered], marker="o", linewidth=2, label="pyscore")
     for peer in PEERS:
-        axes.plot(rows, [f["flops"] / f["seconds"][peer] / 1e9 for f in ordered], marker=".", label=peer)
-    peaks = [f["rates"]["multiply-add"] / 1e9 for f in ordered]
-    reading = [min(f["flops"] / f["bytes"] * f["rates"]["read"] / 1e9, peak) for f, peak in zip(ordered, peaks, strict=True)]
-    axes.plot(rows, reading, "k--", linewidth=1, label="limit: read of the weight, multiply-adds")
+        if all(peer in f["seconds"] for f in ordered):
+            axes.plot(rows, [f["flops"] / f["seconds"][peer] / 1e9 for f in ordered], marker=".", label=peer)
+    if all(f["rates"]["multiply-add"] for f in ordered):
+        rates = [(f["flops"] / f["bytes"] * f["rates"]["read"], f["rates"]["multiply-add"]) for f in ordered]
+        limit = [min(both) / 1e9 for both in rates]
+        axes.plot(rows, limit, "k--", linewidth=1, label="limit: read of the weight, multiply-adds")
     axes.set(xscale="log", yscale="log", xlabel="rows N", ylabel="GFLOP/s", title=title, xticks=rows, xticklabels=rows)
     axes.minorticks_off()
     axes.grid(alpha=0.3)

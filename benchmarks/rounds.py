@@ -11,19 +11,16 @@ from typing import Any
 
 __all__ = ["side_by_side"]
 
-# Each function warms up for so long before it is timed: torch.compile brings an OpenMP runtime of its own, whose
-# threads spin for some milliseconds after a call and would take the next function's cores.
+# Each function is called untimed for so long, at least once, before it is timed: the OpenMP threads have to be awake
+# (right after a pause a call took up to 8 ms longer), and may be those of the last function's runtime.
 WARM_UP = 0.01
 
 
-def _timed(function: Callable[..., Any], turns: Iterator[tuple[Any, ...]], once: bool) -> float:
+def _warm_up(function: Callable[..., Any], turns: Iterator[tuple[Any, ...]]) -> None:
     start = time.perf_counter()
-    while not once and time.perf_counter() - start < WARM_UP:
+    function(*next(turns))
+    while time.perf_counter() - start < WARM_UP:
         function(*next(turns))
-    arguments = next(turns)
-    start = time.perf_counter()
-    function(*arguments)
-    return time.perf_counter() - start
 
 
 def side_by_side(
@@ -42,7 +39,6 @@ def side_by_side(
     ``extra_info``, beside ``facts``: ``seconds`` of the others, ``rates`` a second.
     """
     turns = itertools.cycle(inputs)
-    long = {name: _timed(function, turns, once=False) > 5 * WARM_UP for name, function in {"": ours, **others}.items()}
     seconds: dict[str, list[float]] = defaultdict(list)
     measured: dict[str, list[float]] = defaultdict(list)
 
@@ -50,8 +46,12 @@ def side_by_side(
         for name, rate in rates.items():
             measured[name].append(rate())
         for name, function in others.items():
-            seconds[name].append(_timed(function, turns, long[name]))
-        _timed(ours, turns, long[""])
+            _warm_up(function, turns)
+            arguments = next(turns)
+            start = time.perf_counter()
+            function(*arguments)
+            seconds[name].append(time.perf_counter() - start)
+        _warm_up(ours, turns)
         return next(turns), {}
 
     benchmark.pedantic(ours, setup=setup, rounds=rounds)

@@ -10,11 +10,15 @@ import torch
 from pyscore import linear_logprobs
 
 from .ceilings import multiply_add_rate, read_rate
-from .peers import OURS_ALL, OURS_LINEAR, linear_peers
+from .peers import ALL_OUTPUTS, linear_peers, score_hidden
 from .rounds import side_by_side
 
 # (D, V): a 135M-parameter model's, and two of the size that larger ones have
-SHAPES = {(576, 49152): (1, 8, 16, 64, 512, 4096), (2048, 128256): (1, 8, 64, 512, 4096), (4096, 128256): (1, 8, 64, 512)}
+SHAPES = {
+    (576, 49152): (1, 8, 16, 64, 512, 4096),
+    (2048, 128256): (1, 8, 16, 64, 512, 4096),
+    (4096, 128256): (1, 8, 16, 64),
+}
 CASES = [(n, d, v) for (d, v), rows in SHAPES.items() for n in rows]
 
 
@@ -23,25 +27,25 @@ CASES = [(n, d, v) for (d, v), rows in SHAPES.items() for n in rows]
 def test_hidden_states(benchmark: Any, n: int, d: int, v: int, dtype: torch.dtype) -> None:
     weight = torch.randn(v, d).mul_(3 / d**0.5).to(dtype)
     inputs = [(torch.randn(n, d).to(dtype), weight, torch.randint(0, v, (n,))) for _ in range(3)]
-    few = (inputs[0][0][:8], weight, inputs[0][2][:8])  # a row's bits don't depend on the batch, so eight rows show all
-    expected = linear_logprobs(*few, backend="reference").logprob
-    torch.testing.assert_close(OURS_LINEAR(*inputs[0])[:8], expected, rtol=2e-6, atol=4e-5)
+    rows = torch.linspace(0, n - 1, min(n, 8)).long()  # of all panels and groups of a pass
+    sample = (inputs[0][0][rows], weight, inputs[0][2][rows])
+    expected = linear_logprobs(*sample, backend="reference").logprob
     peers = linear_peers()
+    torch.testing.assert_close(score_hidden(*inputs[0])[rows], expected, rtol=2e-6, atol=4e-5)
     for function in peers.values():  # they round logits to bfloat16
-        torch.testing.assert_close(
-            function(*few), expected, rtol=1e-5, atol=1e-4 if dtype == torch.float32 else 0.1, check_dtype=False
-        )
+        found, rounding = function(*inputs[0])[rows], 1e-4 if dtype == torch.float32 else 0.1
+        torch.testing.assert_close(found, expected, rtol=1e-5, atol=rounding, check_dtype=False)
     products = n * d * v
     side_by_side(
         benchmark,
-        OURS_LINEAR,
+        score_hidden,
         {
-            **linear_peers(),  # compiled anew, for all rows
+            **peers,
             "h @ W.T": lambda hidden, weight, targets: hidden @ weight.T,
-            "pyscore, all outputs": lambda *x: OURS_LINEAR(*x, **OURS_ALL),
+            "pyscore, all outputs": lambda *x: score_hidden(*x, outputs=ALL_OUTPUTS),
         },
         {"read": lambda: read_rate(weight), "multiply-add": lambda: multiply_add_rate(dtype)},
         inputs,
-        rounds=15 if products < 2e10 else 5 if products < 2e11 else 3,
+        rounds=15 if products < 2e10 else 5 if products < 2e11 else 2,
         kind="hidden states", n=n, d=d, v=v, dtype=str(dtype), bytes=weight.nbytes, flops=2 * products,
     )  # fmt: skip

@@ -10,11 +10,11 @@ import torch
 from pyscore import logprobs
 
 from .ceilings import read_rate
-from .peers import OURS_ALL, OURS_READY, ready_peers
+from .peers import ALL_OUTPUTS, ready_peers, score_logits, score_logits_all
 from .rounds import side_by_side
 
 ROTATED = 3
-IN_CACHE = 2**26  # a smaller input may still be there from the last round
+IN_CACHE = 48 * 2**20  # bytes: a smaller input may still be there from the last round
 
 
 @pytest.mark.parametrize("outputs", ["logprob", "all outputs"])
@@ -23,15 +23,15 @@ IN_CACHE = 2**26  # a smaller input may still be there from the last round
 def test_ready_logits(benchmark: Any, n: int, v: int, dtype: torch.dtype, outputs: str) -> None:
     every_output = outputs == "all outputs"
     inputs = [((torch.randn(n, v) * 5).to(dtype), torch.randint(0, v, (n,))) for _ in range(ROTATED)]
-    options = OURS_ALL if every_output else {}
-    peers = ready_peers(every_output)
-    expected = logprobs(*inputs[0], backend="reference").logprob
-    for function in (lambda *x: OURS_READY(*x, **options), *peers.values()):
-        found = function(*inputs[0])
-        torch.testing.assert_close(found[0] if isinstance(found, tuple) else found, expected, rtol=1e-5, atol=1e-4)
+    ours, peers = score_logits_all if every_output else score_logits, ready_peers(every_output)
+    scores = logprobs(*inputs[0], outputs=ALL_OUTPUTS, backend="reference")
+    for function in (ours, *peers.values()):
+        for name, found in zip(ALL_OUTPUTS, function(*inputs[0]), strict=False):
+            expected = getattr(scores, name)
+            torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-4, check_dtype=False, msg=name)
     side_by_side(
         benchmark,
-        lambda *x: OURS_READY(*x, **options),
+        ours,
         peers,
         {"read": lambda: read_rate(inputs[0][0])} if inputs[0][0].nbytes > IN_CACHE else {},
         inputs,

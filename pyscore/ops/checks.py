@@ -89,7 +89,7 @@ def check_offsets(offsets: Tensor, name: str, total: int, of: str) -> None:
     """Raise ValueError unless offsets run from 0 to ``total``, the length of the array ``of``, without falling."""
     if int(offsets[0]) != 0:
         raise ValueError(f"{name} must start at 0, it starts at {int(offsets[0])}")
-    row = _first(offsets.diff() < 0)
+    row = _first(offsets[1:] < offsets[:-1])
     if row is not None:
         raise ValueError(f"{name} must not fall, it does from entry {row} to entry {row + 1}")
     if int(offsets[-1]) != total:
@@ -124,14 +124,15 @@ def check_positive(values: Tensor, name: str) -> None:
 
 def check_no_empty_segment(offsets: Tensor, name: str, what: str) -> None:
     """Raise ValueError where two neighbouring offsets are equal."""
-    row = _first(offsets.diff() == 0)
+    row = _first(offsets[1:] == offsets[:-1])
     if row is not None:
         raise ValueError(f"{name} gives {what} {row} nothing: every {what} needs at least one entry")
 
 
 def check_matching_sets(is_matching: Tensor, question_offsets: Tensor) -> None:
     """Raise ValueError unless every question has a matching and another answer."""
-    running = torch.cat([is_matching.new_zeros(1, dtype=torch.int64), is_matching.long().cumsum(0)])
+    running = torch.zeros(is_matching.shape[0] + 1, dtype=torch.int64, device=is_matching.device)
+    torch.cumsum(is_matching, 0, out=running[1:])
     matching = running[question_offsets].diff()
     row = _first((matching == 0) | (matching == question_offsets.diff()))
     if row is not None:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
-import numpy as np
 import pytest
 import torch
 
-from pyscore._extension import _C
 from pyscore.ops.backend import ScoreOptions, TokenTensors
 
 from .cpu_cases import NAN, Case, assert_same_bits, every_case, every_dtype, every_isa, linear_case, ready_case, rows

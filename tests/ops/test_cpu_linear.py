@@ -30,7 +30,9 @@ pytestmark = pytest.mark.usefixtures("two_threads")
 
 @every_isa
 @every_dtype
-@pytest.mark.parametrize(("n", "d", "v"), [(1, 1, 1), (2, 3, 5), (7, 77, 300), (13, 64, 4500), (5, 1000, 130), (27, 40, 193)])
+@pytest.mark.parametrize(
+    ("n", "d", "v"), [(1, 1, 1), (2, 3, 5), (7, 77, 300), (13, 64, 4500), (5, 1000, 130), (27, 40, 193)]
+)
 def test_linear_logits_agree_with_the_definition(isa: str, dtype: torch.dtype, n: int, d: int, v: int) -> None:
     hidden, weight, bias = draw(n, d).to(dtype), (draw(v, d, seed=2) * (3 / d**0.5)).to(dtype), draw(v, seed=4)
     targets, ends, temperature = draw_ids(2 * n, v), 2 * one_each(n), torch.linspace(0.6, 2, n)

@@ -15,6 +15,7 @@ import torch
 from .cpu_cases import assert_same_bits, linear_case, ready_case
 
 pytestmark = pytest.mark.usefixtures("two_threads")
+linux = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux to count threads")
 
 
 def in_child(check: Callable[[], bool]) -> bool:
@@ -33,6 +34,7 @@ def same(first: tuple[torch.Tensor, ...], second: tuple[torch.Tensor, ...]) -> b
     return all(torch.equal(one, other) for one, other in zip(first, second, strict=True))
 
 
+@linux
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_forked_child_scores_on_threads_of_its_own() -> None:
     op, matrix, targets = linear_case(torch.float32, 300, 5000)
@@ -59,8 +61,30 @@ def test_callers_at_once_get_the_bits_of_one(forked: bool) -> None:
     assert in_child(check) if forked else check()
 
 
+def run(script: str) -> str:
+    """What a script prints in a fresh process, because this one's tests have started many threads."""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_child_scores_first_where_only_ops_of_torch_ran_before_the_fork() -> None:
+    # torch's OpenMP runtime waits forever in a child for the threads that its parent had
+    script = """
+import os, torch, pyscore
+torch.set_num_threads(2)
+logits, targets = torch.randn(64, 50_000), torch.zeros(64, dtype=torch.int64)
+logits.softmax(-1)
+child = os.fork()
+if child == 0:
+    os._exit(0 if pyscore.logprobs(logits, targets).logprob.isfinite().all() else 1)
+print(os.waitpid(child, 0)[1])
+"""
+    assert run(script).strip() == "0"
+
+
+@linux
 def test_kernels_start_no_threads_beside_those_of_torch() -> None:
-    # in a fresh process, because this one's tests have started many
     script = """
 import torch, pyscore
 from pathlib import Path
@@ -75,6 +99,5 @@ for _ in range(5):
     pyscore.linear_logprobs(torch.randn(99, 64), torch.randn(9000, 64), torch.zeros(99, dtype=torch.int64))
 print(before, threads())
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    before, after = done.stdout.split()
+    before, after = run(script).split()
     assert before == after
