@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import statistics
 import subprocess
 import tempfile
 import time
@@ -39,17 +40,17 @@ def _library() -> ctypes.CDLL:
     return library
 
 
-def _best(measure: Callable[[], float]) -> float:
+def _rested(measure: Callable[[], float]) -> float:
     time.sleep(0.02)  # threads of the OpenMP runtimes still spin, and would take the cores
-    return max(measure() for _ in range(3))
+    return statistics.median(measure() for _ in range(3))
 
 
 def read_rate(tensor: Tensor) -> float:
-    """Bytes a second of one read of a contiguous tensor, with torch's number of threads; the best of three."""
+    """Bytes a second of one read of a contiguous tensor, with torch's number of threads; the median of three."""
     data, size = ctypes.c_void_p(tensor.data_ptr()), ctypes.c_int64(tensor.nbytes)
-    return _best(lambda: float(_library().read_rate(data, size, torch.get_num_threads())))
+    return _rested(lambda: float(_library().read_rate(data, size, torch.get_num_threads())))
 
 
 def multiply_add_rate(dtype: torch.dtype) -> float:
     """Operations a second of multiply-adds in registers; 0 for bfloat16 where the machine multiplies no pairs."""
-    return _best(lambda: float(_library().multiply_add_rate(dtype == torch.bfloat16, torch.get_num_threads())))
+    return _rested(lambda: float(_library().multiply_add_rate(dtype == torch.bfloat16, torch.get_num_threads())))

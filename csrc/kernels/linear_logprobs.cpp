@@ -25,7 +25,7 @@ std::int64_t whole_panels(std::int64_t tokens) { return divide_up(tokens, kMaxPa
 // How the work is cut. Pieces are set by the vocabulary alone, because a row's bits depend on them; rows of a task and
 // of a strip are set by the caches, and no bit depends on them.
 struct Cut {
-    Cut(const Variant &variant, const LinearProblem &problem) {
+    Cut(const Variant &variant, const LinearProblem &problem, std::int64_t n_rows) {
         const std::int64_t wanted = std::clamp<std::int64_t>(divide_up(problem.columns, kPiece), 1, kMaxPieces);
         piece = std::max<std::int64_t>(divide_up(divide_up(problem.columns, wanted), 64) * 64, 64);
         pieces = divide_up(problem.columns, piece);
@@ -33,7 +33,8 @@ struct Cut {
         const std::int64_t panel = token_bytes(variant, problem) * kMaxPanelTokens;
         group = std::clamp<std::int64_t>(l2_bytes() * 3 / 2 / panel, 4, 10) * kMaxPanelTokens;
         const std::int64_t row_bytes = std::max<std::int64_t>(problem.depth, 1) * info(problem.dtype).itemsize;
-        const std::int64_t fitting = std::clamp<std::int64_t>(l2_bytes() / 4 / row_bytes, 48, kLinearTile);
+        const std::int64_t many = std::clamp<std::int64_t>(l2_bytes() / 4 / row_bytes, 48, kLinearTile);
+        const std::int64_t fitting = n_rows <= kMaxPanelTokens ? 16 : many;      // few rows only stream the weights
         strip = 4 * divide_up(kLinearTile, 4 * divide_up(kLinearTile, fitting)); // of nearly equal size
     }
     std::int64_t piece, pieces, group, strip;
@@ -73,8 +74,9 @@ class LinearPass {
   public:
     LinearPass(const Variant &variant, const LinearProblem &problem, const float *target_logit,
                const TokenResults &results)
-        : variant_(variant), problem_(problem), target_logit_(target_logit), results_(results), cut_(variant, problem),
-          rows_(rows_to_read(problem.targets, problem.rows)), kept_(static_cast<std::size_t>(cut_.pieces * n_rows())),
+        : variant_(variant), problem_(problem), target_logit_(target_logit), results_(results),
+          rows_(rows_to_read(problem.targets, problem.rows)), cut_(variant, problem, n_rows()),
+          kept_(static_cast<std::size_t>(cut_.pieces * n_rows())),
           above_(results.rank == nullptr ? 0 : static_cast<std::size_t>(cut_.pieces * n_targets())),
           top_(kept_.size() * static_cast<std::size_t>(results.top_k)) {}
 
@@ -179,8 +181,8 @@ class LinearPass {
     const LinearProblem &problem_;
     const float *target_logit_;
     const TokenResults &results_;
-    Cut cut_;
     std::vector<std::int64_t> rows_;
+    Cut cut_;
     std::vector<PieceRow> kept_;      // [pieces, rows]
     std::vector<std::int32_t> above_; // [pieces, targets]
     std::vector<Entry> top_;          // [pieces, rows, top_k]; a column of -1 ends a shorter list

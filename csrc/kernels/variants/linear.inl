@@ -261,8 +261,8 @@ static void gather_linear(const LinearProblem &problem, std::int64_t row, const 
             z[i] = -kInf;
             continue;
         }
-        float product[kFoldStep],
-            partial[kRowsAtOnce * kVectors * kLanes]; // 4 logits of kVectorTokens tokens, then padding
+        float product[kFoldStep]; // four logits of kVectorTokens tokens, then padding
+        float partial[kRowsAtOnce * kVectors * kLanes];
         multiply<Dot, T>(problem, single, column, 1, product, kRowsAtOnce, partial, {panel, 0});
         finish_logits(problem, column, 1, transform, product);
         z[i] = product[0];
