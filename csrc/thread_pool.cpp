@@ -69,17 +69,28 @@ class OwnThreads {
     int started_ = 0, tickets_ = 0, running_ = 0; // tickets: helpers that are wanted and have not woken yet
 };
 
-// Never deleted: its threads sleep in it until the process ends, and a child of fork() can't end its parent's.
-std::atomic<OwnThreads *> own_threads{new OwnThreads};
+std::atomic<OwnThreads *> own_threads{nullptr};
 std::atomic<bool> forked{false};
+
+// Never deleted: its threads sleep in it until the process ends, and a child of fork() can't end its parent's.
+OwnThreads &threads_of_this_process() {
+    OwnThreads *found = own_threads;
+    if (found == nullptr) {
+        auto *const fresh = new OwnThreads;
+        if (own_threads.compare_exchange_strong(found, fresh)) {
+            return *fresh;
+        }
+        delete fresh; // another caller was first
+    }
+    return *found;
+}
 
 void in_child() {
     forked = true;
-    own_threads = new OwnThreads;
+    own_threads = nullptr;
 }
 
-// When the extension is loaded and not at the first call: torch's ops may start the runtime's threads before that, and
-// then fork. NOLINTNEXTLINE(cert-err58-cpp): throws nothing
+// When the extension is loaded and not at the first call: torch's ops may start the runtime's threads before that.
 const int registered = pthread_atfork(nullptr, nullptr, in_child);
 
 ParallelRegion find_region() {
@@ -106,7 +117,7 @@ void run_on_threads(int threads, int useful, const Work &work) {
         Region region(work);
         parallel_region(enter, &region, static_cast<unsigned>(threads), 0);
     } else {
-        own_threads.load()->run(useful, work);
+        threads_of_this_process().run(useful, work);
     }
 }
 
