@@ -31,9 +31,12 @@ def side_by_side(
     inputs: Sequence[tuple[Any, ...]],
     *,
     rounds: int,
+    warm_up: bool = True,
     **facts: Any,
 ) -> None:
     """Time ``ours`` by the fixture, and in its set-up each of ``others`` and of ``rates``, once a round.
+
+    Calls of seconds need no ``warm_up``: waking the threads is nothing beside them.
 
     Every call gets the next of ``inputs``, so that none finds the last one's in the cache. The medians go to
     ``extra_info``, beside ``facts``: ``seconds`` of the others, ``rates`` a second.
@@ -46,12 +49,14 @@ def side_by_side(
         for name, rate in rates.items():
             measured[name].append(rate())
         for name, function in others.items():
-            _warm_up(function, turns)
+            if warm_up:
+                _warm_up(function, turns)
             arguments = next(turns)
             start = time.perf_counter()
             function(*arguments)
             seconds[name].append(time.perf_counter() - start)
-        _warm_up(ours, turns)
+        if warm_up:
+            _warm_up(ours, turns)
         return next(turns), {}
 
     benchmark.pedantic(ours, setup=setup, rounds=rounds)

@@ -46,6 +46,7 @@ def test_hidden_states(benchmark: Any, n: int, d: int, v: int, dtype: torch.dtyp
         },
         {"read": lambda: read_rate(weight), "multiply-add": lambda: multiply_add_rate(dtype)},
         inputs,
-        rounds=15 if products < 2e10 else 5 if products < 2e11 else 2,
+        rounds=15 if products < 2e10 else 5 if products < 1e11 else 3,
+        warm_up=products < 1e11,
         kind="hidden states", n=n, d=d, v=v, dtype=str(dtype), bytes=weight.nbytes, flops=2 * products,
     )  # fmt: skip
