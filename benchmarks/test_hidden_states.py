@@ -17,7 +17,7 @@ from .rounds import side_by_side
 SHAPES = {
     (576, 49152): (1, 8, 16, 64, 512, 4096),
     (2048, 128256): (1, 8, 16, 64, 512, 4096),
-    (4096, 128256): (1, 8, 16, 64),
+    (4096, 128256): (1, 8, 16, 64, 512),
 }
 CASES = [(n, d, v) for (d, v), rows in SHAPES.items() for n in rows]
 
