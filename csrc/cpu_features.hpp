@@ -1,4 +1,5 @@
-// The only probe of the instruction set. Asks cpuid itself: __builtin_cpu_supports knows other names in each compiler.
+// The only probe of the processor: instruction sets and the L2 cache. Asks cpuid itself: __builtin_cpu_supports knows
+// other names in each compiler.
 #pragma once
 
 #include <cstdint>

@@ -85,9 +85,9 @@ class LinearPass {
         if (rows_.empty()) {
             return;
         }
-        const std::int64_t groups = divide_up(n_rows(), cut_.group);
-        // whole panels, but for the last group
-        const std::int64_t group = whole_panels(divide_up(n_rows(), groups));
+        // of nearly equal size, and whole panels but for the last
+        const std::int64_t group = whole_panels(divide_up(n_rows(), divide_up(n_rows(), cut_.group)));
+        const std::int64_t groups = divide_up(n_rows(), group);
         const std::int64_t products = std::min(n_rows(), group) * std::min(cut_.piece, problem_.columns) *
                                       std::max<std::int64_t>(problem_.depth, 1);
         std::vector<std::optional<Workspace>> workspaces(static_cast<std::size_t>(threads));
@@ -116,9 +116,6 @@ class LinearPass {
 
     // Rows [begin, end) of those to read, over one piece of the vocabulary.
     void read(std::int64_t piece, std::int64_t begin, std::int64_t end, const Workspace &workspace) {
-        if (begin >= end) {
-            return;
-        }
         const auto n = static_cast<std::size_t>(end - begin);
         std::vector<PartSums> sums(n);
         std::vector<RowSide> sides(n);

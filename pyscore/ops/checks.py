@@ -131,8 +131,7 @@ def check_no_empty_segment(offsets: Tensor, name: str, what: str) -> None:
 
 def check_matching_sets(is_matching: Tensor, question_offsets: Tensor) -> None:
     """Raise ValueError unless every question has a matching and another answer."""
-    running = torch.zeros(is_matching.shape[0] + 1, dtype=torch.int64, device=is_matching.device)
-    torch.cumsum(is_matching, 0, out=running[1:])
+    running = torch.cat([is_matching.new_zeros(1, dtype=torch.int64), is_matching.long().cumsum(0)])
     matching = running[question_offsets].diff()
     row = _first((matching == 0) | (matching == question_offsets.diff()))
     if row is not None:
