@@ -9,6 +9,7 @@ import triton
 from torch import Tensor
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
+from triton.tools.tensor_descriptor import TensorDescriptor
 
 from .launch import OPTIONS, Launch
 
@@ -26,6 +27,7 @@ _POINTERS = {
     torch.float64: "*fp64",
     torch.bfloat16: "*bf16",
     torch.float16: "*fp16",
+    torch.uint8: "*u8",
     torch.int32: "*i32",
     torch.int64: "*i64",
     torch.bool: "*i1",
@@ -37,6 +39,9 @@ def _parameter(value: Any, parameter: Any) -> tuple[str, bool]:
     specialised = not parameter.do_not_specialize
     if parameter.is_constexpr or value is None or (specialised and isinstance(value, int) and value == 1):
         return "constexpr", False
+    if isinstance(value, TensorDescriptor):
+        element = _POINTERS[value.base.dtype].removeprefix("*")
+        return f"tensordesc<{element}[{','.join(map(str, value.block_shape))}]>", False
     if isinstance(value, Tensor):
         return _POINTERS[value.dtype], True
     if isinstance(value, float):

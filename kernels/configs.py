@@ -1,15 +1,28 @@
-"""Tile parameters as data: chosen by architecture, dtype and D alone, never by the number of rows.
+"""Tile parameters as data: configs.json, chosen by device, dtype, D and V, never by the number of rows.
 
 A row's bits follow from its tile sizes and its pieces, so nothing here may look at N, and nothing is tuned at run time.
+`python -m benchmarks.tune` searches on a GPU and adds rows for the sizes that it measured.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import json
+from functools import cache
+from math import log2
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
 
-__all__ = ["LinearConfig", "ReadyConfig", "architecture", "linear_config", "ready_config"]
+__all__ = [
+    "TABLE", "LinearConfig", "ReadyConfig", "Tile", "architecture", "linear_config", "multiprocessors", "ready_config",
+    "table",
+]  # fmt: skip
+
+TABLE = Path(__file__).with_name("configs.json")
+"""A row: kernel ("linear" or "ready"), architecture, itemsize in bytes, depth (D) and vocab (V) that it was tuned for,
+then the fields of its config. A row without itemsize, depth or vocab serves any; one with ``descriptors`` serves the
+weights that they can describe."""
 
 
 class ReadyConfig(NamedTuple):
@@ -19,53 +32,42 @@ class ReadyConfig(NamedTuple):
     num_warps: int
 
 
+class Tile(NamedTuple):
+    """The rows that one program multiplies at a time, and how it is compiled."""
+
+    block_n: int
+    num_warps: int
+    num_stages: int
+
+
 class LinearConfig(NamedTuple):
     """How hidden @ weight.T is tiled.
 
-    A program computes ``block_n`` rows x ``block_v`` vocabulary entries at a time, ``block_d`` of D a step. The
-    vocabulary's tiles are dealt into at most ``pieces`` pieces: about the number of multiprocessors, so that few rows
-    still keep all of them busy in one wave. Programs of ``group_n`` neighbouring row blocks run side by side, so that
-    their hidden states stay in the L2 cache. Target logits take ``target_block_n`` candidates a program: fewer rows of
-    the same matrix instruction, since each program needs the diagonal of its tile only.
+    A program computes a tile of rows x ``block_v`` vocabulary entries, ``block_d`` of D a step, and its statistics in
+    ``parts`` of ``block_v``. The vocabulary's tiles are dealt into at most ``pieces`` equal pieces: about the number of
+    multiprocessors, so that few rows still keep all of them busy in one wave. Neighbouring programs work on
+    ``group_n`` row blocks, so that their hidden states stay in the L2 cache; ``resident`` programs share a
+    multiprocessor. ``descriptors``: the weight is fetched by
+    the tensor memory accelerator. The tile is ``few`` for up to its number of rows, else ``many``: both give the same
+    bits, since block_v, the matrix instruction and the order along the vocabulary are the same. ``target`` is the tile
+    of `target_logits`, candidates instead of rows.
     """
 
-    block_n: int
     block_v: int
     block_d: int
-    pieces: int
     parts: int
+    pieces: int
     group_n: int
-    num_warps: int
-    num_stages: int
-    target_block_n: int
-    target_num_warps: int
+    resident: int
+    descriptors: bool
+    few: Tile
+    many: Tile
+    target: Tile
 
-
-_READY = {
-    "interpreter": ReadyConfig(block_v=512, num_warps=1),
-    "gfx942": ReadyConfig(block_v=4096, num_warps=4),
-    "nvidia": ReadyConfig(block_v=4096, num_warps=4),
-}
-
-# 16-bit inputs go through the matrix units; float32 (ieee, no TF32) is multiplied on the vector units, where every
-# operand of a step sits in registers, hence the small steps.
-_LINEAR = {
-    # columns: block_n, block_v, block_d, pieces, parts, group_n, num_warps, num_stages, then the target_ ones
-    ("interpreter", 2): LinearConfig(32, 128, 64, 3, 2, 2, 1, 1, 32, 1),
-    ("interpreter", 4): LinearConfig(32, 128, 64, 3, 2, 2, 1, 1, 32, 1),
-    ("small", 2): LinearConfig(128, 128, 32, 84, 2, 16, 8, 3, 128, 8),
-    ("small", 4): LinearConfig(64, 128, 16, 84, 4, 16, 8, 2, 64, 8),
-    ("sm_80", 2): LinearConfig(128, 128, 64, 108, 2, 16, 8, 3, 128, 8),
-    ("sm_80", 4): LinearConfig(64, 128, 16, 108, 4, 16, 8, 2, 64, 8),
-    ("sm_90", 2): LinearConfig(128, 256, 64, 132, 4, 16, 8, 4, 64, 4),
-    ("sm_90", 4): LinearConfig(64, 128, 16, 132, 4, 16, 8, 2, 64, 8),
-    ("sm_100", 2): LinearConfig(128, 256, 64, 148, 4, 16, 8, 4, 128, 8),
-    ("sm_100", 4): LinearConfig(64, 128, 16, 148, 4, 16, 8, 2, 64, 8),
-    ("gfx942", 2): LinearConfig(128, 128, 64, 304, 1, 16, 8, 2, 128, 8),
-    ("gfx942", 4): LinearConfig(64, 128, 16, 304, 1, 16, 8, 2, 64, 8),
-}
 
 _BY_MAJOR = {8: "sm_80", 9: "sm_90", 10: "sm_100"}
+_ANY_NVIDIA = "nvidia"
+"""Rows for devices without rows of their own: safe in 99 KB of shared memory."""
 
 
 def architecture(device: torch.device) -> str:
@@ -76,14 +78,55 @@ def architecture(device: torch.device) -> str:
         return "gfx942"
     major, minor = torch.cuda.get_device_capability(device)
     # 8.6, 8.9 and 12.x have 100 KB of shared memory where 8.0, 9.0 and 10.0 have 163 or more
-    return "small" if (major, minor) != (8, 0) and major not in (9, 10) else _BY_MAJOR[major]
+    return _ANY_NVIDIA if (major, minor) != (8, 0) and major not in (9, 10) else _BY_MAJOR[major]
 
 
-def ready_config(architecture: str) -> ReadyConfig:
-    """Tile parameters for ready logits."""
-    return _READY.get(architecture, _READY["nvidia"])
+@cache
+def multiprocessors(device: torch.device) -> int:
+    """How many programs run at a time if each fills a multiprocessor; through the interpreter, a few."""
+    return torch.cuda.get_device_properties(device).multi_processor_count if device.type == "cuda" else 4
 
 
-def linear_config(architecture: str, dtype: torch.dtype) -> LinearConfig:
-    """Tile parameters for hidden @ weight.T."""
-    return _LINEAR[architecture, dtype.itemsize]
+@cache
+def table() -> list[dict[str, Any]]:
+    """The rows of configs.json."""
+    rows: list[dict[str, Any]] = json.loads(TABLE.read_text())
+    return rows
+
+
+def _distance(row: dict[str, Any], sizes: dict[str, int]) -> list[float]:
+    """How far, in powers of two, the sizes that a row was tuned for lie from these; a row for any size is the last."""
+    return [abs(log2(row[name] / size)) if name in row else float("inf") for name, size in sizes.items()]
+
+
+def _nearest(
+    kernel: str, architecture: str, itemsize: int, sizes: dict[str, int], descriptors: bool = False
+) -> dict[str, Any]:
+    for name in (architecture, _ANY_NVIDIA):
+        rows = [
+            row
+            for row in table()
+            if (row["kernel"], row["architecture"]) == (kernel, name)
+            and row.get("itemsize", itemsize) == itemsize
+            and row.get("descriptors", False) <= descriptors
+        ]
+        if rows:
+            return min(rows, key=lambda row: (-row.get("descriptors", False), *_distance(row, sizes)))
+    raise LookupError(f"configs.json has no row for {kernel} of {itemsize} bytes")
+
+
+@cache
+def ready_config(architecture: str, dtype: torch.dtype, vocab: int) -> ReadyConfig:
+    """Tile parameters for ready logits [*, vocab]."""
+    row = _nearest("ready", architecture, dtype.itemsize, {"vocab": vocab})
+    return ReadyConfig(**{name: row[name] for name in ReadyConfig._fields})
+
+
+@cache
+def linear_config(
+    architecture: str, dtype: torch.dtype, depth: int, vocab: int, describable: bool = True
+) -> LinearConfig:
+    """Tile parameters for hidden [*, depth] @ weight.T [depth, vocab]; ``describable``: see `weight_descriptor`."""
+    row = _nearest("linear", architecture, dtype.itemsize, {"depth": depth, "vocab": vocab}, describable)
+    fields = {name: row[name] for name in LinearConfig._fields}
+    return LinearConfig(**fields | {name: Tile(*row[name]) for name in ("few", "many", "target")})

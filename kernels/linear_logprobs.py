@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import triton
 import triton.language as tl
 from torch import Tensor
 
-from .configs import LinearConfig, architecture, linear_config
+from .candidates import any_candidate_inside, in_parts, store_counts_above, store_own_logits
+from .configs import LinearConfig, multiprocessors
 from .launch import Launch, run
 from .merge import Outputs, merge_launch, new_outputs, new_statistics
-from .projection import multiply, projection_arguments
+from .projection import multiply, projection_arguments, weight_config, weight_descriptor
+from .scored_rows import plan_scored_rows
 from .statistics import NO_ID, final_logits, fold_tile, keep_best
+from .target_logits import target_logits
 
 __all__ = ["linear_logprobs", "plan_linear_logprobs"]
 
@@ -19,146 +24,83 @@ _LIST_SIZE = 16
 """Largest entries kept a pass, in registers: top_k beyond it takes one more pass over the weight for every 16."""
 
 
-@triton.jit(do_not_specialize=["n_rows", "ignore_index"])
-def scored_rows_kernel(
-    targets_ptr, offsets_ptr, ignore_index, n_rows, rows_ptr, row_count_ptr, BLOCK: tl.constexpr
-) -> None:
-    """Numbers, in order, of the rows that are not ignored, so that ignored rows take no room in tiles: one program."""
-    count = 0
-    first = 0
-    while first < n_rows:
-        row = first + tl.arange(0, BLOCK)
-        k = tl.load(offsets_ptr + row, mask=row < n_rows, other=0)
-        end = tl.load(offsets_ptr + row + 1, mask=row < n_rows, other=0)
-        scored = (row < n_rows) & (k >= end)
-        looking = k < end
-        left = 1
-        while left > 0:
-            target = tl.load(targets_ptr + k, mask=looking, other=ignore_index)
-            scored = scored | (target != ignore_index)
-            k += 1
-            looking = looking & (target == ignore_index) & (k < end)
-            left = tl.max(looking.to(tl.int32), axis=0)
-        position = count + tl.cumsum(scored.to(tl.int32), axis=0) - 1
-        tl.store(rows_ptr + position, row, mask=scored)
-        count += tl.sum(scored.to(tl.int32), axis=0)
-        first += BLOCK
-    tl.store(row_count_ptr, count)
-
-
-@triton.jit
-def _local_column(targets_ptr, k, has, vocab_start, n_columns):
-    """Column of candidates k, -1 for one of another shard."""
-    local = tl.load(targets_ptr + k, mask=has, other=0) - vocab_start
-    return tl.where((local >= 0) & (local < n_columns), local, -1).to(tl.int32)
-
-
-@triton.jit
-def _candidate(offsets_ptr, row, here, number):
-    """Index of a row's candidate by number, and whether the row has so many; read anew, since registers are scarce."""
-    k = tl.load(offsets_ptr + row, mask=here, other=0) + number
-    return k, k < tl.load(offsets_ptr + row + 1, mask=here, other=0)
-
-
-@triton.jit
-def _in_parts(tile, PARTS: tl.constexpr):
-    """The tile [R, C] as PARTS tiles of neighbouring columns."""
-    if PARTS == 1:
-        return (tile,)
-    else:  # Triton would go on compiling behind a plain return
-        left, right = tl.split(tl.permute(tl.reshape(tile, (tile.shape[0], 2, tile.shape[1] // 2)), (0, 2, 1)))
-        return _in_parts(left, PARTS // 2) + _in_parts(right, PARTS // 2)
-
-
-@triton.jit
-def _count_further_candidates(
-    z, column, targets_ptr, offsets_ptr, target_logit_ptr, above_ptr, row, here, most, vocab_start, n_columns, piece,
-    n_pieces, has_counted,
-) -> None:  # fmt: skip
-    """Entries above every candidate but a row's first, added to what the program has counted of the piece."""
-    number = 1
-    while number < most:
-        k, has = _candidate(offsets_ptr, row, here, number)
-        own = _local_column(targets_ptr, k, has, vocab_start, n_columns)
-        target_logit = tl.load(target_logit_ptr + k, mask=has, other=float("inf"))
-        above = (z > target_logit[:, None]) & (column[None, :] != own[:, None])
-        count = tl.sum(above.to(tl.int32), axis=1)
-        at = above_ptr + k * n_pieces + piece
-        tl.debug_barrier()  # another thread of the program may have stored the count
-        count += tl.load(at, mask=has, other=0) * has_counted
-        tl.store(at, count, mask=has)
-        number += 1
-
-
 @triton.jit(do_not_specialize=["n_rows", "vocab_start"])
 def linear_piece_kernel(
-    hidden_ptr, hidden_row_stride, hidden_column_stride, weight_ptr, weight_row_stride, weight_column_stride,
-    bias_ptr, bias_stride, temperature_ptr, targets_ptr, offsets_ptr, rows_ptr, row_count_ptr, n_rows, n_columns,
-    n_pieces, logit_scale, softcap, inverse_softcap, vocab_start, target_logit_ptr,
+    hidden_ptr, hidden_row_stride, hidden_column_stride, weight_desc, weight_ptr, weight_row_stride,
+    weight_column_stride, bias_ptr, bias_stride, temperature_ptr, targets_ptr, offsets_ptr, rows_ptr, row_count_ptr,
+    n_rows, n_columns, n_pieces, piece_tiles, logit_scale, softcap, inverse_softcap, vocab_start, target_logit_ptr,
     largest_ptr, total_ptr, best_ptr, weighted_ptr, above_ptr, top_value_ptr, top_id_ptr, after_value_ptr, after_id_ptr,
-    SCALE: tl.constexpr, SOFTCAP: tl.constexpr, LIST_SIZE: tl.constexpr, D: tl.constexpr,
+    SCALE: tl.constexpr, SOFTCAP: tl.constexpr, LIST_SIZE: tl.constexpr, FIND_TARGETS: tl.constexpr, D: tl.constexpr,
     BLOCK_N: tl.constexpr, BLOCK_V: tl.constexpr, BLOCK_D: tl.constexpr, PARTS: tl.constexpr, GROUP_N: tl.constexpr,
     WIDEN: tl.constexpr,
 ) -> None:  # fmt: skip
-    """One program folds one piece of the vocabulary for BLOCK_N rows: [ceil(N / BLOCK_N) * P] programs.
+    """Fold pieces of the vocabulary, each for BLOCK_N rows: any number of programs, each takes every so manieth pair.
 
-    Row blocks run fastest within a group of GROUP_N, then pieces, then groups.
+    Row blocks run fastest within a group of GROUP_N, then pieces, then groups. The loops over tiles and over D are
+    flattened into one, so that the next tile's operands are fetched while this tile's statistics are computed.
     """
     infinity = float("inf")
+    row_count = n_rows if rows_ptr is None else tl.load(row_count_ptr)
+    n_blocks = tl.cdiv(row_count, BLOCK_N)
     program = tl.program_id(0)
-    group = program // (GROUP_N * n_pieces)
-    in_group = program % (GROUP_N * n_pieces)
-    group_blocks = tl.minimum(tl.cdiv(n_rows, BLOCK_N) - group * GROUP_N, GROUP_N)
-    first_slot = (group * GROUP_N + in_group % group_blocks) * BLOCK_N
-    piece = in_group // group_blocks
-    row_count = tl.load(row_count_ptr)
-    if first_slot >= row_count:
-        return
+    n_programs = tl.num_programs(0)
+    own_pairs = (n_blocks * n_pieces - program + n_programs - 1) // n_programs
 
-    slot = first_slot + tl.arange(0, BLOCK_N)
-    here = slot < row_count
-    row = tl.load(rows_ptr + slot, mask=here, other=0)
     TEMPERATURE: tl.constexpr = temperature_ptr is not None
-    temperature = tl.full((BLOCK_N,), 1.0, tl.float32)
-    if TEMPERATURE:
-        temperature = tl.load(temperature_ptr + row, mask=here, other=1.0)
+    ENTROPY: tl.constexpr = weighted_ptr is not None
+    RANK: tl.constexpr = above_ptr is not None
+    WIDTH: tl.constexpr = BLOCK_V // PARTS
     largest = tl.full((BLOCK_N,), -infinity, tl.float32)
     total = tl.zeros((BLOCK_N,), tl.float32)
     weighted = tl.zeros((BLOCK_N,), tl.float32)
     best = tl.full((BLOCK_N,), NO_ID, tl.int32)
-    ENTROPY: tl.constexpr = weighted_ptr is not None
-    RANK: tl.constexpr = above_ptr is not None
-    if RANK:
-        start = tl.load(offsets_ptr + row, mask=here, other=0)
-        most = tl.max((tl.load(offsets_ptr + row + 1, mask=here, other=0) - start).to(tl.int32), axis=0)
-        k, has = _candidate(offsets_ptr, row, here, 0)
-        own = _local_column(targets_ptr, k, has, vocab_start, n_columns)
-        target_logit = tl.load(target_logit_ptr + k, mask=has, other=infinity)
-        above = tl.zeros((BLOCK_N,), tl.int32)
     if LIST_SIZE > 0:
         lane = tl.arange(0, LIST_SIZE)
         top_value = tl.full((BLOCK_N, LIST_SIZE), -infinity, tl.float32)
-        # ids of empty slots differ, so that one entry fills one slot, and come behind every real id
-        top_id = tl.full((BLOCK_N, LIST_SIZE), NO_ID - 1, tl.int32) - lane[None, :]
-        after_value = tl.load(after_value_ptr + row, mask=here, other=-infinity)
-        after_id = tl.load(after_id_ptr + row, mask=here, other=NO_ID)
+        top_id = tl.full((BLOCK_N, LIST_SIZE), NO_ID, tl.int32)
 
-    n_tiles = tl.cdiv(n_columns, BLOCK_V)
-    first_tile = piece * n_tiles // n_pieces
-    end_tile = (piece + 1) * n_tiles // n_pieces
-    tile = first_tile
-    while tile < end_tile:
-        first_column = tile * BLOCK_V
+    # lists leave no registers for what a flattened loop carries
+    for step in tl.range(0, own_pairs * piece_tiles, flatten=LIST_SIZE == 0):
+        pair = program + step // piece_tiles * n_programs
+        tile = step % piece_tiles
+        group = pair // (GROUP_N * n_pieces)
+        in_group = pair % (GROUP_N * n_pieces)
+        group_blocks = tl.minimum(n_blocks - group * GROUP_N, GROUP_N)
+        piece = in_group // group_blocks
+        slot = (group * GROUP_N + in_group % group_blocks) * BLOCK_N + tl.arange(0, BLOCK_N)
+        here = slot < row_count
+        row = (slot if rows_ptr is None else tl.load(rows_ptr + slot, mask=here, other=0)).to(tl.int64)
+        first_column = (piece * piece_tiles + tile) * BLOCK_V
         entry = first_column + tl.arange(0, BLOCK_V)
         product = multiply(
-            hidden_ptr, row.to(tl.int64), here, hidden_row_stride, hidden_column_stride, weight_ptr, entry.to(tl.int64),
-            entry < n_columns, weight_row_stride, weight_column_stride, D, BLOCK_N, BLOCK_V, BLOCK_D, WIDEN,
+            hidden_ptr, row, here, hidden_row_stride, hidden_column_stride, weight_desc, first_column, weight_ptr,
+            entry.to(tl.int64), entry < n_columns, weight_row_stride, weight_column_stride,
+            D, BLOCK_N, BLOCK_V, BLOCK_D, WIDEN,
         )  # fmt: skip
-        # part by part: what a whole tile's epilogue keeps in registers beside the tile would not fit
-        scores = _in_parts(product, PARTS)
+
+        fresh = tile == 0
+        largest = tl.where(fresh, -infinity, largest)
+        total = tl.where(fresh, 0.0, total)
+        weighted = tl.where(fresh, 0.0, weighted)
+        best = tl.where(fresh, NO_ID, best)
+        if LIST_SIZE > 0:
+            top_value = tl.where(fresh, -infinity, top_value)
+            # ids of empty slots differ, so that one entry fills one slot, and come behind every real id
+            top_id = tl.where(fresh, NO_ID - 1 - lane[None, :], top_id)
+            after_value = tl.load(after_value_ptr + row, mask=here, other=-infinity)
+            after_id = tl.load(after_id_ptr + row, mask=here, other=NO_ID)
+        temperature = tl.full((BLOCK_N,), 1.0, tl.float32)
+        if TEMPERATURE:
+            temperature = tl.load(temperature_ptr + row, mask=here, other=1.0)
+        if FIND_TARGETS:
+            holds_target = any_candidate_inside(
+                first_column, first_column + BLOCK_V, targets_ptr, offsets_ptr, row, here, vocab_start, n_columns
+            )
+        # part by part: what a whole tile's arithmetic keeps in registers beside the tile would not fit
+        scores = in_parts(product, PARTS)
         for part in tl.static_range(PARTS):
             score = scores[part]
-            column = first_column + part * (BLOCK_V // PARTS) + tl.arange(0, BLOCK_V // PARTS)
+            column = first_column + part * WIDTH + tl.arange(0, WIDTH)
             inside = column < n_columns
             if bias_ptr is not None:
                 bias = tl.load(bias_ptr + column.to(tl.int64) * bias_stride, mask=inside, other=0.0)
@@ -169,29 +111,30 @@ def linear_piece_kernel(
             z = tl.where(inside[None, :], z, -infinity)
             largest, total, weighted, best = fold_tile(z, column, largest, total, weighted, best, ENTROPY)
             if RANK:
-                exceeds = (z > target_logit[:, None]) & (column[None, :] != own[:, None])
-                above += tl.sum(exceeds.to(tl.int32), axis=1)
-                _count_further_candidates(
-                    z, column, targets_ptr, offsets_ptr, target_logit_ptr, above_ptr, row, here, most, vocab_start,
-                    n_columns, piece, n_pieces, (tile * PARTS + part > first_tile * PARTS).to(tl.int32),
+                chunk = (piece * piece_tiles + tile) * PARTS + part
+                store_counts_above(
+                    z, column, targets_ptr, offsets_ptr, target_logit_ptr, above_ptr, row, here, vocab_start, n_columns,
+                    chunk, n_pieces * piece_tiles * PARTS,
                 )  # fmt: skip
+            if FIND_TARGETS:  # noqa: SIM102 - Triton would ask both
+                if holds_target:
+                    store_own_logits(
+                        z, column, targets_ptr, offsets_ptr, target_logit_ptr, row, here, vocab_start, n_columns
+                    )
             if LIST_SIZE > 0:
                 top_value, top_id = keep_best(z, column, top_value, top_id, after_value, after_id)
-        tile += 1
 
-    at = row.to(tl.int64) * n_pieces + piece
-    tl.store(largest_ptr + at, largest, mask=here)
-    tl.store(total_ptr + at, total, mask=here)
-    tl.store(best_ptr + at, best, mask=here)
-    if ENTROPY:
-        tl.store(weighted_ptr + at, weighted, mask=here)
-    if RANK:
-        k, has = _candidate(offsets_ptr, row, here, 0)
-        tl.store(above_ptr + k * n_pieces + piece, above, mask=has)
-    if LIST_SIZE > 0:
-        entry = at[:, None] * LIST_SIZE + lane[None, :]
-        tl.store(top_value_ptr + entry, top_value, mask=here[:, None])
-        tl.store(top_id_ptr + entry, top_id, mask=here[:, None])
+        done = slot < tl.where(tile == piece_tiles - 1, row_count, 0)
+        at = row * n_pieces + piece
+        tl.store(largest_ptr + at, largest, mask=done)
+        tl.store(total_ptr + at, total, mask=done)
+        tl.store(best_ptr + at, best, mask=done)
+        if ENTROPY:
+            tl.store(weighted_ptr + at, weighted, mask=done)
+        if LIST_SIZE > 0:
+            slots = at[:, None] * LIST_SIZE + lane[None, :]
+            tl.store(top_value_ptr + slots, top_value, mask=done[:, None])
+            tl.store(top_id_ptr + slots, top_id, mask=done[:, None])
 
 
 def plan_linear_logprobs(
@@ -201,54 +144,61 @@ def plan_linear_logprobs(
     targets: Tensor,
     target_offsets: Tensor,
     temperature: Tensor | None,
-    target_logit: Tensor,
+    target_logit: Tensor | None,
     *,
     softcap: float | None,
     logit_scale: float,
     ignore_index: int,
     vocab_start: int,
+    sharded: bool,
     entropy: bool,
     rank: bool,
     top_k: int,
     config: LinearConfig,
+    multiprocessors: int,
 ) -> tuple[Outputs, list[Launch]]:
-    """The results' tensors and the launches that fill them."""
+    """The results' tensors and the launches that fill them; ``rank`` needs target_logit."""
     rows, columns, targets_count = hidden.shape[0], weight.shape[0], targets.shape[0]
-    pieces = min(triton.cdiv(columns, config.block_v), config.pieces)
+    tile = config.few if rows <= config.few.block_n else config.many
+    tiles = triton.cdiv(columns, config.block_v)
+    piece_tiles = triton.cdiv(tiles, config.pieces)
+    pieces = triton.cdiv(tiles, piece_tiles)
     list_size = triton.next_power_of_2(min(top_k, _LIST_SIZE)) if top_k else 0
     outputs = new_outputs(hidden, rows, targets_count, entropy, rank, top_k)
-    statistics = new_statistics(hidden, rows, pieces, targets_count, entropy, rank, list_size)
-    scored_rows = hidden.new_empty(rows, dtype=torch.int32)
-    row_count = hidden.new_empty(1, dtype=torch.int32)
-    compact = {
-        "targets_ptr": targets,
-        "offsets_ptr": target_offsets,
-        "ignore_index": ignore_index,
-        "n_rows": rows,
-        "rows_ptr": scored_rows,
-        "row_count_ptr": row_count,
-        "BLOCK": 1024,
-    }
+    chunks = pieces * piece_tiles * config.parts
+    above = hidden.new_empty(targets_count, chunks, dtype=torch.uint8) if rank else None
+    statistics = new_statistics(hidden, rows, pieces, entropy, above, list_size)
+    launches: list[Launch] = []
+    compact: dict[str, Any] = {"rows_ptr": None, "row_count_ptr": None}
+    row_blocks = triton.cdiv(rows, tile.block_n)
+    if row_blocks > 1:  # one block reads the whole weight in any case
+        scored_rows, row_count, find = plan_scored_rows(targets, target_offsets, ignore_index)
+        compact = {"rows_ptr": scored_rows, "row_count_ptr": row_count}
+        launches.append(find)
+    found = hidden.new_empty(targets_count, dtype=torch.float32) if target_logit is None else target_logit
     arguments = projection_arguments(
         hidden, weight, bias, targets, target_offsets, temperature, softcap, logit_scale, vocab_start, config
     ) | {
-        "rows_ptr": scored_rows,
-        "row_count_ptr": row_count,
+        **compact,
+        "weight_desc": weight_descriptor(weight, config),
         "n_pieces": pieces,
-        "target_logit_ptr": target_logit,
+        "piece_tiles": piece_tiles,
+        "target_logit_ptr": found,
         **{f"{name}_ptr": value for name, value in statistics._asdict().items()},
         "LIST_SIZE": list_size,
-        "BLOCK_N": config.block_n,
+        "FIND_TARGETS": target_logit is None,
+        "BLOCK_N": tile.block_n,
+        "BLOCK_V": config.block_v,
         "PARTS": config.parts,
         "GROUP_N": config.group_n,
     }
-    options = {"num_warps": config.num_warps, "num_stages": config.num_stages}
-    fold = Launch(linear_piece_kernel, (triton.cdiv(rows, config.block_n) * pieces,), arguments, options)
-    launches = [Launch(scored_rows_kernel, (min(rows, 1),), compact, {"num_warps": 4})]
+    options = {"num_warps": tile.num_warps, "num_stages": tile.num_stages}
+    programs = min(row_blocks * pieces, multiprocessors * config.resident)
+    fold = Launch(linear_piece_kernel, (programs,), arguments, options)
     for first_slot in range(0, max(top_k, 1), max(list_size, 1)):
         merge = merge_launch(
-            statistics, outputs, targets, target_offsets, target_logit, n_columns=columns, ignore_index=ignore_index,
-            vocab_start=vocab_start, count_outside=True, first_slot=first_slot,
+            statistics, outputs, targets, target_offsets, found, n_columns=columns, ignore_index=ignore_index,
+            vocab_start=vocab_start, sharded=sharded, count_outside=sharded, first_slot=first_slot,
         )  # fmt: skip
         launches += [fold, merge]
     return outputs, launches
@@ -261,28 +211,38 @@ def linear_logprobs(
     targets: Tensor,
     target_offsets: Tensor,
     temperature: Tensor | None,
-    target_logit: Tensor,
+    target_logit: Tensor | None = None,
     *,
     softcap: float | None = None,
     logit_scale: float = 1.0,
     ignore_index: int = -100,
     vocab_start: int = 0,
+    sharded: bool = False,
     entropy: bool = False,
     rank: bool = False,
     top_k: int = 0,
     config: LinearConfig | None = None,
 ) -> Outputs:
-    """Scores of targets from hidden [N, D] and weight [V, D] in three launches; ``target_logit`` as of `target_logits`.
+    """Scores of targets from hidden [N, D] and weight [V, D]: logits are folded into statistics as they are computed.
 
     hidden and weight have one dtype (float32, bfloat16, float16) and any strides; products are summed in float32, and
-    float32 is multiplied as such (no TF32). The vocabulary is cut in P <= 304 pieces. Scratch: 12 to 16 bytes a row
-    and piece, 4 bytes a target and piece with ``rank``, 8 bytes a row, piece and listed entry with ``top_k``. ``top_k``
-    above 16 takes one more pass for every 16 entries. Never waits for the device.
+    float32 is multiplied as such (no TF32). ``target_logit``: as `target_logits` gives them, where several shards of
+    the vocabulary share them; else the targets' logits are found here. Scratch: 12 to 16 bytes a row and piece of the
+    vocabulary (at most 304 pieces), a byte a target and 64 vocabulary entries with ``rank``, 8 bytes a row, piece and
+    listed entry with ``top_k``. ``top_k`` above 16 takes one more pass for every 16 entries. Never waits for the
+    device.
     """
+    inputs = (hidden, weight, bias, targets, target_offsets, temperature)
+    options: dict[str, Any] = {
+        "softcap": softcap, "logit_scale": logit_scale, "ignore_index": ignore_index, "vocab_start": vocab_start,
+        "config": config or weight_config(weight),
+    }  # fmt: skip
+    # with one block of rows the weight's read takes all the time, and no launch before it is worth its wait
+    if target_logit is None and (rank or hidden.shape[0] > options["config"].many.block_n):
+        target_logit = target_logits(*inputs, **options)
     outputs, launches = plan_linear_logprobs(
-        hidden, weight, bias, targets, target_offsets, temperature, target_logit, softcap=softcap,
-        logit_scale=logit_scale, ignore_index=ignore_index, vocab_start=vocab_start, entropy=entropy, rank=rank,
-        top_k=top_k, config=config or linear_config(architecture(hidden.device), hidden.dtype),
+        *inputs, target_logit, **options, sharded=sharded, entropy=entropy, rank=rank, top_k=top_k,
+        multiprocessors=multiprocessors(hidden.device),
     )  # fmt: skip
     run(launches, hidden.device)
     return outputs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 import triton
 import triton.language as tl
 from torch import Tensor
@@ -119,6 +120,7 @@ def plan_logprobs(
     softcap: float | None,
     ignore_index: int,
     vocab_start: int,
+    sharded: bool,
     entropy: bool,
     rank: bool,
     top_k: int,
@@ -129,7 +131,8 @@ def plan_logprobs(
     pieces = triton.cdiv(columns, config.block_v)
     list_size = min(top_k, _LIST_SIZE)
     outputs = new_outputs(logits, rows, targets_count, entropy, rank, top_k)
-    statistics = new_statistics(logits, rows, pieces, targets_count, entropy, rank, list_size)
+    above = logits.new_empty(targets_count, pieces, dtype=torch.int32) if rank else None
+    statistics = new_statistics(logits, rows, pieces, entropy, above, list_size)
     target_logit = logits.new_empty(targets_count, dtype=outputs.logprob.dtype)
     arguments = {
         "logits_ptr": logits,
@@ -156,7 +159,7 @@ def plan_logprobs(
     for first_slot in range(0, max(top_k, 1), max(list_size, 1)):
         merge = merge_launch(
             statistics, outputs, targets, target_offsets, target_logit, n_columns=columns, ignore_index=ignore_index,
-            vocab_start=vocab_start, count_outside=False, first_slot=first_slot,
+            vocab_start=vocab_start, sharded=sharded, count_outside=False, first_slot=first_slot,
         )  # fmt: skip
         launches += [fold, merge]
     return outputs, launches
@@ -171,6 +174,7 @@ def logprobs(
     softcap: float | None = None,
     ignore_index: int = -100,
     vocab_start: int = 0,
+    sharded: bool = False,
     entropy: bool = False,
     rank: bool = False,
     top_k: int = 0,
@@ -184,8 +188,8 @@ def logprobs(
     """
     outputs, launches = plan_logprobs(
         logits, targets, target_offsets, temperature, softcap=softcap, ignore_index=ignore_index,
-        vocab_start=vocab_start, entropy=entropy, rank=rank, top_k=top_k,
-        config=config or ready_config(architecture(logits.device)),
+        vocab_start=vocab_start, sharded=sharded, entropy=entropy, rank=rank, top_k=top_k,
+        config=config or ready_config(architecture(logits.device), logits.dtype, logits.shape[1]),
     )  # fmt: skip
     run(launches, logits.device)
     return outputs

@@ -22,7 +22,7 @@ class PieceStatistics(NamedTuple):
     total: Tensor  # [N, P] float32
     best: Tensor  # [N, P] int32
     weighted: Tensor | None  # [N, P] float32
-    above: Tensor | None  # [M, P] int32, entries of the piece with a greater logit than the target
+    above: Tensor | None  # [M, C] entries with a greater logit than the target, counted in C chunks of the vocabulary
     top_value: Tensor | None  # [N, P, K] float32
     top_id: Tensor | None  # [N, P, K] int32
     after_value: Tensor | None  # [N] float32: top lists hold only entries behind (after_value, after_id)
@@ -43,7 +43,7 @@ class Outputs(NamedTuple):
 
 
 def new_statistics(
-    like: Tensor, rows: int, pieces: int, targets: int, entropy: bool, rank: bool, list_size: int
+    like: Tensor, rows: int, pieces: int, entropy: bool, above: Tensor | None, list_size: int
 ) -> PieceStatistics:
     """Scratch for the statistics of ``pieces`` pieces."""
 
@@ -58,7 +58,7 @@ def new_statistics(
         total=empty(rows, pieces),
         best=empty(rows, pieces, dtype=torch.int32),
         weighted=empty(rows, pieces) if entropy else None,
-        above=empty(targets, pieces, dtype=torch.int32) if rank else None,
+        above=above,
         top_value=lists(torch.float32),
         top_id=lists(torch.int32),
         after_value=like.new_full((rows,), float("inf"), dtype=torch.float32) if list_size else None,
@@ -89,8 +89,8 @@ def _log_probability(z: tl.tensor, largest: tl.tensor, log_total: tl.tensor) -> 
 @triton.jit
 def _finish_candidates(
     targets_ptr, start, end, target_logit_ptr, above_ptr, logprob_ptr, rank_ptr, largest, log_total,
-    n_columns, n_pieces, ignore_index, vocab_start,
-    COUNT_OUTSIDE: tl.constexpr, BLOCK_P: tl.constexpr, BLOCK_K: tl.constexpr,
+    n_columns, n_chunks, ignore_index, vocab_start,
+    SHARDED: tl.constexpr, COUNT_OUTSIDE: tl.constexpr, BLOCK_C: tl.constexpr, BLOCK_K: tl.constexpr,
 ) -> None:  # fmt: skip
     first = start
     while first < end:
@@ -98,12 +98,12 @@ def _finish_candidates(
         target = tl.load(targets_ptr + k, mask=k < end, other=0)
         local = target - vocab_start
         held = (k < end) & (local >= 0) & (local < n_columns)
-        z = tl.load(target_logit_ptr + k, mask=held, other=-float("inf"))
+        z = tl.load(target_logit_ptr + k, mask=held, other=-float("inf") if SHARDED else float("nan"))
         logprob = _log_probability(z, largest, log_total)
         tl.store(logprob_ptr + k, tl.where(target == ignore_index, float("nan"), logprob), mask=k < end)
         first += BLOCK_K
     if rank_ptr is not None:
-        piece = tl.arange(0, BLOCK_P)
+        chunk = tl.arange(0, BLOCK_C)
         k = start
         while k < end:
             target = tl.load(targets_ptr + k)
@@ -111,7 +111,7 @@ def _finish_candidates(
             counted = (log_total == log_total) & (target != ignore_index)
             if not COUNT_OUTSIDE:
                 counted = counted & (local >= 0) & (local < n_columns)
-            above = tl.load(above_ptr + k * n_pieces + piece, mask=piece < tl.where(counted, n_pieces, 0), other=0)
+            above = tl.load(above_ptr + k * n_chunks + chunk, mask=chunk < tl.where(counted, n_chunks, 0), other=0)
             rank = tl.sum(above.to(tl.int64), axis=0)
             tl.store(rank_ptr + k, tl.where(counted, rank, -1))
             k += 1
@@ -155,10 +155,11 @@ def _finish_top(
 @triton.jit(do_not_specialize=["ignore_index", "vocab_start", "n_entries", "first_slot", "end_slot", "top_k"])
 def merge_kernel(
     largest_ptr, total_ptr, best_ptr, weighted_ptr, above_ptr, top_value_ptr, top_id_ptr, after_value_ptr, after_id_ptr,
-    targets_ptr, offsets_ptr, target_logit_ptr, n_columns, n_pieces, ignore_index, vocab_start,
+    targets_ptr, offsets_ptr, target_logit_ptr, n_columns, n_pieces, n_chunks, ignore_index, vocab_start,
     logprob_ptr, logsumexp_ptr, max_logit_ptr, argmax_ptr, entropy_ptr, rank_ptr, top_ids_ptr, top_logprobs_ptr,
     n_entries, first_slot, end_slot, top_k,
-    COUNT_OUTSIDE: tl.constexpr, BLOCK_P: tl.constexpr, BLOCK_T: tl.constexpr, BLOCK_K: tl.constexpr,
+    SHARDED: tl.constexpr, COUNT_OUTSIDE: tl.constexpr, BLOCK_P: tl.constexpr, BLOCK_C: tl.constexpr,
+    BLOCK_T: tl.constexpr, BLOCK_K: tl.constexpr,
 ) -> None:  # fmt: skip
     """One program finishes one row: [N] programs."""
     nan = float("nan")
@@ -196,7 +197,7 @@ def merge_kernel(
         tl.store(entropy_ptr + row, tl.where(entropy < 0.0, 0.0, entropy))
     _finish_candidates(
         targets_ptr, start, end, target_logit_ptr, above_ptr, logprob_ptr, rank_ptr, largest, log_total,
-        n_columns, n_pieces, ignore_index, vocab_start, COUNT_OUTSIDE, BLOCK_P, BLOCK_K,
+        n_columns, n_chunks, ignore_index, vocab_start, SHARDED, COUNT_OUTSIDE, BLOCK_C, BLOCK_K,
     )  # fmt: skip
     if top_value_ptr is not None:
         _finish_top(
@@ -215,13 +216,19 @@ def merge_launch(
     n_columns: int,
     ignore_index: int,
     vocab_start: int,
+    sharded: bool,
     count_outside: bool,
     first_slot: int = 0,
 ) -> Launch:
-    """The launch that turns pieces' statistics into results; its top lists fill the slots from ``first_slot`` on."""
+    """The launch that turns pieces' statistics into results; its top lists fill the slots from ``first_slot`` on.
+
+    A target outside of the vocabulary is NaN with rank -1; where this is a shard of it, its log-probability is -inf,
+    and its rank counts if ``count_outside``.
+    """
     rows, pieces = statistics.largest.shape
     top_k = outputs.top_ids.shape[1]
     block_p = triton.next_power_of_2(pieces)
+    chunks = 1 if statistics.above is None else statistics.above.shape[1]
     list_size = 0 if statistics.top_id is None else statistics.top_id.shape[2]
     pointers: dict[str, Any] = {f"{name}_ptr": value for name, value in statistics._asdict().items()}
     pointers |= {f"{name}_ptr": value for name, value in outputs._asdict().items()}
@@ -235,14 +242,17 @@ def merge_launch(
     arguments = pointers | {
         "n_columns": n_columns,
         "n_pieces": pieces,
+        "n_chunks": chunks,
         "ignore_index": ignore_index,
         "vocab_start": vocab_start,
         "n_entries": pieces * list_size,
         "first_slot": first_slot,
         "end_slot": min(first_slot + list_size, top_k),
         "top_k": top_k,
+        "SHARDED": sharded,
         "COUNT_OUTSIDE": count_outside,
         "BLOCK_P": block_p,
+        "BLOCK_C": triton.next_power_of_2(chunks),
         "BLOCK_T": min(triton.next_power_of_2(max(pieces * list_size, 1)), 128),
         "BLOCK_K": 16,
     }

@@ -7,38 +7,65 @@ from typing import Any
 import triton
 import triton.language as tl
 from torch import Tensor
+from triton.tools.tensor_descriptor import TensorDescriptor
 
-from .configs import LinearConfig
+from .configs import LinearConfig, architecture, linear_config
 
-__all__ = ["multiply", "projection_arguments"]
+__all__ = ["multiply", "projection_arguments", "weight_config", "weight_descriptor"]
 
 
 @triton.jit
 def multiply(
-    hidden_ptr, row, row_here, row_stride, column_stride, weight_ptr, entry, entry_here, entry_stride, depth_stride,
+    hidden_ptr, row, row_here, row_stride, column_stride, weight_desc, first_entry, weight_ptr, entry, entry_here,
+    entry_stride, depth_stride,
     D: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_V: tl.constexpr, BLOCK_D: tl.constexpr, WIDEN: tl.constexpr,
 ):  # fmt: skip
-    """hidden[row] @ weight[entry].T in float32, [BLOCK_N, BLOCK_V]; rows and entries that are not here are not read."""
-    depth = tl.arange(0, BLOCK_D)
-    hidden_ptrs = hidden_ptr + row[:, None] * row_stride + depth[None, :].to(tl.int64) * column_stride
-    weight_ptrs = weight_ptr + entry[None, :] * entry_stride + depth[:, None].to(tl.int64) * depth_stride
+    """hidden[row] @ weight[entry].T in float32, [BLOCK_N, BLOCK_V]; rows and entries that are not here are not read.
+
+    With a descriptor of the weight, the entries are first_entry and those that follow it.
+    """
+    lane = tl.arange(0, BLOCK_D)
+    hidden_ptrs = hidden_ptr + row[:, None] * row_stride
+    weight_ptrs = weight_ptr + entry[None, :] * entry_stride
     product = tl.zeros((BLOCK_N, BLOCK_V), tl.float32)
-    for first in range(0, D, BLOCK_D):
+    for step in range(0, (D + BLOCK_D - 1) // BLOCK_D):
+        depth = step * BLOCK_D + lane
         hidden_mask = row_here[:, None]
         weight_mask = entry_here[None, :]
         if D % BLOCK_D != 0:
-            hidden_mask = hidden_mask & (depth[None, :] < D - first)
-            weight_mask = weight_mask & (depth[:, None] < D - first)
-        hidden = tl.load(hidden_ptrs, mask=hidden_mask, other=0.0)
-        weight = tl.load(weight_ptrs, mask=weight_mask, other=0.0)
+            hidden_mask = hidden_mask & (depth[None, :] < D)
+            weight_mask = weight_mask & (depth[:, None] < D)
+        hidden = tl.load(hidden_ptrs + depth[None, :].to(tl.int64) * column_stride, mask=hidden_mask, other=0.0)
+        if weight_desc is not None:
+            weight = weight_desc.load([first_entry, step * BLOCK_D]).T
+        else:
+            weight = tl.load(weight_ptrs + depth[:, None].to(tl.int64) * depth_stride, mask=weight_mask, other=0.0)
         if WIDEN:
-            step = tl.dot(hidden.to(tl.float64), weight.to(tl.float64), out_dtype=tl.float64)
-            product = (product.to(tl.float64) + step).to(tl.float32)
+            product_step = tl.dot(hidden.to(tl.float64), weight.to(tl.float64), out_dtype=tl.float64)
+            product = (product.to(tl.float64) + product_step).to(tl.float32)
         else:
             product = tl.dot(hidden, weight, product, input_precision="ieee")
-        hidden_ptrs += BLOCK_D * column_stride
-        weight_ptrs += BLOCK_D * depth_stride
     return product
+
+
+def is_describable(weight: Tensor) -> bool:
+    """Whether the tensor memory accelerator can find the weight's tiles: rows of 16 aligned bytes, entries adjacent."""
+    row_bytes = weight.stride(0) * weight.itemsize
+    adjacent = weight.stride(1) == 1 and weight.stride(0) >= weight.shape[1]
+    return adjacent and row_bytes % 16 == 0 and weight.data_ptr() % 16 == 0
+
+
+def weight_config(weight: Tensor) -> LinearConfig:
+    """The table's tile parameters for a weight [V, D]."""
+    vocab, depth = weight.shape
+    return linear_config(architecture(weight.device), weight.dtype, depth, vocab, is_describable(weight))
+
+
+def weight_descriptor(weight: Tensor, config: LinearConfig) -> TensorDescriptor | None:
+    """The weight's tiles for the tensor memory accelerator; None where it can't find them or the config says not to."""
+    if not config.descriptors or not is_describable(weight):
+        return None
+    return TensorDescriptor.from_tensor(weight, [config.block_v, config.block_d])
 
 
 def projection_arguments(
@@ -75,7 +102,6 @@ def projection_arguments(
         "SCALE": logit_scale != 1.0,
         "SOFTCAP": softcap is not None,
         "D": hidden.shape[1],
-        "BLOCK_V": config.block_v,
         "BLOCK_D": config.block_d,
         # the interpreter multiplies by BLAS, which takes bfloat16 for integers and whose order of summation depends on
         # the position in the tile: float64 rounds that away

@@ -11,6 +11,7 @@ import triton
 import triton.language as tl
 
 NO_ID = tl.constexpr(2**31 - 1)
+LOG2_E = tl.constexpr(1.4426950408889634)  # of exp2, which drops denormals where exp takes three instructions for them
 
 
 @triton.jit
@@ -52,8 +53,8 @@ def fold_tile(z: tl.tensor, column: tl.tensor, largest: tl.tensor, total: tl.ten
     largest = tl.maximum(largest, tile_largest)
     shift = finite_or_zero(largest)
     below = z - shift[:, None]
-    mass = tl.exp(below)
-    rescale = tl.exp(old_largest - shift)
+    mass = tl.exp2(below * LOG2_E)
+    rescale = tl.exp2((old_largest - shift) * LOG2_E)
     if ENTROPY:
         # clamped, since 0 * -inf is NaN, and since logits masked with the type's least number overflow here
         moved = tl.where(old_largest > -float("inf"), tl.maximum(old_largest - shift, -1000.0), 0.0)

@@ -11,9 +11,9 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from .configs import LinearConfig, architecture, linear_config
+from .configs import LinearConfig
 from .launch import Launch, run
-from .projection import multiply, projection_arguments
+from .projection import multiply, projection_arguments, weight_config
 from .statistics import final_logits
 
 __all__ = ["plan_target_logits", "target_logits"]
@@ -25,7 +25,7 @@ def target_logits_kernel(
     bias_ptr, bias_stride, temperature_ptr, targets_ptr, offsets_ptr, n_rows, n_targets, n_columns,
     logit_scale, softcap, inverse_softcap, ignore_index, vocab_start, target_logit_ptr,
     SCALE: tl.constexpr, SOFTCAP: tl.constexpr, D: tl.constexpr,
-    BLOCK_N: tl.constexpr, BLOCK_V: tl.constexpr, BLOCK_D: tl.constexpr, WIDEN: tl.constexpr,
+    BLOCK_N: tl.constexpr, BLOCK_D: tl.constexpr, WIDEN: tl.constexpr,
 ) -> None:  # fmt: skip
     """One program scores BLOCK_N candidates, the diagonal of a tile of their rows and their entries."""
     first = tl.program_id(0).to(tl.int64) * BLOCK_N
@@ -45,15 +45,15 @@ def target_logits_kernel(
     local = target - vocab_start
     held = inside & (target != ignore_index) & (local >= 0) & (local < n_columns)
 
-    lane = tl.arange(0, BLOCK_V)
-    entry_target = tl.load(targets_ptr + first + lane, mask=(lane < BLOCK_N) & (first + lane < n_targets), other=-1)
+    lane = tl.arange(0, BLOCK_N)
+    entry_target = tl.load(targets_ptr + first + lane, mask=first + lane < n_targets, other=-1)
     entry = entry_target - vocab_start
-    entry_held = (entry_target != ignore_index) & (entry >= 0) & (entry < n_columns) & (lane < BLOCK_N)
+    entry_held = (entry_target != ignore_index) & (entry >= 0) & (entry < n_columns)
     product = multiply(
-        hidden_ptr, row, held, hidden_row_stride, hidden_column_stride, weight_ptr, entry, entry_held,
-        weight_row_stride, weight_column_stride, D, BLOCK_N, BLOCK_V, BLOCK_D, WIDEN,
+        hidden_ptr, row, held, hidden_row_stride, hidden_column_stride, None, 0, weight_ptr, entry, entry_held,
+        weight_row_stride, weight_column_stride, D, BLOCK_N, BLOCK_N, BLOCK_D, WIDEN,
     )  # fmt: skip
-    diagonal = tl.arange(0, BLOCK_N)[:, None] == lane[None, :]
+    diagonal = lane[:, None] == lane[None, :]
     score = tl.sum(tl.where(diagonal, product, 0.0), axis=1)
     if bias_ptr is not None:
         score += tl.load(bias_ptr + local * bias_stride, mask=held, other=0.0).to(tl.float32)
@@ -83,6 +83,7 @@ def plan_target_logits(
     config: LinearConfig,
 ) -> tuple[Tensor, list[Launch]]:
     """The result's tensor and the launch that fills it."""
+    tile = config.target
     target_logit = hidden.new_empty(targets.shape, dtype=torch.float32)
     arguments = projection_arguments(
         hidden, weight, bias, targets, target_offsets, temperature, softcap, logit_scale, vocab_start, config
@@ -90,10 +91,10 @@ def plan_target_logits(
         "n_targets": targets.shape[0],
         "ignore_index": ignore_index,
         "target_logit_ptr": target_logit,
-        "BLOCK_N": config.target_block_n,
+        "BLOCK_N": tile.block_n,
     }
-    options = {"num_warps": config.target_num_warps, "num_stages": config.num_stages}
-    grid = (triton.cdiv(targets.shape[0], config.target_block_n),)
+    options = {"num_warps": tile.num_warps, "num_stages": tile.num_stages}
+    grid = (triton.cdiv(targets.shape[0], tile.block_n),)
     return target_logit, [Launch(target_logits_kernel, grid, arguments, options)]
 
 
@@ -119,7 +120,7 @@ def target_logits(
     result, launches = plan_target_logits(
         hidden, weight, bias, targets, target_offsets, temperature, softcap=softcap, logit_scale=logit_scale,
         ignore_index=ignore_index, vocab_start=vocab_start,
-        config=config or linear_config(architecture(hidden.device), hidden.dtype),
+        config=config or weight_config(weight),
     )  # fmt: skip
     run(launches, hidden.device)
     return result

@@ -119,11 +119,13 @@ def _linear_logprobs(
     target_offsets: Tensor,
     temperature: Tensor | None,
     options: ScoreOptions,
-    target_logit: Tensor,
+    target_logit: Tensor | None,
 ) -> TokenTensors:
+    arguments = _linear_arguments(hidden, weight, bias, targets, target_offsets, temperature, options)
+    found = torch.from_numpy(_C.target_logits(**arguments)) if target_logit is None else target_logit
     results = _C.linear_logprobs(
-        **_linear_arguments(hidden, weight, bias, targets, target_offsets, temperature, options),
-        target_logit=_vector(target_logit, torch.float32),
+        **arguments,
+        target_logit=_vector(found, torch.float32),
         entropy=options.entropy,
         rank=options.rank,
         top_k=options.top_k,

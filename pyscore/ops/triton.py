@@ -49,6 +49,7 @@ def _logprobs(
         softcap=options.softcap,
         ignore_index=options.ignore_index,
         vocab_start=options.vocab_start,
+        sharded=options.sharded,
         entropy=options.entropy,
         rank=options.rank,
         top_k=options.top_k,
@@ -89,16 +90,18 @@ def _linear_logprobs(
     target_offsets: Tensor,
     temperature: Tensor | None,
     options: ScoreOptions,
-    target_logit: Tensor,
+    target_logit: Tensor | None,
 ) -> TokenTensors:
     from ..kernels.linear_logprobs import linear_logprobs
 
+    known = None if target_logit is None else target_logit.float()
     results = linear_logprobs(
         hidden,
         weight,
         bias,
-        *_vectors(targets, target_offsets, temperature, target_logit),
+        *_vectors(targets, target_offsets, temperature, known),
         **_linear_options(options),
+        sharded=options.sharded,
         entropy=options.entropy,
         rank=options.rank,
         top_k=options.top_k,

@@ -9,11 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from pyscore.kernels.configs import LinearConfig, ReadyConfig
+from pyscore.kernels.configs import LinearConfig, ReadyConfig, Tile
 from pyscore.kernels.linear_logprobs import linear_logprobs
 from pyscore.kernels.logprobs import logprobs
 from pyscore.kernels.merge import Outputs
-from pyscore.kernels.target_logits import target_logits
 from pyscore.ops.backend import ScoreOptions, TokenTensors
 from pyscore.ops.reference import REFERENCE
 
@@ -21,7 +20,11 @@ DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 # through the interpreter, tiles so small that small vocabularies have several pieces, and a piece several tiles
 READY_CONFIG = ReadyConfig(block_v=64, num_warps=1) if DEVICE == "cpu" else None
-LINEAR_CONFIG = LinearConfig(16, 32, 32, 3, 2, 2, 1, 1, 16, 1) if DEVICE == "cpu" else None
+_SMALL = LinearConfig(
+    block_v=32, block_d=32, parts=2, pieces=3, group_n=2, resident=1, descriptors=True,
+    few=Tile(16, 1, 1), many=Tile(32, 1, 1), target=Tile(16, 1, 1),
+)  # fmt: skip
+LINEAR_CONFIG = _SMALL if DEVICE == "cpu" else None
 EVERYTHING: dict[str, Any] = {"entropy": True, "rank": True, "top_k": 3}
 IGNORED = -100
 
@@ -75,11 +78,9 @@ def linear(
     hidden: Tensor, weight: Tensor, candidates: Ragged, bias: Tensor | None = None, temperature: Tensor | None = None,
     *, entropy: bool = False, rank: bool = False, top_k: int = 0, **options: Any,
 ) -> Outputs:  # fmt: skip
-    """target_logits, then linear_logprobs."""
+    """linear_logprobs, which finds the targets' logits itself."""
     inputs = (hidden, weight, bias, *candidates, temperature)
-    options = {"config": LINEAR_CONFIG, **options}
-    z = target_logits(*inputs, **options)
-    return linear_logprobs(*inputs, z, entropy=entropy, rank=rank, top_k=top_k, **options)
+    return linear_logprobs(*inputs, entropy=entropy, rank=rank, top_k=top_k, **{"config": LINEAR_CONFIG, **options})
 
 
 def check_ready(

@@ -163,7 +163,9 @@ def test_shards_of_the_vocabulary_add_up() -> None:
     assert [(z == -INF).tolist() for z in logits] == [[False, False, True, True], [True, True, False, False]]
     z = torch.maximum(*logits)
     parts = [
-        linear_logprobs(hidden, part, None, *candidates, None, z, vocab_start=start, rank=True, config=LINEAR_CONFIG)
+        linear_logprobs(
+            hidden, part, None, *candidates, None, z, vocab_start=start, sharded=True, rank=True, config=LINEAR_CONFIG
+        )
         for part, start in halves
     ]
     assert torch.equal(parts[0].rank + parts[1].rank, whole.rank)

@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from pyscore import kernels
-from pyscore.kernels.configs import linear_config, ready_config
 from pyscore.ops.backend import ScoreOptions
 from pyscore.ops.triton import TRITON
 from tests.kernels.cases import DEVICE, one_each, random
@@ -42,7 +41,7 @@ def test_the_backend_says_how_to_run_without_a_gpu(monkeypatch: pytest.MonkeyPat
 
 def test_the_backend_passes_its_options_on() -> None:
     hidden, weight, candidates = random(3, 8), random(40, 8), one_each([11, 12, 50])
-    options = ScoreOptions(softcap=9.0, logit_scale=0.5, vocab_start=10, entropy=True, rank=True, top_k=2)
+    options = ScoreOptions(softcap=9.0, logit_scale=0.5, vocab_start=10, sharded=True, entropy=True, rank=True, top_k=2)
     inputs = (hidden, weight, None, *candidates, None, options)
     z = TRITON.target_logits(*inputs)
     assert z[2] == -float("inf")
@@ -51,12 +50,3 @@ def test_the_backend_passes_its_options_on() -> None:
     torch.testing.assert_close(scores.entropy, ready.entropy)
     assert torch.equal(scores.top_ids, ready.top_ids)
     assert torch.equal(scores.rank[:2], ready.rank[:2])
-
-
-def test_every_architecture_has_tile_parameters() -> None:
-    for name in ("interpreter", "small", "sm_80", "sm_90", "sm_100", "gfx942"):
-        assert ready_config(name).block_v > 0
-        for dtype in (torch.float32, torch.bfloat16, torch.float16):
-            config = linear_config(name, dtype)
-            assert config.target_block_n <= config.block_v
-            assert config.block_v % config.parts == 0

@@ -119,7 +119,7 @@ def test_more_largest_entries_than_one_pass_lists() -> None:
 def test_targets_of_another_shard_have_no_mass_here() -> None:
     logits = random(3, 100)
     whole = ready(logits, one_each([10, 70, 99]), rank=True, top_k=2)
-    shard = ready(logits[:, 60:], one_each([10, 70, 99]), vocab_start=60, rank=True, top_k=2)
+    shard = ready(logits[:, 60:], one_each([10, 70, 99]), vocab_start=60, sharded=True, rank=True, top_k=2)
     assert shard.logprob[0] == -INF
     assert shard.rank[0] == -1
     torch.testing.assert_close(

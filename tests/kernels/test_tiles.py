@@ -1,0 +1,119 @@
+"""The ways through one multiplication: few rows or many, described weights or pointers, any number of programs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from pyscore.kernels import linear_logprobs as module
+from pyscore.kernels.merge import Outputs
+from pyscore.kernels.projection import weight_descriptor
+from pyscore.kernels.target_logits import target_logits
+from tests.kernels.cases import (
+    DEVICE,
+    EVERYTHING,
+    IGNORED,
+    LINEAR_CONFIG,
+    check_linear,
+    linear,
+    one_each,
+    ragged,
+    random,
+    random_targets,
+    same_bits,
+)
+
+needs_small_tiles = pytest.mark.skipif(DEVICE != "cpu", reason="these sizes suit the interpreter's tiles")
+D, V, N = 48, 330, 70
+DTYPES = pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+
+
+def problem(dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
+    return random(N, D, dtype=dtype, seed=1), random(V, D, dtype=dtype, seed=2)
+
+
+def assert_same(actual: Outputs, expected: Outputs) -> None:
+    for name, value, other in zip(Outputs._fields, actual, expected, strict=True):
+        assert same_bits(value, other), name
+
+
+def of_rows(outputs: Outputs, rows: slice) -> Outputs:
+    return Outputs(*(value[rows] if value.numel() else value for value in outputs))
+
+
+@DTYPES
+@pytest.mark.parametrize("count", [1, 2, 15, 16, 17, 31, 32, 33, 64, 65, 69])
+def test_the_bits_of_a_row_do_not_depend_on_the_number_of_rows(count: int, dtype: torch.dtype) -> None:
+    hidden, weight = problem(dtype)
+    candidates = random_targets(N, V)
+    whole = linear(hidden, weight, candidates, **EVERYTHING)
+    part = linear(hidden[:count], weight, one_each(candidates.targets[:count].tolist()), **EVERYTHING)
+    assert_same(part, of_rows(whole, slice(0, count)))
+
+
+@needs_small_tiles
+def test_tiles_for_few_and_many_rows_give_the_same_bits() -> None:
+    hidden, weight = problem()
+    rows, candidates = hidden[:16], random_targets(16, V)
+    assert LINEAR_CONFIG is not None
+    few = linear(rows, weight, candidates, **EVERYTHING, config=LINEAR_CONFIG)
+    never_few = LINEAR_CONFIG._replace(few=LINEAR_CONFIG.few._replace(block_n=1))
+    assert_same(linear(rows, weight, candidates, **EVERYTHING, config=never_few), few)
+
+
+@DTYPES
+def test_described_weights_and_pointers_give_the_same_bits(dtype: torch.dtype) -> None:
+    hidden, weight = problem(dtype)
+    config = LINEAR_CONFIG
+    if config is None:
+        pytest.skip("on a GPU the table has other tiles for weights that can't be described")
+    beside = torch.zeros(V * D + 1, dtype=dtype, device=DEVICE)[1:].view(V, D)  # starts off 16 bytes
+    beside.copy_(weight)
+    assert weight_descriptor(weight, config) is not None and weight_descriptor(beside, config) is None
+    candidates = random_targets(N, V)
+    assert_same(linear(hidden, beside, candidates, **EVERYTHING), linear(hidden, weight, candidates, **EVERYTHING))
+
+
+def test_weights_that_cannot_be_described() -> None:
+    assert LINEAR_CONFIG is None or all(
+        weight_descriptor(weight, LINEAR_CONFIG) is None
+        for weight in (random(8, 9), random(9, 8).T, random(1, 8).expand(8, 8), random(8, 16)[:, ::2])
+    )
+
+
+@pytest.mark.parametrize("programs", [1, 2, 7, 1000])
+def test_the_bits_do_not_depend_on_the_number_of_programs(programs: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    hidden, weight = problem()
+    candidates = random_targets(N, V)
+    expected = linear(hidden, weight, candidates, **EVERYTHING)
+    monkeypatch.setattr(module, "multiprocessors", lambda device: programs)
+    assert_same(linear(hidden, weight, candidates, **EVERYTHING), expected)
+
+
+@pytest.mark.parametrize("count", [3, 20, N])
+def test_targets_found_in_the_pass_have_the_bits_of_those_found_before(count: int) -> None:
+    hidden, weight = problem()
+    rows = [[n % V, (7 * n) % V, V - 1] if n % 3 else [IGNORED, n] for n in range(count)]
+    candidates = ragged(rows)
+    inputs: Any = (hidden[:count], weight, None, *candidates, None)
+    before = target_logits(*inputs, config=LINEAR_CONFIG)
+    expected = module.linear_logprobs(*inputs, before, config=LINEAR_CONFIG)
+    assert_same(linear(hidden[:count], weight, candidates), expected)
+
+
+@pytest.mark.parametrize("count", [4, 40])
+@pytest.mark.parametrize("rank", [False, True])
+def test_a_target_outside_of_the_vocabulary_is_nan(count: int, rank: bool) -> None:
+    hidden, weight = problem()
+    candidates = ragged([[5, V, 6]] + [[-7]] + [[n] for n in range(count - 2)])
+    scores = linear(hidden[:count], weight, candidates, rank=rank)
+    assert scores.logprob.isnan().nonzero().flatten().tolist() == [1, 3]
+    assert not rank or scores.rank[:4].tolist()[1::2] == [-1, -1]
+
+
+@pytest.mark.parametrize("vocab", [1, 31, 32, 33, 96, 97, 129, 200])
+def test_vocabularies_around_the_edges_of_tiles_and_pieces(vocab: int) -> None:
+    check_linear(random(5, 20, seed=1), random(vocab, 20, seed=2), random_targets(5, vocab), entropy=True, rank=True)
