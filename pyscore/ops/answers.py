@@ -20,8 +20,8 @@ SETS = ("max", "sum")
 TIES = ("half", "strict", "first")
 
 
-def _offsets(value: Array | Sequence[int], name: str, device: torch.device) -> Tensor:
-    offsets = as_index(value, name, device)
+def _offsets(value: Array | Sequence[int], name: str) -> Tensor:
+    offsets = as_index(value, name)
     if offsets.ndim != 1 or offsets.shape[0] == 0:
         raise ValueError(f"{name} must be 1-d with at least the entry 0, got shape {tuple(offsets.shape)}")
     return offsets
@@ -42,12 +42,11 @@ def _compare(
     checks.check_choice(sets, "sets", SETS)
     checks.check_choice(ties, "ties", TIES)
     check_backend_name(backend)
-    device = logprob.device
-    matching = as_mask(is_matching, "is_matching", device)
+    matching = as_mask(is_matching, "is_matching")
     n_answers = (logprob if answer_offsets is None else answer_offsets[1:]).shape[0]
     if matching.shape != (n_answers,):
         raise ValueError(f"is_matching must be [{n_answers}], one an answer, got shape {tuple(matching.shape)}")
-    questions = _offsets(question_offsets, "question_offsets", device)
+    questions = _offsets(question_offsets, "question_offsets")
     result = torch.ops.pyscore.score_answers(
         logprob, answer_offsets, questions, matching, divisor, unconditional, backend, sets, ties
     )
@@ -92,17 +91,18 @@ def compare_answers(
     Raises:
         TypeError: a wrong kind of array or dtype.
         ValueError: shapes or offsets that don't fit, a NaN or positive log-probability, a question without a
-            matching or without another answer; the message names the row. On a GPU values are not read back, so
-            nothing waits for the device: there a NaN makes the question's results NaN.
+            matching or without another answer; the message names the row. Values on a GPU are not read back, so
+            nothing waits for the device: there a NaN makes the question's results NaN. Arrays on the host are checked
+            before they are moved, and with PYSCORE_CHECK_VALUES=1 every value is; see `logprobs`.
     """
     values = _log_probabilities(answer_logprob, "answer_logprob")
     return _compare(values, None, question_offsets, is_matching, None, None, sets, ties, backend, like=answer_logprob)
 
 
-def _units(value: Array | Sequence[int] | None, name: str, n_answers: int, device: torch.device) -> Tensor:
+def _units(value: Array | Sequence[int] | None, name: str, n_answers: int) -> Tensor:
     if value is None:
         raise ValueError(f"{name} is needed for this normalize: pass one number an answer")
-    units = as_index(value, name, device)
+    units = as_index(value, name)
     if units.shape != (n_answers,):
         raise ValueError(f"{name} must be [{n_answers}], one an answer, got shape {tuple(units.shape)}")
     return units
@@ -143,19 +143,19 @@ def score_answers(
     """
     checks.check_choice(normalize, "normalize", NORMALIZATIONS)
     values = _log_probabilities(token_logprob, "token_logprob")
-    offsets = _offsets(answer_offsets, "answer_offsets", values.device)
-    n_answers, device = offsets.shape[0] - 1, values.device
+    offsets = _offsets(answer_offsets, "answer_offsets")
+    n_answers = offsets.shape[0] - 1
     divisor = base = None
     if normalize == "token":
         divisor = offsets.diff()
     elif normalize == "char":
-        divisor = _units(n_chars, "n_chars", n_answers, device)
+        divisor = _units(n_chars, "n_chars", n_answers)
     elif normalize == "byte":
-        divisor = _units(n_bytes, "n_bytes", n_answers, device)
+        divisor = _units(n_bytes, "n_bytes", n_answers)
     elif normalize == "pmi":
         if unconditional is None:
             raise ValueError("unconditional is needed for normalize='pmi': pass one log-probability an answer")
-        base = as_tensor(unconditional, "unconditional", device).to(values.dtype)
+        base = as_tensor(unconditional, "unconditional").to(values.dtype)
         if base.shape != (n_answers,):
             raise ValueError(f"unconditional must be [{n_answers}], one an answer, got shape {tuple(base.shape)}")
     divisor = None if divisor is None else divisor.to(values.dtype)

@@ -25,31 +25,31 @@ def _from_numpy(value: np.ndarray[Any, Any]) -> Tensor:
     return torch.from_numpy(value)
 
 
-def as_tensor(value: Array, name: str, device: torch.device | None = None) -> Tensor:
-    """The array as a tensor without its gradient history, on ``device`` if given; shares memory where it can."""
+def as_tensor(value: Array, name: str) -> Tensor:
+    """The array as a tensor without its gradient history, on its own device; shares memory where it can."""
     if isinstance(value, Tensor):
-        tensor = value.detach()
-    elif isinstance(value, np.ndarray):
-        tensor = _from_numpy(value)
-    elif hasattr(value, "__dlpack__"):
-        tensor = torch.utils.dlpack.from_dlpack(value)
-    else:
-        raise TypeError(f"{name} must be {_KINDS}, got {type(value).__name__}")
-    return tensor if device is None else tensor.to(device)
+        return value.detach()
+    if isinstance(value, np.ndarray):
+        return _from_numpy(value)
+    if hasattr(value, "__dlpack__"):
+        tensor: Tensor = torch.utils.dlpack.from_dlpack(value)
+        return tensor
+    raise TypeError(f"{name} must be {_KINDS}, got {type(value).__name__}")
 
 
-def _as_flat(value: Array | Sequence[Any], name: str, device: torch.device) -> Tensor:
+def _as_flat(value: Array | Sequence[Any], name: str) -> Tensor:
     if isinstance(value, (list, tuple)):
         try:
-            return torch.as_tensor(value, device=device)
+            return torch.as_tensor(value, device="cpu")
         except (TypeError, ValueError, RuntimeError) as error:
             raise TypeError(f"{name} can't be read as an array: {error}") from None
-    return as_tensor(value, name, device)
+    return as_tensor(value, name)
 
 
-def as_index(value: Array | Sequence[int], name: str, device: torch.device) -> Tensor:
-    """Integers (token ids or offsets) as an int64 tensor; lists are taken too."""
-    tensor = _as_flat(value, name, device)
+def as_index(value: Array | Sequence[int], name: str, device: torch.device | None = None) -> Tensor:
+    """Integers (token ids or offsets) as an int64 tensor, on ``device`` if given; lists are taken too."""
+    tensor = _as_flat(value, name)
+    tensor = tensor if device is None else tensor.to(device)
     if tensor.numel() == 0 and isinstance(value, (list, tuple)):
         return tensor.to(torch.int64)
     if tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool:
@@ -57,9 +57,10 @@ def as_index(value: Array | Sequence[int], name: str, device: torch.device) -> T
     return tensor.to(torch.int64)
 
 
-def as_mask(value: Array | Sequence[bool], name: str, device: torch.device) -> Tensor:
-    """Truth values as a bool tensor; lists are taken too."""
-    tensor = _as_flat(value, name, device)
+def as_mask(value: Array | Sequence[bool], name: str, device: torch.device | None = None) -> Tensor:
+    """Truth values as a bool tensor, on ``device`` if given; lists are taken too."""
+    tensor = _as_flat(value, name)
+    tensor = tensor if device is None else tensor.to(device)
     if tensor.numel() and tensor.dtype != torch.bool:
         raise TypeError(f"{name} must hold bool, got {tensor.dtype}: pass e.g. labels == 1")
     return tensor.to(torch.bool)

@@ -77,12 +77,13 @@ class Backend:
         name: what ``backend=`` and ``PYSCORE_BACKEND`` call it.
         objection: (device, dtype) -> why the backend can't serve them, or None if it can.
         logprobs: (logits [N, V], targets [M], target_offsets [N + 1], temperature [N] float32 or None,
-            ScoreOptions) -> TokenTensors. Logits may have any strides.
+            ScoreOptions) -> TokenTensors. Logits may have any strides. On a GPU the values of targets are not checked:
+            one outside of a vocabulary that is no shard gives NaN and rank -1.
         target_logits: (hidden [N, D], weight [V, D], bias [V] or None, targets [M], target_offsets [N + 1],
             temperature, ScoreOptions) -> final logits z of the targets, [M]; NaN where ignored, -inf where outside of
             this vocabulary shard. The bits equal those that linear_logprobs sees inside its pass.
         linear_logprobs: the arguments of target_logits, then target_logit [M], of the dtype that target_logits gave
-            or widened to float64 -> TokenTensors.
+            or widened to float64, or None where the backend finds them itself -> TokenTensors.
         score_answers: (token_logprob [T], answer_offsets [A + 1], question_offsets [Q + 1], is_matching [A] bool,
             divisor [A] or None, unconditional [A] or None, CompareOptions) -> ComparisonTensors. An answer's
             log-probability is the sum of its tokens; it is compared by (sum - unconditional) / divisor.
@@ -93,7 +94,7 @@ class Backend:
     logprobs: Callable[[Tensor, Tensor, Tensor, Tensor | None, ScoreOptions], TokenTensors]
     target_logits: Callable[[Tensor, Tensor, Tensor | None, Tensor, Tensor, Tensor | None, ScoreOptions], Tensor]
     linear_logprobs: Callable[
-        [Tensor, Tensor, Tensor | None, Tensor, Tensor, Tensor | None, ScoreOptions, Tensor], TokenTensors
+        [Tensor, Tensor, Tensor | None, Tensor, Tensor, Tensor | None, ScoreOptions, Tensor | None], TokenTensors
     ]
     score_answers: Callable[
         [Tensor, Tensor, Tensor, Tensor, Tensor | None, Tensor | None, CompareOptions], ComparisonTensors

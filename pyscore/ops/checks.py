@@ -14,6 +14,7 @@ __all__ = [
     "check_matching_sets",
     "check_no_empty_segment",
     "check_offsets",
+    "check_one_temperature",
     "check_outputs",
     "check_positive",
     "check_same",
@@ -77,12 +78,21 @@ def _first(mask: Tensor) -> int | None:
     return int(mask.flatten().nonzero()[0, 0]) if bool(mask.any()) else None
 
 
+def _refuse_temperature(row: int, value: float) -> None:
+    raise ValueError(f"temperature must be positive and finite, row {row} has {value} (greedy: ask for is_greedy)")
+
+
 def check_temperature(temperature: Tensor) -> None:
     """Raise ValueError unless every row's temperature [N] is positive and finite."""
     row = _first(~(temperature > 0) | temperature.isinf())
     if row is not None:
-        value = float(temperature[row])
-        raise ValueError(f"temperature must be positive and finite, row {row} has {value} (greedy: ask for is_greedy)")
+        _refuse_temperature(row, float(temperature[row]))
+
+
+def check_one_temperature(temperature: float) -> None:
+    """`check_temperature` of a number that all rows share."""
+    if not 0 < temperature < _INF:
+        _refuse_temperature(0, temperature)
 
 
 def check_offsets(offsets: Tensor, name: str, total: int, of: str) -> None:
@@ -96,11 +106,15 @@ def check_offsets(offsets: Tensor, name: str, total: int, of: str) -> None:
         raise ValueError(f"{name} must end at {total}, the length of {of}; it ends at {int(offsets[-1])}")
 
 
-def check_targets(targets: Tensor, offsets: Tensor, vocab_size: int, ignore_index: int) -> None:
-    """Raise ValueError unless every target [M] is a token id below ``vocab_size`` or ``ignore_index``."""
+def check_targets(targets: Tensor, offsets: Tensor | None, n_rows: int, vocab_size: int, ignore_index: int) -> None:
+    """Raise ValueError unless every target [M] is a token id below ``vocab_size`` or ``ignore_index``.
+
+    Without ``offsets`` every row has as many targets.
+    """
     bad = _first(((targets < 0) | (targets >= vocab_size)) & (targets != ignore_index))
     if bad is not None:
-        row = int(torch.searchsorted(offsets, bad, right=True)) - 1
+        even = bad * n_rows // targets.numel()
+        row = even if offsets is None else int(torch.searchsorted(offsets.cpu(), bad, right=True)) - 1
         raise ValueError(
             f"targets holds {int(targets[bad])} in row {row}, outside of the vocabulary of {vocab_size}: "
             f"ids run from 0 to {vocab_size - 1}, or {ignore_index} to ignore the target"

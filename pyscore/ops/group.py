@@ -10,11 +10,11 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from . import checks
 from .backend import ScoreOptions, TokenTensors
 from .rows import Rows, option_arguments
 from .shards import merge_vocab_shards, scores_from_tensors
 from .types import Array, TokenScores
+from .values import check_token_values, to_device
 
 if TYPE_CHECKING:
     from torch.distributed import ProcessGroup
@@ -23,7 +23,10 @@ __all__ = ["score_over_group", "shard_sizes"]
 
 
 def shard_sizes(group: ProcessGroup, vocab_size: int, device: torch.device) -> list[int]:
-    """Number of vocabulary entries on each rank of the group."""
+    """Number of vocabulary entries on each rank of the group.
+
+    The ranks' starts are numbers of the host, so this one read waits for the devices.
+    """
     return [int(size) for size in _all_gather(torch.tensor([vocab_size], device=device), group)]
 
 
@@ -52,8 +55,14 @@ def _gather_scores(scores: TokenScores, group: ProcessGroup, sizes: list[int]) -
     return gathered
 
 
+def _outside(rows: Rows, vocab_size: int, ignore_index: int, device: torch.device) -> Tensor:
+    """Targets that no rank holds, like the caller's targets; only those of a GPU can be, as nobody looks at them."""
+    targets = to_device(rows.targets, "targets", device).reshape(rows.like_targets)
+    return ((targets < 0) | (targets >= vocab_size)) & (targets != ignore_index)
+
+
 def score_over_group(
-    inputs: tuple[Tensor, Tensor, Tensor | None, Tensor, Tensor, Tensor | None],
+    inputs: tuple[Tensor, Tensor, Tensor | None, Tensor, Tensor | None, Tensor | None],
     rows: Rows,
     wanted: frozenset[str],
     options: ScoreOptions,
@@ -63,7 +72,8 @@ def score_over_group(
     restore: Callable[[Tensor], Array],
 ) -> TokenScores:
     """Scores over the whole vocabulary on every rank; ``options`` are those of the whole vocabulary."""
-    checks.check_targets(rows.targets, rows.offsets, sum(sizes), options.ignore_index)
+    device = inputs[0].device
+    check_token_values(rows.targets, rows.offsets, rows.temperature, (rows.shape.numel(), sum(sizes)), device, options)
     mine = dist.get_rank(group)
     options = replace(options, vocab_start=sum(sizes[:mine]), sharded=True)
     arguments = (backend, *option_arguments(options))
@@ -74,8 +84,13 @@ def score_over_group(
     needed = wanted - {"is_greedy"} | ({"rank"} if options.rank else set())
     local = scores_from_tensors(result, rows, frozenset(needed), options, sizes[mine], lambda tensor: tensor)
     merged = merge_vocab_shards(_gather_scores(local, group, sizes))
-    greedy = merged.rank == 0 if "is_greedy" in wanted else None
-    whole = replace(merged, is_greedy=greedy, rank=merged.rank if "rank" in wanted else None)
+    outside = _outside(rows, sum(sizes), options.ignore_index, device)
+    logprob: Tensor | None = merged.logprob
+    assert logprob is not None
+    rank = None if merged.rank is None else merged.rank.masked_fill(outside, -1)
+    merged = replace(merged, logprob=logprob.masked_fill(outside, float("nan")), rank=rank)
+    greedy = rank == 0 if "is_greedy" in wanted else None
+    whole = replace(merged, is_greedy=greedy, rank=rank if "rank" in wanted else None)
     return replace(
         whole,
         **{

@@ -1,22 +1,26 @@
 """The ops as torch.ops.pyscore.*: schema once, one implementation that asks the dispatcher, one fake for tracing.
 
-The implementations check values (ranges, offsets); the public functions have checked shapes and dtypes before.
+The implementations check values (ranges, offsets) and then move them to where the work is; the public functions have
+checked shapes and dtypes before. So no traced code branches on values, and none waits for a GPU.
 """
 
 from __future__ import annotations
 
+from itertools import accumulate, pairwise
+from math import prod
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from . import checks
 from .backend import CompareOptions, ComparisonTensors, ScoreOptions, TokenTensors
 from .dispatch import select
+from .values import check_answer_values, check_token_values, to_device, visible
 
 __all__ = ["float_dtype"]
 
-_ROWS = "Tensor targets, Tensor target_offsets, Tensor? temperature"
+# without target_offsets every row has as many targets; all three may be on the host while the rest is on a GPU
+_ROWS = "Tensor targets, Tensor? target_offsets, Tensor? temperature"
 _OPTIONS = (
     "str backend, float? softcap, float logit_scale, int ignore_index, int vocab_start, bool sharded, "
     "bool entropy, bool rank, int top_k"
@@ -45,16 +49,28 @@ def float_dtype(values: Tensor) -> torch.dtype:
     return torch.float64 if values.dtype == torch.float64 else torch.float32
 
 
-def _check_token_values(
-    targets: Tensor, offsets: Tensor, temperature: Tensor | None, vocab_size: int, options: ScoreOptions
-) -> None:
-    if targets.is_cuda and torch.cuda.is_current_stream_capturing():
-        return  # reading values back would break the capture of a CUDA graph
-    checks.check_offsets(offsets, "target_offsets", targets.numel(), "targets")
-    if not options.sharded:  # a shard does not know how large the whole vocabulary is
-        checks.check_targets(targets, offsets, vocab_size, options.ignore_index)
-    if temperature is not None:
-        checks.check_temperature(temperature)
+def _even_offsets(n_rows: int, n_targets: int, device: torch.device) -> Tensor:
+    """Offsets [N + 1] of rows that have as many targets each."""
+    return torch.arange(n_rows + 1, device=device) * (n_targets // max(n_rows, 1))
+
+
+def _checked_rows(
+    targets: Tensor,
+    offsets: Tensor | None,
+    temperature: Tensor | None,
+    shape: tuple[int, int],
+    device: torch.device,
+    options: ScoreOptions,
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Targets, offsets and temperature on ``device``; ``shape`` is [N, V]."""
+    check_token_values(targets, offsets, temperature, shape, device, options)
+    return (
+        to_device(targets, "targets", device),
+        _even_offsets(shape[0], targets.numel(), device)
+        if offsets is None
+        else to_device(offsets, "target_offsets", device),
+        None if temperature is None else to_device(temperature, "temperature", device),
+    )
 
 
 def _row_blocks(logits: Tensor) -> list[Tensor]:
@@ -65,21 +81,33 @@ def _row_blocks(logits: Tensor) -> list[Tensor]:
         return [block for part in logits for block in _row_blocks(part)]
 
 
+def _starts(offsets: Tensor | None, blocks: list[Tensor], n_targets: int, device: torch.device) -> list[int] | None:
+    """The first target of each block of rows and the number of targets; None where only the device knows them."""
+    rows = list(accumulate((len(block) for block in blocks), initial=0))
+    if offsets is None:
+        return [row * n_targets // rows[-1] for row in rows]
+    seen = visible(offsets, device)
+    return None if seen is None else [int(seen[row]) for row in rows]
+
+
 def _logprobs(
-    logits: Tensor, targets: Tensor, offsets: Tensor, temperature: Tensor | None, backend: str, *arguments: Any
+    logits: Tensor, targets: Tensor, offsets: Tensor | None, temperature: Tensor | None, backend: str, *arguments: Any
 ) -> TokenTensors:
     options = ScoreOptions(*arguments)
-    _check_token_values(targets, offsets, temperature, logits.shape[-1], options)
-    serve = select(backend, logits.device, logits.dtype).logprobs
+    shape, device, given = (prod(logits.shape[:-1]), logits.shape[-1]), logits.device, offsets
+    targets, offsets, temperature = _checked_rows(targets, offsets, temperature, shape, device, options)
+    serve = select(backend, device, logits.dtype).logprobs
     blocks = _row_blocks(logits)
-    if len(blocks) == 1:
-        return serve(blocks[0], targets, offsets, temperature, options)
-    parts, start, bounds = [], 0, offsets.tolist()
-    for block in blocks:
+    starts = None if len(blocks) == 1 else _starts(given, blocks, targets.numel(), device)
+    if starts is None:
+        # one view, or ragged targets that only the device can cut: to copy the logits is dear, but waits for nothing
+        return serve(logits.reshape(shape), targets, offsets, temperature, options)
+    parts, start = [], 0
+    for block, (first, last) in zip(blocks, pairwise(starts), strict=True):
         end = start + block.shape[0]
-        part_targets, part_offsets = targets[bounds[start] : bounds[end]], offsets[start : end + 1] - bounds[start]
         part_temperature = None if temperature is None else temperature[start:end]
-        parts.append(serve(block, part_targets, part_offsets, part_temperature, options))
+        part_offsets = offsets[start : end + 1] - first
+        parts.append(serve(block, targets[first:last], part_offsets, part_temperature, options))
         start = end
     return TokenTensors(*(torch.cat(field) for field in zip(*parts, strict=True)))
 
@@ -89,16 +117,17 @@ def _target_logits(
     weight: Tensor,
     bias: Tensor | None,
     targets: Tensor,
-    offsets: Tensor,
+    offsets: Tensor | None,
     temperature: Tensor | None,
     backend: str,
     *arguments: Any,
 ) -> Tensor:
     options = ScoreOptions(*arguments)
-    _check_token_values(targets, offsets, temperature, weight.shape[0], options)
+    shape = (hidden.shape[0], weight.shape[0])
+    rows = _checked_rows(targets, offsets, temperature, shape, hidden.device, options)
     serve = select(backend, hidden.device, hidden.dtype)
     # float64 holds every backend's logits exactly, so all shards count ranks against the same value
-    return serve.target_logits(hidden, weight, bias, targets, offsets, temperature, options).double()
+    return serve.target_logits(hidden, weight, bias, *rows, options).double()
 
 
 def _linear_logprobs(
@@ -106,17 +135,17 @@ def _linear_logprobs(
     weight: Tensor,
     bias: Tensor | None,
     targets: Tensor,
-    offsets: Tensor,
+    offsets: Tensor | None,
     temperature: Tensor | None,
     target_logit: Tensor | None,
     backend: str,
     *arguments: Any,
 ) -> TokenTensors:
     options = ScoreOptions(*arguments)
-    _check_token_values(targets, offsets, temperature, weight.shape[0], options)
+    shape = (hidden.shape[0], weight.shape[0])
+    rows = _checked_rows(targets, offsets, temperature, shape, hidden.device, options)
     serve = select(backend, hidden.device, hidden.dtype)
-    inputs = (hidden, weight, bias, targets, offsets, temperature, options)
-    return serve.linear_logprobs(*inputs, serve.target_logits(*inputs) if target_logit is None else target_logit)
+    return serve.linear_logprobs(hidden, weight, bias, *rows, options, target_logit)
 
 
 def _score_answers(
@@ -130,24 +159,21 @@ def _score_answers(
     sets: str,
     ties: str,
 ) -> ComparisonTensors:
-    name = "token_logprob"
+    check_answer_values(logprob, answer_offsets, question_offsets, is_matching, divisor, unconditional)
+    device = logprob.device
     if answer_offsets is None:  # one log-probability an answer
-        name = "answer_logprob"
-        answer_offsets = torch.arange(logprob.numel() + 1, device=logprob.device)
-    if not logprob.is_cuda:  # on a GPU the comparison never waits for the device, so values go unread
-        checks.check_offsets(answer_offsets, "answer_offsets", logprob.numel(), name)
-        checks.check_no_empty_segment(answer_offsets, "answer_offsets", "answer")
-        checks.check_offsets(question_offsets, "question_offsets", is_matching.numel(), "is_matching")
-        checks.check_matching_sets(is_matching, question_offsets)
-        checks.check_log_probabilities(logprob, name)
-        if divisor is not None:
-            checks.check_positive(divisor, "the answer lengths of normalize")
-        if unconditional is not None:
-            checks.check_log_probabilities(unconditional, "unconditional", finite=True)
+        answer_offsets = torch.arange(logprob.numel() + 1, device=device)
     # every backend compares float32 and float64 answers, whatever it says of float64 logits
-    serve = select(backend, logprob.device, torch.float32).score_answers
-    options = CompareOptions(sets, ties)
-    return serve(logprob, answer_offsets, question_offsets, is_matching, divisor, unconditional, options)
+    serve = select(backend, device, torch.float32).score_answers
+    return serve(
+        logprob,
+        to_device(answer_offsets, "answer_offsets", device),
+        to_device(question_offsets, "question_offsets", device),
+        to_device(is_matching, "is_matching", device),
+        None if divisor is None else to_device(divisor, "the answer lengths of normalize", device),
+        None if unconditional is None else to_device(unconditional, "unconditional", device),
+        CompareOptions(sets, ties),
+    )
 
 
 def _fake_tokens(
@@ -164,12 +190,12 @@ def _fake_tokens(
     return (real(m), real(n), real(n), ids(n), *optional)
 
 
-def _fake_logprobs(logits: Tensor, targets: Tensor, offsets: Tensor, *arguments: Any) -> tuple[Tensor, ...]:
-    return _fake_tokens(logits, offsets.shape[0] - 1, targets.shape[0], *arguments[-3:])
+def _fake_logprobs(logits: Tensor, targets: Tensor, *arguments: Any) -> tuple[Tensor, ...]:
+    return _fake_tokens(logits, prod(logits.shape[:-1]), targets.shape[0], *arguments[-3:])
 
 
 def _fake_linear_logprobs(
-    hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, offsets: Tensor, *arguments: Any
+    hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, *arguments: Any
 ) -> tuple[Tensor, ...]:
     return _fake_tokens(hidden, hidden.shape[0], targets.shape[0], *arguments[-3:])
 

@@ -16,9 +16,9 @@ def _result_dtype(values: Tensor) -> torch.dtype:
     return torch.float64 if values.dtype == torch.float64 else torch.float32
 
 
-def _rows_of(target_offsets: Tensor) -> Tensor:
-    """Row number of each flat target."""
-    return torch.repeat_interleave(target_offsets.diff())
+def _rows_of(offsets: Tensor, n: int) -> Tensor:
+    """Row number of each of n flat targets (or tokens, or answers); n spares a GPU the adding up."""
+    return torch.repeat_interleave(offsets.diff(), output_size=n)
 
 
 def _segment_sum(values: Tensor, segment: Tensor, n_segments: int) -> Tensor:
@@ -51,7 +51,7 @@ def _project(hidden: Tensor, weight: Tensor, bias: Tensor | None, options: Score
 def _ignored_rows(targets: Tensor, target_offsets: Tensor, ignore_index: int) -> Tensor:
     """Rows that have candidates, all of them ignored."""
     counts = target_offsets.diff()
-    ignored = _segment_sum((targets == ignore_index).long(), _rows_of(target_offsets), counts.numel())
+    ignored = _segment_sum((targets == ignore_index).long(), _rows_of(target_offsets, len(targets)), counts.numel())
     return (counts > 0) & (ignored == counts)
 
 
@@ -62,9 +62,10 @@ def _held(targets: Tensor, vocab_size: int, options: ScoreOptions) -> Tensor:
 
 
 def _gather_targets(z: Tensor, targets: Tensor, target_offsets: Tensor, options: ScoreOptions) -> Tensor:
-    """Final logit of each target: NaN where ignored, -inf where another vocabulary shard holds it."""
+    """Final logit of each target: NaN where ignored or in no vocabulary, -inf where another shard holds it."""
     local = (targets - options.vocab_start).clamp(0, z.shape[1] - 1)
-    found = z[_rows_of(target_offsets), local].where(_held(targets, z.shape[1], options), -_INF)
+    row = _rows_of(target_offsets, len(targets))
+    found = z[row, local].where(_held(targets, z.shape[1], options), -_INF if options.sharded else _NAN)
     return found.masked_fill(targets == options.ignore_index, _NAN)
 
 
@@ -72,14 +73,17 @@ def _statistics(
     z: Tensor, targets: Tensor, offsets: Tensor, options: ScoreOptions, target_logit: Tensor, dtype: torch.dtype
 ) -> TokenTensors:
     """Every result from the final logits z [N, V], float64."""
-    row, count = _rows_of(offsets), z.shape[0]
+    row, count = _rows_of(offsets, len(targets)), z.shape[0]
     ignored_row = _ignored_rows(targets, offsets, options.ignore_index)
     z = z.masked_fill(ignored_row[:, None], _NAN)
     lse = z.logsumexp(-1)
     valid = lse.isfinite()
+    held = _held(targets, z.shape[1], options)
     ignored = targets == options.ignore_index
+    if not options.sharded:  # ids of no vocabulary, which a GPU's targets may hold, as nobody looks at them
+        ignored = ignored | ~held
 
-    logprob = (target_logit - lse[row]).clamp(max=0).where(_held(targets, z.shape[1], options), -_INF)
+    logprob = (target_logit - lse[row]).clamp(max=0).where(held, -_INF)
     logprob = logprob.masked_fill(~valid[row] | ignored, _NAN)
     entropy, rank = torch.empty(0, device=z.device), torch.empty(0, dtype=torch.int64, device=z.device)
     if options.entropy:
@@ -138,9 +142,11 @@ def _linear_logprobs(
     target_offsets: Tensor,
     temperature: Tensor | None,
     options: ScoreOptions,
-    target_logit: Tensor,
+    target_logit: Tensor | None,
 ) -> TokenTensors:
     z = _final_logits(_project(hidden, weight, bias, options), temperature, options)
+    if target_logit is None:
+        target_logit = _gather_targets(z, targets, target_offsets, options)
     return _statistics(z, targets, target_offsets, options, target_logit, _result_dtype(hidden))
 
 
@@ -154,8 +160,8 @@ def _score_answers(
     options: CompareOptions,
 ) -> ComparisonTensors:
     n_answers, n_questions = answer_offsets.numel() - 1, question_offsets.numel() - 1
-    question = _rows_of(question_offsets)
-    total = _segment_sum(token_logprob.double(), _rows_of(answer_offsets), n_answers)
+    question = _rows_of(question_offsets, n_answers)
+    total = _segment_sum(token_logprob.double(), _rows_of(answer_offsets, len(token_logprob)), n_answers)
     score = total if unconditional is None else total - unconditional.double()
     score = score if divisor is None else score / divisor.double()
     best = _segment_max(score, question, n_questions)
@@ -183,7 +189,7 @@ def _score_answers(
     if options.sets == "sum":
         best_here = torch.ones_like(other), torch.ones_like(other)
     came_first = first(is_matching & best_here[0]) < first(other & best_here[1])
-    tie_value = {"half": 0.5, "strict": 0.0, "first": came_first.double()}[options.ties]
+    tie_value = {"half": torch.full_like(lead, 0.5), "strict": torch.zeros_like(lead), "first": came_first.double()}
     mass = total.exp()
     floats = (
         torch.sigmoid(log_odds),
@@ -191,7 +197,7 @@ def _score_answers(
         _segment_sum(mass, question, n_questions),
         log_odds,
         margin,
-        torch.where(tie, torch.as_tensor(tie_value, dtype=torch.float64, device=score.device), (lead > 0).double()),
+        torch.where(tie, tie_value[options.ties], (lead > 0).double()),
     )
     predicted = first(score == over("max", torch.ones_like(other))[question]) - question_offsets[:-1]
     dtype = _result_dtype(token_logprob)

@@ -1,4 +1,4 @@
-"""Rows and their targets in the one form that kernels take: flat targets, offsets, a temperature a row."""
+"""Rows and their targets in the one form that the ops take: flat targets, offsets, a temperature a row."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from . import checks
 from .arrays import as_index, as_tensor
 from .backend import ScoreOptions
 from .types import Array
@@ -17,46 +18,42 @@ __all__ = ["Rows", "option_arguments", "read_rows"]
 
 
 class Rows(NamedTuple):
-    """N rows with M flat targets."""
+    """N rows with M flat targets, on whichever device the caller has them: the ops check values and move them."""
 
     shape: torch.Size  # leading dimensions of the logits or hidden states; N is their product
     targets: Tensor  # [M] int64
-    offsets: Tensor  # [N + 1] int64
+    offsets: Tensor | None  # [N + 1] int64; None where the caller gave none, and every row has M / N targets
     like_targets: torch.Size  # shape of the caller's targets
-    ragged: bool  # the caller gave target_offsets
     temperature: Tensor | None  # [N] float32, None where it is 1
 
 
 def _flat_targets(
-    targets: Array | Sequence[int], target_offsets: Array | Sequence[int] | None, rows: torch.Size, device: torch.device
-) -> tuple[Tensor, Tensor, torch.Size]:
-    ids = as_index(targets, "targets", device)
+    targets: Array | Sequence[int], target_offsets: Array | Sequence[int] | None, rows: torch.Size
+) -> tuple[Tensor, Tensor | None, torch.Size]:
+    ids = as_index(targets, "targets")
     n = rows.numel()
     if target_offsets is not None:
-        offsets = as_index(target_offsets, "target_offsets", device)
+        offsets = as_index(target_offsets, "target_offsets")
         if ids.ndim != 1:
             raise ValueError(f"targets must be flat [M] beside target_offsets, got shape {tuple(ids.shape)}")
         if offsets.shape != (n + 1,):
             raise ValueError(f"target_offsets must be [{n + 1}] for {n} rows, got shape {tuple(offsets.shape)}")
         return ids, offsets, ids.shape
-    if ids.shape == rows:
-        per_row = 1
-    elif ids.ndim == len(rows) + 1 and ids.shape[:-1] == rows:
-        per_row = ids.shape[-1]
-    else:
+    if ids.shape != rows and (ids.ndim != len(rows) + 1 or ids.shape[:-1] != rows):
         with_k = ", ".join([*map(str, rows), "K"])
         raise ValueError(
             f"targets must be {list(rows)}, [{with_k}], or flat with target_offsets; got shape {list(ids.shape)}"
         )
-    return ids.reshape(-1), torch.arange(n + 1, device=device) * per_row, ids.shape
+    return ids.reshape(-1), None, ids.shape
 
 
 def _row_temperature(temperature: float | Array, rows: torch.Size, device: torch.device) -> Tensor | None:
     if isinstance(temperature, (int, float, np.number)):
         if temperature == 1:
             return None
+        checks.check_one_temperature(float(temperature))
         return torch.full((rows.numel(),), float(temperature), device=device)
-    tensor = as_tensor(temperature, "temperature", device).float()
+    tensor = as_tensor(temperature, "temperature").float()
     if tensor.ndim and tensor.shape != rows:
         raise ValueError(f"temperature must be a scalar or {tuple(rows)}, got shape {tuple(tensor.shape)}")
     return tensor.expand(rows).reshape(-1).contiguous()
@@ -70,9 +67,8 @@ def read_rows(
     device: torch.device,
 ) -> Rows:
     """The caller's targets and temperature for rows of the given leading dimensions."""
-    ids, offsets, like_targets = _flat_targets(targets, target_offsets, shape, device)
-    ragged = target_offsets is not None
-    return Rows(shape, ids, offsets, like_targets, ragged, _row_temperature(temperature, shape, device))
+    ids, offsets, like_targets = _flat_targets(targets, target_offsets, shape)
+    return Rows(shape, ids, offsets, like_targets, _row_temperature(temperature, shape, device))
 
 
 def option_arguments(options: ScoreOptions) -> tuple[float | int | None, ...]:

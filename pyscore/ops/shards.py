@@ -51,7 +51,7 @@ def scores_from_tensors(
             logsumexp=restore(result.logsumexp.reshape(rows.shape)),
             max_logit=restore(result.max_logit.reshape(rows.shape)),
             max_id=restore(result.argmax.reshape(rows.shape)),
-            target_offsets=restore(rows.offsets) if rows.ragged else None,
+            target_offsets=None if rows.offsets is None else restore(rows.offsets.to(result.logsumexp.device)),
         )
     return TokenScores(**chosen, shard=shard)
 

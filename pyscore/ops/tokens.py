@@ -68,6 +68,13 @@ def logprobs(
     The bits of a row's results don't depend on the batch, the row's place in it, or the number of threads.
     Forward only: results carry no gradient.
 
+    Logits on a GPU are scored without ever waiting for it, so that the call can be captured in a CUDA graph (with every
+    array on the GPU). Targets, offsets and temperatures that are on the host are checked before they are moved. Those
+    that are on the GPU are not read back: there a target outside of the vocabulary scores NaN, with rank -1 and
+    ``is_greedy`` False; a temperature of 0 or NaN gives its row NaN, others are taken as they are; offsets that don't
+    fit are the caller's affair. With the environment variable PYSCORE_CHECK_VALUES=1 every call (but none while a graph
+    is captured) reads them back and raises as on the CPU: slow, for debugging.
+
     Args:
         logits: ``[..., V]`` float32, bfloat16 or float16, any strides; the leading dimensions are the N rows.
         targets: int64 token ids: ``[...]`` one a row, ``[..., K]`` K candidates a row, or flat ``[M]`` beside
@@ -85,7 +92,8 @@ def logprobs(
     Raises:
         TypeError: a wrong kind of array or dtype.
         ValueError: shapes that don't fit, a target outside of the vocabulary (its row is named), offsets that don't
-            close, a temperature or softcap that is not positive, an unknown output or backend.
+            close, a temperature or softcap that is not positive, an unknown output or backend; an array on the host
+            while a CUDA graph is captured.
         RuntimeError: the forced backend can't serve these tensors; the message says why.
     """
     check_backend_name(backend)
@@ -120,7 +128,7 @@ def _check_projection(hidden: Tensor, weight: Tensor, bias: Tensor | None) -> No
 
 def _projection_inputs(
     hidden: Tensor, weight: Tensor, bias: Tensor | None, rows: Rows
-) -> tuple[Tensor, Tensor, Tensor | None, Tensor, Tensor, Tensor | None]:
+) -> tuple[Tensor, Tensor, Tensor | None, Tensor, Tensor | None, Tensor | None]:
     flat = hidden.reshape(-1, hidden.shape[-1])
     return flat, weight, bias, rows.targets, rows.offsets, rows.temperature
 
@@ -146,7 +154,8 @@ def linear_logprobs(
 
     The distribution is the softmax of ``z = softcap * tanh(s / softcap) / temperature`` with
     ``s = logit_scale * (hidden @ weight.T + bias)``. Products and sums are float32 and logits are never rounded to
-    the input's dtype. Everything that `logprobs` says of rows, targets, outputs, ignored rows and bits holds here.
+    the input's dtype. What `logprobs` says of rows, targets, outputs, ignored rows, bits and GPUs holds here too:
+    the host never waits for the device and checks only values that are on the host, or all with PYSCORE_CHECK_VALUES=1.
 
     Args:
         hidden: ``[..., D]`` float32, bfloat16 or float16.
@@ -158,7 +167,8 @@ def linear_logprobs(
         vocab_start: the weight holds rows ``vocab_start ...`` of a larger unembedding; see `merge_vocab_shards`.
         group: ``torch.distributed`` group whose ranks each hold the next rows of the unembedding, in rank order;
             every rank passes the same hidden states and targets (ids of the whole vocabulary) and gets the scores
-            over the whole vocabulary. Only compact statistics are exchanged.
+            over the whole vocabulary. Only compact statistics are exchanged. The ranks' vocabulary sizes are read,
+            which waits for the device.
 
     Raises:
         TypeError, ValueError, RuntimeError: as in `logprobs`.
