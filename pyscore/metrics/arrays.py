@@ -14,12 +14,14 @@ from ..ops.types import Comparison
 
 __all__ = [
     "METRICS",
+    "SHARES",
     "Codes",
     "Columns",
     "Floats",
     "as_array",
     "as_float64",
     "as_list",
+    "check_lengths",
     "cluster_codes",
     "cluster_keys",
     "cluster_sums",
@@ -28,6 +30,7 @@ __all__ = [
     "read_columns",
     "read_fields",
     "take",
+    "why_refused",
 ]
 
 Floats = NDArray[np.float64]
@@ -43,7 +46,8 @@ METRICS = {
 }
 """Metric name -> the field of `Comparison` that it is the mean of, the two headline numbers first."""
 
-_SHARES = ("probability", "prefers")
+SHARES = ("probability", "prefers")
+"""The fields that lie within [0, 1]."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,31 @@ class Columns:
         return np.heaviside(self.probability - 0.5, 0.5)
 
 
+def _one_dimension(name: str, shape: tuple[int, ...]) -> None:
+    if len(shape) != 1:
+        raise ValueError(f"{name} must have one dimension, one entry a question; got shape {shape}")
+
+
+def check_lengths(shapes: dict[str, tuple[int, ...]], name: str = "comparison") -> None:
+    """Raise ValueError unless the fields of a comparison are vectors of one length above 0."""
+    for field, shape in shapes.items():
+        _one_dimension(f"{name}.{field}", shape)
+    lengths = {field: shape[0] for field, shape in shapes.items()}
+    if len(set(lengths.values())) != 1:
+        raise ValueError(f"the fields of {name} differ in length: {lengths}")
+    if not lengths["probability"]:
+        raise ValueError(f"{name} is empty: there is nothing to summarise")
+
+
+def why_refused(field: str, value: float) -> str:
+    """What is wrong with a value of a comparison's field that is refused."""
+    if field == "tie":
+        return "is neither true nor false"
+    if np.isnan(value):
+        return "is NaN: score that question again or leave it out"
+    return "is outside [0, 1]" if field in SHARES else "is no probability mass"
+
+
 def as_array(values: Any, name: str) -> NDArray[Any]:
     """A 1-D NumPy array of the values' own dtype, from a torch tensor on any device, NumPy, a sequence, or DLPack."""
     if hasattr(values, "__dlpack__") and not isinstance(values, torch.Tensor | np.ndarray):
@@ -97,8 +126,7 @@ def as_array(values: Any, name: str) -> NDArray[Any]:
         narrow = values.is_floating_point() and values.itemsize < 4
         values = values.detach().to("cpu", torch.float32 if narrow else values.dtype).numpy()
     array = np.asarray(values)
-    if array.ndim != 1:
-        raise ValueError(f"{name} must have one dimension, one entry a question; got shape {array.shape}")
+    _one_dimension(name, array.shape)
     return array
 
 
@@ -114,14 +142,10 @@ def read_fields(comparison: Comparison, name: str = "comparison") -> dict[str, N
         ValueError: no questions, fields that differ in length, or a tie that is neither true nor false.
     """
     fields = {field: as_array(getattr(comparison, field), f"{name}.{field}") for field in METRICS.values()}
-    lengths = {field: len(column) for field, column in fields.items()}
-    if len(set(lengths.values())) != 1:
-        raise ValueError(f"the fields of {name} differ in length: {lengths}")
-    if not lengths["probability"]:
-        raise ValueError(f"{name} is empty: there is nothing to summarise")
+    check_lengths({field: column.shape for field, column in fields.items()}, name)
     tie = fields["tie"]
     if tie.dtype != np.bool_:
-        _refuse(f"{name}.tie", tie, (tie != 0) & (tie != 1), "is neither true nor false")
+        _refuse(name, "tie", tie, (tie != 0) & (tie != 1))
         fields["tie"] = tie.astype(np.bool_)
     return fields
 
@@ -134,11 +158,11 @@ def read_columns(comparison: Comparison, name: str = "comparison") -> Columns:
     """
     fields = {field: np.asarray(column, np.float64) for field, column in read_fields(comparison, name).items()}
     for field, column in fields.items():
-        _refuse(f"{name}.{field}", column, np.isnan(column), "is NaN: score that question again or leave it out")
-        if field in _SHARES:
-            _refuse(f"{name}.{field}", column, (column < 0) | (column > 1), "is outside [0, 1]")
+        _refuse(name, field, column, np.isnan(column))
+        if field in SHARES:
+            _refuse(name, field, column, (column < 0) | (column > 1))
         elif field not in ("log_odds", "tie"):
-            _refuse(f"{name}.{field}", column, np.isinf(column) | (column < 0), "is no probability mass")
+            _refuse(name, field, column, np.isinf(column) | (column < 0))
     return Columns(np.stack(list(fields.values()), axis=1))
 
 
@@ -224,7 +248,8 @@ def cluster_sums(values: Floats, codes: NDArray[np.int64], n_clusters: int) -> F
     return sums.reshape(n_clusters, *values.shape[1:])
 
 
-def _refuse(name: str, column: NDArray[Any], bad: NDArray[np.bool_], why: str) -> None:
+def _refuse(name: str, field: str, column: NDArray[Any], bad: NDArray[np.bool_]) -> None:
     rows = np.flatnonzero(bad)
     if len(rows):
-        raise ValueError(f"{name}[{rows[0]}] = {column[rows[0]]} {why} ({len(rows)} such rows)")
+        value = column[rows[0]]
+        raise ValueError(f"{name}.{field}[{rows[0]}] = {value} {why_refused(field, value)} ({len(rows)} such rows)")

@@ -10,12 +10,16 @@ import torch
 
 from .._extension import _C
 from ..ops.types import Comparison
+from ..ops.values import capturing
 from .arrays import METRICS, Floats, cluster_sums, read_clusters, read_columns, read_fields
+from .device_state import DeviceSums, Moments, device_of
 from .means import Interval, from_stderr, infinite_mean
 from .sampling import Sample
 from .summary import N_BINS, RATES, Summary, summary_signature
 
 __all__ = ["SummaryState"]
+
+_CLUSTERS = "clusters were given for some questions and not for others: give them always or never"
 
 
 class SummaryState:
@@ -23,9 +27,20 @@ class SummaryState:
 
     Its size does not depend on the number of questions; with clusters it grows by seven numbers a cluster. Merged
     states give what `summarize` gives on all rows together, in any order, to rounding.
+
+    Comparisons whose fields are CUDA tensors are summed on their GPU, in float64, without waiting for it, so that
+    `update` can be captured in a CUDA graph, each replay of which adds. `summarize`, `merge` and pickling read the
+    GPU once, and only then is an invalid value found (see `update`). Merged and unpickled states are on the host.
+
+    Args:
+        device: a GPU on which to keep sums from the start, which a state needs before an update is captured.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, device: torch.device | str | None = None) -> None:
+        self._devices: dict[torch.device, DeviceSums] = {}
+        if device is not None and torch.device(device).type != "cpu":
+            sums = DeviceSums.on(torch.device(device))
+            self._devices[sums.device] = sums
         self._n = 0
         self._mean = np.zeros(len(METRICS))
         self._m2 = np.zeros(len(METRICS))
@@ -38,25 +53,59 @@ class SummaryState:
     def update(self, comparison: Comparison, clusters: Iterable[Hashable] | None = None) -> SummaryState:
         """Add the questions of a comparison; returns this state.
 
+        Args:
+            comparison: fields ``[n]``, torch tensors on any device, NumPy or other DLPack arrays, of any floating dtype
+                (``tie`` bool).
+            clusters: one hashable key a question. They are objects of the host, so a comparison on a GPU is read then.
+
         Raises:
             ValueError: as `summarize`, or clusters given in some updates and not in others. It changes nothing then.
+                On a GPU values are not looked at here: a NaN, a share outside [0, 1] or a mass that is none raises
+                whenever the state is read, with its row counted over all updates on that GPU.
+            RuntimeError: the update is captured in a CUDA graph by a state that has no sums on that GPU yet.
         """
+        device = device_of(comparison) if clusters is None else None
+        if device is not None:
+            if self._clusters is not None:
+                raise ValueError(_CLUSTERS)
+            self._sums_on(device).update(comparison)
+            return self
         added = _moments(comparison)
         if clusters is not None:
             added._clusters = _cluster_totals(comparison, clusters, added._n)
-        self.__dict__.update(self.merge(added).__dict__)
+            if any(sums.read().n for sums in self._devices.values()):
+                raise ValueError(_CLUSTERS)
+        self.__dict__.update(self._host_part()._join(added).__dict__, _devices=self._devices)
         return self
 
+    def _sums_on(self, device: torch.device) -> DeviceSums:
+        if device not in self._devices:
+            if capturing(device):
+                raise RuntimeError(f"the state has no sums on {device}, and a CUDA graph can't make them: use device=")
+            self._devices[device] = DeviceSums.on(device)
+        return self._devices[device]
+
     def merge(self, other: SummaryState) -> SummaryState:
-        """A new state that has seen what both have; neither is changed.
+        """A new state, on the host, that has seen what both have; neither is changed.
 
         Raises:
-            ValueError: one state has clusters and the other has questions without.
+            ValueError: one state has clusters and the other has questions without; an invalid value on a GPU.
         """
+        return self._read()._join(other._read())
+
+    def _read(self) -> SummaryState:
+        """This state with all sums on the host; waits for the devices."""
+        read = self._host_part()
+        for sums in self._devices.values():
+            read = read._join(_of_moments(sums.read()))
+        return read
+
+    def _join(self, other: SummaryState) -> SummaryState:
+        """`merge` of states that have no sums on devices."""
         if not other._n or not self._n:
-            return (self if self._n else other)._copy()
+            return (self if self._n else other)._host_part()
         if (self._clusters is None) != (other._clusters is None):
-            raise ValueError("clusters were given for some questions and not for others: give them always or never")
+            raise ValueError(_CLUSTERS)
         merged = SummaryState()
         merged._n = self._n + other._n
         # Chan, Golub & LeVeque 1983: squares around each part's own mean don't cancel.
@@ -78,12 +127,18 @@ class SummaryState:
         """The summary of everything seen, with the intervals of ``method="auto"``.
 
         Raises:
-            ValueError: nothing was added yet.
+            ValueError: nothing was added yet, or an invalid value on a GPU.
         """
         return self.summarize_with(Interval(confidence))
 
     def summarize_with(self, interval: Interval) -> Summary:
         """`summarize` with other intervals: every method but the bootstrap's, which needs the rows."""
+        return self._read()._summarize(interval)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self._read().__dict__
+
+    def _summarize(self, interval: Interval) -> Summary:
         if not self._n:
             raise ValueError("the state is empty: update it with a comparison first")
         clustered = self._clusters is not None
@@ -117,10 +172,10 @@ class SummaryState:
             squares = ((totals[:, 1:] - totals[:, :1] * self._mean) ** 2).sum(axis=0)
         return np.sqrt(units / max(units - 1, 1) * squares) / self._n
 
-    def _copy(self) -> SummaryState:
+    def _host_part(self) -> SummaryState:
         copy = SummaryState()
         # Arrays are never written in place, so that they can be shared; the dictionary is copied when it is merged.
-        copy.__dict__.update(self.__dict__)
+        copy.__dict__.update(self.__dict__, _devices={})
         return copy
 
 
@@ -133,10 +188,15 @@ def _moments(comparison: Comparison) -> SummaryState:
     found = _C.summary_moments(**scores, tie=np.ascontiguousarray(tie), threads=torch.get_num_threads())
     if not found["valid"]:
         read_columns(comparison)  # names the row
+    del found["valid"]
+    return _of_moments(Moments(n=len(tie), **found))
+
+
+def _of_moments(found: Moments) -> SummaryState:
     state = SummaryState()
-    state._n, state._mean, state._m2 = len(tie), found["mean"], found["m2"]
-    state._infinite, state._squares, state._gaps = found["infinite"], found["squares"], found["gaps"]
-    state._ties = found["ties"]
+    state._n, state._mean, state._m2 = found.n, found.mean, found.m2
+    state._infinite, state._squares, state._gaps = found.infinite, found.squares, found.gaps
+    state._ties = found.ties
     return state
 
 

@@ -1,0 +1,170 @@
+"""The sums of SummaryState on a device: one fixed tensor, updated in place, so that nothing waits for the device."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..ops.types import Comparison
+from .arrays import METRICS, SHARES, Floats, check_lengths, why_refused
+from .summary import N_BINS
+
+__all__ = ["DeviceSums", "Moments", "device_of"]
+
+_FIELDS = tuple(METRICS.values())
+_PROBABILITY, _PREFERS, _LOG_ODDS, _TIE = map(_FIELDS.index, ("probability", "prefers", "log_odds", "tie"))
+_LAYOUT = {
+    "n": 1,
+    "mean": len(_FIELDS),
+    "m2": len(_FIELDS),
+    "infinite": 2,  # log odds of +inf, of -inf
+    "ties": 3,  # ties, those that count half, what all of them add up to
+    "squares": 1,  # Σ (1 - probability)²
+    "gaps": N_BINS,
+    "refused": 4,  # invalid questions; of the first one its number, its first invalid field, and what that holds
+}
+"""What the float64 state holds, in this order: counts are exact up to 2^53."""
+
+_QUESTIONS_AT_ONCE = 2**20
+"""Bounds the memory that an update needs beside the comparison: some 300 MB."""
+
+
+class Moments(NamedTuple):
+    """Sums of n questions on the host; `pyscore._C.summary_moments` gives them the same names."""
+
+    n: int
+    mean: Floats  # [6] a metric each, infinite log odds counting as 0
+    m2: Floats  # [6] Σ (score - mean)²
+    infinite: tuple[int, int]
+    ties: tuple[int, int, float]
+    squares: float
+    gaps: Floats  # [15]
+
+
+def device_of(comparison: Comparison) -> torch.device | None:
+    """The GPU that holds every field that a summary needs, else None: such comparisons are summed where they are."""
+    fields = [getattr(comparison, field) for field in _FIELDS]
+    if not all(isinstance(field, Tensor) and field.is_cuda for field in fields):
+        return None
+    devices = {field.device for field in fields}
+    return devices.pop() if len(devices) == 1 else None
+
+
+class DeviceSums:
+    """Sums on one device: `update` enqueues work and returns, `read` waits for it.
+
+    The state's tensor stays the same all its life, so an update that a CUDA graph has captured adds at every replay.
+    """
+
+    def __init__(self, state: Tensor) -> None:
+        self._state = state
+        self._parts = dict(zip(_LAYOUT, torch.split(state, list(_LAYOUT.values())), strict=True))
+
+    @classmethod
+    def on(cls, device: torch.device) -> DeviceSums:
+        """The sums of no questions."""
+        with torch.inference_mode(False):  # a tensor made in inference mode could not be updated outside of it
+            return cls(torch.zeros(sum(_LAYOUT.values()), dtype=torch.float64, device=device))
+
+    @property
+    def device(self) -> torch.device:
+        return self._state.device
+
+    @torch.no_grad()
+    def update(self, comparison: Comparison) -> None:
+        """Add the questions of a comparison whose fields are floats ``[n]`` (``tie`` bool) on this device.
+
+        Raises:
+            ValueError: no questions, or fields that differ in length. Values are looked at when the sums are read.
+        """
+        fields = {field: getattr(comparison, field).detach() for field in _FIELDS}
+        check_lengths({field: tuple(column.shape) for field, column in fields.items()}, "comparison")
+        for columns in zip(*(column.split(_QUESTIONS_AT_ONCE) for column in fields.values()), strict=True):
+            self._add(torch.stack([column.double() for column in columns]))
+
+    def _add(self, scores: Tensor) -> None:
+        """Add the columns of ``scores [6, n]`` by Chan, Golub & LeVeque 1983, as the host does."""
+        part, added = self._parts, scores.shape[1]
+        self._note_refused(scores)  # before n is raised
+        finite = scores.masked_fill(scores.isinf(), 0.0)
+        mean = finite.mean(1)
+        before, after = part["n"].clone(), part["n"] + added
+        delta = mean - part["mean"]
+        part["mean"] += delta * added / after
+        part["m2"] += (finite - mean[:, None]).square().sum(1) + delta.square() * (before * added / after)
+        part["infinite"] += torch.stack([scores[_LOG_ODDS] == inf for inf in (torch.inf, -torch.inf)]).sum(1)
+        part["ties"] += _tie_sums(scores)
+        part["squares"] += (1 - scores[_PROBABILITY]).square().sum()
+        part["gaps"] += _bin_gaps(scores[_PROBABILITY])
+        part["n"] += added
+
+    def _note_refused(self, scores: Tensor) -> None:
+        """Count invalid questions, and remember the first of all."""
+        bad = _invalid(scores).T
+        first = bad.flatten().byte().argmax(0, keepdim=True)  # by question, then by field
+        value = scores.T.flatten().gather(0, first)
+        n_bad = bad.any(1).sum(0, keepdim=True).double()
+        question = self._parts["n"] + first // len(_FIELDS)
+        found = torch.cat([n_bad, question, (first % len(_FIELDS)).double(), value])
+        held = self._parts["refused"]
+        is_first = (held[:1] == 0) & (n_bad > 0)
+        kept = torch.where(is_first, found, held)
+        kept[:1] = held[:1] + n_bad
+        held.copy_(kept)
+
+    def read(self) -> Moments:
+        """The sums on the host; waits for the device, once.
+
+        Raises:
+            ValueError: a NaN, a share outside [0, 1] or a mass that is none was added, with its row.
+        """
+        values = self._state.cpu().numpy()
+        part: dict[str, Any] = dict(zip(_LAYOUT, np.split(values, np.cumsum(list(_LAYOUT.values()))[:-1]), strict=True))
+        n_bad, question, field, value = part["refused"]
+        n = int(part["n"][0])
+        if n_bad:
+            name = _FIELDS[int(field)]
+            raise ValueError(
+                f"comparison.{name}[{question:.0f}] = {value} {why_refused(name, value)} (rows are counted over all "
+                f"updates on {self.device}; {n_bad:.0f} of {n} are invalid)"
+            )
+        (positive, negative), (ties, halves, wins) = part["infinite"], part["ties"]
+        return Moments(
+            n=n,
+            mean=part["mean"],
+            m2=part["m2"],
+            infinite=(int(positive), int(negative)),
+            ties=(int(ties), int(halves), float(wins)),
+            squares=float(part["squares"][0]),
+            gaps=part["gaps"],
+        )
+
+
+def _invalid(scores: Tensor) -> Tensor:
+    """Which scores [6, n] are no share, mass, log odds or tie, as `read_columns` refuses them."""
+    bad = []
+    for field, column in zip(_FIELDS, scores, strict=True):
+        if field == "log_odds":
+            bad.append(column.isnan())
+        elif field == "tie":
+            bad.append((column != 0) & (column != 1))
+        else:
+            upper = column <= 1 if field in SHARES else column < torch.inf
+            bad.append(~((column >= 0) & upper))
+    return torch.stack(bad)
+
+
+def _tie_sums(scores: Tensor) -> Tensor:
+    tied, prefers = scores[_TIE] > 0, scores[_PREFERS]
+    return torch.stack([tied.double(), (tied & (prefers == 0.5)).double(), prefers.masked_fill(~tied, 0.0)]).sum(1)
+
+
+def _bin_gaps(probability: Tensor) -> Tensor:
+    """`bin_gaps` of probabilities [n]. A sum a bin, since adding in place by index has no fixed order on a GPU."""
+    confidence = torch.maximum(probability, 1 - probability)
+    gap = (probability > 0.5).double() + (probability == 0.5) * 0.5 - confidence
+    edge = (confidence * N_BINS).ceil()  # the upper edge of the bin: a confidence is at least 0.5, so none is below 1
+    return torch.stack([gap.masked_fill(edge != bin + 1, 0.0).sum() for bin in range(N_BINS)])
