@@ -10,8 +10,10 @@ import pytest
 from benchmarks.report import table
 from tests.paths import ROOT
 
+FOLDER = ROOT / "benchmarks/results"
+GPU_RESULTS = sorted(FOLDER.glob("gpu-*.json"))
 # of pytest-benchmark; coverage.json is a simulation, whose numbers depend on no machine
-RESULTS = sorted(path for path in (ROOT / "benchmarks/results").glob("*.json") if path.stem != "coverage")
+RESULTS = sorted(path for path in FOLDER.glob("*.json") if path.stem != "coverage" and path not in GPU_RESULTS)
 
 every_result = pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.stem)
 
@@ -30,6 +32,15 @@ def test_a_result_names_its_machine_versions_and_day(path: Path) -> None:
 @every_result
 def test_the_table_beside_a_result_is_of_that_result(path: Path) -> None:
     assert table(json.loads(path.read_text())) in path.with_suffix(".md").read_text()
+
+
+@pytest.mark.parametrize("path", GPU_RESULTS, ids=lambda path: path.stem)
+def test_a_result_of_a_gpu_names_its_device_versions_and_day(path: Path) -> None:
+    result = json.loads(path.read_text())
+    assert {"name", "multiprocessors", "capability", "driver"} <= result["device"].keys()
+    assert {"pyscore", "python", "torch", "cuda", "triton"} <= result["versions"].keys()
+    assert {"date", "commit", "targets", "sections"} <= result.keys()
+    assert all({"ceilings", "rows", "failures"} <= section.keys() for section in result["sections"].values())
 
 
 def row_of(**facts: object) -> dict[str, str]:

@@ -1,0 +1,82 @@
+"""Log-probabilities from ready logits: many rows (target 6) and few (target 7)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+import pyscore
+from pyscore import TokenScores
+
+from ...peers import ALL_OUTPUTS
+from ..contest import OURS, Contestant, contest
+from ..lab import SPREAD, Lab
+from ..peers import ROWS, ready_peers
+from ..targets import Row
+from ..truth import LARGEST_ERROR, complaints, logprob_error, sample, truth
+from .linear import TOY
+
+__all__ = ["ready"]
+
+_WRONG = 1.0
+
+
+def _ours(names: tuple[str, ...]) -> Contestant:
+    def call(logits: Tensor, targets: Tensor) -> TokenScores:
+        return pyscore.logprobs(logits, targets, outputs=names, backend="triton")
+
+    return Contestant(OURS, lambda: call)
+
+
+def _inputs(lab: Lab, n: int, v: int) -> tuple[Tensor, Tensor]:
+    return lab.randn(n, v, dtype=torch.bfloat16, scale=SPREAD), lab.targets(n, v)
+
+
+def _check(lab: Lab, n: int, v: int) -> Callable[[Callable[..., Any]], float | None]:
+    logits, targets = _inputs(lab, n, v)
+    rows = sample(n)
+    chosen = rows.to(lab.device)
+    exact = logits[chosen].double()
+    expected = truth(exact, targets[chosen]).logprob
+
+    def error(function: Callable[..., Any]) -> float | None:
+        found = function(logits, targets)
+        if isinstance(found, TokenScores):
+            if wrong := complaints(found, rows, exact, targets, LARGEST_ERROR):
+                raise AssertionError("; ".join(wrong))
+            found = (found.logprob,)
+        difference = logprob_error(found[0][chosen], expected)
+        if difference > _WRONG:
+            raise AssertionError(f"its log-probability is off by {difference:.2g}")
+        return difference
+
+    return error
+
+
+def ready(lab: Lab) -> Iterator[Row]:
+    """Every output and log-prob alone of 8192 rows; then 1 to 16 rows, in a graph."""
+    v = TOY[0][1] if lab.rehearsal else 151936
+    many, few = (3, (1,)) if lab.rehearsal else (8192, (1, 2, 4, 8, 16))
+    cases = [(many, True), (many, False), *((n, every) for n in few for every in (True, False))]
+    for i, (n, every) in enumerate(cases):
+        case = f"ready N={n} V={v}, {'all outputs' if every else 'log-prob'}"
+        split = n in few
+        lab.empty_cache()
+        sets = [_inputs(lab, n, v) for _ in range(lab.sets(2 * n * v))]
+        contestants = [
+            _ours(ALL_OUTPUTS if every else ("logprob",)),
+            *ready_peers(every, backend="eager" if lab.rehearsal else "inductor", rows=True),
+        ]
+        budget = max(lab.left, 0.0) / (len(cases) - i) / 2
+        outcomes = contest(lab, case, contestants, sets, _check(lab, n, v), graph=split, budget=budget)
+        row = Row(case, {"n": n, "v": v, "bytes": 2.0 * n * v, "sets": len(sets)}, outcomes)
+        seconds = outcomes[OURS].best
+        if split:
+            row.measure("split", outcomes[ROWS].best, seconds)
+        elif every:
+            row.measure("ready bandwidth", row.facts["bytes"] / lab.ceilings.copy, seconds)
+            row.measure("ready compile", outcomes["torch.compile"].best, seconds)
+        yield row
