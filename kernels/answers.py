@@ -133,11 +133,13 @@ def score_answers_kernel(
         total_other += tl.where(here & (is_matching == 0), tl.exp(score - shift_other), 0.0)
         number += 1
 
-    all_impossible = best == -infinity
+    # a NaN is never the best, and shows in the totals alone
+    known = (total_matching + total_other) == (total_matching + total_other)
+    all_impossible = known & (best == -infinity)
     log_matching = _log_sum(total_matching, shift_matching, n_matching, all_impossible)
     log_other = _log_sum(total_other, shift_other, n_other, all_impossible)
     log_odds = log_matching - log_other
-    margin = tl.where(all_impossible, 0.0, best_matching - best_other)
+    margin = tl.where(all_impossible, 0.0, tl.where(known, best_matching - best_other, float("nan")))
     if SUM_SETS:
         lead = log_odds
         came_first = any_matching < any_other
@@ -161,7 +163,7 @@ def score_answers_kernel(
     tl.store(margin_ptr + question, margin.to(dtype), mask=inside)
     tl.store(prefers_ptr + question, prefers.to(dtype), mask=inside)
     tl.store(tie_ptr + question, tie, mask=inside)
-    tl.store(predicted_ptr + question, predicted.to(tl.int64), mask=inside)
+    tl.store(predicted_ptr + question, tl.where(known, predicted, -1).to(tl.int64), mask=inside)
 
 
 def plan_score_answers(

@@ -199,7 +199,8 @@ def _score_answers(
         margin,
         torch.where(tie, tie_value[options.ties], (lead > 0).double()),
     )
-    predicted = first(score == over("max", torch.ones_like(other))[question]) - question_offsets[:-1]
+    best_answer = first(score == over("max", torch.ones_like(other))[question])
+    predicted = torch.where(best_answer < n_answers, best_answer - question_offsets[:-1], -1)  # none is, beside a NaN
     dtype = _result_dtype(token_logprob)
     probability, raw, coverage, odds, best_margin, prefers = (value.to(dtype) for value in floats)
     return ComparisonTensors(probability, raw, coverage, odds, best_margin, prefers, tie, predicted)

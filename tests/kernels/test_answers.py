@@ -34,6 +34,16 @@ IMPOSSIBLE: Questions = [
 ]
 
 
+NAN = float("nan")
+UNKNOWN: Questions = [
+    [(True, [NAN]), (False, [NAN])],
+    [(True, [NAN]), (False, [-INF])],
+    [(True, [NAN]), (True, [-1.0]), (False, [-2.0])],
+    [(True, [-1.0]), (False, [-2.0, NAN]), (False, [-3.0])],
+    [(True, [-1.0]), (False, [-2.0])],
+]
+
+
 def tensors(questions: Questions, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Token log-probabilities, answer offsets, question offsets and the flags."""
     answers = [answer for question in questions for answer in question]
@@ -56,7 +66,7 @@ def check(
     expected = REFERENCE.score_answers(*inputs, CompareOptions(sets, ties))
     for name, ours, theirs in zip(ComparedAnswers._fields, actual, expected, strict=True):
         limits = TOLERANCE[dtype] if ours.is_floating_point() else {"rtol": 0.0, "atol": 0.0}
-        torch.testing.assert_close(ours, theirs, msg=lambda m, n=name: f"{n}: {m}", **limits)
+        torch.testing.assert_close(ours, theirs, equal_nan=True, msg=lambda m, n=name: f"{n}: {m}", **limits)
     return actual
 
 
@@ -85,6 +95,14 @@ def test_impossible_answers_count_as_equal() -> None:
     scores = check(IMPOSSIBLE)
     assert scores.probability.tolist() == pytest.approx([2 / 3, 0.0, 1.0])
     assert scores.margin.tolist() == [0.0, -INF, INF]
+
+
+@pytest.mark.parametrize("sets", ["max", "sum"])
+def test_a_nan_makes_its_question_unknown(sets: str) -> None:
+    scores = check(UNKNOWN, sets=sets)
+    assert scores.log_odds.isnan().tolist() == scores.margin.isnan().tolist() == [True] * 4 + [False]
+    assert scores.predicted.tolist() == [-1] * 4 + [0]
+    assert not scores.tie.any() and scores.prefers.tolist() == [0.0] * 4 + [1.0]
 
 
 def test_no_questions() -> None:
