@@ -8,10 +8,10 @@ BENCH := $(BIN)/python -m pytest --benchmark-only --benchmark-columns=median,rou
 SOURCES := $(wildcard csrc/*.?pp csrc/kernels/*.?pp csrc/kernels/variants/*.?pp csrc/kernels/variants/*.inl)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint sanitize bench bench-engine bench-metrics clean
+.PHONY: help demo test lint sanitize bench bench-engine bench-gpu bench-metrics kernels-report clean
 
 help: ## list the commands
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 demo: $(STAMP)-demo ## score the bundled questions with the bundled model
 	$(BIN)/pyscore score
@@ -52,6 +52,13 @@ bench-engine: $(STAMP)-bench ## time the engine beside lm-evaluation-harness, an
 	$(BIN)/python -m benchmarks.report benchmarks/results/engine.json
 	$(BIN)/python -m benchmarks.scale
 
+bench-gpu: $(STAMP)-bench ## time the kernels on the GPU beside their peers; without one, compile them ahead of time
+	$(BIN)/python -m benchmarks.gpu
+
+kernels-report: $(STAMP)-dev build/triton-3.6/.installed ## compile every GPU kernel without a GPU, and say what came out
+	status=0; for path in "" build/triton-3.6; do \
+		PYTHONPATH=$$path $(BIN)/python -m benchmarks.kernels_report || status=1; done; exit $$status
+
 clean: ## remove what was built
 	rm -rf $(VENV) build dist *.egg-info pyscore/_C*.so
 
@@ -66,6 +73,11 @@ $(STAMP)-demo: $(BIN)/python pyproject.toml constraints.txt setup.py $(SOURCES)
 
 $(STAMP)-dev: $(STAMP)-demo
 	$(PIP) --editable '.[dev]'
+	touch $@
+
+# the oldest Triton that pyproject.toml allows
+build/triton-3.6/.installed:
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target build/triton-3.6 triton==3.6.0
 	touch $@
 
 $(STAMP)-bench: $(STAMP)-dev

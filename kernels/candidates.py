@@ -5,7 +5,7 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-__all__ = ["any_candidate_inside", "in_parts", "store_counts_above", "store_own_logits"]
+__all__ = ["any_candidate_inside", "in_parts", "most_candidates", "store_counts_above", "store_own_logits"]
 
 
 @triton.jit
@@ -19,7 +19,7 @@ def in_parts(tile, PARTS: tl.constexpr):
 
 
 @triton.jit
-def _most_candidates(offsets_ptr, row, here):
+def most_candidates(offsets_ptr, row, here):
     """The largest number of candidates of any row."""
     start = tl.load(offsets_ptr + row, mask=here, other=0)
     end = tl.load(offsets_ptr + row + 1, mask=here, other=0)
@@ -40,10 +40,9 @@ def _candidate(targets_ptr, offsets_ptr, row, here, number, vocab_start, n_colum
 
 @triton.jit
 def any_candidate_inside(
-    first_column, end_column, targets_ptr, offsets_ptr, row, here, vocab_start, n_columns
+    first_column, end_column, targets_ptr, offsets_ptr, row, here, most, vocab_start, n_columns
 ):  # fmt: skip
     """Whether some row has a candidate among the columns."""
-    most = _most_candidates(offsets_ptr, row, here)
     inside = tl.zeros(row.shape, tl.int32)
     number = 0
     while number < most:
@@ -55,10 +54,9 @@ def any_candidate_inside(
 
 @triton.jit
 def store_own_logits(
-    z, column, targets_ptr, offsets_ptr, target_logit_ptr, row, here, vocab_start, n_columns
+    z, column, targets_ptr, offsets_ptr, target_logit_ptr, row, here, most, vocab_start, n_columns
 ) -> None:  # fmt: skip
     """The logits, among z [R, C] of the columns [C], of the rows' candidates."""
-    most = _most_candidates(offsets_ptr, row, here)
     first_column = tl.min(column, axis=0)
     number = 0
     while number < most:
@@ -71,13 +69,13 @@ def store_own_logits(
 
 @triton.jit
 def store_counts_above(
-    z, column, targets_ptr, offsets_ptr, target_logit_ptr, above_ptr, row, here, vocab_start, n_columns, chunk, n_chunks
+    z, column, targets_ptr, offsets_ptr, target_logit_ptr, above_ptr, row, here, most, vocab_start, n_columns, chunk,
+    n_chunks,
 ) -> None:  # fmt: skip
     """How many of z [R, C] exceed each candidate's logit; its own column, where rounding could differ, is not counted.
 
     The columns [C] are number ``chunk`` of ``n_chunks``.
     """
-    most = _most_candidates(offsets_ptr, row, here)
     number = 0
     while number < most:
         k, has, own = _candidate(targets_ptr, offsets_ptr, row, here, number, vocab_start, n_columns)

@@ -9,11 +9,11 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from .candidates import any_candidate_inside, in_parts, store_counts_above, store_own_logits
+from .candidates import any_candidate_inside, in_parts, most_candidates, store_counts_above, store_own_logits
 from .configs import LinearConfig, multiprocessors
 from .launch import Launch, run
 from .merge import Outputs, merge_launch, new_outputs, new_statistics
-from .projection import multiply, projection_arguments, weight_config, weight_descriptor
+from .projection import aligned_rows, descriptor, multiply, projection_arguments, weight_config
 from .scored_rows import plan_scored_rows
 from .statistics import NO_ID, final_logits, fold_tile, keep_best
 from .target_logits import target_logits
@@ -26,7 +26,7 @@ _LIST_SIZE = 16
 
 @triton.jit(do_not_specialize=["n_rows", "vocab_start"])
 def linear_piece_kernel(
-    hidden_ptr, hidden_row_stride, hidden_column_stride, weight_desc, weight_ptr, weight_row_stride,
+    hidden_desc, hidden_ptr, hidden_row_stride, hidden_column_stride, weight_desc, weight_ptr, weight_row_stride,
     weight_column_stride, bias_ptr, bias_stride, temperature_ptr, targets_ptr, offsets_ptr, rows_ptr, row_count_ptr,
     n_rows, n_columns, n_pieces, piece_tiles, logit_scale, softcap, inverse_softcap, vocab_start, target_logit_ptr,
     largest_ptr, total_ptr, best_ptr, weighted_ptr, above_ptr, top_value_ptr, top_id_ptr, after_value_ptr, after_id_ptr,
@@ -59,22 +59,24 @@ def linear_piece_kernel(
         top_value = tl.full((BLOCK_N, LIST_SIZE), -infinity, tl.float32)
         top_id = tl.full((BLOCK_N, LIST_SIZE), NO_ID, tl.int32)
 
-    # lists leave no registers for what a flattened loop carries
-    for step in tl.range(0, own_pairs * piece_tiles, flatten=LIST_SIZE == 0):
+    # lists, and products on the vector units, leave no registers for what a flattened loop carries
+    FLATTEN: tl.constexpr = LIST_SIZE == 0 and hidden_ptr.dtype.element_ty.primitive_bitwidth == 16
+    for step in tl.range(0, own_pairs * piece_tiles, flatten=FLATTEN):
         pair = program + step // piece_tiles * n_programs
         tile = step % piece_tiles
         group = pair // (GROUP_N * n_pieces)
         in_group = pair % (GROUP_N * n_pieces)
-        group_blocks = tl.minimum(n_blocks - group * GROUP_N, GROUP_N)
+        group_blocks = tl.maximum(tl.minimum(n_blocks - group * GROUP_N, GROUP_N), 1)  # a fetch may run ahead
         piece = in_group // group_blocks
-        slot = (group * GROUP_N + in_group % group_blocks) * BLOCK_N + tl.arange(0, BLOCK_N)
+        first_slot = (group * GROUP_N + in_group % group_blocks) * BLOCK_N
+        slot = first_slot + tl.arange(0, BLOCK_N)
         here = slot < row_count
         row = (slot if rows_ptr is None else tl.load(rows_ptr + slot, mask=here, other=0)).to(tl.int64)
         first_column = (piece * piece_tiles + tile) * BLOCK_V
         entry = first_column + tl.arange(0, BLOCK_V)
         product = multiply(
-            hidden_ptr, row, here, hidden_row_stride, hidden_column_stride, weight_desc, first_column, weight_ptr,
-            entry.to(tl.int64), entry < n_columns, weight_row_stride, weight_column_stride,
+            hidden_desc, first_slot, hidden_ptr, row, here, hidden_row_stride, hidden_column_stride, weight_desc,
+            first_column, weight_ptr, entry.to(tl.int64), entry < n_columns, weight_row_stride, weight_column_stride,
             D, BLOCK_N, BLOCK_V, BLOCK_D, WIDEN,
         )  # fmt: skip
 
@@ -92,9 +94,11 @@ def linear_piece_kernel(
         temperature = tl.full((BLOCK_N,), 1.0, tl.float32)
         if TEMPERATURE:
             temperature = tl.load(temperature_ptr + row, mask=here, other=1.0)
+        if FIND_TARGETS or (RANK and LIST_SIZE == 0):
+            most = most_candidates(offsets_ptr, row, here)
         if FIND_TARGETS:
             holds_target = any_candidate_inside(
-                first_column, first_column + BLOCK_V, targets_ptr, offsets_ptr, row, here, vocab_start, n_columns
+                first_column, first_column + BLOCK_V, targets_ptr, offsets_ptr, row, here, most, vocab_start, n_columns
             )
         # part by part: what a whole tile's arithmetic keeps in registers beside the tile would not fit
         scores = in_parts(product, PARTS)
@@ -110,16 +114,18 @@ def linear_piece_kernel(
             z = final_logits(score, temperature[:, None], softcap, inverse_softcap, SOFTCAP, TEMPERATURE)
             z = tl.where(inside[None, :], z, -infinity)
             largest, total, weighted, best = fold_tile(z, column, largest, total, weighted, best, ENTROPY)
+            if RANK and LIST_SIZE > 0:  # found anew, since lists leave not one register
+                most = most_candidates(offsets_ptr, row, here)
             if RANK:
-                chunk = (piece * piece_tiles + tile) * PARTS + part
+                chunk = first_column // WIDTH + part
                 store_counts_above(
-                    z, column, targets_ptr, offsets_ptr, target_logit_ptr, above_ptr, row, here, vocab_start, n_columns,
-                    chunk, n_pieces * piece_tiles * PARTS,
+                    z, column, targets_ptr, offsets_ptr, target_logit_ptr, above_ptr, row, here, most, vocab_start,
+                    n_columns, chunk, n_pieces * piece_tiles * PARTS,
                 )  # fmt: skip
             if FIND_TARGETS:  # noqa: SIM102 - Triton would ask both
                 if holds_target:
                     store_own_logits(
-                        z, column, targets_ptr, offsets_ptr, target_logit_ptr, row, here, vocab_start, n_columns
+                        z, column, targets_ptr, offsets_ptr, target_logit_ptr, row, here, most, vocab_start, n_columns
                     )
             if LIST_SIZE > 0:
                 top_value, top_id = keep_best(z, column, top_value, top_id, after_value, after_id)
@@ -171,7 +177,7 @@ def plan_linear_logprobs(
     launches: list[Launch] = []
     compact: dict[str, Any] = {"rows_ptr": None, "row_count_ptr": None}
     row_blocks = triton.cdiv(rows, tile.block_n)
-    if row_blocks > 1:  # one block reads the whole weight in any case
+    if row_blocks > 1:  # one block takes the same time with fewer rows
         scored_rows, row_count, find = plan_scored_rows(targets, target_offsets, ignore_index)
         compact = {"rows_ptr": scored_rows, "row_count_ptr": row_count}
         launches.append(find)
@@ -180,7 +186,9 @@ def plan_linear_logprobs(
         hidden, weight, bias, targets, target_offsets, temperature, softcap, logit_scale, vocab_start, config
     ) | {
         **compact,
-        "weight_desc": weight_descriptor(weight, config),
+        # rows that ignored ones are left out of don't lie side by side
+        "hidden_desc": descriptor(hidden, tile.block_n, config) if row_blocks == 1 else None,
+        "weight_desc": descriptor(weight, config.block_v, config),
         "n_pieces": pieces,
         "piece_tiles": piece_tiles,
         "target_logit_ptr": found,
@@ -232,13 +240,14 @@ def linear_logprobs(
     listed entry with ``top_k``. ``top_k`` above 16 takes one more pass for every 16 entries. Never waits for the
     device.
     """
-    inputs = (hidden, weight, bias, targets, target_offsets, temperature)
+    inputs = (aligned_rows(hidden), weight, bias, targets, target_offsets, temperature)
     options: dict[str, Any] = {
         "softcap": softcap, "logit_scale": logit_scale, "ignore_index": ignore_index, "vocab_start": vocab_start,
         "config": config or weight_config(weight),
     }  # fmt: skip
-    # with one block of rows the weight's read takes all the time, and no launch before it is worth its wait
-    if target_logit is None and (rank or hidden.shape[0] > options["config"].many.block_n):
+    # with one block of rows and few candidates, to find them in the pass takes less than one more launch
+    rows = hidden.shape[0]
+    if target_logit is None and (rank or rows > options["config"].many.block_n or targets.shape[0] > 8 * rows):
         target_logit = target_logits(*inputs, **options)
     outputs, launches = plan_linear_logprobs(
         *inputs, target_logit, **options, sharded=sharded, entropy=entropy, rank=rank, top_k=top_k,

@@ -112,8 +112,8 @@ def _finish_candidates(
             if not COUNT_OUTSIDE:
                 counted = counted & (local >= 0) & (local < n_columns)
             above = tl.load(above_ptr + k * n_chunks + chunk, mask=chunk < tl.where(counted, n_chunks, 0), other=0)
-            rank = tl.sum(above.to(tl.int64), axis=0)
-            tl.store(rank_ptr + k, tl.where(counted, rank, -1))
+            rank = tl.sum(above.to(tl.int32), axis=0)
+            tl.store(rank_ptr + k, tl.where(counted, rank, -1).to(tl.int64))
             k += 1
 
 
@@ -253,7 +253,7 @@ def merge_launch(
         "COUNT_OUTSIDE": count_outside,
         "BLOCK_P": block_p,
         "BLOCK_C": triton.next_power_of_2(chunks),
-        "BLOCK_T": min(triton.next_power_of_2(max(pieces * list_size, 1)), 128),
+        "BLOCK_T": min(triton.next_power_of_2(max(pieces * list_size, 1)), 1024),
         "BLOCK_K": 16,
     }
     return Launch(merge_kernel, (rows,), arguments, {"num_warps": min(max(block_p // 256, 1), 8)})

@@ -11,18 +11,18 @@ from triton.tools.tensor_descriptor import TensorDescriptor
 
 from .configs import LinearConfig, architecture, linear_config
 
-__all__ = ["multiply", "projection_arguments", "weight_config", "weight_descriptor"]
+__all__ = ["aligned_rows", "descriptor", "multiply", "projection_arguments", "weight_config"]
 
 
 @triton.jit
 def multiply(
-    hidden_ptr, row, row_here, row_stride, column_stride, weight_desc, first_entry, weight_ptr, entry, entry_here,
-    entry_stride, depth_stride,
+    hidden_desc, first_row, hidden_ptr, row, row_here, row_stride, column_stride,
+    weight_desc, first_entry, weight_ptr, entry, entry_here, entry_stride, depth_stride,
     D: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_V: tl.constexpr, BLOCK_D: tl.constexpr, WIDEN: tl.constexpr,
 ):  # fmt: skip
     """hidden[row] @ weight[entry].T in float32, [BLOCK_N, BLOCK_V]; rows and entries that are not here are not read.
 
-    With a descriptor of the weight, the entries are first_entry and those that follow it.
+    What has a descriptor is read from first_row or first_entry on.
     """
     lane = tl.arange(0, BLOCK_D)
     hidden_ptrs = hidden_ptr + row[:, None] * row_stride
@@ -35,7 +35,10 @@ def multiply(
         if D % BLOCK_D != 0:
             hidden_mask = hidden_mask & (depth[None, :] < D)
             weight_mask = weight_mask & (depth[:, None] < D)
-        hidden = tl.load(hidden_ptrs + depth[None, :].to(tl.int64) * column_stride, mask=hidden_mask, other=0.0)
+        if hidden_desc is not None:
+            hidden = hidden_desc.load([first_row, step * BLOCK_D])
+        else:
+            hidden = tl.load(hidden_ptrs + depth[None, :].to(tl.int64) * column_stride, mask=hidden_mask, other=0.0)
         if weight_desc is not None:
             weight = weight_desc.load([first_entry, step * BLOCK_D]).T
         else:
@@ -48,11 +51,19 @@ def multiply(
     return product
 
 
-def is_describable(weight: Tensor) -> bool:
-    """Whether the tensor memory accelerator can find the weight's tiles: rows of 16 aligned bytes, entries adjacent."""
-    row_bytes = weight.stride(0) * weight.itemsize
-    adjacent = weight.stride(1) == 1 and weight.stride(0) >= weight.shape[1]
-    return adjacent and row_bytes % 16 == 0 and weight.data_ptr() % 16 == 0
+def is_describable(matrix: Tensor) -> bool:
+    """Whether the tensor memory accelerator can find a matrix's tiles: entries side by side, rows on 16-byte edges."""
+    row_bytes = matrix.stride(0) * matrix.itemsize
+    adjacent = matrix.stride(1) == 1 and matrix.stride(0) >= matrix.shape[1]
+    return adjacent and row_bytes % 16 == 0 and matrix.data_ptr() % 16 == 0
+
+
+def aligned_rows(hidden: Tensor) -> Tensor:
+    """hidden [N, D] itself, or a copy whose rows lie where 16 bytes can be loaded at a time."""
+    if is_describable(hidden) and hidden.stride(0) % 16 == 0:  # Triton looks no further than 16 entries
+        return hidden
+    depth = hidden.shape[1]
+    return hidden.new_empty(hidden.shape[0], -(-depth // 16) * 16)[:, :depth].copy_(hidden)
 
 
 def weight_config(weight: Tensor) -> LinearConfig:
@@ -61,11 +72,11 @@ def weight_config(weight: Tensor) -> LinearConfig:
     return linear_config(architecture(weight.device), weight.dtype, depth, vocab, is_describable(weight))
 
 
-def weight_descriptor(weight: Tensor, config: LinearConfig) -> TensorDescriptor | None:
-    """The weight's tiles for the tensor memory accelerator; None where it can't find them or the config says not to."""
-    if not config.descriptors or not is_describable(weight):
+def descriptor(matrix: Tensor, block_rows: int, config: LinearConfig) -> TensorDescriptor | None:
+    """A matrix' tiles for the tensor memory accelerator; None where it can't find them or the config says not to."""
+    if not config.descriptors or not is_describable(matrix):
         return None
-    return TensorDescriptor.from_tensor(weight, [config.block_v, config.block_d])
+    return TensorDescriptor.from_tensor(matrix, [block_rows, config.block_d])
 
 
 def projection_arguments(

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from .configs import LinearConfig
 from .launch import Launch, run
-from .projection import multiply, projection_arguments, weight_config
+from .projection import aligned_rows, multiply, projection_arguments, weight_config
 from .statistics import final_logits
 
 __all__ = ["plan_target_logits", "target_logits"]
@@ -45,14 +45,11 @@ def target_logits_kernel(
     local = target - vocab_start
     held = inside & (target != ignore_index) & (local >= 0) & (local < n_columns)
 
-    lane = tl.arange(0, BLOCK_N)
-    entry_target = tl.load(targets_ptr + first + lane, mask=first + lane < n_targets, other=-1)
-    entry = entry_target - vocab_start
-    entry_held = (entry_target != ignore_index) & (entry >= 0) & (entry < n_columns)
     product = multiply(
-        hidden_ptr, row, held, hidden_row_stride, hidden_column_stride, None, 0, weight_ptr, entry, entry_held,
+        None, 0, hidden_ptr, row, held, hidden_row_stride, hidden_column_stride, None, 0, weight_ptr, local, held,
         weight_row_stride, weight_column_stride, D, BLOCK_N, BLOCK_N, BLOCK_D, WIDEN,
     )  # fmt: skip
+    lane = tl.arange(0, BLOCK_N)
     diagonal = lane[:, None] == lane[None, :]
     score = tl.sum(tl.where(diagonal, product, 0.0), axis=1)
     if bias_ptr is not None:
@@ -118,7 +115,7 @@ def target_logits(
     device.
     """
     result, launches = plan_target_logits(
-        hidden, weight, bias, targets, target_offsets, temperature, softcap=softcap, logit_scale=logit_scale,
+        aligned_rows(hidden), weight, bias, targets, target_offsets, temperature, softcap=softcap, logit_scale=logit_scale,
         ignore_index=ignore_index, vocab_start=vocab_start,
         config=config or weight_config(weight),
     )  # fmt: skip

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pyscore.kernels import linear_logprobs as module
 from pyscore.kernels.merge import Outputs
-from pyscore.kernels.projection import weight_descriptor
+from pyscore.kernels.projection import descriptor
 from pyscore.kernels.target_logits import target_logits
 from tests.kernels.cases import (
     DEVICE,
@@ -72,14 +72,14 @@ def test_described_weights_and_pointers_give_the_same_bits(dtype: torch.dtype) -
         pytest.skip("on a GPU the table has other tiles for weights that can't be described")
     beside = torch.zeros(V * D + 1, dtype=dtype, device=DEVICE)[1:].view(V, D)  # starts off 16 bytes
     beside.copy_(weight)
-    assert weight_descriptor(weight, config) is not None and weight_descriptor(beside, config) is None
+    assert descriptor(weight, config.block_v, config) is not None and descriptor(beside, config.block_v, config) is None
     candidates = random_targets(N, V)
     assert_same(linear(hidden, beside, candidates, **EVERYTHING), linear(hidden, weight, candidates, **EVERYTHING))
 
 
 def test_weights_that_cannot_be_described() -> None:
     assert LINEAR_CONFIG is None or all(
-        weight_descriptor(weight, LINEAR_CONFIG) is None
+        descriptor(weight, 16, LINEAR_CONFIG) is None
         for weight in (random(8, 9), random(9, 8).T, random(1, 8).expand(8, 8), random(8, 16)[:, ::2])
     )
 
