@@ -44,7 +44,7 @@ class Record:
     case: Case
     kernel: str
     blocks: tuple[int, ...]
-    """Rows, vocabulary entries and depth of a tile; entries alone for ready logits."""
+    """Rows, vocabulary entries and depth of a tile; lanes, loads of a lane and their entries for ready logits."""
     warps: int
     stages: int
     facts: Facts
@@ -75,7 +75,7 @@ def _record(case: Case, launch: Launch) -> Record:
     if name in MULTIPLYING:
         blocks = arguments["BLOCK_N"], arguments.get("BLOCK_V", arguments["BLOCK_N"]), arguments["BLOCK_D"]
     elif name == "piece_kernel":
-        blocks = (arguments["BLOCK_V"],)
+        blocks = arguments["LANES"], arguments["VECTORS"], arguments["WIDTH"]
     where = (case, name, blocks, options["num_warps"], options.get("num_stages", 0))
     try:
         compiled = compile_launch(launch, "sm_80" if case.architecture == "nvidia" else case.architecture)
@@ -122,16 +122,22 @@ def _own_problems(record: Record) -> Iterator[str]:
     if record.error:
         yield f"does not compile: {record.error}"
         return
-    if case.architecture == "sm_90" and facts.spilled:
+    if case.architecture == "sm_90" and facts.spilled and not _chosen_spill(record):
         yield f"spills {facts.spilled} bytes of registers"
     limit = _SHARED[case.architecture]
     if facts.shared > limit:
         yield f"takes {facts.shared} bytes of shared memory, of which there are {limit}"
-    if record.kernel == "piece_kernel" and not facts.wide_loads:
+    if record.kernel == "piece_kernel" and case.weight != "odd" and not facts.wide_loads:
         yield "loads nowhere 16 bytes at a time"
     if record.kernel in MULTIPLYING:
         yield from _instruction_problems(record)
         yield from _operand_problems(record)
+
+
+def _chosen_spill(record: Record) -> bool:
+    """Whether registers were left: ptxas puts some bytes of float32 products aside so that more programs fit."""
+    limit = min(65536 // (32 * record.warps), 255)
+    return record.case.dtype == "float32" and record.kernel in MULTIPLYING and record.facts.registers <= limit // 2 + 1
 
 
 def _instruction_problems(record: Record) -> Iterator[str]:
@@ -157,7 +163,9 @@ def _operand_problems(record: Record) -> Iterator[str]:
     if case.architecture == "sm_90" and in_pass and not pipelined:
         yield f"is not pipelined: {facts.shared} bytes of shared memory hold no {record.stages - 1} stages of {stage}"
     # gathered entries of a transposed weight are not adjacent in memory
-    by_threads = [rows] if described or (case.weight == "transposed" and not in_pass) else [rows, entries]
+    by_threads = [] if described or (case.weight == "transposed" and not in_pass) else [entries]
+    if not described or case.tile == "many":  # the hidden states of one block of rows are fetched as the weight is
+        by_threads.append(rows)
     threads = record.warps * (64 if case.architecture == "gfx942" else 32)
     needed = sum(block * depth * _ITEMSIZE[case.dtype] // (threads * 16) for block in by_threads)
     # the loop's loads come once more for every stage that is filled before it

@@ -13,6 +13,7 @@ from pyscore.kernels.configs import LinearConfig, ReadyConfig, Tile, table
 from pyscore.kernels.launch import Launch
 from pyscore.kernels.linear_logprobs import plan_linear_logprobs
 from pyscore.kernels.logprobs import plan_logprobs
+from pyscore.kernels.projection import aligned_rows
 from pyscore.kernels.target_logits import plan_target_logits
 
 __all__ = ["ARCHITECTURES", "VARIANTS", "Case", "cases", "launches_of"]
@@ -47,7 +48,10 @@ class Case(NamedTuple):
     dtype: str
     variant: str
     weight: str = ""
-    """How the weight lies in memory: by entries, masked (a depth that tiles don't divide), transposed, or odd."""
+    """How the weight lies in memory: by entries, masked (a depth that tiles don't divide), transposed, or odd.
+
+    Odd logits are those of an odd number of entries.
+    """
     tile: str = ""
     """few, many, or one block: the tile for many rows, for as many rows as it holds."""
 
@@ -81,6 +85,7 @@ def cases(architecture: str, quick: bool = False) -> Iterator[Case]:
             for dtype in dtypes:
                 for variant in _QUICK if quick or dtype == "float16" else (*VARIANTS, _SHARD):
                     yield Case(architecture, "ready", row, dtype, variant)
+                yield Case(architecture, "ready", row, dtype, "everything", "odd")
     for dtype, variant in (("float32", "plain"), ("float64", "everything")):
         yield Case(architecture, "answers", -1, dtype, variant)
 
@@ -121,7 +126,8 @@ def launches_of(case: Case) -> list[Launch]:
 def _ready(case: Case, dtype: torch.dtype, everything: bool, options: dict[str, Any]) -> list[Launch]:
     row = table()[case.row]
     config = ReadyConfig(**{name: row[name] for name in ReadyConfig._fields})
-    inputs = (_meta(_ROWS, row.get("vocab", _VOCAB), dtype=dtype), *_candidates(_ROWS), _per_row(_ROWS, everything))
+    logits = _meta(_ROWS, row.get("vocab", _VOCAB) + (case.weight == "odd"), dtype=dtype)
+    inputs = (logits, *_candidates(_ROWS), _per_row(_ROWS, everything))
     launches: list[Launch] = plan_logprobs(*inputs, config=config, ignore_index=-100, vocab_start=0, **options)[1]
     return launches
 
@@ -158,7 +164,13 @@ def _linear(case: Case, dtype: torch.dtype, everything: bool, options: dict[str,
     depth += {"masked": 16, "odd": 1}.get(case.weight, 0)
     weight = _meta(depth, vocab, dtype=dtype).T if case.weight == "transposed" else _meta(vocab, depth, dtype=dtype)
     bias = _meta(vocab, dtype=dtype) if everything else None
-    inputs = (_meta(rows, depth, dtype=dtype), weight, bias, *_candidates(rows), _per_row(rows, everything))
+    inputs = (
+        aligned_rows(_meta(rows, depth, dtype=dtype)),
+        weight,
+        bias,
+        *_candidates(rows),
+        _per_row(rows, everything),
+    )
     common = {
         "config": config, "ignore_index": -100, "vocab_start": 0, "softcap": options["softcap"],
         "logit_scale": 0.5 if everything else 1.0,

@@ -58,7 +58,7 @@ def fits(config: LinearConfig, limits: Limits, itemsize: int) -> bool:
     """Whether the tiles may fit in shared memory and registers; the compiler has the last word."""
     return (
         config.block_v % config.parts == 0
-        and config.block_v // config.parts >= 16
+        and 16 <= config.block_v // config.parts <= 128  # above 255 the counts of a part would not fit in a byte
         and config.few.block_n <= config.many.block_n
         and (limits.descriptors or not config.descriptors)
         and all(_tile_fits(config, tile, limits, itemsize) for tile in (config.few, config.many))
@@ -157,9 +157,8 @@ def changes(config: LinearConfig | ReadyConfig, since: LinearConfig | ReadyConfi
 
 
 def ready_candidates() -> list[ReadyConfig]:
-    """Every config for ready logits worth a try: 8 to 64 logits a thread."""
-    grid = [ReadyConfig(v, warps) for v in (1024, 2048, 4096, 8192, 16384) for warps in (2, 4, 8, 16)]
-    return [config for config in grid if 8 <= config.block_v // (32 * config.num_warps) <= 64]
+    """Every config for ready logits worth a try: a lane for each thread of an NVIDIA GPU, 16 to 256 bytes a lane."""
+    return [ReadyConfig(32 * warps, vectors, warps) for warps in (2, 4, 8, 16) for vectors in (1, 2, 4, 8, 16)]
 
 
 def scores(times: Mapping[C, Mapping[int, float]]) -> dict[C, float]:

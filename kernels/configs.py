@@ -26,9 +26,10 @@ weights that they can describe."""
 
 
 class ReadyConfig(NamedTuple):
-    """How ready logits are read: one program reads ``block_v`` logits of one row."""
+    """How ready logits are read: each of a program's ``lanes`` reads ``vectors`` times 16 bytes of one row."""
 
-    block_v: int
+    lanes: int
+    vectors: int
     num_warps: int
 
 

@@ -10,7 +10,8 @@ from torch import Tensor
 from .configs import ReadyConfig, architecture, ready_config
 from .launch import Launch, run
 from .merge import Outputs, merge_launch, new_outputs, new_statistics
-from .statistics import NO_ID, final_logits, fold_tile, next_best, row_is_scored
+from .projection import is_describable
+from .statistics import LOG2_E, NO_ID, comes_before, final_logits, finite_or_zero
 
 __all__ = ["logprobs", "plan_logprobs"]
 
@@ -35,19 +36,83 @@ def _target_logits_of_row(
 
 
 @triton.jit
+def _is_read(targets_ptr, start, end, ignore_index):
+    """False for a row whose one or two candidates are ignored; to look at more would hold up the logits of the others."""
+    has = start < end
+    first = tl.load(targets_ptr + start, mask=has, other=ignore_index)
+    last = tl.load(targets_ptr + end - 1, mask=has, other=ignore_index)
+    return (end - start > 2) | (end <= start) | (first != ignore_index) | (last != ignore_index)
+
+
+@triton.jit
+def _fold_vectors(zs, lane, ENTROPY: tl.constexpr, VECTORS: tl.constexpr):
+    """(largest, total, weighted, best) of logits [L, W], all of one row; see `statistics`. best counts from the piece.
+
+    Each lane folds its own first: lanes are threads, which need not talk to each other for that.
+    """
+    LANES: tl.constexpr = zs[0].shape[0]
+    WIDTH: tl.constexpr = zs[0].shape[1]
+    largest = tl.max(zs[0], axis=1)
+    for i in tl.static_range(1, VECTORS):
+        largest = tl.maximum(largest, tl.max(zs[i], axis=1))
+    shift = finite_or_zero(largest)
+    total = tl.zeros(largest.shape, tl.float32)
+    weighted = tl.zeros(largest.shape, tl.float32)
+    best = tl.full(largest.shape, NO_ID, tl.int32)
+    for i in tl.static_range(VECTORS):
+        below = zs[i] - shift[:, None]
+        mass = tl.exp2(below * LOG2_E)
+        total += tl.sum(mass, axis=1)
+        if ENTROPY:
+            weighted += tl.sum(mass * tl.maximum(below, -1000.0), axis=1)  # as in `fold_tile`
+        # what is the same for all lanes costs no register
+        offset = i * (LANES * WIDTH) + tl.arange(0, WIDTH)[None, :]
+        best = tl.minimum(best, tl.min(tl.where(zs[i] == largest[:, None], offset, NO_ID), axis=1))
+    best += lane * WIDTH
+
+    row_largest = tl.max(largest, axis=0)
+    row_shift = finite_or_zero(row_largest)
+    rescale = tl.exp2((largest - row_shift) * LOG2_E)
+    moved = tl.where(largest > -float("inf"), tl.maximum(largest - row_shift, -1000.0), 0.0)
+    row_weighted = tl.sum(rescale * (weighted + total * moved), axis=0)
+    row_best = tl.min(tl.where(largest == row_largest, best, NO_ID), axis=0)  # NO_ID + lane: NaN, which the total tells
+    return row_largest, tl.sum(rescale * total, axis=0), row_weighted, row_best
+
+
+@triton.jit
 def _count_above(
-    z, column, row_ptr, column_stride, targets_ptr, start, end, temperature, softcap, inverse_softcap, vocab_start,
-    n_columns, above_ptr, piece, n_pieces, SOFTCAP: tl.constexpr, TEMPERATURE: tl.constexpr,
+    zs, row_ptr, column_stride, targets_ptr, start, end, temperature, softcap, inverse_softcap, vocab_start,
+    n_columns, above_ptr, piece, n_pieces, SOFTCAP: tl.constexpr, TEMPERATURE: tl.constexpr, VECTORS: tl.constexpr,
 ) -> None:  # fmt: skip
+    """Counts of greater logits; the target's own is the same number here, so it never counts."""
     k = start
     while k < end:
         local = tl.load(targets_ptr + k) - vocab_start
         held = (local >= 0) & (local < n_columns)
         score = tl.load(row_ptr + local * column_stride, mask=held, other=0.0).to(tl.float32)
         target_z = final_logits(score, temperature, softcap, inverse_softcap, SOFTCAP, TEMPERATURE)
-        above = (z > target_z) & (column != local)
-        tl.store(above_ptr + k * n_pieces + piece, tl.sum(above.to(tl.int32), axis=0))
+        count = tl.zeros((zs[0].shape[0],), tl.int32)
+        for i in tl.static_range(VECTORS):
+            count += tl.sum((zs[i] > target_z).to(tl.int32), axis=1)
+        tl.store(above_ptr + k * n_pieces + piece, tl.sum(count, axis=0))
         k += 1
+
+
+@triton.jit
+def _next_best(zs, columns, after_value, after_id, VECTORS: tl.constexpr):
+    """The first entry behind (after_value, after_id), values descending, then ids ascending; (-inf, NO_ID): none."""
+    value = tl.full((zs[0].shape[0],), -float("inf"), tl.float32)
+    id = tl.full((zs[0].shape[0],), NO_ID, tl.int32)
+    for i in tl.static_range(VECTORS):
+        behind = (zs[i] < after_value) | ((zs[i] == after_value) & (columns[i] > after_id))
+        candidates = tl.where(behind, zs[i], -float("inf"))
+        lane_value = tl.max(candidates, axis=1)
+        lane_id = tl.min(tl.where(behind & (candidates == lane_value[:, None]), columns[i], NO_ID), axis=1)
+        better = comes_before(lane_value, lane_id, value, id)
+        value = tl.where(better, lane_value, value)
+        id = tl.where(better, lane_id, id)
+    best_value = tl.max(value, axis=0)
+    return best_value, tl.min(tl.where(value == best_value, id, NO_ID), axis=0)
 
 
 @triton.jit(do_not_specialize=["ignore_index", "vocab_start"])
@@ -55,43 +120,51 @@ def piece_kernel(
     logits_ptr, row_stride, column_stride, n_columns, n_pieces, targets_ptr, offsets_ptr, temperature_ptr,
     softcap, inverse_softcap, ignore_index, vocab_start, target_logit_ptr,
     largest_ptr, total_ptr, best_ptr, weighted_ptr, above_ptr, top_value_ptr, top_id_ptr, after_value_ptr, after_id_ptr,
-    SOFTCAP: tl.constexpr, LIST_SIZE: tl.constexpr, BLOCK_V: tl.constexpr, BLOCK_K: tl.constexpr,
+    SOFTCAP: tl.constexpr, LIST_SIZE: tl.constexpr, LANES: tl.constexpr, VECTORS: tl.constexpr, WIDTH: tl.constexpr,
+    BLOCK_K: tl.constexpr,
 ) -> None:  # fmt: skip
-    """One program folds one piece of one row: [N * P] programs, the pieces of a row side by side."""
-    infinity = float("inf")
+    """One program folds one piece of one row: [N * P] programs, the pieces of a row side by side.
+
+    A lane loads VECTORS times WIDTH neighbouring logits.
+    """
     program = tl.program_id(0).to(tl.int64)
     row = program // n_pieces
-    piece = program % n_pieces
+    piece = (program % n_pieces).to(tl.int32)
     start = tl.load(offsets_ptr + row)
     end = tl.load(offsets_ptr + row + 1)
-    if not row_is_scored(targets_ptr, start, end, ignore_index, BLOCK_K):
+    if not _is_read(targets_ptr, start, end, ignore_index):
         return
 
+    row_ptr = logits_ptr + row * row_stride
+    first_column = piece * (LANES * WIDTH * VECTORS)
+    lane = tl.arange(0, LANES)
+    of_lane = lane[:, None] * WIDTH + tl.arange(0, WIDTH)[None, :]
+    columns = ()
+    scores = ()
+    for i in tl.static_range(VECTORS):  # all loads are under way before the first is waited for
+        column = first_column + i * (LANES * WIDTH) + of_lane
+        # int64: rows may lie closer together in memory than columns
+        score = tl.load(row_ptr + column.to(tl.int64) * column_stride, mask=column < n_columns, other=-float("inf"))
+        columns = columns + (column,)
+        scores = scores + (score,)
     TEMPERATURE: tl.constexpr = temperature_ptr is not None
     temperature = 1.0
     if TEMPERATURE:
         temperature = tl.load(temperature_ptr + row)
-    row_ptr = logits_ptr + row * row_stride
-    column = (piece * BLOCK_V).to(tl.int32) + tl.arange(0, BLOCK_V)
-    inside = column < n_columns
-    # int64: rows may lie closer together in memory than columns
-    score = tl.load(row_ptr + column.to(tl.int64) * column_stride, mask=inside, other=-infinity).to(tl.float32)
-    z = final_logits(score, temperature, softcap, inverse_softcap, SOFTCAP, TEMPERATURE)
-    z = tl.where(inside, z, -infinity)
+    zs = ()
+    for i in tl.static_range(VECTORS):
+        z = final_logits(scores[i].to(tl.float32), temperature, softcap, inverse_softcap, SOFTCAP, TEMPERATURE)
+        if SOFTCAP:  # else what was not loaded is -inf still
+            z = tl.where(columns[i] < n_columns, z, -float("inf"))
+        zs = zs + (z,)
 
-    one = tl.arange(0, 1)
-    largest = tl.full((1,), -infinity, tl.float32)
-    best = tl.full((1,), NO_ID, tl.int32)
-    zero = tl.zeros((1,), tl.float32)
     ENTROPY: tl.constexpr = weighted_ptr is not None
-    largest, total, weighted, best = fold_tile(z[None, :], column, largest, zero, zero, best, ENTROPY)
-    at = row * n_pieces + piece + one
-    tl.store(largest_ptr + at, largest)
-    tl.store(total_ptr + at, total)
-    tl.store(best_ptr + at, best)
+    largest, total, weighted, best = _fold_vectors(zs, lane, ENTROPY, VECTORS)
+    tl.store(largest_ptr + program, largest)
+    tl.store(total_ptr + program, total)
+    tl.store(best_ptr + program, first_column + best)
     if ENTROPY:
-        tl.store(weighted_ptr + at, weighted)
-
+        tl.store(weighted_ptr + program, weighted)
     if piece == 0:
         _target_logits_of_row(
             row_ptr, column_stride, targets_ptr, start, end, temperature, softcap, inverse_softcap, vocab_start,
@@ -99,16 +172,16 @@ def piece_kernel(
         )  # fmt: skip
     if above_ptr is not None:
         _count_above(
-            z, column, row_ptr, column_stride, targets_ptr, start, end, temperature, softcap, inverse_softcap,
-            vocab_start, n_columns, above_ptr, piece, n_pieces, SOFTCAP, TEMPERATURE,
+            zs, row_ptr, column_stride, targets_ptr, start, end, temperature, softcap, inverse_softcap, vocab_start,
+            n_columns, above_ptr, piece, n_pieces, SOFTCAP, TEMPERATURE, VECTORS,
         )  # fmt: skip
     if top_value_ptr is not None:
-        value = tl.load(after_value_ptr + row + one)
-        id = tl.load(after_id_ptr + row + one)
+        value = tl.load(after_value_ptr + row)
+        id = tl.load(after_id_ptr + row)
         for slot in range(LIST_SIZE):
-            value, id = next_best(z[None, :], column[None, :], value, id)
-            tl.store(top_value_ptr + at * LIST_SIZE + slot, value)
-            tl.store(top_id_ptr + at * LIST_SIZE + slot, id)
+            value, id = _next_best(zs, columns, value, id, VECTORS)
+            tl.store(top_value_ptr + program * LIST_SIZE + slot, value)
+            tl.store(top_id_ptr + program * LIST_SIZE + slot, id)
 
 
 def plan_logprobs(
@@ -128,7 +201,10 @@ def plan_logprobs(
 ) -> tuple[Outputs, list[Launch]]:
     """The results' tensors and the launches that fill them."""
     (rows, columns), (targets_count,) = logits.shape, targets.shape
-    pieces = triton.cdiv(columns, config.block_v)
+    width = 16 // logits.itemsize
+    pieces = triton.cdiv(columns, config.lanes * config.vectors * width)
+    # rows that don't lie on 16-byte edges are loaded entry by entry; looking at V first, all rows of V entries alike
+    at_once = width if columns % 16 == 0 and logits.stride(0) % 16 == 0 and is_describable(logits) else 1
     list_size = min(top_k, _LIST_SIZE)
     outputs = new_outputs(logits, rows, targets_count, entropy, rank, top_k)
     above = logits.new_empty(targets_count, pieces, dtype=torch.int32) if rank else None
@@ -151,7 +227,9 @@ def plan_logprobs(
         **{f"{name}_ptr": value for name, value in statistics._asdict().items()},
         "SOFTCAP": softcap is not None,
         "LIST_SIZE": list_size,
-        "BLOCK_V": config.block_v,
+        "LANES": config.lanes,
+        "VECTORS": config.vectors * width // at_once,
+        "WIDTH": at_once,
         "BLOCK_K": 16,
     }
     fold = Launch(piece_kernel, (rows * pieces,), arguments, {"num_warps": config.num_warps})

@@ -115,8 +115,8 @@ def target_logits(
     device.
     """
     result, launches = plan_target_logits(
-        aligned_rows(hidden), weight, bias, targets, target_offsets, temperature, softcap=softcap, logit_scale=logit_scale,
-        ignore_index=ignore_index, vocab_start=vocab_start,
+        aligned_rows(hidden), weight, bias, targets, target_offsets, temperature, softcap=softcap,
+        logit_scale=logit_scale, ignore_index=ignore_index, vocab_start=vocab_start,
         config=config or weight_config(weight),
     )  # fmt: skip
     run(launches, hidden.device)

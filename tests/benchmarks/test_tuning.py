@@ -74,9 +74,9 @@ def test_what_changed_is_told_in_short() -> None:
     assert changes(CONFIG, CONFIG) == "as before"
 
 
-def test_ready_candidates_give_every_thread_some_logits() -> None:
-    assert ReadyConfig(4096, 4) in ready_candidates()
-    assert ReadyConfig(16384, 2) not in ready_candidates()
+def test_ready_candidates_give_every_thread_a_lane() -> None:
+    assert ReadyConfig(128, 8, 4) in ready_candidates()
+    assert all(config.lanes == 32 * config.num_warps for config in ready_candidates())
 
 
 def test_a_score_is_the_geometric_mean_over_n_beside_the_best_at_each_n() -> None:
@@ -126,7 +126,7 @@ def test_rows_of_other_sizes_dtypes_and_kernels_are_other_rows() -> None:
         linear_row(CONFIG, "sm_90", 2, depth=896, vocab=128256),
         linear_row(CONFIG, "sm_90", 4, depth=4096, vocab=128256),
         linear_row(CONFIG._replace(descriptors=False), "sm_90", 2, depth=4096, vocab=128256),
-        ready_row(ReadyConfig(4096, 8), "sm_90", 2, vocab=128256),
+        ready_row(ReadyConfig(256, 4, 8), "sm_90", 2, vocab=128256),
     ]
     text = TABLE.read_text()
     before = len(json.loads(text))
@@ -137,7 +137,7 @@ def test_rows_of_other_sizes_dtypes_and_kernels_are_other_rows() -> None:
 
 
 def test_an_empty_table_takes_a_row() -> None:
-    row = ready_row(ReadyConfig(4096, 8), "sm_90", 2, vocab=128256)
+    row = ready_row(ReadyConfig(256, 4, 8), "sm_90", 2, vocab=128256)
     assert json.loads(merge_row("[]\n", row)) == [row]
 
 

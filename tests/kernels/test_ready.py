@@ -149,4 +149,6 @@ def test_distant_rows_and_columns_are_addressed_with_64_bits() -> None:
 def test_random_shapes(vocab: int, rows: list[list[int]], dtype: torch.dtype, seed: int) -> None:
     candidates = ragged([[IGNORED if target < 0 else target % vocab for target in row] for row in rows])
     logits = random(len(rows), vocab, dtype=dtype, seed=seed, scale=6)
-    check_ready(logits, candidates, entropy=True, rank=True, top_k=1, config=ReadyConfig(16, 1))
+    check_ready(
+        logits, candidates, entropy=True, rank=True, top_k=1, config=ReadyConfig(lanes=2, vectors=2, num_warps=1)
+    )
