@@ -37,7 +37,7 @@ def _target_logits_of_row(
 
 @triton.jit
 def _is_read(targets_ptr, start, end, ignore_index):
-    """False for a row whose one or two candidates are ignored; to look at more would hold up the logits of the others."""
+    """False for a row whose one or two candidates are ignored; to look at more would hold up the other rows' logits."""
     has = start < end
     first = tl.load(targets_ptr + start, mask=has, other=ignore_index)
     last = tl.load(targets_ptr + end - 1, mask=has, other=ignore_index)
