@@ -72,7 +72,8 @@ def _serving(architecture: str, op: str, itemsize: int) -> list[int]:
 def cases(architecture: str, quick: bool = False) -> Iterator[Case]:
     """Everything that is compiled for an architecture.
 
-    quick: every kind of output on sm_90 alone, elsewhere none and all of them; fewer weights that lie uncommonly.
+    quick: every kind of output on sm_90 alone, elsewhere none and all of them; fewer weights that lie uncommonly, and
+    float16 for the instructions' names alone.
     """
     for itemsize, dtypes in _DTYPES.items():
         rows = _serving(architecture, "linear", itemsize)
@@ -83,6 +84,8 @@ def cases(architecture: str, quick: bool = False) -> Iterator[Case]:
                 yield from _linear_cases(Case(architecture, "linear", row, dtype, ""), takes_all, quick)
         for row in _serving(architecture, "ready", itemsize):
             for dtype in dtypes:
+                if quick and dtype == "float16":
+                    continue
                 for variant in _QUICK if quick or dtype == "float16" else (*VARIANTS, _SHARD):
                     yield Case(architecture, "ready", row, dtype, variant)
                 yield Case(architecture, "ready", row, dtype, "everything", "odd")
@@ -96,18 +99,18 @@ def _linear_cases(case: Case, takes_all: bool, quick: bool) -> Iterator[Case]:
     described = row["descriptors"] or takes_all
     usual = "by entries" if described else "transposed"
     uncommon = ["masked"] * described + ["odd"] * (not row["descriptors"])
-    most = tuple(VARIANTS) if thorough or not quick else _QUICK
+    most = tuple(VARIANTS) if not quick or (thorough and described) else _QUICK
     if case.dtype == "float16":  # compiled as bfloat16 is, but for the instruction's name
         wanted = [(usual, "many", _QUICK[:1] if quick else _QUICK)]
     elif quick:
-        wanted = [(usual, "few", most), (usual, "many", most)]
+        wanted = [(usual, "few", most if thorough else _QUICK[:1]), (usual, "many", most)]
         wanted += [(weight, "many", _QUICK[:1]) for weight in uncommon if thorough]
     else:
         wanted = [(usual, "few", (*most, _SHARD)), (usual, "many", most)]
         wanted += [("transposed", "few", most)] * (takes_all and thorough)
         wanted += [("transposed", "many", most if thorough else _QUICK)] * takes_all
         wanted += [(weight, "many", _QUICK) for weight in uncommon]
-    if row["few"][0] < row["many"][0] and case.dtype != "float16":
+    if row["few"][0] < row["many"][0] and case.dtype != "float16" and (described or not quick):
         wanted.append((usual, "one block", _QUICK if quick else most))
     for weight, tile, variants in wanted:
         for variant in variants:

@@ -201,10 +201,11 @@ def plan_logprobs(
 ) -> tuple[Outputs, list[Launch]]:
     """The results' tensors and the launches that fill them."""
     (rows, columns), (targets_count,) = logits.shape, targets.shape
-    width = 16 // logits.itemsize
-    pieces = triton.cdiv(columns, config.lanes * config.vectors * width)
-    # rows that don't lie on 16-byte edges are loaded entry by entry; looking at V first, all rows of V entries alike
-    at_once = width if columns % 16 == 0 and logits.stride(0) % 16 == 0 and is_describable(logits) else 1
+    width, vectors = 16 // logits.itemsize, config.vectors
+    # looking at V first, so that all rows of V entries are read alike
+    if columns % 16 != 0 or logits.stride(0) % 16 != 0 or not is_describable(logits):
+        width, vectors = 1, 2 * vectors
+    pieces = triton.cdiv(columns, config.lanes * vectors * width)
     list_size = min(top_k, _LIST_SIZE)
     outputs = new_outputs(logits, rows, targets_count, entropy, rank, top_k)
     above = logits.new_empty(targets_count, pieces, dtype=torch.int32) if rank else None
@@ -228,8 +229,8 @@ def plan_logprobs(
         "SOFTCAP": softcap is not None,
         "LIST_SIZE": list_size,
         "LANES": config.lanes,
-        "VECTORS": config.vectors * width // at_once,
-        "WIDTH": at_once,
+        "VECTORS": vectors,
+        "WIDTH": width,
         "BLOCK_K": 16,
     }
     fold = Launch(piece_kernel, (rows * pieces,), arguments, {"num_warps": config.num_warps})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from tests.kernels.cases import (
     EVERYTHING,
     IGNORED,
     LINEAR_CONFIG,
+    Ragged,
     check_linear,
     linear,
     one_each,
@@ -27,12 +29,19 @@ from tests.kernels.cases import (
 )
 
 needs_small_tiles = pytest.mark.skipif(DEVICE != "cpu", reason="these sizes suit the interpreter's tiles")
-D, V, N = 48, 330, 70
+D, V, N = 48, 170, 70
 DTYPES = pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 
 
 def problem(dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
     return random(N, D, dtype=dtype, seed=1), random(V, D, dtype=dtype, seed=2)
+
+
+@cache
+def whole(dtype: torch.dtype = torch.float32) -> tuple[Ragged, Outputs]:
+    """A target for each row of the problem, and everything about all rows."""
+    candidates = random_targets(N, V)
+    return candidates, linear(*problem(dtype), candidates, **EVERYTHING)
 
 
 def assert_same(actual: Outputs, expected: Outputs) -> None:
@@ -45,13 +54,12 @@ def of_rows(outputs: Outputs, rows: slice) -> Outputs:
 
 
 @DTYPES
-@pytest.mark.parametrize("count", [1, 2, 15, 16, 17, 31, 32, 33, 64, 65, 69])
+@pytest.mark.parametrize("count", [1, 15, 16, 17, 32, 33, 65])
 def test_the_bits_of_a_row_do_not_depend_on_the_number_of_rows(count: int, dtype: torch.dtype) -> None:
     hidden, weight = problem(dtype)
-    candidates = random_targets(N, V)
-    whole = linear(hidden, weight, candidates, **EVERYTHING)
+    candidates, expected = whole(dtype)
     part = linear(hidden[:count], weight, one_each(candidates.targets[:count].tolist()), **EVERYTHING)
-    assert_same(part, of_rows(whole, slice(0, count)))
+    assert_same(part, of_rows(expected, slice(0, count)))
 
 
 @needs_small_tiles
@@ -73,8 +81,8 @@ def test_described_weights_and_pointers_give_the_same_bits(dtype: torch.dtype) -
     beside = torch.zeros(V * D + 1, dtype=dtype, device=DEVICE)[1:].view(V, D)  # starts off 16 bytes
     beside.copy_(weight)
     assert descriptor(weight, config.block_v, config) is not None and descriptor(beside, config.block_v, config) is None
-    candidates = random_targets(N, V)
-    assert_same(linear(hidden, beside, candidates, **EVERYTHING), linear(hidden, weight, candidates, **EVERYTHING))
+    candidates, expected = whole(dtype)
+    assert_same(linear(hidden, beside, candidates, **EVERYTHING), expected)
 
 
 def test_weights_that_cannot_be_described() -> None:
@@ -84,11 +92,10 @@ def test_weights_that_cannot_be_described() -> None:
     )
 
 
-@pytest.mark.parametrize("programs", [1, 2, 7, 1000])
+@pytest.mark.parametrize("programs", [1, 7, 1000])
 def test_the_bits_do_not_depend_on_the_number_of_programs(programs: int, monkeypatch: pytest.MonkeyPatch) -> None:
     hidden, weight = problem()
-    candidates = random_targets(N, V)
-    expected = linear(hidden, weight, candidates, **EVERYTHING)
+    candidates, expected = whole()
     monkeypatch.setattr(module, "multiprocessors", lambda device: programs)
     assert_same(linear(hidden, weight, candidates, **EVERYTHING), expected)
 
