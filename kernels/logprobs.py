@@ -45,6 +45,28 @@ def _is_read(targets_ptr, start, end, ignore_index):
 
 
 @triton.jit
+def _load_one_by_one(row_ptr, column_stride, column, n_columns, STEP: tl.constexpr, COUNT: tl.constexpr):
+    """Logits [L, COUNT] of the columns [L], and of those that follow every STEP."""
+    if COUNT == 1:
+        inside = column < n_columns
+        return tl.load(row_ptr + column.to(tl.int64) * column_stride, mask=inside, other=-float("inf"))[:, None]
+    else:
+        even = _load_one_by_one(row_ptr, column_stride, column, n_columns, 2 * STEP, COUNT // 2)
+        odd = _load_one_by_one(row_ptr, column_stride, column + STEP, n_columns, 2 * STEP, COUNT // 2)
+        return tl.reshape(tl.join(even, odd), (column.shape[0], COUNT))
+
+
+@triton.jit
+def _add_up(x):
+    """Sums [L] of x [L, W], neighbours first: one order of addition, however the values lie in threads."""
+    if x.shape[1] == 1:
+        return tl.reshape(x, (x.shape[0],))
+    else:
+        left, right = tl.split(tl.reshape(x, (x.shape[0], x.shape[1] // 2, 2)))
+        return _add_up(left + right)
+
+
+@triton.jit
 def _fold_vectors(zs, lane, ENTROPY: tl.constexpr, VECTORS: tl.constexpr):
     """(largest, total, weighted, best) of logits [L, W], all of one row; see `statistics`. best counts from the piece.
 
@@ -62,9 +84,9 @@ def _fold_vectors(zs, lane, ENTROPY: tl.constexpr, VECTORS: tl.constexpr):
     for i in tl.static_range(VECTORS):
         below = zs[i] - shift[:, None]
         mass = tl.exp2(below * LOG2_E)
-        total += tl.sum(mass, axis=1)
+        total += _add_up(mass)
         if ENTROPY:
-            weighted += tl.sum(mass * tl.maximum(below, -1000.0), axis=1)  # as in `fold_tile`
+            weighted += _add_up(mass * tl.maximum(below, -1000.0))  # as in `fold_tile`
         # what is the same for all lanes costs no register
         offset = i * (LANES * WIDTH) + tl.arange(0, WIDTH)[None, :]
         best = tl.minimum(best, tl.min(tl.where(zs[i] == largest[:, None], offset, NO_ID), axis=1))
@@ -121,7 +143,7 @@ def piece_kernel(
     softcap, inverse_softcap, ignore_index, vocab_start, target_logit_ptr,
     largest_ptr, total_ptr, best_ptr, weighted_ptr, above_ptr, top_value_ptr, top_id_ptr, after_value_ptr, after_id_ptr,
     SOFTCAP: tl.constexpr, LIST_SIZE: tl.constexpr, LANES: tl.constexpr, VECTORS: tl.constexpr, WIDTH: tl.constexpr,
-    BLOCK_K: tl.constexpr,
+    ALIGNED: tl.constexpr, BLOCK_K: tl.constexpr,
 ) -> None:  # fmt: skip
     """One program folds one piece of one row: [N * P] programs, the pieces of a row side by side.
 
@@ -143,8 +165,11 @@ def piece_kernel(
     scores = ()
     for i in tl.static_range(VECTORS):  # all loads are under way before the first is waited for
         column = first_column + i * (LANES * WIDTH) + of_lane
-        # int64: rows may lie closer together in memory than columns
-        score = tl.load(row_ptr + column.to(tl.int64) * column_stride, mask=column < n_columns, other=-float("inf"))
+        if ALIGNED:
+            score = tl.load(row_ptr + column, mask=column < n_columns, other=-float("inf"))
+        else:
+            first = first_column + i * (LANES * WIDTH) + lane * WIDTH
+            score = _load_one_by_one(row_ptr, column_stride, first, n_columns, 1, WIDTH)
         columns = columns + (column,)
         scores = scores + (score,)
     TEMPERATURE: tl.constexpr = temperature_ptr is not None
@@ -201,11 +226,8 @@ def plan_logprobs(
 ) -> tuple[Outputs, list[Launch]]:
     """The results' tensors and the launches that fill them."""
     (rows, columns), (targets_count,) = logits.shape, targets.shape
-    width, vectors = 16 // logits.itemsize, config.vectors
-    # looking at V first, so that all rows of V entries are read alike
-    if columns % 16 != 0 or logits.stride(0) % 16 != 0 or not is_describable(logits):
-        width, vectors = 1, 2 * vectors
-    pieces = triton.cdiv(columns, config.lanes * vectors * width)
+    width = 16 // logits.itemsize
+    pieces = triton.cdiv(columns, config.lanes * config.vectors * width)
     list_size = min(top_k, _LIST_SIZE)
     outputs = new_outputs(logits, rows, targets_count, entropy, rank, top_k)
     above = logits.new_empty(targets_count, pieces, dtype=torch.int32) if rank else None
@@ -229,8 +251,9 @@ def plan_logprobs(
         "SOFTCAP": softcap is not None,
         "LIST_SIZE": list_size,
         "LANES": config.lanes,
-        "VECTORS": vectors,
+        "VECTORS": config.vectors,
         "WIDTH": width,
+        "ALIGNED": is_describable(logits) and logits.stride(0) % 16 == 0,
         "BLOCK_K": 16,
     }
     fold = Launch(piece_kernel, (rows * pieces,), arguments, {"num_warps": config.num_warps})
