@@ -111,7 +111,7 @@ def _by_width(loads: Counter[int]) -> dict[str, int]:
 
 
 def row_sums(ttgir: str) -> list[str]:
-    """How the values that sums along a tile's rows add lie in threads, along a row: the order of addition.
+    """How the values that sums along a tile's rows, or over lanes, add lie in threads: the order of addition.
 
     Of the layout of each tensor that is summed, what lies across rows is left out: tiles of more rows and warps along
     them add a row in the same order.
@@ -124,7 +124,17 @@ def row_sums(ttgir: str) -> list[str]:
         if "axis = 1" in body and "arith.addf" in body and added:
             width, layout = int(added[1]), str(added[2])
             found.add(_along_a_row(layouts.get(layout, layout), width))
+        lanes = re.search(r": \(tensor<(\d+)xf32, (#.+?)>\) ->", rest)
+        if lanes and "arith.addf" in body:
+            found.add(_of_lanes(re.sub(r"#\w+", lambda name: layouts.get(name[0], name[0]), lanes[2]), int(lanes[1])))
     return sorted(found)
+
+
+def _of_lanes(layout: str, count: int) -> str:
+    """How one value a lane lies in threads: of a slice of columns, what it says of rows."""
+    counts = re.findall(r"(?:sizePerThread|threadsPerWarp|warpsPerCTA) = \[(\d+)(?:, \d+)?\]", layout)
+    is_known = layout.startswith(("#ttg.blocked", "#ttg.slice<{dim = 1, parent = #ttg.blocked")) and len(counts) == 3
+    return f"{count} lanes: {' x '.join(counts) if is_known else layout}"
 
 
 def _along_a_row(layout: str, width: int) -> str:

@@ -85,7 +85,8 @@ def test_target_logits_use_the_instruction_of_the_pass(architecture: str, dtype:
 def test_the_order_of_a_sum_depends_on_neither_outputs_nor_rows(architecture: str, kernel: str, dtype: str) -> None:
     orders: dict[Any, set[str]] = {}
     for record in of(architecture, kernel, dtypes=(dtype,)):
-        orders.setdefault((record.case.row, record.case.weight), set()).update(record.facts.row_sums)
+        weight = "" if kernel == "piece_kernel" else record.case.weight  # logits: one order however they lie
+        orders.setdefault((record.case.row, weight), set()).update(record.facts.row_sums)
     assert all(len(order) == 1 for order in orders.values()), orders
 
 

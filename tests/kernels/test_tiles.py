@@ -54,7 +54,7 @@ def of_rows(outputs: Outputs, rows: slice) -> Outputs:
 
 
 @DTYPES
-@pytest.mark.parametrize("count", [1, 15, 16, 17, 32, 33, 65])
+@pytest.mark.parametrize("count", [1, 16, 17, 33, 65])
 def test_the_bits_of_a_row_do_not_depend_on_the_number_of_rows(count: int, dtype: torch.dtype) -> None:
     hidden, weight = problem(dtype)
     candidates, expected = whole(dtype)
