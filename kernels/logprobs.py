@@ -227,7 +227,9 @@ def plan_logprobs(
     """The results' tensors and the launches that fill them."""
     (rows, columns), (targets_count,) = logits.shape, targets.shape
     width = 16 // logits.itemsize
-    pieces = triton.cdiv(columns, config.lanes * config.vectors * width)
+    # rows of such V rarely lie on 16-byte edges, and what is loaded entry by entry takes more registers
+    vectors = config.vectors if columns % 16 == 0 else max(config.vectors // 2, 1)
+    pieces = triton.cdiv(columns, config.lanes * vectors * width)
     list_size = min(top_k, _LIST_SIZE)
     outputs = new_outputs(logits, rows, targets_count, entropy, rank, top_k)
     above = logits.new_empty(targets_count, pieces, dtype=torch.int32) if rank else None
@@ -251,7 +253,7 @@ def plan_logprobs(
         "SOFTCAP": softcap is not None,
         "LIST_SIZE": list_size,
         "LANES": config.lanes,
-        "VECTORS": config.vectors,
+        "VECTORS": vectors,
         "WIDTH": width,
         "ALIGNED": is_describable(logits) and logits.stride(0) % 16 == 0,
         "BLOCK_K": 16,
