@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pyscore.kernels.answers import plan_score_answers
-from pyscore.kernels.configs import LinearConfig, ReadyConfig, Tile, table
+from pyscore.kernels.configs import linear_of, ready_of, serving, table
 from pyscore.kernels.launch import Launch
 from pyscore.kernels.linear_logprobs import plan_linear_logprobs
 from pyscore.kernels.logprobs import plan_logprobs
@@ -57,16 +57,8 @@ class Case(NamedTuple):
 
 
 def _serving(architecture: str, op: str, itemsize: int) -> list[int]:
-    """Rows of the table that serve an architecture: its own, else those of any NVIDIA device."""
-    for name in (architecture, "nvidia"):
-        found = [
-            index
-            for index, row in enumerate(table())
-            if (row["kernel"], row["architecture"], row.get("itemsize", itemsize)) == (op, name, itemsize)
-        ]
-        if found:
-            return found
-    raise LookupError(f"configs.json has no row for {op} of {itemsize} bytes on {architecture}")
+    """Numbers of the table's rows that serve an architecture."""
+    return [table().index(row) for row in serving(op, architecture, itemsize)]
 
 
 def cases(architecture: str, quick: bool = False) -> Iterator[Case]:
@@ -128,7 +120,7 @@ def launches_of(case: Case) -> list[Launch]:
 
 def _ready(case: Case, dtype: torch.dtype, everything: bool, options: dict[str, Any]) -> list[Launch]:
     row = table()[case.row]
-    config = ReadyConfig(**{name: row[name] for name in ReadyConfig._fields})
+    config = ready_of(row)
     logits = _meta(_ROWS, row.get("vocab", _VOCAB) + (case.weight == "odd"), dtype=dtype)
     inputs = (logits, *_candidates(_ROWS), _per_row(_ROWS, everything))
     launches: list[Launch] = plan_logprobs(*inputs, config=config, ignore_index=-100, vocab_start=0, **options)[1]
@@ -160,8 +152,7 @@ def _per_row(rows: int, wanted: bool) -> Tensor | None:
 
 def _linear(case: Case, dtype: torch.dtype, everything: bool, options: dict[str, Any]) -> list[Launch]:
     row = table()[case.row]
-    tiles = {name: Tile(*row[name]) for name in ("few", "many", "target")}
-    config = LinearConfig(**{name: row[name] for name in LinearConfig._fields if name not in tiles}, **tiles)
+    config = linear_of(row)
     rows = {"few": config.few.block_n, "one block": config.many.block_n, "many": _ROWS}[case.tile]
     depth, vocab = row.get("depth", _DEPTH), row.get("vocab", _VOCAB)
     depth += {"masked": 16, "odd": 1}.get(case.weight, 0)

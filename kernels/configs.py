@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import torch
 
 __all__ = [
-    "TABLE", "LinearConfig", "ReadyConfig", "Tile", "architecture", "linear_config", "multiprocessors", "ready_config",
-    "table",
+    "TABLE", "LinearConfig", "ReadyConfig", "Tile", "architecture", "linear_config", "linear_of", "multiprocessors",
+    "ready_config", "ready_of", "serving", "table",
 ]  # fmt: skip
 
 TABLE = Path(__file__).with_name("configs.json")
@@ -48,10 +48,9 @@ class LinearConfig(NamedTuple):
     ``parts`` of ``block_v``. The vocabulary's tiles are dealt into at most ``pieces`` equal pieces: about the number of
     multiprocessors, so that few rows still keep all of them busy in one wave. Neighbouring programs work on
     ``group_n`` row blocks, so that their hidden states stay in the L2 cache; ``resident`` programs share a
-    multiprocessor. ``descriptors``: the weight is fetched by
-    the tensor memory accelerator. The tile is ``few`` for up to its number of rows, else ``many``: both give the same
-    bits, since block_v, the matrix instruction and the order along the vocabulary are the same. ``target`` is the tile
-    of `target_logits`, candidates instead of rows.
+    multiprocessor. ``descriptors``: the weight is fetched by the tensor memory accelerator. The tile is ``few`` for up
+    to its number of rows, else ``many``: both give the same bits, since block_v, the matrix instruction and the order
+    along the vocabulary are the same. ``target`` is the tile of `target_logits`, candidates instead of rows.
     """
 
     block_v: int
@@ -100,34 +99,44 @@ def _distance(row: dict[str, Any], sizes: dict[str, int]) -> list[float]:
     return [abs(log2(row[name] / size)) if name in row else float("inf") for name, size in sizes.items()]
 
 
-def _nearest(
-    kernel: str, architecture: str, itemsize: int, sizes: dict[str, int], descriptors: bool = False
-) -> dict[str, Any]:
+def serving(kernel: str, architecture: str, itemsize: int, describable: bool = True) -> list[dict[str, Any]]:
+    """Rows of the table for a device: its own, else those of any NVIDIA GPU; ``describable``: with descriptors too."""
     for name in (architecture, _ANY_NVIDIA):
         rows = [
             row
             for row in table()
             if (row["kernel"], row["architecture"]) == (kernel, name)
             and row.get("itemsize", itemsize) == itemsize
-            and row.get("descriptors", False) <= descriptors
+            and row.get("descriptors", False) <= describable
         ]
         if rows:
-            return min(rows, key=lambda row: (-row.get("descriptors", False), *_distance(row, sizes)))
-    raise LookupError(f"configs.json has no row for {kernel} of {itemsize} bytes")
+            return rows
+    raise LookupError(f"configs.json has no row for {kernel} of {itemsize} bytes on {architecture}")
+
+
+def ready_of(row: dict[str, Any]) -> ReadyConfig:
+    """The config in a row for ready logits."""
+    return ReadyConfig(**{name: row[name] for name in ReadyConfig._fields})
+
+
+def linear_of(row: dict[str, Any]) -> LinearConfig:
+    """The config in a row for hidden @ weight.T."""
+    fields = {name: row[name] for name in LinearConfig._fields}
+    return LinearConfig(**fields | {name: Tile(*row[name]) for name in ("few", "many", "target")})
 
 
 @cache
 def ready_config(architecture: str, dtype: torch.dtype, vocab: int) -> ReadyConfig:
     """Tile parameters for ready logits [*, vocab]."""
-    row = _nearest("ready", architecture, dtype.itemsize, {"vocab": vocab})
-    return ReadyConfig(**{name: row[name] for name in ReadyConfig._fields})
+    rows = serving("ready", architecture, dtype.itemsize)
+    return ready_of(min(rows, key=lambda row: _distance(row, {"vocab": vocab})))
 
 
 @cache
 def linear_config(
     architecture: str, dtype: torch.dtype, depth: int, vocab: int, describable: bool = True
 ) -> LinearConfig:
-    """Tile parameters for hidden [*, depth] @ weight.T [depth, vocab]; ``describable``: see `weight_descriptor`."""
-    row = _nearest("linear", architecture, dtype.itemsize, {"depth": depth, "vocab": vocab}, describable)
-    fields = {name: row[name] for name in LinearConfig._fields}
-    return LinearConfig(**fields | {name: Tile(*row[name]) for name in ("few", "many", "target")})
+    """Tile parameters for hidden [*, depth] @ weight.T [depth, vocab]; ``describable``: see `descriptor`."""
+    rows = serving("linear", architecture, dtype.itemsize, describable)
+    sizes = {"depth": depth, "vocab": vocab}
+    return linear_of(min(rows, key=lambda row: (-row["descriptors"], *_distance(row, sizes))))

@@ -10,7 +10,7 @@ from torch import Tensor
 from .configs import ReadyConfig, architecture, ready_config
 from .launch import Launch, run
 from .merge import Outputs, merge_launch, new_outputs, new_statistics
-from .projection import is_describable
+from .projection import loads_wide
 from .statistics import LOG2_E, NO_ID, comes_before, final_logits, finite_or_zero
 
 __all__ = ["logprobs", "plan_logprobs"]
@@ -255,7 +255,7 @@ def plan_logprobs(
         "LANES": config.lanes,
         "VECTORS": vectors,
         "WIDTH": width,
-        "ALIGNED": is_describable(logits) and logits.stride(0) % 16 == 0,
+        "ALIGNED": loads_wide(logits),
         "BLOCK_K": 16,
     }
     fold = Launch(piece_kernel, (rows * pieces,), arguments, {"num_warps": config.num_warps})

@@ -11,7 +11,7 @@ from triton.tools.tensor_descriptor import TensorDescriptor
 
 from .configs import LinearConfig, architecture, linear_config
 
-__all__ = ["aligned_rows", "descriptor", "multiply", "projection_arguments", "weight_config"]
+__all__ = ["aligned_rows", "descriptor", "loads_wide", "multiply", "projection_arguments", "weight_config"]
 
 
 @triton.jit
@@ -51,16 +51,21 @@ def multiply(
     return product
 
 
-def is_describable(matrix: Tensor) -> bool:
+def _is_describable(matrix: Tensor) -> bool:
     """Whether the tensor memory accelerator can find a matrix's tiles: entries side by side, rows on 16-byte edges."""
     row_bytes = matrix.stride(0) * matrix.itemsize
     adjacent = matrix.stride(1) == 1 and matrix.stride(0) >= matrix.shape[1]
     return adjacent and row_bytes % 16 == 0 and matrix.data_ptr() % 16 == 0
 
 
+def loads_wide(matrix: Tensor) -> bool:
+    """Whether Triton sees that 16 bytes of every row can be loaded at a time: it looks for strides of 16 entries."""
+    return _is_describable(matrix) and matrix.stride(0) % 16 == 0
+
+
 def aligned_rows(hidden: Tensor) -> Tensor:
     """hidden [N, D] itself, or a copy whose rows lie where 16 bytes can be loaded at a time."""
-    if is_describable(hidden) and hidden.stride(0) % 16 == 0:  # Triton looks no further than 16 entries
+    if loads_wide(hidden):
         return hidden
     depth = hidden.shape[1]
     return hidden.new_empty(hidden.shape[0], -(-depth // 16) * 16)[:, :depth].copy_(hidden)
@@ -69,12 +74,12 @@ def aligned_rows(hidden: Tensor) -> Tensor:
 def weight_config(weight: Tensor) -> LinearConfig:
     """The table's tile parameters for a weight [V, D]."""
     vocab, depth = weight.shape
-    return linear_config(architecture(weight.device), weight.dtype, depth, vocab, is_describable(weight))
+    return linear_config(architecture(weight.device), weight.dtype, depth, vocab, _is_describable(weight))
 
 
 def descriptor(matrix: Tensor, block_rows: int, config: LinearConfig) -> TensorDescriptor | None:
-    """A matrix' tiles for the tensor memory accelerator; None where it can't find them or the config says not to."""
-    if not config.descriptors or not is_describable(matrix):
+    """A matrix's tiles for the tensor memory accelerator; None where it can't find them or the config says not to."""
+    if not config.descriptors or not _is_describable(matrix):
         return None
     return TensorDescriptor.from_tensor(matrix, [block_rows, config.block_d])
 

@@ -87,7 +87,7 @@ class RunStore:
         Args:
             path: the folder, a path or an fsspec URL; the folder that it is in must exist.
             manifest: "settings", a mapping of all that values depend on (model, revision, template, dtype ...), and
-                what else is worth knowing about this session (versions, arguments). What JSON can hold.
+                what else is worth knowing (versions, arguments). What JSON can hold.
             resume: go on if there is a run. A run without this is an error; no run with it is begun.
 
         Raises:
