@@ -55,7 +55,7 @@ def prefixes(answers):
     return {s[:i] for s in sequences for i in range(1, len(s) + 1)}
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(ANSWERS, LIMITS, st.sampled_from(ATTENTIONS))
 def test_every_answer_token_is_scored_after_exactly_the_tokens_before_it(answers, limits, attention):
     plan = plan_batches(answers, limits, attention)
@@ -67,7 +67,7 @@ def test_every_answer_token_is_scored_after_exactly_the_tokens_before_it(answers
         assert [found[place] for place in places] == expected
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(ANSWERS, LIMITS, st.sampled_from(ATTENTIONS))
 def test_rows_hold_the_tree_with_each_tokens_own_position(answers, limits, attention):
     held = []
@@ -81,7 +81,6 @@ def test_rows_hold_the_tree_with_each_tokens_own_position(answers, limits, atten
     assert set(held) == prefixes(answers)
 
 
-@settings(deadline=None)
 @given(ANSWERS, LIMITS, st.sampled_from(ATTENTIONS))
 def test_counts_are_those_of_the_tree_and_the_rows(answers, limits, attention):
     plan = plan_batches(answers, limits, attention)
@@ -91,7 +90,6 @@ def test_counts_are_those_of_the_tree_and_the_rows(answers, limits, attention):
     assert plan.counts.naive == sum(len(a.context) + len(a.answer) - 1 for a in answers)
 
 
-@settings(deadline=None)
 @given(ANSWERS, LIMITS, st.sampled_from(ATTENTIONS))
 def test_batches_keep_to_their_limits(answers, limits, attention):
     for batch in plan_batches(answers, limits, attention).batches:
@@ -101,7 +99,6 @@ def test_batches_keep_to_their_limits(answers, limits, attention):
         assert all(row.is_chain for row in batch.rows if len(row.tokens) > limits.row_tokens)
 
 
-@settings(deadline=None)
 @given(ANSWERS, LIMITS, st.randoms(use_true_random=False))
 def test_what_runs_does_not_depend_on_the_order_of_the_answers(answers, limits, random):
     shuffled = random.sample(answers, len(answers))
@@ -115,7 +112,6 @@ def test_what_runs_does_not_depend_on_the_order_of_the_answers(answers, limits, 
     assert content(plan_batches(answers, limits)) == content(plan_batches(shuffled, limits))
 
 
-@settings(deadline=None)
 @given(ANSWERS)
 def test_with_room_enough_every_shared_token_runs_once(answers):
     plan = plan_batches(answers, Limits(10_000, 10_000, 1))

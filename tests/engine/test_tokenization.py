@@ -43,7 +43,6 @@ def test_trailing_whitespace_of_the_prompt_moves_to_the_answer():
     assert encode("Do you agree? ", "Yes")[:2] == encode("Do you agree?", " Yes")[:2]
 
 
-@settings(deadline=None)
 @given(prompt=IDS, whole=IDS)
 def test_a_split_loses_no_token_and_is_clean_exactly_when_the_prompt_is_a_prefix(prompt, whole):
     context, answer, boundary = split_tokens(prompt, whole)
@@ -53,7 +52,7 @@ def test_a_split_loses_no_token_and_is_clean_exactly_when_the_prompt_is_a_prefix
     assert not (answer and len(context) < len(prompt)) or answer[0] != prompt[len(context)]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(prompt=TEXT, answer=TEXT)
 def test_tokens_are_those_of_the_harness_wherever_the_boundary_is_clean(prompt, answer):
     if not prompt.strip():

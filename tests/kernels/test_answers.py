@@ -125,7 +125,7 @@ more = st.lists(st.one_of(matching, other), max_size=3)
 question = st.tuples(matching, other, more).map(lambda drawn: [*drawn[2], drawn[0], drawn[1]])
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(drawn=st.lists(question, max_size=4), policy=st.sampled_from(POLICIES))
 def test_random_questions(drawn: Questions, policy: tuple[str, str]) -> None:
     check(drawn, sets=policy[0], ties=policy[1])

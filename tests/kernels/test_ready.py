@@ -139,7 +139,7 @@ def test_distant_rows_and_columns_are_addressed_with_64_bits() -> None:
     check_ready(storage.as_strided((3, 2), (stride, 1)).copy_(random(3, 2)), one_each([0, 1, 1]), rank=True)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     vocab=st.integers(1, 40),
     rows=st.lists(st.lists(st.integers(-1, 39), max_size=3), max_size=4),

@@ -56,7 +56,7 @@ def same(found: SummaryState, expected: SummaryState, tolerance: float = 1e-12) 
     assert found.summarize().signature == expected.summarize().signature
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(comparison=comparisons, size=st.integers(1, 20))
 def test_many_small_updates_are_those_of_the_host(comparison: Comparison, size: int) -> None:
     parts = [take(comparison, rows) for rows in np.array_split(np.arange(len(comparison)), -(-len(comparison) // size))]

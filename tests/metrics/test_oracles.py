@@ -27,7 +27,7 @@ def clustered_values(seed: int) -> tuple[np.ndarray, np.ndarray]:
     return rng.normal(size=n) + clusters % 3, clusters
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seeds)
 def test_a_clustered_mean_equals_statsmodels_cluster_robust_intercept(seed: int) -> None:
     values, clusters = clustered_values(seed)
@@ -43,7 +43,7 @@ def test_a_clustered_mean_equals_statsmodels_cluster_robust_intercept(seed: int)
     assert (estimate.low, estimate.high) == pytest.approx((estimate.value - half, estimate.value + half), rel=1e-9)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seeds)
 def test_a_weighted_mean_equals_statsmodels_weighted_intercept(seed: int) -> None:
     values, clusters = clustered_values(seed)
@@ -66,7 +66,7 @@ def inspects(metric: Callable[[list[SampleScore]], Any], values: np.ndarray, clu
     return float(metric(scores))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seeds)
 def test_errors_equal_inspects(seed: int) -> None:
     values, clusters = clustered_values(seed)

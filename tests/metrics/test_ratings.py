@@ -44,7 +44,7 @@ def test_two_players_are_as_far_apart_as_the_log_odds_of_their_wins() -> None:
     assert tied.numbers["n_ties"] == 2
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(0, 10**6))
 def test_bradley_terry_equals_a_logistic_regression_without_intercept(seed: int) -> None:
     first, second, outcomes = tournament(seed)
@@ -86,7 +86,7 @@ def test_elo_depends_on_the_order_of_matches_and_bradley_terry_does_not() -> Non
         assert (there["p0"].value == pytest.approx(back["p0"].value, abs=1e-7)) is same
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(st.integers(0, 10**6))
 def test_writing_every_match_from_the_other_side_changes_nothing(seed: int) -> None:
     first, second, outcomes = tournament(seed)

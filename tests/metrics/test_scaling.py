@@ -36,7 +36,7 @@ def trend(seed: int, m: int) -> Points:
 trends = st.builds(trend, st.integers(0, 2**32 - 1), st.integers(3, 15))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(trends, st.booleans())
 def test_the_slope_is_that_of_statsmodels(points: Points, weighted: bool) -> None:
     sizes, values, stderr = points
@@ -51,7 +51,7 @@ def test_the_slope_is_that_of_statsmodels(points: Points, weighted: bool) -> Non
     assert report.numbers["slope_p"] == pytest.approx(fit.pvalues[1], abs=1e-9)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(trends, st.booleans())
 def test_the_curvature_test_is_that_of_statsmodels(points: Points, weighted: bool) -> None:
     sizes, values, stderr = points
@@ -68,7 +68,7 @@ def test_the_curvature_test_is_that_of_statsmodels(points: Points, weighted: boo
         assert np.log10(report.numbers["vertex_size"]) == pytest.approx(vertex, abs=1e-5)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(trends)
 def test_rho_is_scipys(points: Points) -> None:
     sizes, values, _ = points
@@ -78,7 +78,7 @@ def test_rho_is_scipys(points: Points) -> None:
         assert report.numbers["spearman_p"] == pytest.approx(expected.pvalue)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 2**32 - 1), st.integers(2, 6))
 def test_rhos_p_value_is_that_of_all_orders(seed: int, m: int) -> None:
     values = np.random.default_rng(seed).permutation(m).astype(float)
@@ -115,7 +115,7 @@ def test_verdicts(values: list[float], verdict: str) -> None:
     assert scaling_trend(SIZES, values, higher_is_better=False).rows[0]["verdict"] == turned.get(verdict, verdict)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(trends)
 def test_negating_the_values_mirrors_the_trend(points: Points) -> None:
     sizes, values, stderr = points
@@ -125,7 +125,7 @@ def test_negating_the_values_mirrors_the_trend(points: Points) -> None:
     assert there.numbers["spearman_p"] == pytest.approx(back.numbers["spearman_p"])
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(trends, st.integers(0, 2**32 - 1))
 def test_the_order_of_points_does_not_matter(points: Points, seed: int) -> None:
     order = np.random.default_rng(seed).permutation(len(points[0]))

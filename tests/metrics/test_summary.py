@@ -217,7 +217,7 @@ def test_calibration_bins_are_closed_on_the_right() -> None:
     assert summarize(compare_pairs(np.log(p), np.log1p(-p))).ece == pytest.approx((0.6 + 0.39) / 2)
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(st.integers(0, 1000))
 def test_bootstrap_is_near_the_t_interval_and_depends_on_the_seed_alone(seed: int) -> None:
     comparison = random_pairs(seed, 200)

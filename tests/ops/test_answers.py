@@ -116,7 +116,7 @@ def test_underflow_and_minus_infinity_are_ordinary(backend: str) -> None:
 
 
 @every_compiled_backend
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     seed=st.integers(0, 2**31),
     n=st.integers(0, 30),
@@ -132,7 +132,7 @@ def test_backend_agrees_with_reference(backend: str, seed: int, n: int, sets: st
 
 
 @every_backend
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 2**31), n=st.integers(1, 12))
 def test_swapping_matching_and_other_answers_mirrors_the_comparison(backend: str, seed: int, n: int) -> None:
     logprob, offsets, matching = questions(seed, n)

@@ -72,7 +72,7 @@ def test_ids_and_ranks_are_exact_where_logits_are(backend: str, dtype: torch.dty
 
 
 @every_backend
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(
     seed=st.integers(0, 2**31),
     n=st.integers(1, 20),

@@ -55,7 +55,7 @@ def test_backend_agrees_with_reference(backend: str, dtype: torch.dtype, n: int,
 
 
 @every_backend
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(seed=st.integers(0, 2**31), n=st.integers(1, 6), v=st.integers(1, 500), dtype=st.sampled_from([0, 1, 2]))
 def test_batch_equals_singles_and_permutation_bit_for_bit(backend: str, seed: int, n: int, v: int, dtype: int) -> None:
     logits, targets = random_rows(n, v, (torch.float32, torch.bfloat16, torch.float16)[dtype], seed)
@@ -69,7 +69,7 @@ def test_batch_equals_singles_and_permutation_bit_for_bit(backend: str, seed: in
 
 
 @every_backend
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 2**31), shift=st.floats(-50, 50), v=st.integers(2, 300))
 def test_shifting_all_logits_changes_no_logprob(backend: str, seed: int, shift: float, v: int) -> None:
     logits, targets = random_rows(3, v, torch.float32, seed)
