@@ -124,6 +124,7 @@ class Scorer:
         device: str | torch.device = "auto",
         batch_tokens: int | str = "auto",
         trust_remote_code: bool = False,
+        allow_unused_weights: bool = False,
         add_bos_token: bool | str = "auto",
         backend: str = "auto",
     ) -> Scorer:
@@ -136,6 +137,8 @@ class Scorer:
             dtype: "auto" for the checkpoint's own, or a torch dtype or its name.
             device: "auto" for CUDA where there is one, else the CPU; or a torch device or its name.
             trust_remote_code: allow code that comes with the model to run.
+            allow_unused_weights: accept a checkpoint that holds weights which the model has no place for, as it is
+                configured, and score without them.
             batch_tokens, add_bos_token, backend: as for `Scorer`.
 
         Raises:
@@ -145,7 +148,14 @@ class Scorer:
         # Checked before the long load, not after it.
         check_batch_tokens(batch_tokens)
         check_backend_name(backend)
-        loaded = load_model(model, revision=revision, dtype=dtype, device=device, trust_remote_code=trust_remote_code)
+        loaded = load_model(
+            model,
+            revision=revision,
+            dtype=dtype,
+            device=device,
+            trust_remote_code=trust_remote_code,
+            allow_unused_weights=allow_unused_weights,
+        )
         return cls(
             loaded.model,
             loaded.tokenizer,
