@@ -112,13 +112,17 @@ def context_length(model: Any) -> int | None:
 
 @contextmanager
 def evaluation_mode(model: Any) -> Iterator[None]:
-    """Without dropout; afterwards the model is in the mode that it was in."""
-    was_training = model.training
+    """Without dropout; afterwards each module of the model is in the mode that it was in: part of it may be frozen."""
+    modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
         yield
     finally:
-        model.train(was_training)
+        # Parents come first, and put what is in them into their own mode. By train(), because some modules do more in
+        # it than to set a flag, such as to merge an adapter into the weights.
+        for module, mode in modes:
+            if module.training != mode:
+                module.train(mode)
 
 
 def load_model(

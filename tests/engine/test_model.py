@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from pyscore import Scorer
 from pyscore.engine.bundled import bundled_model_path
-from pyscore.engine.model import load_model, parse_device, parse_dtype
+from pyscore.engine.model import evaluation_mode, load_model, parse_device, parse_dtype
 from tests.engine.tiny import SMALL, save_tiny, tiny_tokenizer, transformers
 
 
@@ -273,6 +273,32 @@ def test_devices_by_name():
 def test_a_device_that_is_not_here(device):
     with pytest.raises(ValueError, match=f"device='{device}', but torch .* sees no (CUDA|such) device here"):
         parse_device(device)
+
+
+def test_every_module_is_in_the_mode_that_it_was_in(folder):
+    model = load_model(folder, device="cpu").model.train()
+    model.model.layers[0].eval()
+    model.lm_head.eval()
+    before = [module.training for module in model.modules()]
+    with evaluation_mode(model):
+        assert not any(module.training for module in model.modules())
+    assert [module.training for module in model.modules()] == before
+    assert len(set(before)) == 2
+
+
+def test_a_module_that_does_more_on_a_change_of_mode_is_changed_back_in_the_same_way():
+    class Merging(torch.nn.Linear):
+        merged = False
+
+        def train(self, mode=True):
+            self.merged = not mode
+            return super().train(mode)
+
+    model = torch.nn.Sequential(Merging(2, 2), Merging(2, 2)).train()
+    model[1].eval()
+    with evaluation_mode(model):
+        assert [module.merged for module in model] == [True, True]
+    assert [(module.training, module.merged) for module in model] == [(True, False), (False, True)]
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
