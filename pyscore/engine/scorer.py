@@ -364,6 +364,7 @@ class Scorer:
             "add_bos_token": str(self.tokens.bos is not None).lower(),
             "choices": ",".join(choices) or "given",
             "torch_version": torch.__version__,
+            "float32_matmul_precision": torch.get_float32_matmul_precision(),
         }
         commit = getattr(getattr(self.model, "config", None), "_commit_hash", None)
         return described | ({"commit": commit} if commit else {})
