@@ -4,13 +4,16 @@ from pyscore.engine.divergence import forward_kl
 from pyscore.engine.documents import perplexity, score_completions, score_documents
 from pyscore.engine.run import score_to
 from pyscore.engine.scorer import ScoredTokens, Scorer
+from pyscore.engine.skipping import Skipped, skipped_questions
 
 __all__ = [
     "ScoredTokens",
     "Scorer",
+    "Skipped",
     "forward_kl",
     "perplexity",
     "score_completions",
     "score_documents",
     "score_to",
+    "skipped_questions",
 ]
