@@ -14,7 +14,7 @@ from pyscore.engine.requests import check_run, checked_questions, dataset_of
 from pyscore.engine.rows import RunInfo
 from pyscore.engine.scorer import Scorer
 from pyscore.store import RunStore, is_merged, merge_run, question_key, remove_run, row_schema
-from pyscore.tasks import Question, render
+from pyscore.tasks import ChatTemplate, Question, render
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,7 +28,7 @@ def score_to(
     questions: Iterable[Question],
     *,
     resume: bool = False,
-    template: str = "plain",
+    template: str | ChatTemplate = "plain",
     truncate: bool = False,
     token_logprobs: bool = False,
     dataset: str | None = None,
@@ -169,7 +169,9 @@ class _Writer:
         self._store.write(rows, keys, positions)
 
 
-def _keys(questions: Sequence[Question], scorer: Scorer, template: str, dataset: str | None) -> list[str]:
+def _keys(
+    questions: Sequence[Question], scorer: Scorer, template: str | ChatTemplate, dataset: str | None
+) -> list[str]:
     return [
         question_key(
             dataset_of(question, dataset),

@@ -28,7 +28,7 @@ from pyscore.engine.tokenization import CLEAN, AnswerTokenizer, AnswerTokens, ad
 from pyscore.ops.dispatch import check_backend_name, select
 from pyscore.store.ordering import by_position
 from pyscore.store.schema import row_schema
-from pyscore.tasks import Question, render
+from pyscore.tasks import ChatTemplate, Question, render
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -173,7 +173,7 @@ class Scorer:
         self,
         questions: Iterable[Question],
         *,
-        template: str = "plain",
+        template: str | ChatTemplate = "plain",
         progress: bool = True,
         token_logprobs: bool = False,
         truncate: bool = False,
@@ -239,7 +239,7 @@ class Scorer:
         questions: Sequence[Question],
         info: RunInfo,
         *,
-        template: str = "plain",
+        template: str | ChatTemplate = "plain",
         truncate: bool = False,
         token_logprobs: bool = False,
         progress: bool = True,
@@ -278,7 +278,7 @@ class Scorer:
         self,
         questions: Iterable[Question],
         *,
-        template: str = "plain",
+        template: str | ChatTemplate = "plain",
         truncate: bool = False,
         on_error: str = "raise",
     ) -> TokenCounts:
@@ -331,7 +331,9 @@ class Scorer:
                     scored[i] = ScoredTokens(scores, all(is_greedy[place] for place in own))
         return [scored[i] for i in range(len(answers))]
 
-    def _tokenize(self, questions: Sequence[Question], template: str, truncate: bool) -> list[list[AnswerTokens]]:
+    def _tokenize(
+        self, questions: Sequence[Question], template: str | ChatTemplate, truncate: bool
+    ) -> list[list[AnswerTokens]]:
         """The answers of each question, as tokens."""
         pairs, names = [], []
         for question in questions:
@@ -360,12 +362,12 @@ class Scorer:
             finally:
                 self.forward.release()
 
-    def describe(self, template: str, questions: Sequence[Question]) -> dict[str, str]:
+    def describe(self, template: str | ChatTemplate, questions: Sequence[Question]) -> dict[str, str]:
         """The metadata of rows that is known before a run: what their values depend on."""
         choices = sorted({str(question.meta["choices"]) for question in questions if "choices" in question.meta})
         described = {
             "pyscore_version": __version__,
-            "template": template,
+            "template": str(template),
             "dtype": str(getattr(self.model, "dtype", "unknown")).removeprefix("torch."),
             "device": str(self.forward.device),
             "backend": self._backend,

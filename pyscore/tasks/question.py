@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Question"]
+__all__ = ["Question", "check_utf8"]
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Question:
         object.__setattr__(self, "is_matching", _as_tuple("is_matching", self.is_matching, bool))
         self._check_answers()
         for text in (self.id, self.prompt, *self.answers, self.cluster, self.group):
-            _check_utf8(text or "")
+            check_utf8(text or "")
 
     def _check_answers(self) -> None:
         if len(self.answers) != len(self.is_matching):
@@ -85,7 +85,8 @@ def _as_tuple(name: str, values: Sequence[Any], kind: type) -> tuple[Any, ...]:
     return tuple(values)
 
 
-def _check_utf8(text: str) -> None:
+def check_utf8(text: str) -> None:
+    """ValueError for text that holds half of a surrogate pair."""
     try:
         text.encode()
     except UnicodeEncodeError as error:

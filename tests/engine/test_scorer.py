@@ -13,6 +13,7 @@ from tokenizers import processors
 import pyscore
 from pyscore import Question, Scorer
 from pyscore.store import row_schema
+from pyscore.tasks import ChatTemplate
 from tests.engine.tiny import question, save_tiny, some_questions, tiny_configs, tiny_model, tiny_tokenizer
 
 
@@ -100,6 +101,16 @@ def test_scoring_leaves_training_mode_as_it_was_and_runs_without_dropout():
     first, second = scorer.score(some_questions()), scorer.score(some_questions())
     assert model.training
     assert logprobs(first) == logprobs(second)
+
+
+def test_a_chat_templates_options_are_recorded_and_reach_the_prompt(model):
+    tokenizer = copy.deepcopy(tiny_tokenizer())  # the tiny one is shared by all tests
+    tokenizer.chat_template = "{% for message in messages %}{{ message.content }}\n{% endfor %}"
+    scorer, template = Scorer(model, tokenizer), ChatTemplate(system="Be brief.", assistant_prefix="So")
+    table = scorer.score([question()], template=template)
+    by_hand = scorer.score([question(prompt=f"Be brief.\n{question().prompt}\nSo")])
+    assert logprobs(table) == logprobs(by_hand)
+    assert table.schema.metadata[b"template"] == b'chat {"assistant_prefix": "So", "system": "Be brief."}'
 
 
 def test_a_dataset_named_by_a_question_wins(scorer):
