@@ -1,9 +1,14 @@
 """From questions to rows: tokenise, plan what sequences share, run the model's body, score, tabulate, store."""
 
-from pyscore.engine.divergence import forward_kl
-from pyscore.engine.documents import perplexity, score_completions, score_documents
-from pyscore.engine.run import score_to
-from pyscore.engine.scorer import ScoredTokens, Scorer
+from typing import TYPE_CHECKING
+
+from pyscore._lazy import lazy_names
+
+if TYPE_CHECKING:
+    from pyscore.engine.divergence import forward_kl
+    from pyscore.engine.documents import perplexity, score_completions, score_documents
+    from pyscore.engine.run import score_to
+    from pyscore.engine.scorer import ScoredTokens, Scorer
 
 __all__ = [
     "ScoredTokens",
@@ -14,3 +19,16 @@ __all__ = [
     "score_documents",
     "score_to",
 ]
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "ScoredTokens": "scorer",
+        "Scorer": "scorer",
+        "forward_kl": "divergence",
+        "perplexity": "documents",
+        "score_completions": "documents",
+        "score_documents": "documents",
+        "score_to": "run",
+    },
+)
