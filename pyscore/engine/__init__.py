@@ -9,15 +9,18 @@ if TYPE_CHECKING:
     from pyscore.engine.documents import perplexity, score_completions, score_documents
     from pyscore.engine.run import score_to
     from pyscore.engine.scorer import ScoredTokens, Scorer
+    from pyscore.engine.skipping import Skipped, skipped_questions
 
 __all__ = [
     "ScoredTokens",
     "Scorer",
+    "Skipped",
     "forward_kl",
     "perplexity",
     "score_completions",
     "score_documents",
     "score_to",
+    "skipped_questions",
 ]
 
 __getattr__, __dir__ = lazy_names(
@@ -25,10 +28,12 @@ __getattr__, __dir__ = lazy_names(
     {
         "ScoredTokens": "scorer",
         "Scorer": "scorer",
+        "Skipped": "skipping",
         "forward_kl": "divergence",
         "perplexity": "documents",
         "score_completions": "documents",
         "score_documents": "documents",
         "score_to": "run",
+        "skipped_questions": "skipping",
     },
 )

@@ -101,7 +101,7 @@ def score_to(
             truncate=truncate,
             token_logprobs=token_logprobs,
             progress=progress,
-            skip=[i for i, key in enumerate(asked) if key in done],
+            done=[i for i, key in enumerate(asked) if key in done],
             window_questions=window_questions,
         )
         with closing(windows), _Writer(store) as writer:
