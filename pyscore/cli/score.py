@@ -12,13 +12,13 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from pyscore._confidence import check_confidence
 from pyscore.cli.errors import one_line_errors
 from pyscore.cli.options import Clusters, Confidence, Json, Normalize, Sets, Ties
 from pyscore.cli.output import print_counts, print_json, print_summaries
 from pyscore.engine import Scorer
 from pyscore.engine.bundled import BUNDLED_MODEL
 from pyscore.engine.run import run_folder, score_to
-from pyscore.metrics.intervals import check_confidence
 from pyscore.store import RunStore, check_no_file, check_target, metadata_of, read_rows, read_run, summarize_rows
 from pyscore.tasks import TEMPLATES, Question, load_questions, render, sample_questions
 
