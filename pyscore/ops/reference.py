@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from .backend import Backend, CompareOptions, ComparisonTensors, ScoreOptions, TokenTensors
+from .underflow import keeps_denormals
 
 __all__ = ["REFERENCE"]
 
@@ -109,6 +110,7 @@ def _statistics(
     )
 
 
+@keeps_denormals
 def _logprobs(
     logits: Tensor, targets: Tensor, target_offsets: Tensor, temperature: Tensor | None, options: ScoreOptions
 ) -> TokenTensors:
@@ -121,6 +123,7 @@ def _logprobs(
     return result._replace(rank=result.rank.masked_fill(~_held(targets, z.shape[1], options), -1))
 
 
+@keeps_denormals
 def _target_logits(
     hidden: Tensor,
     weight: Tensor,
@@ -134,6 +137,7 @@ def _target_logits(
     return _gather_targets(z, targets, target_offsets, options)
 
 
+@keeps_denormals
 def _linear_logprobs(
     hidden: Tensor,
     weight: Tensor,
@@ -150,6 +154,7 @@ def _linear_logprobs(
     return _statistics(z, targets, target_offsets, options, target_logit, _result_dtype(hidden))
 
 
+@keeps_denormals
 def _score_answers(
     token_logprob: Tensor,
     answer_offsets: Tensor,
