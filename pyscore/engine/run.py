@@ -13,6 +13,7 @@ from pyscore.engine.blocks import WINDOW_QUESTIONS
 from pyscore.engine.requests import check_run, checked_questions, dataset_of
 from pyscore.engine.rows import RunInfo
 from pyscore.engine.scorer import Scorer
+from pyscore.engine.turns import turn
 from pyscore.store import RunStore, is_merged, question_key, remove_run, row_schema
 from pyscore.tasks import ChatTemplate, Question, render
 
@@ -80,7 +81,11 @@ def score_to(
     if one_file and is_merged(path, settings, asked, resume=resume):
         remove_run(folder)
         return
-    with RunStore.open(folder, manifest, resume=resume) as store, _removed_if_empty(store):
+    with (
+        turn(scorer.model),
+        RunStore.open(folder, manifest, resume=resume) as store,
+        _removed_if_empty(store),
+    ):
         done = store.positions()
         _check_asked(done, asked, folder)
         if any(done.get(key, i) != i for i, key in enumerate(asked)):
