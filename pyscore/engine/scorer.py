@@ -192,7 +192,7 @@ class Scorer:
             token_logprobs: add the list column ``token_logprobs``.
             truncate: cut prompts that are too long for the model from the left, which the column ``truncated`` says,
                 instead of raising.
-            dataset: the data set of questions whose ``meta`` has no "dataset".
+            dataset: the data set of questions that name none themselves.
             run_id: name of this run, by default a random one.
             step: training step of the model, if it has one.
             metadata: text to keep in the table's metadata.
@@ -338,7 +338,6 @@ class Scorer:
 
     def describe(self, template: str | ChatTemplate, questions: Sequence[Question]) -> dict[str, str]:
         """The metadata of rows that is known before a run: what their values depend on."""
-        choices = sorted({str(question.meta["choices"]) for question in questions if "choices" in question.meta})
         described = {
             "pyscore_version": __version__,
             "template": str(template),
@@ -347,7 +346,7 @@ class Scorer:
             "backend": self._backend,
             "tokenizer_hash": tokenizer_hash(self.tokenizer),
             "add_bos_token": str(self.tokens.bos is not None).lower(),
-            "choices": ",".join(choices) or "given",
+            "choices": ",".join(sorted({question.choices for question in questions})) or "given",
             "torch_version": torch.__version__,
         }
         commit = getattr(getattr(self.model, "config", None), "_commit_hash", None)
