@@ -101,7 +101,7 @@ class Scorer:
         self.revision = revision
         pad = next((i for i in (tokenizer.pad_token_id, tokenizer.eos_token_id) if i is not None), 0)
         self.forward = Forward(model, Limits(1, 1, 1), pad=pad, backend=backend)
-        self.asked_batch_tokens = batch_tokens
+        self.asked_batch_tokens = batch_tokens if batch_tokens == "auto" else check_batch_tokens(batch_tokens)
         self.use_batch_tokens(check_batch_tokens(batch_tokens))
         if batch_tokens == "auto" and self.forward.device.type == "cuda":
             with evaluation_mode(model):
@@ -207,7 +207,7 @@ class Scorer:
                 is not causal.
             TypeError: something that is not a Question; a dataset, run_id, step or metadata of another type.
         """
-        check_run(dataset, run_id, step, metadata)
+        step = check_run(dataset, run_id, step, metadata)
         questions = checked_questions(questions, dataset)
         info = RunInfo(run_id or uuid.uuid4().hex, self.name, self.revision, step, dataset)
         self.begin()
