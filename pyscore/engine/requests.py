@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from pyscore._integers import as_int
 from pyscore.tasks import Question
 
-__all__ = ["check_run", "checked_questions", "dataset_of"]
+__all__ = ["check_metadata", "check_run", "checked_questions", "dataset_of"]
 
 
 def dataset_of(question: Question, dataset: str | None) -> str | None:
@@ -52,6 +52,13 @@ def check_run(
         _check_text(key, "a key of metadata")
         _check_text(value, f"metadata[{key!r}]")
     return step
+
+
+def check_metadata(metadata: Mapping[str, str] | None, own: Collection[str]) -> None:
+    """A caller's metadata must not replace what pyscore says of a run under the same names."""
+    taken = sorted(set(metadata or ()) & set(own))
+    if taken:
+        raise ValueError(f"metadata can't set {taken[0]!r}: pyscore writes it itself, choose another key")
 
 
 def _check_text(value: Any, name: str) -> None:

@@ -20,7 +20,7 @@ from pyscore.engine.forward import Forward, TokenResults
 from pyscore.engine.model import context_length, evaluation_mode, load_model
 from pyscore.engine.plan import Limits, Plan, TokenCounts
 from pyscore.engine.progress import Progress
-from pyscore.engine.requests import check_run, checked_questions
+from pyscore.engine.requests import check_metadata, check_run, checked_questions
 from pyscore.engine.rows import RunInfo, build_rows
 from pyscore.engine.tokenization import CLEAN, AnswerTokenizer, AnswerTokens, adds_bos, tokenizer_hash
 from pyscore.ops.dispatch import check_backend_name, select
@@ -195,7 +195,7 @@ class Scorer:
             dataset: the data set of questions that name none themselves.
             run_id: name of this run, by default a random one.
             step: training step of the model, if it has one.
-            metadata: text to keep in the table's metadata.
+            metadata: text to keep in the table's metadata, under other keys than those that pyscore writes.
 
         Returns:
             A table of one row an answer, in the order given; `pyscore.store.row_schema` and docs/engine.md name the
@@ -209,6 +209,7 @@ class Scorer:
         """
         step = check_run(dataset, run_id, step, metadata)
         questions = checked_questions(questions, dataset)
+        check_metadata(metadata, self.describe(template, questions) | self.findings())
         info = RunInfo(run_id or uuid.uuid4().hex, self.name, self.revision, step, dataset)
         self.begin()
         tables, positions = [row_schema(token_logprobs=token_logprobs).empty_table()], []

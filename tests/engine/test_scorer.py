@@ -197,6 +197,8 @@ def test_questions_may_come_from_a_generator(scorer):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        ({"metadata": {"note": "n", "template": "mine"}}, "metadata can't set 'template': pyscore writes it itself"),
+        ({"metadata": {"head": "mine"}}, "metadata can't set 'head'"),
         ({"step": "last"}, "step must be an integer, got str"),
         ({"step": 2**63}, "step=9223372036854775808 doesn't fit into 64 bits"),
         ({"dataset": 3}, "dataset must be a string, got int"),
