@@ -21,7 +21,7 @@ from pyscore.engine.forward import Forward, TokenResults
 from pyscore.engine.model import context_length, evaluation_mode, load_model
 from pyscore.engine.plan import Limits, Plan, TokenCounts
 from pyscore.engine.progress import Progress
-from pyscore.engine.requests import check_run, checked_questions
+from pyscore.engine.requests import check_metadata, check_run, checked_questions
 from pyscore.engine.rows import RunInfo, build_rows
 from pyscore.engine.skipping import Skips
 from pyscore.engine.tokenization import CLEAN, AnswerTokenizer, AnswerTokens, adds_bos, tokenizer_hash
@@ -106,7 +106,7 @@ class Scorer:
         self.revision = revision
         pad = next((i for i in (tokenizer.pad_token_id, tokenizer.eos_token_id) if i is not None), 0)
         self.forward = Forward(model, Limits(1, 1, 1), pad=pad, backend=backend)
-        self.asked_batch_tokens = batch_tokens
+        self.asked_batch_tokens = batch_tokens if batch_tokens == "auto" else check_batch_tokens(batch_tokens)
         self.use_batch_tokens(check_batch_tokens(batch_tokens))
         if batch_tokens == "auto" and self.forward.device.type == "cuda":
             with turn(model), evaluation_mode(model):
@@ -203,7 +203,7 @@ class Scorer:
             dataset: the data set of questions that name none themselves.
             run_id: name of this run, by default a random one.
             step: training step of the model, if it has one.
-            metadata: text to keep in the table's metadata.
+            metadata: text to keep in the table's metadata, under other keys than those that pyscore writes.
 
         Returns:
             A table of one row an answer, in the order given; `pyscore.store.row_schema` and docs/engine.md name the
@@ -215,8 +215,9 @@ class Scorer:
                 is not causal.
             TypeError: something that is not a Question; a dataset, run_id, step or metadata of another type.
         """
-        check_run(dataset, run_id, step, metadata)
+        step = check_run(dataset, run_id, step, metadata)
         questions = checked_questions(questions, dataset)
+        check_metadata(metadata, self.describe(template, questions) | self.findings())
         info = RunInfo(run_id or uuid.uuid4().hex, self.name, self.revision, step, dataset)
         skips = Skips(on_error, dataset)
         tables, positions = [row_schema(token_logprobs=token_logprobs).empty_table()], []
