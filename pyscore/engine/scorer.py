@@ -126,6 +126,7 @@ class Scorer:
         device: str | torch.device = "auto",
         batch_tokens: int | str = "auto",
         trust_remote_code: bool = False,
+        allow_unused_weights: bool = False,
         add_bos_token: bool | str = "auto",
         backend: str = "auto",
     ) -> Scorer:
@@ -138,6 +139,8 @@ class Scorer:
             dtype: "auto" for the checkpoint's own, or a torch dtype or its name.
             device: "auto" for CUDA where there is one, else the CPU; or a torch device or its name.
             trust_remote_code: allow code that comes with the model to run.
+            allow_unused_weights: accept a checkpoint that holds weights which the model has no place for, as it is
+                configured, and score without them.
             batch_tokens, add_bos_token, backend: as for `Scorer`.
 
         Raises:
@@ -147,7 +150,14 @@ class Scorer:
         # Checked before the long load, not after it.
         check_batch_tokens(batch_tokens)
         check_backend_name(backend)
-        loaded = load_model(model, revision=revision, dtype=dtype, device=device, trust_remote_code=trust_remote_code)
+        loaded = load_model(
+            model,
+            revision=revision,
+            dtype=dtype,
+            device=device,
+            trust_remote_code=trust_remote_code,
+            allow_unused_weights=allow_unused_weights,
+        )
         return cls(
             loaded.model,
             loaded.tokenizer,
@@ -384,6 +394,7 @@ class Scorer:
             "add_bos_token": str(self.tokens.bos is not None).lower(),
             "choices": ",".join(sorted({question.choices for question in questions})) or "given",
             "torch_version": torch.__version__,
+            "float32_matmul_precision": torch.get_float32_matmul_precision(),
         }
         commit = getattr(getattr(self.model, "config", None), "_commit_hash", None)
         return described | ({"commit": commit} if commit else {})
