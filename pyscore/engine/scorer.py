@@ -17,6 +17,7 @@ from pyscore._version import __version__
 from pyscore.engine.attention import Attention
 from pyscore.engine.blocks import WINDOW_QUESTIONS, ahead, window_indices
 from pyscore.engine.budget import check_batch_tokens, fastest_batch_tokens, limits_for
+from pyscore.engine.fingerprint import fingerprint, model_fingerprint
 from pyscore.engine.forward import Forward, TokenResults
 from pyscore.engine.model import context_length, evaluation_mode, load_model
 from pyscore.engine.plan import Limits, Plan, TokenCounts
@@ -24,7 +25,7 @@ from pyscore.engine.progress import Progress
 from pyscore.engine.requests import check_run, checked_questions
 from pyscore.engine.rows import RunInfo, build_rows
 from pyscore.engine.skipping import Skips
-from pyscore.engine.tokenization import CLEAN, AnswerTokenizer, AnswerTokens, adds_bos, tokenizer_hash
+from pyscore.engine.tokenization import CLEAN, AnswerTokenizer, AnswerTokens, adds_bos
 from pyscore.ops.dispatch import check_backend_name, select
 from pyscore.store.ordering import by_position
 from pyscore.store.schema import row_schema
@@ -360,22 +361,36 @@ class Scorer:
             finally:
                 self.forward.release()
 
-    def describe(self, template: str, questions: Sequence[Question]) -> dict[str, str]:
-        """The metadata of rows that is known before a run: what their values depend on."""
+    def describe(
+        self, template: str, questions: Sequence[Question], fingerprint: Mapping[str, str] | None = None
+    ) -> dict[str, str]:
+        """The metadata of rows that is known before a run: what their values depend on.
+
+        Args:
+            template, questions: of the run.
+            fingerprint: as `fingerprint` gives it, if it is known already.
+        """
         choices = sorted({str(question.meta["choices"]) for question in questions if "choices" in question.meta})
+        parts = self.fingerprint(template) if fingerprint is None else fingerprint
         described = {
             "pyscore_version": __version__,
             "template": template,
             "dtype": str(getattr(self.model, "dtype", "unknown")).removeprefix("torch."),
             "device": str(self.forward.device),
             "backend": self._backend,
-            "tokenizer_hash": tokenizer_hash(self.tokenizer),
+            "model_fingerprint": model_fingerprint(parts),
+            "tokenizer_hash": parts["tokenizer"],
             "add_bos_token": str(self.tokens.bos is not None).lower(),
             "choices": ",".join(choices) or "given",
             "torch_version": torch.__version__,
         }
+        hashes = {"chat_template_hash": parts.get("chat_template"), "template_hash": parts.get("prompts")}
         commit = getattr(getattr(self.model, "config", None), "_commit_hash", None)
-        return described | ({"commit": commit} if commit else {})
+        return described | {k: v for k, v in {**hashes, "commit": commit}.items() if v}
+
+    def fingerprint(self, template: Any = "plain") -> dict[str, str]:
+        """What values depend on, part by part, as it is now; see `pyscore.engine.fingerprint`."""
+        return fingerprint(self.model, self.tokenizer, template)
 
     def findings(self) -> dict[str, str]:
         """The metadata of rows that a run finds out: how it scored."""
