@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyscore._version import __version__
+from pyscore.engine.fingerprint import model_fingerprint
 from pyscore.engine.rows import total
 from pyscore.engine.scorer import ScoredTokens, Scorer
 from pyscore.engine.tokenization import tokenizer_hash
@@ -232,6 +233,7 @@ def _schema(scorer: Scorer, max_length: int, stride: int, score_bos: bool, token
         "model": scorer.name,
         "revision": scorer.revision or "",
         "dtype": str(getattr(scorer.model, "dtype", "unknown")).removeprefix("torch."),
+        "model_fingerprint": model_fingerprint(scorer.model),
         "tokenizer_hash": tokenizer_hash(scorer.tokenizer),
         "max_length": str(max_length),
         "stride": str(stride),

@@ -17,14 +17,15 @@ from pyscore._version import __version__
 from pyscore.engine.attention import Attention
 from pyscore.engine.blocks import WINDOW_QUESTIONS, ahead, window_indices
 from pyscore.engine.budget import check_batch_tokens, fastest_batch_tokens, limits_for
+from pyscore.engine.fingerprint import fingerprint, model_fingerprint
 from pyscore.engine.forward import Forward, TokenResults
 from pyscore.engine.model import context_length, evaluation_mode, load_model
 from pyscore.engine.plan import Limits, Plan, TokenCounts
 from pyscore.engine.progress import Progress
 from pyscore.engine.requests import check_metadata, check_run, checked_questions
 from pyscore.engine.rows import RunInfo, build_rows
-from pyscore.engine.skipping import Skips
-from pyscore.engine.tokenization import CLEAN, AnswerTokenizer, AnswerTokens, adds_bos, tokenizer_hash
+from pyscore.engine.skipping import SKIPPED, Skips
+from pyscore.engine.tokenization import CLEAN, AnswerTokenizer, AnswerTokens, adds_bos
 from pyscore.engine.turns import turn
 from pyscore.ops.dispatch import check_backend_name, select
 from pyscore.store.ordering import by_position
@@ -227,11 +228,12 @@ class Scorer:
         """
         step = check_run(dataset, run_id, step, metadata)
         questions = checked_questions(questions, dataset)
-        check_metadata(metadata, self.describe(template, questions) | self.findings())
         info = RunInfo(run_id or uuid.uuid4().hex, self.name, self.revision, step, dataset)
         skips = Skips(on_error, dataset)
         tables, positions = [row_schema(token_logprobs=token_logprobs).empty_table()], []
         with turn(self.model):
+            described = self.describe(template, questions)
+            check_metadata(metadata, [*described, *self.findings(), SKIPPED])
             self.begin()
             for indices, table in self.stream(
                 questions,
@@ -244,7 +246,7 @@ class Scorer:
             ):
                 tables.append(table)
                 positions += indices
-            described = self.describe(template, questions) | self.findings() | skips.metadata() | dict(metadata or {})
+            described |= self.findings() | skips.metadata() | dict(metadata or {})
         return by_position(tables, np.array(positions, dtype=np.int64)).replace_schema_metadata(
             row_schema(metadata=described).metadata
         )
@@ -382,22 +384,39 @@ class Scorer:
             finally:
                 self.forward.release()
 
-    def describe(self, template: str | ChatTemplate, questions: Sequence[Question]) -> dict[str, str]:
-        """The metadata of rows that is known before a run: what their values depend on."""
+    def describe(
+        self,
+        template: str | ChatTemplate,
+        questions: Sequence[Question],
+        fingerprint: Mapping[str, str] | None = None,
+    ) -> dict[str, str]:
+        """The metadata of rows that is known before a run: what their values depend on.
+
+        Args:
+            template, questions: of the run.
+            fingerprint: as `fingerprint` gives it, if it is known already.
+        """
+        parts = self.fingerprint(template) if fingerprint is None else fingerprint
         described = {
             "pyscore_version": __version__,
             "template": str(template),
             "dtype": str(getattr(self.model, "dtype", "unknown")).removeprefix("torch."),
             "device": str(self.forward.device),
             "backend": self._backend,
-            "tokenizer_hash": tokenizer_hash(self.tokenizer),
+            "model_fingerprint": model_fingerprint(parts),
+            "tokenizer_hash": parts["tokenizer"],
             "add_bos_token": str(self.tokens.bos is not None).lower(),
             "choices": ",".join(sorted({question.choices for question in questions})) or "given",
             "torch_version": torch.__version__,
             "float32_matmul_precision": torch.get_float32_matmul_precision(),
         }
+        hashes = {"chat_template_hash": parts.get("chat_template"), "template_hash": parts.get("prompts")}
         commit = getattr(getattr(self.model, "config", None), "_commit_hash", None)
-        return described | ({"commit": commit} if commit else {})
+        return described | {k: v for k, v in {**hashes, "commit": commit}.items() if v}
+
+    def fingerprint(self, template: Any = "plain") -> dict[str, str]:
+        """What values depend on, part by part, as it is now; see `pyscore.engine.fingerprint`."""
+        return fingerprint(self.model, self.tokenizer, template)
 
     def findings(self) -> dict[str, str]:
         """The metadata of rows that a run finds out: how it scored."""
