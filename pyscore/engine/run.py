@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from pyscore._version import __version__
@@ -13,8 +13,9 @@ from pyscore.engine.blocks import WINDOW_QUESTIONS
 from pyscore.engine.requests import check_run, checked_questions, dataset_of
 from pyscore.engine.rows import RunInfo
 from pyscore.engine.scorer import Scorer
-from pyscore.store import RunStore, is_merged, merge_run, question_key, remove_run, row_schema
-from pyscore.tasks import Question, render
+from pyscore.engine.turns import turn
+from pyscore.store import RunStore, is_merged, question_key, remove_run, row_schema
+from pyscore.tasks import ChatTemplate, Question, render
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,7 +29,7 @@ def score_to(
     questions: Iterable[Question],
     *,
     resume: bool = False,
-    template: str = "plain",
+    template: str | ChatTemplate = "plain",
     truncate: bool = False,
     token_logprobs: bool = False,
     dataset: str | None = None,
@@ -80,7 +81,11 @@ def score_to(
     if one_file and is_merged(path, settings, asked, resume=resume):
         remove_run(folder)
         return
-    with RunStore.open(folder, manifest, resume=resume) as store, _removed_if_empty(store, folder):
+    with (
+        turn(scorer.model),
+        RunStore.open(folder, manifest, resume=resume) as store,
+        _removed_if_empty(store),
+    ):
         done = store.positions()
         _check_asked(done, asked, folder)
         if any(done.get(key, i) != i for i, key in enumerate(asked)):
@@ -101,7 +106,7 @@ def score_to(
             truncate=truncate,
             token_logprobs=token_logprobs,
             progress=progress,
-            skip=[i for i, key in enumerate(asked) if key in done],
+            done=[i for i, key in enumerate(asked) if key in done],
             window_questions=window_questions,
         )
         with closing(windows), _Writer(store) as writer:
@@ -111,10 +116,7 @@ def score_to(
                 rows = table.replace_schema_metadata(metadata)
                 entries = {"attention": scorer.attention.state, "metadata": findings}
                 writer.put(rows, [asked[i] for i in indices], indices, entries)
-        store.finish()
-    if one_file:
-        merge_run(folder, path)
-        remove_run(folder)
+        store.finish(path if one_file else None)
 
 
 def run_folder(path: str) -> str:
@@ -127,13 +129,15 @@ _SETTINGS = ("template", "dtype", "device", "backend", "tokenizer_hash", "add_bo
 
 
 @contextmanager
-def _removed_if_empty(store: RunStore, folder: str) -> Iterator[None]:
-    """A run that fails before it has stored anything leaves nothing behind."""
+def _removed_if_empty(store: RunStore) -> Iterator[None]:
+    """A run that fails before it has stored anything leaves nothing behind; one that is another's now stays."""
     try:
         yield
+    except BlockingIOError:
+        raise
     except BaseException:
-        if not store.done():
-            remove_run(folder)
+        with suppress(OSError, ValueError):  # what made the run fail is what has to be told
+            store.discard_if_empty()
         raise
 
 
@@ -169,7 +173,9 @@ class _Writer:
         self._store.write(rows, keys, positions)
 
 
-def _keys(questions: Sequence[Question], scorer: Scorer, template: str, dataset: str | None) -> list[str]:
+def _keys(
+    questions: Sequence[Question], scorer: Scorer, template: str | ChatTemplate, dataset: str | None
+) -> list[str]:
     return [
         question_key(
             dataset_of(question, dataset),

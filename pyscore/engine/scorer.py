@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,11 +23,13 @@ from pyscore.engine.plan import Limits, Plan, TokenCounts
 from pyscore.engine.progress import Progress
 from pyscore.engine.requests import check_run, checked_questions
 from pyscore.engine.rows import RunInfo, build_rows
+from pyscore.engine.skipping import Skips
 from pyscore.engine.tokenization import CLEAN, AnswerTokenizer, AnswerTokens, adds_bos, tokenizer_hash
+from pyscore.engine.turns import turn
 from pyscore.ops.dispatch import check_backend_name, select
 from pyscore.store.ordering import by_position
 from pyscore.store.schema import row_schema
-from pyscore.tasks import Question, render
+from pyscore.tasks import ChatTemplate, Question, render
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -61,6 +64,8 @@ class ScoredTokens(NamedTuple):
 
 class Scorer:
     """Scores answers to questions with one causal language model.
+
+    A model runs one thing at a time: calls from other threads, and of other `Scorer`s of it, wait for their turn.
 
     Args:
         model: a causal LM of Hugging Face transformers, already on its device. Scoring runs it in evaluation mode and
@@ -104,7 +109,7 @@ class Scorer:
         self.asked_batch_tokens = batch_tokens
         self.use_batch_tokens(check_batch_tokens(batch_tokens))
         if batch_tokens == "auto" and self.forward.device.type == "cuda":
-            with evaluation_mode(model):
+            with turn(model), evaluation_mode(model):
                 self.use_batch_tokens(fastest_batch_tokens(self.forward.run_blank))
         self.attention = Attention(self.forward)
         self._backend = select(backend, self.forward.device, getattr(model, "dtype", torch.float32)).name
@@ -171,10 +176,11 @@ class Scorer:
         self,
         questions: Iterable[Question],
         *,
-        template: str = "plain",
+        template: str | ChatTemplate = "plain",
         progress: bool = True,
         token_logprobs: bool = False,
         truncate: bool = False,
+        on_error: str = "raise",
         dataset: str | None = None,
         run_id: str | None = None,
         step: int | None = None,
@@ -192,7 +198,9 @@ class Scorer:
             token_logprobs: add the list column ``token_logprobs``.
             truncate: cut prompts that are too long for the model from the left, which the column ``truncated`` says,
                 instead of raising.
-            dataset: the data set of questions whose ``meta`` has no "dataset".
+            on_error: "raise", or "skip" to leave out questions that can't be scored (too long for the model, an answer
+                without tokens, a template that fails); `pyscore.engine.skipped_questions` names them.
+            dataset: the data set of questions that name none themselves.
             run_id: name of this run, by default a random one.
             step: training step of the model, if it has one.
             metadata: text to keep in the table's metadata.
@@ -210,14 +218,22 @@ class Scorer:
         check_run(dataset, run_id, step, metadata)
         questions = checked_questions(questions, dataset)
         info = RunInfo(run_id or uuid.uuid4().hex, self.name, self.revision, step, dataset)
-        self.begin()
+        skips = Skips(on_error, dataset)
         tables, positions = [row_schema(token_logprobs=token_logprobs).empty_table()], []
-        for indices, table in self.stream(
-            questions, info, template=template, truncate=truncate, token_logprobs=token_logprobs, progress=progress
-        ):
-            tables.append(table)
-            positions += indices
-        described = self.describe(template, questions) | self.findings() | dict(metadata or {})
+        with turn(self.model):
+            self.begin()
+            for indices, table in self.stream(
+                questions,
+                info,
+                template=template,
+                truncate=truncate,
+                token_logprobs=token_logprobs,
+                progress=progress,
+                skips=skips,
+            ):
+                tables.append(table)
+                positions += indices
+            described = self.describe(template, questions) | self.findings() | skips.metadata() | dict(metadata or {})
         return by_position(tables, np.array(positions, dtype=np.int64)).replace_schema_metadata(
             row_schema(metadata=described).metadata
         )
@@ -227,48 +243,67 @@ class Scorer:
         questions: Sequence[Question],
         info: RunInfo,
         *,
-        template: str = "plain",
+        template: str | ChatTemplate = "plain",
         truncate: bool = False,
         token_logprobs: bool = False,
         progress: bool = True,
-        skip: Collection[int] = (),
+        done: Collection[int] = (),
+        skips: Skips | None = None,
         window_questions: int = WINDOW_QUESTIONS,
     ) -> Generator[tuple[list[int], pa.Table], None, None]:
         """Score window by window: indices of questions, and the rows of their answers.
 
-        Windows hold neighbours in the order of prompts, so that what they share runs once. Questions of ``skip`` don't
-        run; the others run in the same windows as without it. While the model runs, the next window is tokenised.
+        Windows hold neighbours in the order of prompts, so that what they share runs once. Questions of ``done`` don't
+        run; the others run in the same windows as without it. ``skips`` says what is done with questions that can't be
+        scored, by default the first one raises. While the model runs, the next window is tokenised.
+
+        From its first window until it is exhausted or closed, the model is this stream's alone: every other call raises
+        RuntimeError, from any thread.
         """
+        chosen = skips or Skips("raise")
 
         def prepare(indices: list[int]) -> _Window:
-            chosen = [questions[i] for i in indices]
-            answers = self._tokenize(chosen, template, truncate)
-            return _Window(indices, chosen, answers, self.attention.plan(answers))
+            made = chosen.each(indices, questions, lambda some: self._tokenize(some, template, truncate))
+            answers = [answer for _, own in made for answer in own]
+            kept = [i for i, _ in made]
+            return _Window(kept, [questions[i] for i in kept], answers, self.attention.plan(answers))
 
-        skipped = set(skip)
-        found = ([i for i in window if i not in skipped] for window in window_indices(questions, window_questions))
+        left_out = set(done)
+        found = ([i for i in window if i not in left_out] for window in window_indices(questions, window_questions))
         windows = [window for window in found if window]
-        with self._running(), Progress("scoring", sum(map(len, windows)), "questions", progress) as bar:
+        bar = Progress("scoring", sum(map(len, windows)), "questions", progress)
+        with turn(self.model, stream=True), self._running(), bar:
             for window in ahead(prepare, windows):
+                if not window.indices:
+                    continue
                 plan, results = self._run(window.plan, window.answers, bar.share(len(window.indices)))
                 rows = build_rows(
                     window.questions, window.answers, plan.places, results, info, token_logprobs=token_logprobs
                 )
                 yield window.indices, rows
 
-    def explain(self, questions: Iterable[Question], *, template: str = "plain", truncate: bool = False) -> TokenCounts:
+    def explain(
+        self,
+        questions: Iterable[Question],
+        *,
+        template: str | ChatTemplate = "plain",
+        truncate: bool = False,
+        on_error: str = "raise",
+    ) -> TokenCounts:
         """How many tokens a run would take, without running it; see `TokenCounts`.
 
         Args:
-            questions, template, truncate: as for `score`.
+            questions, template, truncate, on_error: as for `score`.
         """
+        skips = Skips(on_error)
         questions = checked_questions(questions, None)
         counts, last = TokenCounts(), None
-        for window in window_indices(questions):
-            answers = self._tokenize([questions[i] for i in window], template, truncate)
-            plan = self.attention.plan(answers)
-            counts += plan.counts_after(last)
-            last = plan
+        with turn(self.model):
+            for window in window_indices(questions):
+                made = skips.each(window, questions, lambda some: self._tokenize(some, template, truncate))
+                plan = self.attention.plan([answer for _, own in made for answer in own])
+                counts += plan.counts_after(last)
+                last = plan
         return counts
 
     def score_tokens(
@@ -291,10 +326,10 @@ class Scorer:
             if not len(context) or not len(continuation):
                 raise ValueError(f"pairs[{i}] must have a context and a continuation of at least one token each")
         answers = [AnswerTokens(list(context), list(answer), CLEAN, False) for context, answer in pairs]
-        self.begin()
         order = sorted(range(len(answers)), key=lambda i: (*answers[i].context, *answers[i].answer))
         scored: dict[int, ScoredTokens] = {}
-        with self._running(), Progress("scoring", len(answers), "requests", progress) as bar:
+        with turn(self.model), self._running(), Progress("scoring", len(answers), "requests", progress) as bar:
+            self.begin()
             for start in range(0, len(order), _WINDOW_PAIRS):
                 indices = order[start : start + _WINDOW_PAIRS]
                 window = [answers[i] for i in indices]
@@ -305,13 +340,17 @@ class Scorer:
                     scored[i] = ScoredTokens(scores, all(is_greedy[place] for place in own))
         return [scored[i] for i in range(len(answers))]
 
-    def _tokenize(self, questions: Sequence[Question], template: str, truncate: bool) -> list[AnswerTokens]:
+    def _tokenize(
+        self, questions: Sequence[Question], template: str | ChatTemplate, truncate: bool
+    ) -> list[list[AnswerTokens]]:
+        """The answers of each question, as tokens."""
         pairs, names = [], []
         for question in questions:
             prompt = render(template, question, self.tokenizer)
             pairs += [(prompt, answer) for answer in question.answers]
             names += [question.id] * len(question.answers)
-        return self.tokens.encode(pairs, names, truncate=truncate)
+        answers = iter(self.tokens.encode(pairs, names, truncate=truncate))
+        return [list(islice(answers, len(question.answers))) for question in questions]
 
     def _run(
         self, plan: Plan, answers: Sequence[AnswerTokens], advance: Callable[[float], None]
@@ -332,18 +371,17 @@ class Scorer:
             finally:
                 self.forward.release()
 
-    def describe(self, template: str, questions: Sequence[Question]) -> dict[str, str]:
+    def describe(self, template: str | ChatTemplate, questions: Sequence[Question]) -> dict[str, str]:
         """The metadata of rows that is known before a run: what their values depend on."""
-        choices = sorted({str(question.meta["choices"]) for question in questions if "choices" in question.meta})
         described = {
             "pyscore_version": __version__,
-            "template": template,
+            "template": str(template),
             "dtype": str(getattr(self.model, "dtype", "unknown")).removeprefix("torch."),
             "device": str(self.forward.device),
             "backend": self._backend,
             "tokenizer_hash": tokenizer_hash(self.tokenizer),
             "add_bos_token": str(self.tokens.bos is not None).lower(),
-            "choices": ",".join(choices) or "given",
+            "choices": ",".join(sorted({question.choices for question in questions})) or "given",
             "torch_version": torch.__version__,
         }
         commit = getattr(getattr(self.model, "config", None), "_commit_hash", None)
