@@ -19,7 +19,7 @@ def answers_from_rows(table: pa.Table) -> Answers:
 
     Args:
         table: rows as `Scorer.score` returns them, grouped to questions as by `comparison_from_rows`: in the same
-            order, so that `clusters_from_rows` fits both. A length counts the answer as it was scored, with a space
+            order, so that `clusters_from_rows` fits both. A length counts the answer as it was given, with a space
             that it begins with; lm-evaluation-harness doesn't count that space. Where every answer has it,
             ``replace(answers, n_chars=answers.n_chars - 1, n_bytes=answers.n_bytes - 1)`` gives its acc_norm and
             acc_bytes.
