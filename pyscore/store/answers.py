@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pyscore.metrics.answers import Answers
 from pyscore.store.grouping import group_rows
+from pyscore.store.nesting import nested_masks
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,4 +35,4 @@ def read_answers(table: pa.Table, lengths: Iterable[str]) -> Answers:
     """`answers_from_rows` with the given lengths alone."""
     order, offsets = group_rows(table)
     columns = {name: table[name].to_numpy()[order] for name in ("logprob", "is_matching", *lengths)}
-    return Answers(question_offsets=offsets, **columns)
+    return Answers(question_offsets=offsets, **columns, **nested_masks(table, order, offsets))

@@ -5,13 +5,15 @@ from __future__ import annotations
 import copy
 import random
 
+import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+from tokenizers import normalizers
 
 import pyscore
-from pyscore import Question, Scorer
-from pyscore.store import row_schema
+from pyscore import Question, Scorer, comparison_from_rows
+from pyscore.store import row_schema, summarize_rows
 from tests.engine.tiny import (
     question,
     save_tiny,
@@ -57,7 +59,7 @@ def test_rows_have_the_published_schema_and_describe_the_run(scorer):
     assert row["n_tokens"] == len(tiny_tokenizer().encode(" Ye\u00e9", add_special_tokens=False))
     assert row["prompt_tokens"] == len(tiny_tokenizer().encode("Do you agree?", add_special_tokens=False))
     metadata = {key.decode(): value.decode() for key, value in table.schema.metadata.items()}
-    assert metadata["schema_version"] == "1"
+    assert metadata["schema_version"] == "2"
     assert metadata["pyscore_version"] == pyscore.__version__
     assert metadata["template"] == "plain"
     assert metadata["dtype"] == "float32"
@@ -155,6 +157,23 @@ def test_answers_are_compared_after_one_context_also_where_one_of_them_merges_wi
             logprobs = model(torch.tensor([tokens])).logits[0].double().log_softmax(-1)
         expected = sum(float(logprobs[i - 1, tokens[i]]) for i in range(len(context), len(tokens)))
         assert row["logprob"] == pytest.approx(expected, abs=1e-4)
+
+
+def test_rows_say_which_answers_are_the_same_tokens_or_begin_with_anothers(model):
+    lower = copy.deepcopy(tiny_tokenizer())
+    lower.backend_tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
+    asked = [
+        question("same", answers=(" Yes", " yes", " No", " \u00e9", " e\u0301")),
+        question("nested", answers=(" X", " X Y", " Z", " X Y Z")),
+        question("plain", answers=(" Yes", " No")),
+    ]
+    table = Scorer(model, lower).score(asked)
+    assert table["same_as"].to_pylist() == [0, 0, 2, 3, 3, *range(4), 0, 1]
+    assert table["extends"].to_pylist() == [None] * 5 + [None, 0, None, 1] + [None] * 2
+    (found,) = summarize_rows(table)
+    assert (found.n_indistinguishable, found.n_nested, found.n_merged) == (1, 1, 0)
+    mass = dict(zip(table["answer"].to_pylist()[5:9], np.exp(table["logprob"].to_numpy()[5:9]), strict=True))
+    assert comparison_from_rows(table).coverage[1] == pytest.approx(mass[" X"] + mass[" Z"], abs=0)
 
 
 def test_tokens_that_the_model_does_not_know_are_named_with_their_question(model):
