@@ -128,7 +128,7 @@ def run_folder(path: str) -> str:
 
 
 # Of the metadata of rows, what values depend on; what a self-check finds out follows from these.
-_SETTINGS = ("template", "dtype", "device", "backend", "add_bos_token")
+_SETTINGS = ("template", "dtype", "device", "backend", "add_bos_token", "prefix_tokens")
 
 
 @contextmanager

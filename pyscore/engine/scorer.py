@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
+from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -25,8 +26,9 @@ from pyscore.engine.progress import Progress
 from pyscore.engine.requests import check_metadata, check_run, checked_questions
 from pyscore.engine.rows import RunInfo, build_rows
 from pyscore.engine.skipping import SKIPPED, Skips
-from pyscore.engine.tokenization import CLEAN, AnswerTokenizer, AnswerTokens, adds_bos
+from pyscore.engine.tokenization import CLEAN, AnswerTokenizer, AnswerTokens
 from pyscore.engine.turns import turn
+from pyscore.engine.vocabulary import vocabulary_of
 from pyscore.ops.dispatch import check_backend_name, select
 from pyscore.store.ordering import by_position
 from pyscore.store.schema import row_schema
@@ -76,12 +78,12 @@ class Scorer:
         revision: what rows call its revision.
         batch_tokens: how many tokens, padding counted, a forward pass may have; "auto" is 1024, and on a
             CUDA device what is fastest by measurement; it is halved when memory runs out. A longer sequence runs alone.
-        add_bos_token: whether every text begins with BOS (never twice); "auto": if the tokenizer puts it there by
-            itself, as in lm-evaluation-harness.
+        add_bos_token: what every text begins with (never twice). "auto": what the tokenizer puts there by itself, as in
+            lm-evaluation-harness; True: the same, and BOS before it unless it is there; False: nothing.
         backend: which backend of `pyscore.linear_logprobs` to use.
 
     Raises:
-        ValueError: a bad argument, or add_bos_token=True and no BOS token.
+        ValueError: a bad argument, add_bos_token=True and no BOS token, or what the tokenizer adds can't be told.
         RuntimeError: no backend, or not the one asked for, serves this model's device and dtype.
     """
 
@@ -105,7 +107,8 @@ class Scorer:
         self.model, self.tokenizer = model, tokenizer
         self.name = name or getattr(config, "_name_or_path", "") or type(model).__name__
         self.revision = revision
-        pad = next((i for i in (tokenizer.pad_token_id, tokenizer.eos_token_id) if i is not None), 0)
+        known = vocabulary_of(model)  # a tokenizer's padding token may have been added without the model's knowledge
+        pad = known.first_known(tokenizer.pad_token_id, tokenizer.eos_token_id)
         self.forward = Forward(model, Limits(1, 1, 1), pad=pad, backend=backend)
         self.asked_batch_tokens = batch_tokens if batch_tokens == "auto" else check_batch_tokens(batch_tokens)
         self.use_batch_tokens(check_batch_tokens(batch_tokens))
@@ -114,8 +117,9 @@ class Scorer:
                 self.use_batch_tokens(fastest_batch_tokens(self.forward.run_blank))
         self.attention = Attention(self.forward)
         self._backend = select(backend, self.forward.device, getattr(model, "dtype", torch.float32)).name
-        add_bos = adds_bos(tokenizer) if add_bos_token == "auto" else bool(add_bos_token)
-        self.tokens = AnswerTokenizer(tokenizer, add_bos=add_bos, max_length=context_length(model))
+        self.tokens = AnswerTokenizer(
+            tokenizer, add_bos=add_bos_token, max_length=context_length(model), vocabulary=known
+        )
 
     @classmethod
     def from_pretrained(
@@ -333,12 +337,10 @@ class Scorer:
             One `ScoredTokens` a pair, in order.
 
         Raises:
-            ValueError: a pair without context or continuation, named by its row.
+            TypeError, ValueError: a pair without context or continuation, or with a token that is no integer or none of
+                the model's, named by its row.
         """
-        for i, (context, continuation) in enumerate(pairs):
-            if not len(context) or not len(continuation):
-                raise ValueError(f"pairs[{i}] must have a context and a continuation of at least one token each")
-        answers = [AnswerTokens(list(context), list(answer), CLEAN, False) for context, answer in pairs]
+        answers = [self._given_tokens(i, *pair) for i, pair in enumerate(pairs)]
         order = sorted(range(len(answers)), key=lambda i: (*answers[i].context, *answers[i].answer))
         scored: dict[int, ScoredTokens] = {}
         with turn(self.model), self._running(), Progress("scoring", len(answers), "requests", progress) as bar:
@@ -362,8 +364,19 @@ class Scorer:
             prompt = render(template, question, self.tokenizer)
             pairs += [(prompt, answer) for answer in question.answers]
             names += [question.id] * len(question.answers)
-        answers = iter(self.tokens.encode(pairs, names, truncate=truncate))
-        return [list(islice(answers, len(question.answers))) for question in questions]
+        sizes = [len(question.answers) for question in questions]
+        answers = iter(self.tokens.encode(pairs, names, sizes=sizes, truncate=truncate))
+        return [list(islice(answers, size)) for size in sizes]
+
+    def _given_tokens(self, i: int, context: Sequence[int], continuation: Sequence[int]) -> AnswerTokens:
+        if not len(context) or not len(continuation):
+            raise ValueError(f"pairs[{i}] must have a context and a continuation of at least one token each")
+        try:
+            tokens = AnswerTokens([*map(index, context)], [*map(index, continuation)], CLEAN, False)
+        except TypeError as error:
+            raise TypeError(f"pairs[{i}] must hold token ids: {error}") from None
+        self.tokens.check(tokens.context, tokens.answer, f"pairs[{i}]")
+        return tokens
 
     def _run(
         self, plan: Plan, answers: Sequence[AnswerTokens], advance: Callable[[float], None]
@@ -376,7 +389,8 @@ class Scorer:
     @contextmanager
     def _running(self) -> Iterator[None]:
         """Evaluation mode, and nothing kept from before: the model may have been trained since."""
-        tokens = self.tokenizer(_CHECK_TEXT, add_special_tokens=False)["input_ids"] or [self.forward.pad]
+        tokens = self.tokenizer(_CHECK_TEXT, add_special_tokens=False)["input_ids"]
+        tokens = [token for token in tokens if self.tokens.vocabulary.first_known(token) == token] or [self.forward.pad]
         with evaluation_mode(self.model):
             self.forward.begin(tokens)
             try:
@@ -405,7 +419,8 @@ class Scorer:
             "backend": self._backend,
             "model_fingerprint": model_fingerprint(parts),
             "tokenizer_hash": parts["tokenizer"],
-            "add_bos_token": str(self.tokens.bos is not None).lower(),
+            "add_bos_token": str(bool(self.tokens.prefix)).lower(),
+            "prefix_tokens": " ".join(map(str, self.tokens.prefix)),
             "choices": ",".join(sorted({question.choices for question in questions})) or "given",
             "torch_version": torch.__version__,
             "float32_matmul_precision": torch.get_float32_matmul_precision(),
