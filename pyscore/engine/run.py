@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
+from pyscore._integers import as_int
 from pyscore._version import __version__
 from pyscore.engine.blocks import WINDOW_QUESTIONS
 from pyscore.engine.requests import check_run, checked_questions, dataset_of
@@ -61,6 +62,9 @@ def score_to(
         BlockingIOError: another process writes this run.
     """
     step = check_run(dataset, None, step, None)
+    window_questions = as_int(window_questions, "window_questions")
+    if window_questions < 1:
+        raise ValueError(f"window_questions={window_questions} must be at least 1")
     questions = checked_questions(questions, dataset)
     asked = _keys(questions, scorer, template, dataset)
     fingerprint = scorer.fingerprint(template)
