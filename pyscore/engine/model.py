@@ -167,6 +167,8 @@ def load_model(
 def load_weights(location: str, *, allow_unused: bool = False, **options: Any) -> Any:
     """`AutoModelForCausalLM.from_pretrained`, of a model that is what its checkpoint holds.
 
+    Values don't depend on torch's default dtype, which weights from a GGUF file would have too.
+
     Args:
         location: a folder, or a repository of the model hub.
         allow_unused: accept weights that the model has no place for.
@@ -180,7 +182,7 @@ def load_weights(location: str, *, allow_unused: bool = False, **options: Any) -
     if is_gguf and options.get("quantization_config") is None and hasattr(transformers, "GgufConfig"):
         # Else a package for kernels, where there is one, would keep the weights in blocks.
         options["quantization_config"] = transformers.GgufConfig(dequantize=True)
-    with recorded_gguf_tensors() as gguf:
+    with _float32_by_default(), recorded_gguf_tensors() as gguf:
         model, info = transformers.AutoModelForCausalLM.from_pretrained(
             location,
             output_loading_info=True,
@@ -191,6 +193,17 @@ def load_weights(location: str, *, allow_unused: bool = False, **options: Any) -
         _forget_quantization(model)
     check_checkpoint(model, info, gguf, allow_unused=allow_unused)
     return model
+
+
+@contextmanager
+def _float32_by_default() -> Iterator[None]:
+    """What a model computes while it is made, GPT-J's table of sines for one, has the process's default dtype."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
 
 
 def _forget_quantization(model: Any) -> None:
