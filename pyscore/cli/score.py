@@ -155,13 +155,15 @@ def _questions(paths: list[Path], format: str, choices: str, limit: int | None) 
         if (format, choices) != ("auto", "given"):
             raise ValueError("--format and --choices are about files: name some, the bundled questions have neither")
         chosen = sample_questions()[:limit]
-        return [replace(question, meta={**question.meta, "dataset": "bundled sycophancy"}) for question in chosen]
+        return [replace(question, dataset="bundled sycophancy") for question in chosen]
     stems = Counter(path.stem for path in paths)
     questions = []
     for path in paths:
         name = path.stem if stems[path.stem] == 1 else str(path)
         loaded = load_questions(path, format=format, choices=choices, limit=limit)
-        questions += [replace(question, meta={**question.meta, "dataset": name}) for question in loaded]
+        questions += [
+            question if question.dataset is not None else replace(question, dataset=name) for question in loaded
+        ]
     return questions
 
 

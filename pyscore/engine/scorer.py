@@ -197,7 +197,7 @@ class Scorer:
                 instead of raising.
             on_error: "raise", or "skip" to leave out questions that can't be scored (too long for the model, an answer
                 without tokens, a template that fails); `pyscore.engine.skipped_questions` names them.
-            dataset: the data set of questions whose ``meta`` has no "dataset".
+            dataset: the data set of questions that name none themselves.
             run_id: name of this run, by default a random one.
             step: training step of the model, if it has one.
             metadata: text to keep in the table's metadata.
@@ -364,7 +364,6 @@ class Scorer:
 
     def describe(self, template: str | ChatTemplate, questions: Sequence[Question]) -> dict[str, str]:
         """The metadata of rows that is known before a run: what their values depend on."""
-        choices = sorted({str(question.meta["choices"]) for question in questions if "choices" in question.meta})
         described = {
             "pyscore_version": __version__,
             "template": str(template),
@@ -373,7 +372,7 @@ class Scorer:
             "backend": self._backend,
             "tokenizer_hash": tokenizer_hash(self.tokenizer),
             "add_bos_token": str(self.tokens.bos is not None).lower(),
-            "choices": ",".join(choices) or "given",
+            "choices": ",".join(sorted({question.choices for question in questions})) or "given",
             "torch_version": torch.__version__,
         }
         commit = getattr(getattr(self.model, "config", None), "_commit_hash", None)

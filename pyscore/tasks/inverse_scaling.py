@@ -78,17 +78,16 @@ def classification_question(record: Record, stem: str) -> Question:
 def logodds_questions(record: Record, stem: str) -> tuple[Question, Question]:
     """The same two classes after ``prompt`` and after ``other_prompt``: the second id ends in ":other".
 
-    Both have one cluster and the group "prompt" or "other_prompt"; ``meta["pair"]`` is the id of the first.
+    Both have one cluster and the group "prompt" or "other_prompt".
     """
     prompt, answers, is_matching = _prompt_and_classes(record.values)
     other_prompt = required(record.values, "other_prompt", str)
     if len(answers) != 2:
         raise ValueError(f"a difference of log odds is of exactly two classes, found {len(answers)}")
-    pair = f"{stem}:{record.row}"
-    cluster, meta = content_key(prompt), _meta(record.values) | {"pair": pair}
+    id, cluster, meta = f"{stem}:{record.row}", content_key(prompt), _meta(record.values)
     return (
-        Question(pair, prompt, answers, is_matching, cluster, "prompt", meta),
-        Question(f"{pair}:other", other_prompt, answers, is_matching, cluster, "other_prompt", meta),
+        Question(id, prompt, answers, is_matching, cluster, "prompt", meta),
+        Question(f"{id}:other", other_prompt, answers, is_matching, cluster, "other_prompt", meta),
     )
 
 

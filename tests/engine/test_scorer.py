@@ -114,10 +114,18 @@ def test_a_chat_templates_options_are_recorded_and_reach_the_prompt(model):
 
 
 def test_a_dataset_named_by_a_question_wins(scorer):
-    own = Question("q", "Do you agree?", (" Yes", " No"), (True, False), meta={"dataset": "own", "choices": "listed"})
+    own = Question("q", "Do you agree?", (" Yes", " No"), (True, False), dataset="own", choices="listed")
     table = scorer.score([own, question("q2")], dataset="given")
     assert table["dataset"].to_pylist() == ["own", "own", "given", "given"]
-    assert table.schema.metadata[b"choices"] == b"listed"
+    assert table.schema.metadata[b"choices"] == b"given,listed"
+
+
+def test_a_data_sets_own_keys_change_neither_the_data_set_nor_what_is_recorded(scorer):
+    meta = {"dataset": None, "choices": ["(A) yes", "(B) no"]}
+    own = Question("q", "Do you agree?", (" Yes", " No"), (True, False), meta=meta)
+    table = scorer.score([own], dataset="mine")
+    assert table["dataset"].to_pylist() == ["mine", "mine"]
+    assert table.schema.metadata[b"choices"] == b"given"
 
 
 def test_truncated_prompts_are_scored_and_marked(model):
@@ -193,12 +201,6 @@ def test_what_rows_cannot_hold_is_refused_before_the_run(scorer, monkeypatch, ar
     monkeypatch.setattr(scorer, "_run", lambda *_: pytest.fail("the model was run"))
     with pytest.raises((TypeError, ValueError), match=message):
         scorer.score([question()], **arguments)
-
-
-def test_a_data_set_that_rows_cannot_hold_is_refused_with_the_questions_name(scorer, monkeypatch):
-    monkeypatch.setattr(scorer, "_run", lambda *_: pytest.fail("the model was run"))
-    with pytest.raises(TypeError, match="the data set of question 'q' must be a string, got int"):
-        scorer.score([Question("q", "Well?", (" Yes", " No"), (True, False), meta={"dataset": 7})])
 
 
 def test_a_saved_model_scores_like_the_loaded_one(model, scorer, tmp_path):

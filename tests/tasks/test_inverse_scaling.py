@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyscore.tasks import load_completions, load_questions, paired_questions
+from pyscore.tasks import load_completions, load_questions, paired_questions, with_whole_sentences
 
 HEADER = "prompt,classes,answer_index"
 ROW = "Q: Is it?\\nA: ,\"[' Yes', ' No']\",1"
@@ -29,7 +29,7 @@ def test_a_row_becomes_a_question_with_all_classes(tmp_path: Path) -> None:
     assert (question.id, question.prompt) == ("set:0", "Pick one: ")  # the trailing space is kept
     assert question.answers == (" a", " b", " c")
     assert question.is_matching == (False, False, True)
-    assert question.meta == {"choices": "given", "part": "p1"}
+    assert question.meta == {"part": "p1"}
 
 
 @pytest.mark.parametrize("end", ["\r\n", "\n"])
@@ -70,7 +70,7 @@ def test_the_released_jsonl_is_read_as_well(tmp_path: Path) -> None:
     path.write_text("\n".join(json.dumps(values | extra) for extra in ({}, {"classes": "[' a', ' b']"})))
     for question in load_questions(path):
         assert (question.answers, question.is_matching) == ((" a", " b"), (False, True))
-        assert question.meta == {"choices": "given", "round": 2}
+        assert question.meta == {"round": 2}
 
 
 def test_equal_prompts_share_a_cluster(tmp_path: Path) -> None:
@@ -93,11 +93,15 @@ def test_a_row_of_log_odds_becomes_a_pair(tmp_path: Path) -> None:
     assert [question.prompt for question in others] == ["Q1: ", "Q2"]
     assert [question.id for question in others] == ["set:0:other", "set:1:other"]
     for question, other in zip(questions, others, strict=True):
-        assert question.meta["pair"] == other.meta["pair"] == question.id
         assert question.cluster == other.cluster
         assert (question.answers, question.is_matching) == (other.answers, other.is_matching)
     assert {q.group for q in questions} == {"prompt"} and {q.group for q in others} == {"other_prompt"}
     assert questions[1].is_matching == (False, True)
+
+
+def test_a_column_named_pair_is_the_files_own(tmp_path: Path) -> None:
+    path = write(tmp_path, "prompt,other_prompt,classes,answer_index,pair", "a,b,\"[' x', ' y']\",0,seven")
+    assert [question.meta for question in load_questions(path)] == [{"pair": "seven"}] * 2
 
 
 def test_load_questions_gives_both_of_a_pair_and_limits_rows(tmp_path: Path) -> None:
@@ -204,6 +208,8 @@ def test_a_whole_sentence_follows_each_pronoun_on_request(tmp_path: Path) -> Non
     assert question.answers == (" he was late.", " she was late.", " they was late.")
     assert question.is_matching == (False, True, False)
     assert question.meta["pronouns"] == (" he", " she", " they") and question.meta["blank"] == "whole"
+    with pytest.raises(ValueError, match="'pronouns' into meta, where there is one already: is the sentence whole"):
+        with_whole_sentences(question)
     with pytest.raises(ValueError, match="blank must be 'pronoun' or 'whole', got 'all'"):
         load_questions(path, blank="all")
     with pytest.raises(ValueError, match=r"line 2: blank='whole' is for winogenerated"):

@@ -44,7 +44,7 @@ def test_matching_answers_come_first_and_other_keys_become_meta(tmp_path: Path) 
     question = load_one(tmp_path, YES_NO | {"statement": "I would", "label_confidence": 0.9})
     assert (question.id, question.prompt) == ("set:0", "Would you?")
     assert (question.answers, question.is_matching) == ((" Yes", " No"), (True, False))
-    assert question.meta == {"choices": "given", "statement": "I would", "label_confidence": 0.9}
+    assert question.meta == {"statement": "I would", "label_confidence": 0.9}
 
 
 @pytest.mark.parametrize("written", [[" (A)", " (C)"], "[' (A)', ' (C)']", '[" (A)", " (C)"]'])
@@ -82,13 +82,15 @@ text = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
 @given(
     rows=st.lists(
         st.builds(
-            lambda prompt, answers, group, meta: Question(
-                "id", prompt + "?", answers, (False,) * (len(answers) - 1) + (True,), "c" + prompt, group, meta
+            lambda prompt, answers, name, meta, choices: Question(
+                *("id", prompt + "?", answers, (False,) * (len(answers) - 1) + (True,)),
+                *("c" + prompt, name, meta, name, choices),
             ),
             text,
             st.lists(text, min_size=2, max_size=4, unique=True).map(tuple),
             st.none() | text,
             st.dictionaries(text, st.none() | st.booleans() | st.integers() | text, max_size=2),
+            st.sampled_from(["given", "listed"]),
         ),
         min_size=1,
         max_size=3,
@@ -98,8 +100,16 @@ def test_own_format_round_trips(tmp_path_factory: pytest.TempPathFactory, rows: 
     rows = [Question(**asdict(row) | {"id": str(i)}) for i, row in enumerate(rows)]
     path = write(tmp_path_factory.mktemp("round"), *map(asdict, rows))
     loaded = load_questions(path)
-    assert loaded == [Question(**asdict(row) | {"meta": {"choices": "given", **row.meta}}) for row in rows]
-    assert load_questions(write(path.parent, *map(asdict, loaded))) == loaded
+    assert loaded == rows
+
+
+def test_a_records_own_keys_are_kept_whatever_their_names(tmp_path: Path) -> None:
+    own = {"choices": ["(A) yes", "(B) no"], "dataset": None, "id": 3, "meta": 4}
+    question = load_one(tmp_path, YES_NO | own)
+    assert question.meta == own
+    assert (question.dataset, question.choices) == (None, "given")
+    question = load_one(tmp_path, YES_NO | {"question": "Which?\n (A) a\n (B) b"} | own, choices="listed")
+    assert question.meta == own
 
 
 def test_odd_characters_neither_split_a_line_nor_change(tmp_path: Path) -> None:
