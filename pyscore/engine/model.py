@@ -23,6 +23,7 @@ __all__ = [
     "context_length",
     "evaluation_mode",
     "load_model",
+    "load_tokenizer",
     "parse_device",
     "parse_dtype",
     "require_transformers",
@@ -141,6 +142,15 @@ def load_model(
         )
         _check_complete(type(loaded).__name__, sorted(info["missing_keys"]), source.name)
         return Loaded(loaded.to(device), tokenizer, source.name)
+
+
+def load_tokenizer(model: str | Path, *, revision: str | None = None, trust_remote_code: bool = False) -> Any:
+    """The tokenizer of a model without its weights; arguments and errors are those of `load_model`."""
+    transformers = require_transformers()
+    source = _resolve(model)
+    options = {**source.options, "revision": revision, "trust_remote_code": trust_remote_code}
+    with _one_line_errors(source.name), _quiet(transformers):
+        return transformers.AutoTokenizer.from_pretrained(source.location, **options)
 
 
 def _resolve(model: str | Path) -> _Source:
