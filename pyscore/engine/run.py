@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from pyscore._version import __version__
@@ -13,7 +13,8 @@ from pyscore.engine.blocks import WINDOW_QUESTIONS
 from pyscore.engine.requests import check_run, checked_questions, dataset_of
 from pyscore.engine.rows import RunInfo
 from pyscore.engine.scorer import Scorer
-from pyscore.store import RunStore, is_merged, merge_run, question_key, remove_run, row_schema, run_folder
+from pyscore.engine.turns import turn
+from pyscore.store import RunStore, is_merged, question_key, remove_run, row_schema, run_folder
 from pyscore.tasks import ChatTemplate, Question, render
 
 if TYPE_CHECKING:
@@ -81,7 +82,11 @@ def score_to(
     if one_file and is_merged(path, settings, asked, resume=resume):
         remove_run(folder)
         return
-    with RunStore.open(folder, manifest, resume=resume) as store, _removed_if_empty(store, folder):
+    with (
+        turn(scorer.model),
+        RunStore.open(folder, manifest, resume=resume) as store,
+        _removed_if_empty(store),
+    ):
         done = store.positions()
         _check_asked(done, asked, folder)
         run_id = _run_id(store.manifest.get("run_id"), run_id, folder)
@@ -110,10 +115,7 @@ def score_to(
                 rows = table.replace_schema_metadata(metadata)
                 entries = {"attention": scorer.attention.state, "metadata": findings}
                 writer.put(rows, [asked[i] for i in indices], indices, entries)
-        store.finish()
-    if one_file:
-        merge_run(folder, path)
-        remove_run(folder)
+        store.finish(path if one_file else None)
 
 
 # Of the metadata of rows, what values depend on; what a self-check finds out follows from these.
@@ -121,13 +123,15 @@ _SETTINGS = ("template", "dtype", "device", "backend", "tokenizer_hash", "add_bo
 
 
 @contextmanager
-def _removed_if_empty(store: RunStore, folder: str) -> Iterator[None]:
-    """A run that fails before it has stored anything leaves nothing behind."""
+def _removed_if_empty(store: RunStore) -> Iterator[None]:
+    """A run that fails before it has stored anything leaves nothing behind; one that is another's now stays."""
     try:
         yield
+    except BlockingIOError:
+        raise
     except BaseException:
-        if not store.done():
-            remove_run(folder)
+        with suppress(OSError, ValueError):  # what made the run fail is what has to be told
+            store.discard_if_empty()
         raise
 
 

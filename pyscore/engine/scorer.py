@@ -25,6 +25,7 @@ from pyscore.engine.requests import check_run, checked_questions
 from pyscore.engine.rows import RunInfo, build_rows
 from pyscore.engine.skipping import Skips
 from pyscore.engine.tokenization import CLEAN, AnswerTokenizer, AnswerTokens, adds_bos, tokenizer_hash
+from pyscore.engine.turns import turn
 from pyscore.ops.dispatch import check_backend_name, select
 from pyscore.store.ordering import by_position
 from pyscore.store.schema import row_schema
@@ -63,6 +64,8 @@ class ScoredTokens(NamedTuple):
 
 class Scorer:
     """Scores answers to questions with one causal language model.
+
+    A model runs one thing at a time: calls from other threads, and of other `Scorer`s of it, wait for their turn.
 
     Args:
         model: a causal LM of Hugging Face transformers, already on its device. Scoring runs it in evaluation mode and
@@ -106,7 +109,7 @@ class Scorer:
         self.asked_batch_tokens = batch_tokens
         self.use_batch_tokens(check_batch_tokens(batch_tokens))
         if batch_tokens == "auto" and self.forward.device.type == "cuda":
-            with evaluation_mode(model):
+            with turn(model), evaluation_mode(model):
                 self.use_batch_tokens(fastest_batch_tokens(self.forward.run_blank))
         self.attention = Attention(self.forward)
         self._backend = select(backend, self.forward.device, getattr(model, "dtype", torch.float32)).name
@@ -216,20 +219,21 @@ class Scorer:
         questions = checked_questions(questions, dataset)
         info = RunInfo(run_id or uuid.uuid4().hex, self.name, self.revision, step, dataset)
         skips = Skips(on_error, dataset)
-        self.begin()
         tables, positions = [row_schema(token_logprobs=token_logprobs).empty_table()], []
-        for indices, table in self.stream(
-            questions,
-            info,
-            template=template,
-            truncate=truncate,
-            token_logprobs=token_logprobs,
-            progress=progress,
-            skips=skips,
-        ):
-            tables.append(table)
-            positions += indices
-        described = self.describe(template, questions) | self.findings() | skips.metadata() | dict(metadata or {})
+        with turn(self.model):
+            self.begin()
+            for indices, table in self.stream(
+                questions,
+                info,
+                template=template,
+                truncate=truncate,
+                token_logprobs=token_logprobs,
+                progress=progress,
+                skips=skips,
+            ):
+                tables.append(table)
+                positions += indices
+            described = self.describe(template, questions) | self.findings() | skips.metadata() | dict(metadata or {})
         return by_position(tables, np.array(positions, dtype=np.int64)).replace_schema_metadata(
             row_schema(metadata=described).metadata
         )
@@ -252,6 +256,9 @@ class Scorer:
         Windows hold neighbours in the order of prompts, so that what they share runs once. Questions of ``done`` don't
         run; the others run in the same windows as without it. ``skips`` says what is done with questions that can't be
         scored, by default the first one raises. While the model runs, the next window is tokenised.
+
+        From its first window until it is exhausted or closed, the model is this stream's alone: every other call raises
+        RuntimeError, from any thread.
         """
         chosen = skips or Skips("raise")
 
@@ -264,7 +271,8 @@ class Scorer:
         left_out = set(done)
         found = ([i for i in window if i not in left_out] for window in window_indices(questions, window_questions))
         windows = [window for window in found if window]
-        with self._running(), Progress("scoring", sum(map(len, windows)), "questions", progress) as bar:
+        bar = Progress("scoring", sum(map(len, windows)), "questions", progress)
+        with turn(self.model, stream=True), self._running(), bar:
             for window in ahead(prepare, windows):
                 if not window.indices:
                     continue
@@ -290,11 +298,12 @@ class Scorer:
         skips = Skips(on_error)
         questions = checked_questions(questions, None)
         counts, last = TokenCounts(), None
-        for window in window_indices(questions):
-            made = skips.each(window, questions, lambda some: self._tokenize(some, template, truncate))
-            plan = self.attention.plan([answer for _, own in made for answer in own])
-            counts += plan.counts_after(last)
-            last = plan
+        with turn(self.model):
+            for window in window_indices(questions):
+                made = skips.each(window, questions, lambda some: self._tokenize(some, template, truncate))
+                plan = self.attention.plan([answer for _, own in made for answer in own])
+                counts += plan.counts_after(last)
+                last = plan
         return counts
 
     def score_tokens(
@@ -317,10 +326,10 @@ class Scorer:
             if not len(context) or not len(continuation):
                 raise ValueError(f"pairs[{i}] must have a context and a continuation of at least one token each")
         answers = [AnswerTokens(list(context), list(answer), CLEAN, False) for context, answer in pairs]
-        self.begin()
         order = sorted(range(len(answers)), key=lambda i: (*answers[i].context, *answers[i].answer))
         scored: dict[int, ScoredTokens] = {}
-        with self._running(), Progress("scoring", len(answers), "requests", progress) as bar:
+        with turn(self.model), self._running(), Progress("scoring", len(answers), "requests", progress) as bar:
+            self.begin()
             for start in range(0, len(order), _WINDOW_PAIRS):
                 indices = order[start : start + _WINDOW_PAIRS]
                 window = [answers[i] for i in indices]

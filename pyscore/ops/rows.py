@@ -53,7 +53,7 @@ def _row_temperature(temperature: float | Array, rows: torch.Size, device: torch
         if temperature == 1:
             return None
         checks.check_one_temperature(float(temperature))
-        return torch.full((prod(rows),), float(temperature), device=device)
+        return torch.full((prod(rows),), float(temperature), dtype=torch.float32, device=device)
     tensor = as_tensor(temperature, "temperature").float()
     if tensor.ndim and tensor.shape != rows:
         raise ValueError(f"temperature must be a scalar or {tuple(rows)}, got shape {tuple(tensor.shape)}")

@@ -63,7 +63,8 @@ def read_run(path: str | Path) -> pa.Table:
     """
     import pyarrow as pa
 
-    schema, tables = _open(locate(path))
+    folder = locate(path)
+    schema, tables = _open(folder, _manifest(folder))
     return pa.concat_tables([schema.empty_table(), *tables])
 
 
@@ -81,13 +82,17 @@ def merge_run(path: str | Path, target: str | Path) -> None:
         FileNotFoundError, ValueError: as `read_run`.
         OSError: as `write_rows`.
     """
+    folder = locate(path)
+    merge(folder, _manifest(folder), target)
+
+
+def merge(folder: Place, manifest: Mapping[str, Any], target: str | Path) -> None:
+    """`merge_run` of a run whose manifest is known."""
     import pyarrow.parquet as pq
 
     place = locate(check_target(target))
-    folder = locate(path)
-    manifest = json.dumps(read_manifest(folder))
-    schema, tables = _open(folder)
-    schema = schema.with_metadata({**schema.metadata, _MANIFEST_ENTRY.encode(): manifest.encode()})
+    schema, tables = _open(folder, manifest)
+    schema = schema.with_metadata({**schema.metadata, _MANIFEST_ENTRY.encode(): json.dumps(manifest).encode()})
     with place.replacing() as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
         for table in tables:
             writer.write_table(table.replace_schema_metadata(schema.metadata), row_group_size=table.num_rows)
@@ -134,21 +139,45 @@ def check_no_file(target: str | Path, *, resume: bool = False) -> None:
 def remove_run(path: str | Path) -> None:
     """Remove a run's folder with its parts; other files in it stay, and the folder with them.
 
-    The manifest goes last, so that what is left of an interrupted removal is still a run.
+    Raises:
+        BlockingIOError: another process writes the run.
     """
     folder = locate(path)
-    names = [name for name in folder.names() if is_part(name) or is_leftover(name) or name == LOCK]
-    for name in [*names, ORDER, MANIFEST]:
+    if not folder.is_folder():
+        return
+    lock = (folder / LOCK).lock()
+    try:
+        remove_files(folder)
+    finally:
+        if lock is not None:
+            lock.close()
+
+
+def remove_files(folder: Place) -> None:
+    """Remove what a run consists of, and the folder if nothing else is in it; its lock must be held.
+
+    The manifest goes after the parts, so that what is left of an interrupted removal is still a run; the lock goes
+    last, for who finds none makes another.
+    """
+    names = [name for name in folder.names() if is_part(name) or is_leftover(name)]
+    for name in [*names, ORDER, MANIFEST, LOCK]:
         (folder / name).remove()
     if not folder.names():
         folder.remove_folder()
 
 
-def _open(folder: Place) -> tuple[pa.Schema, Iterator[pa.Table]]:
-    """The schema of a run's rows, and its parts one after the other."""
-    manifest = read_manifest(folder)  # before the parts: "complete" must not be said of fewer than all
+def _manifest(folder: Place) -> dict[str, Any]:
+    manifest = read_manifest(folder)
     if manifest is None:
         raise FileNotFoundError(f"no run in {folder}: it has no manifest")
+    return manifest
+
+
+def _open(folder: Place, manifest: Mapping[str, Any]) -> tuple[pa.Schema, Iterator[pa.Table]]:
+    """The schema of a run's rows, and its parts one after the other.
+
+    The manifest is read before the parts are: "complete" must not be said of fewer than all.
+    """
     parts = read_parts(folder)
     if manifest["complete"] and manifest["stored"] != parts.summary():
         raise ValueError(f"{folder} doesn't hold what it held when it was finished: resume it, then read it again")

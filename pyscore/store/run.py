@@ -21,7 +21,8 @@ from pyscore.store.manifest import (
     resumed,
     write_manifest,
 )
-from pyscore.store.parts import LOCK, is_leftover, part_name, read_parts, write_order, write_part
+from pyscore.store.parts import LOCK, is_leftover, is_part, part_name, read_parts, write_order, write_part
+from pyscore.store.reading import merge, remove_files
 from pyscore.store.schema import as_rows
 
 if TYPE_CHECKING:
@@ -107,11 +108,12 @@ class RunStore:
             found = _check_folder(folder, resume)
             if found is not None:
                 check_settings(folder, found["settings"], opening["settings"])
+            current = opening if found is None else resumed(found, opening)
+            write_manifest(folder, current)
+            # After the manifest: where there are no locks, it stops a writer whose file this might be.
             for name in folder.names():
                 if is_leftover(name):
                     (folder / name).remove()
-            current = opening if found is None else resumed(found, opening)
-            write_manifest(folder, current)
             return cls(folder, current, lock)
         except BaseException:
             if lock is not None:
@@ -178,7 +180,7 @@ class RunStore:
             )
         self._check_mine()
         try:
-            write_part(self._folder / part_name(self._next), rows, keys, places)
+            self._write_part(part_name(self._next), rows, keys, places)
             self._keys.update(zip(keys, places, strict=True))
             self._next += 1
             self._columns = rows.column_names
@@ -196,8 +198,12 @@ class RunStore:
         """
         self._replace_manifest(add_entries(self._manifest, entries))
 
-    def finish(self) -> None:
+    def finish(self, target: str | Path | None = None) -> None:
         """Mark the run as complete, and close the store; the parts are read first, to see that they are all there.
+
+        Args:
+            target: a file, a path or an fsspec URL, that the run becomes, as by `merge_run`; the folder is then
+                removed. Until the file is whole it holds what it held before, and the folder all rows.
 
         Raises:
             ValueError: a part is damaged, or the parts don't hold what was written; or the store is closed.
@@ -208,7 +214,33 @@ class RunStore:
         if parts.keys != self._keys:
             raise ValueError(f"{self._folder} doesn't hold what was written to it: something else changed it; resume")
         self._replace_manifest({**self._manifest, "complete": True, "finished": now(), "stored": parts.summary()})
+        if target is not None:
+            # Under the lock, or another process could store rows between the two that would be removed unread.
+            merge(self._folder, self._manifest, target)
+            self._check_mine()
+            remove_files(self._folder)
         self.close()
+
+    def discard_if_empty(self) -> None:
+        """Close the store, and remove its run if no row is stored; what the folder itself says of both decides.
+
+        A run that another process has opened since is never removed, nor is one with a part that this store, which
+        may have been overtaken, doesn't know of.
+        """
+        self.close()
+        if not self._folder.is_folder():
+            return
+        try:
+            lock = (self._folder / LOCK).lock()
+        except BlockingIOError:
+            return
+        try:
+            found = read_manifest(self._folder)
+            if found is not None and self._opened_last(found) and not any(map(is_part, self._folder.names())):
+                remove_files(self._folder)
+        finally:
+            if lock is not None:
+                lock.close()
 
     def close(self) -> None:
         """Let go of the folder; a run that isn't finished stays incomplete, and can be resumed."""
@@ -228,8 +260,22 @@ class RunStore:
         found = read_manifest(self._folder)
         if found is None:
             raise FileNotFoundError(f"{self._folder / MANIFEST} is gone: something else removed it")
-        if found["sessions"][-1]["id"] != self._manifest["sessions"][-1]["id"]:
+        if not self._opened_last(found):
             raise BlockingIOError(f"another process opened the run in {self._folder} since: only that one can go on")
+
+    def _opened_last(self, found: Mapping[str, Any]) -> bool:
+        return bool(found["sessions"][-1]["id"] == self._manifest["sessions"][-1]["id"])
+
+    def _write_part(self, name: str, rows: pa.Table, keys: Sequence[str], places: Sequence[int]) -> None:
+        place = self._folder / name
+        if self._lock is not None:
+            write_part(place, rows, keys, places)
+            return
+        # A write of an earlier session that was under way when this one began can have arrived since.
+        if place.is_file():
+            raise BlockingIOError(f"another process wrote {place} since: resume, to go on after it")
+        write_part(place, rows, keys, places)
+        self._check_mine()
 
     def _check_keys(self, rows: pa.Table, keys: list[str]) -> None:
         questions = len(group(rows)[1]) - 1

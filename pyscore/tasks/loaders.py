@@ -33,6 +33,8 @@ _NO_COMPARISON = (
     "read it with load_completions, score it with score_completions"
 )
 
+_NOTHING = "it is empty, or has blank lines or a header alone"
+
 
 def pyscore_question(record: Record, stem: str) -> Question:
     """A question in pyscore's own format: the fields of `Question` under their own names."""
@@ -101,7 +103,7 @@ def load_questions(
         except (ValueError, TypeError) as error:
             raise ValueError(f"{path}, line {line}: {error}") from error
     if not questions:
-        raise ValueError(f"{path} holds no questions")
+        raise ValueError(f"{path} holds no questions: {_NOTHING}")
     return list(questions.values())
 
 
@@ -138,7 +140,7 @@ def load_completions(path: str | Path, *, limit: int | None = None) -> list[tupl
         except ValueError as error:
             raise ValueError(f"{path}, line {line}: {error}") from error
     if not pairs:
-        raise ValueError(f"{path} holds no completions")
+        raise ValueError(f"{path} holds no completions: {_NOTHING}")
     return pairs
 
 

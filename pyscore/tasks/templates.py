@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .chat import ChatTemplate, render_chat
-from .jsonl import read_bytes
+from .lines import open_file
 from .probing import prints, reason_of
 
 if TYPE_CHECKING:
@@ -82,7 +82,8 @@ def read_template(text: str) -> str:
     if text.startswith("@"):
         path = Path(text[1:])
         try:
-            return re.sub(r"\r?\n\Z", "", read_bytes(path).decode("utf-8"))
+            with open_file(path) as file:
+                return re.sub(r"\r?\n\Z", "", file.read().decode("utf-8-sig"))
         except UnicodeDecodeError as error:
             raise ValueError(f"template {path}: not UTF-8 (byte {error.start} of the file)") from None
         except FileNotFoundError:

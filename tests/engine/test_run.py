@@ -170,6 +170,22 @@ def test_a_file_of_rows_that_is_no_run_is_not_resumed(scorer, tmp_path):
         run(scorer, tmp_path / "rows.parquet", some_questions(3), resume=True)
 
 
+def test_a_run_that_another_process_took_over_leaves_that_ones_rows(scorer):
+    url, questions = "memory://taken-over", some_questions(7)
+    other = Scorer(scorer.model, scorer.tokenizer, name="tiny", batch_tokens=100)
+    run_window, tables = scorer._run, []
+
+    def overtaken(*arguments):
+        if not tables:
+            tables.append(run(other, url, questions, resume=True))
+        return run_window(*arguments)
+
+    scorer._run = overtaken
+    with pytest.raises(BlockingIOError, match="another process opened the run"):
+        run(scorer, url, questions)
+    assert read_rows(url).equals(tables[0], check_metadata=True)
+
+
 def test_a_bad_question_keeps_what_was_scored_before_it(scorer, tmp_path):
     questions = [*some_questions(10), question("zz", "which of these do you prefer? " * 60 + "Answer:")]
     with pytest.raises(ValueError, match=r"question 'zz'.*truncate=True"):

@@ -160,6 +160,42 @@ def test_three_classes_have_no_log_odds(tmp_path: Path) -> None:
         load_questions(path)
 
 
+def test_a_field_may_be_longer_than_csvs_own_limit_which_stays_as_it_was(tmp_path: Path) -> None:
+    limit, prompt = csv.field_size_limit(), "long " * 30_000
+    path = write(tmp_path, HEADER, f"\"{prompt}\",\"[' x', ' y']\",0", ROW, "broken")
+    assert [len(question.prompt) for question in load_questions(path, limit=2)] == [150_000, len("Q: Is it?\\nA: ")]
+    assert csv.field_size_limit() == limit
+    with pytest.raises(ValueError, match="line 4: 1 fields"):
+        load_questions(path)
+    assert csv.field_size_limit() == limit
+
+
+def test_limit_reads_no_further_than_a_buffer_of_a_csv(tmp_path: Path) -> None:
+    path = write(tmp_path, "\ufeff" + HEADER, "\"a\u2028\rb\",\"[' x', ' y']\",0", ROW)
+    with path.open("r+b") as file:
+        file.truncate(2**40)  # a hole, of NUL bytes: nothing can read that much into memory
+    questions = load_questions(path, limit=2)
+    assert [question.prompt for question in questions] == ["a\u2028\rb", "Q: Is it?\\nA: "]
+    with pytest.raises(ValueError, match=r"line 3: not UTF-8"):
+        path.write_bytes(path.open("rb").read(200).rstrip(b"\0").replace(b"Q", b"\xff"))
+        load_questions(path)
+    assert len(load_questions(path, limit=1)) == 1
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        ('{"question": "a", "b": "c"}', "line 1: a header is needed. JSON lines"),
+        ("prompt\tclasses\tanswer_index", "line 1: one field. .* by tabs"),
+        ("prompt;classes;answer_index", "line 1: one field. .* by semicolons"),
+        ("prompt,classes,answer_index\0", "line 1: NUL bytes"),
+    ],
+)
+def test_a_file_that_is_no_csv_is_told_for_what_it_seems_to_be(tmp_path: Path, header: str, message: str) -> None:
+    with pytest.raises(ValueError, match=rf"set\.csv, {message}"):
+        load_questions(write(tmp_path, header, ROW))
+
+
 def test_a_header_must_not_repeat_a_name(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"line 1: the header names 'prompt' more than once"):
         load_questions(write(tmp_path, "prompt,prompt", "a,b"))
