@@ -81,7 +81,7 @@ class _Bar:
 class _Lines:
     def __init__(self, description: str, total: int, unit: str) -> None:
         self._description, self._total, self._unit = description, total, unit
-        self._done, self._lines = 0.0, 0
+        self._done = self._written = 0.0
 
     def start(self) -> None:
         self._begun = self._last = time.monotonic()
@@ -94,11 +94,11 @@ class _Lines:
             self._write(now - self._begun)
 
     def stop(self, *, finished: bool) -> None:
-        if finished and self._lines:
+        if finished and 0 < self._written < self._done:
             self._write(time.monotonic() - self._begun)
 
     def _write(self, seconds: float) -> None:
-        self._lines += 1
+        self._written = self._done
         rate = self._done / seconds if seconds > 0 else 0.0
         left = self._total - self._done
         rest = f"about {_duration(left / rate)} left" if left >= 0.5 and rate else f"{_duration(seconds)} taken"

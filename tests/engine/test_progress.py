@@ -40,6 +40,11 @@ def test_a_log_gets_a_line_every_half_minute_and_one_at_the_end(clock, capsys):
     ]
 
 
+def test_the_end_is_told_once(clock, capsys):
+    run(clock, 50.0, total=20)
+    assert [line[:14] for line in capsys.readouterr().err.splitlines()] == ["scoring: 10/20", "scoring: 20/20"]
+
+
 def test_hours_are_told_as_hours(clock, capsys):
     run(clock, 720.0)
     assert capsys.readouterr().err.splitlines()[0] == "scoring: 10/100 questions, 0.0139 a second, about 1:48:00 left"
