@@ -47,9 +47,9 @@ def _told(error: Exception) -> str | None:
         return text if extra is None else f'{error.name} is not installed: pip install "pyscore-engine[{extra}]"'
     if isinstance(error, RecursionError):
         return f"something in what was given is nested too deeply ({text})"
-    if isinstance(error, MemoryError) or _out_of_memory(error):
-        return f"out of memory: give fewer --batch-tokens, or another --dtype or --device ({text})"
-    if isinstance(error, ValueError | OSError | ImportError):
+    if _out_of_memory(error):
+        return f"out of memory: give fewer --batch-tokens, or another --dtype or --device ({text.splitlines()[0]})"
+    if isinstance(error, ValueError | OSError | ImportError | MemoryError):
         return text
     if isinstance(error, RuntimeError) and "CUDA" in text and not any(bug in text for bug in _OWN_BUGS):
         return text.splitlines()[0]

@@ -104,6 +104,9 @@ def score(
     trust_remote_code: Annotated[
         bool, typer.Option("--trust-remote-code", help="Run code that comes with the model.")
     ] = False,
+    allow_unused_weights: Annotated[
+        bool, typer.Option("--allow-unused-weights", help="Score without weights that the model has no place for.")
+    ] = False,
     add_bos: Annotated[
         bool | None,
         typer.Option("--add-bos/--no-add-bos", help="Begin every text with BOS; by default as the tokenizer does."),
@@ -143,6 +146,7 @@ def score(
         device=device,
         batch_tokens=int(batch_tokens) if batch_tokens.isdecimal() else batch_tokens,
         trust_remote_code=trust_remote_code,
+        allow_unused_weights=allow_unused_weights,
         add_bos_token=add_bos_token,
         backend=backend,
     )

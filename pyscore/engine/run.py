@@ -61,7 +61,7 @@ def score_to(
             for `Scorer.score`. What is stored stays.
         BlockingIOError: another process writes this run.
     """
-    check_run(dataset, run_id, step, None)
+    step = check_run(dataset, run_id, step, None)
     questions = checked_questions(questions, dataset)
     asked = _keys(questions, scorer, template, dataset)
     described = scorer.describe(template, questions)

@@ -21,7 +21,7 @@ from pyscore.engine.forward import Forward, TokenResults
 from pyscore.engine.model import context_length, evaluation_mode, load_model
 from pyscore.engine.plan import Limits, Plan, TokenCounts
 from pyscore.engine.progress import Progress
-from pyscore.engine.requests import check_run, checked_questions
+from pyscore.engine.requests import check_metadata, check_run, checked_questions
 from pyscore.engine.rows import RunInfo, build_rows
 from pyscore.engine.skipping import Skips
 from pyscore.engine.tokenization import CLEAN, AnswerTokenizer, AnswerTokens, adds_bos, tokenizer_hash
@@ -106,7 +106,7 @@ class Scorer:
         self.revision = revision
         pad = next((i for i in (tokenizer.pad_token_id, tokenizer.eos_token_id) if i is not None), 0)
         self.forward = Forward(model, Limits(1, 1, 1), pad=pad, backend=backend)
-        self.asked_batch_tokens = batch_tokens
+        self.asked_batch_tokens = batch_tokens if batch_tokens == "auto" else check_batch_tokens(batch_tokens)
         self.use_batch_tokens(check_batch_tokens(batch_tokens))
         if batch_tokens == "auto" and self.forward.device.type == "cuda":
             with turn(model), evaluation_mode(model):
@@ -126,6 +126,7 @@ class Scorer:
         device: str | torch.device = "auto",
         batch_tokens: int | str = "auto",
         trust_remote_code: bool = False,
+        allow_unused_weights: bool = False,
         add_bos_token: bool | str = "auto",
         backend: str = "auto",
     ) -> Scorer:
@@ -138,6 +139,8 @@ class Scorer:
             dtype: "auto" for the checkpoint's own, or a torch dtype or its name.
             device: "auto" for CUDA where there is one, else the CPU; or a torch device or its name.
             trust_remote_code: allow code that comes with the model to run.
+            allow_unused_weights: accept a checkpoint that holds weights which the model has no place for, as it is
+                configured, and score without them.
             batch_tokens, add_bos_token, backend: as for `Scorer`.
 
         Raises:
@@ -147,7 +150,14 @@ class Scorer:
         # Checked before the long load, not after it.
         check_batch_tokens(batch_tokens)
         check_backend_name(backend)
-        loaded = load_model(model, revision=revision, dtype=dtype, device=device, trust_remote_code=trust_remote_code)
+        loaded = load_model(
+            model,
+            revision=revision,
+            dtype=dtype,
+            device=device,
+            trust_remote_code=trust_remote_code,
+            allow_unused_weights=allow_unused_weights,
+        )
         return cls(
             loaded.model,
             loaded.tokenizer,
@@ -203,7 +213,7 @@ class Scorer:
             dataset: the data set of questions that name none themselves.
             run_id: name of this run, by default a random one.
             step: training step of the model, if it has one.
-            metadata: text to keep in the table's metadata.
+            metadata: text to keep in the table's metadata, under other keys than those that pyscore writes.
 
         Returns:
             A table of one row an answer, in the order given; `pyscore.store.row_schema` and docs/engine.md name the
@@ -215,8 +225,9 @@ class Scorer:
                 is not causal.
             TypeError: something that is not a Question; a dataset, run_id, step or metadata of another type.
         """
-        check_run(dataset, run_id, step, metadata)
+        step = check_run(dataset, run_id, step, metadata)
         questions = checked_questions(questions, dataset)
+        check_metadata(metadata, self.describe(template, questions) | self.findings())
         info = RunInfo(run_id or uuid.uuid4().hex, self.name, self.revision, step, dataset)
         skips = Skips(on_error, dataset)
         tables, positions = [row_schema(token_logprobs=token_logprobs).empty_table()], []
@@ -383,6 +394,7 @@ class Scorer:
             "add_bos_token": str(self.tokens.bos is not None).lower(),
             "choices": ",".join(sorted({question.choices for question in questions})) or "given",
             "torch_version": torch.__version__,
+            "float32_matmul_precision": torch.get_float32_matmul_precision(),
         }
         commit = getattr(getattr(self.model, "config", None), "_commit_hash", None)
         return described | ({"commit": commit} if commit else {})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import random
 
+import numpy as np
 import pyarrow as pa
 import pytest
 import torch
@@ -12,6 +13,7 @@ from tokenizers import processors
 
 import pyscore
 from pyscore import Question, Scorer
+from pyscore.engine.run import score_to
 from pyscore.store import row_schema
 from pyscore.tasks import ChatTemplate
 from tests.engine.tiny import question, save_tiny, some_questions, tiny_configs, tiny_model, tiny_tokenizer
@@ -120,6 +122,14 @@ def test_a_dataset_named_by_a_question_wins(scorer):
     assert table.schema.metadata[b"choices"] == b"given,listed"
 
 
+@pytest.mark.parametrize("integer", [np.int64, torch.tensor], ids=["NumPy", "tensor"])
+def test_integers_of_other_libraries_are_integers(model, tmp_path, integer):
+    scorer = Scorer(model, tiny_tokenizer(), batch_tokens=integer(64))
+    assert scorer.score([question()], step=integer(7))["step"].to_pylist() == [7, 7]
+    score_to(scorer, str(tmp_path / "run"), [question()], step=integer(7))
+    score_to(scorer, str(tmp_path / "run"), [question()], step=7, resume=True)
+
+
 def test_a_data_sets_own_keys_change_neither_the_data_set_nor_what_is_recorded(scorer):
     meta = {"dataset": None, "choices": ["(A) yes", "(B) no"]}
     own = Question("q", "Do you agree?", (" Yes", " No"), (True, False), meta=meta)
@@ -187,7 +197,9 @@ def test_questions_may_come_from_a_generator(scorer):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"step": "last"}, "step must be an int, got str"),
+        ({"metadata": {"note": "n", "template": "mine"}}, "metadata can't set 'template': pyscore writes it itself"),
+        ({"metadata": {"head": "mine"}}, "metadata can't set 'head'"),
+        ({"step": "last"}, "step must be an integer, got str"),
         ({"step": 2**63}, "step=9223372036854775808 doesn't fit into 64 bits"),
         ({"dataset": 3}, "dataset must be a string, got int"),
         ({"dataset": "\ud800"}, "dataset must be text that UTF-8 can hold"),
