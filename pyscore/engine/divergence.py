@@ -46,7 +46,7 @@ def forward_kl(
             al. 2021) the reference's prompt is the context and the question, the model's the question alone.
         max_length: tokens of a window; by default as many as both models can take.
         clusters, interval: as for `pyscore.metrics.forward_kl`.
-        progress: show a progress bar on standard error for every few batches, if that is a terminal.
+        progress: show progress on standard error for every few batches: a bar on a terminal, elsewhere lines.
 
     Raises:
         TypeError: a text or a prompt of another type, with its row.

@@ -68,7 +68,7 @@ def score_documents(
         score_bos: score the tokens that a tokenizer puts before every text as its first ones, after BOS (EOS where
             there is none), and count them: so the harness does. By default they are read and not scored.
         token_logprobs: add the list columns ``token_ids`` and ``token_logprobs``.
-        progress: show a progress bar on standard error for every few batches, if that is a terminal.
+        progress: show progress on standard error for every few batches: a bar on a terminal, elsewhere lines.
 
     Returns:
         One row a text, in order: ``document_id``, ``logprob`` (nats), ``n_tokens``, ``n_chars``, ``n_bytes`` (UTF-8)
@@ -146,7 +146,7 @@ def score_completions(
         scorer: the model.
         pairs: (prompt, completion) texts, tokenised like a question and its answer.
         truncate: cut prompts that are too long for the model from the left instead of raising.
-        progress: show a progress bar on standard error for every few batches, if that is a terminal.
+        progress: show progress on standard error for every few batches: a bar on a terminal, elsewhere lines.
 
     Returns:
         `Answers` of one completion a question, with ``n_tokens``, ``n_chars`` and ``n_bytes``.

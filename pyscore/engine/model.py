@@ -24,6 +24,7 @@ __all__ = [
     "context_length",
     "evaluation_mode",
     "load_model",
+    "load_tokenizer",
     "load_weights",
     "parse_device",
     "parse_dtype",
@@ -212,6 +213,15 @@ def _forget_quantization(model: Any) -> None:
         model.__dict__.pop(name, None)
     for name in ("quantization_config", "_is_quantized"):
         model.config.__dict__.pop(name, None)
+
+
+def load_tokenizer(model: str | Path, *, revision: str | None = None, trust_remote_code: bool = False) -> Any:
+    """The tokenizer of a model without its weights; arguments and errors are those of `load_model`."""
+    transformers = require_transformers()
+    source = _resolve(model)
+    options = {**source.options, "revision": revision, "trust_remote_code": trust_remote_code}
+    with _loading, _quiet(transformers), one_line_errors(source.name, "tokenizer", own_code=trust_remote_code):
+        return transformers.AutoTokenizer.from_pretrained(source.location, **options)
 
 
 def _resolve(model: str | Path) -> _Source:

@@ -15,13 +15,13 @@ from pyscore.engine.requests import check_run, checked_questions, dataset_of
 from pyscore.engine.rows import RunInfo
 from pyscore.engine.scorer import Scorer
 from pyscore.engine.turns import turn
-from pyscore.store import RunStore, is_merged, question_key, remove_run, row_schema
+from pyscore.store import RunStore, is_merged, question_key, remove_run, row_schema, run_folder
 from pyscore.tasks import ChatTemplate, Question, render
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["run_folder", "score_to"]
+__all__ = ["score_to"]
 
 
 def score_to(
@@ -34,6 +34,7 @@ def score_to(
     truncate: bool = False,
     token_logprobs: bool = False,
     dataset: str | None = None,
+    run_id: str | None = None,
     step: int | None = None,
     progress: bool = True,
     arguments: Mapping[str, Any] | None = None,
@@ -51,7 +52,7 @@ def score_to(
             "<path>.run".
         questions: as for `Scorer.score`, all of them, whether they are stored or not.
         resume: go on with the run that is there; begin one where there is none.
-        template, truncate, token_logprobs, dataset, step, progress: as for `Scorer.score`.
+        template, truncate, token_logprobs, dataset, run_id, step, progress: as for `Scorer.score`.
         arguments: what the manifest is to say of this call besides, as JSON.
         window_questions: how many questions are planned together and become one part.
 
@@ -61,7 +62,7 @@ def score_to(
             for `Scorer.score`. What is stored stays.
         BlockingIOError: another process writes this run.
     """
-    step = check_run(dataset, None, step, None)
+    step = check_run(dataset, run_id, step, None)
     window_questions = as_int(window_questions, "window_questions")
     if window_questions < 1:
         raise ValueError(f"window_questions={window_questions} must be at least 1")
@@ -94,11 +95,10 @@ def score_to(
     ):
         done = store.positions()
         _check_asked(done, asked, folder)
+        run_id = _run_id(store.manifest.get("run_id"), run_id, folder)
         if any(done.get(key, i) != i for i, key in enumerate(asked)):
             store.reorder(asked)
-        run_id = store.manifest.get("run_id")
-        if run_id is None:
-            run_id = uuid.uuid4().hex
+        if "run_id" not in store.manifest:
             store.update(run_id=run_id, model=scorer.name)
         scorer.begin()
         scorer.attention.restore(store.manifest.get("attention"))
@@ -124,11 +124,6 @@ def score_to(
                 entries = {"attention": scorer.attention.state, "metadata": findings}
                 writer.put(rows, [asked[i] for i in indices], indices, entries)
         store.finish(path if one_file else None)
-
-
-def run_folder(path: str) -> str:
-    """Where `score_to` keeps the parts of a run: a folder beside the file that the path names, or the path itself."""
-    return f"{path}.run" if path.endswith(".parquet") else path
 
 
 # Of the metadata of rows, what values depend on; what a self-check finds out follows from these.
@@ -195,6 +190,12 @@ def _keys(
         )
         for question in questions
     ]
+
+
+def _run_id(stored: str | None, asked: str | None, path: str) -> str:
+    if stored is not None and asked not in (None, stored):
+        raise ValueError(f"{path} has the run_id {stored!r}, not {asked!r}: leave it out to go on with this run")
+    return stored or asked or uuid.uuid4().hex
 
 
 def _check_asked(done: Mapping[str, int], asked: Sequence[str], path: str) -> None:

@@ -209,7 +209,7 @@ class Scorer:
         Args:
             questions: with ids of their own within a data set.
             template: how a question becomes a prompt; see `pyscore.tasks.render`.
-            progress: show a progress bar on standard error, if that is a terminal.
+            progress: show progress on standard error: a bar on a terminal, elsewhere a line every 30 seconds.
             token_logprobs: add the list column ``token_logprobs``.
             truncate: cut prompts that are too long for the model from the left, which the column ``truncated`` says,
                 instead of raising.
@@ -331,7 +331,7 @@ class Scorer:
         Args:
             pairs: (context, continuation), each at least one token id; nothing is added to them, and nothing is cut.
                 Pairs that begin alike share the work, wherever they stand.
-            progress: show a progress bar on standard error, if that is a terminal.
+            progress: show progress on standard error: a bar on a terminal, elsewhere a line every 30 seconds.
 
         Returns:
             One `ScoredTokens` a pair, in order.
