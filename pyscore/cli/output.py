@@ -82,6 +82,7 @@ def print_summaries(summaries: Sequence[RowsSummary], options: dict[str, Any], n
         )
     if any(s.one_cluster for s in summaries):
         lines.append("one cluster: all questions share it, so the interval speaks for this cluster, not for others")
+    lines += _remarks(summaries)
     _print(tables, lines)
 
 
@@ -121,6 +122,21 @@ def _meaning(options: dict[str, Any], averaged: bool) -> list[str]:
     if averaged:
         lines.append("pooled average: every question counts the same; macro average: every data set counts the same")
     return lines
+
+
+_REMARKS = {
+    "n_indistinguishable": "some answers are the same tokens, and tie whatever the model is (column same_as)",
+    "n_nested": "an answer begins with all tokens of another, and can't beat it (column extends)",
+    "n_merged": "an answer's tokens merge with the prompt's, so all are scored with its end (column boundary)",
+}
+
+
+def _remarks(summaries: Sequence[RowsSummary]) -> list[str]:
+    """One line for each kind of questions that are to be read with care."""
+    own = [s for s in summaries if s.scope == "dataset"]
+    total = sum(s.summary.n_questions for s in own)
+    counts = {name: sum(getattr(s, name) or 0 for s in own) for name in _REMARKS}
+    return [f"{count} of {total} questions: {_REMARKS[name]}" for name, count in counts.items() if count]
 
 
 def _one(s: RowsSummary) -> Table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pyscore.engine.tokenization import AnswerTokenizer, adds_bos
+from pyscore.engine.tokenization import AnswerTokenizer
 from pyscore.tasks import ChatTemplate, Question, render
 
 __all__ = ["AnswerPreview", "Preview", "TokenPiece", "preview"]
@@ -72,10 +72,10 @@ def preview(
     Raises:
         ValueError: a template that fails, an answer without tokens; as for `Scorer.score`.
     """
-    add_bos = adds_bos(tokenizer) if add_bos_token == "auto" else bool(add_bos_token)
     prompt = render(template, question, tokenizer)
     pairs = [(prompt, answer) for answer in question.answers]
-    encoded = AnswerTokenizer(tokenizer, add_bos=add_bos).encode(pairs, [question.id] * len(pairs))
+    tokenizing = AnswerTokenizer(tokenizer, add_bos=add_bos_token)
+    encoded = tokenizing.encode(pairs, [question.id] * len(pairs), sizes=[len(pairs)])
 
     def pieces(ids: list[int]) -> list[TokenPiece]:
         return [TokenPiece(*pair) for pair in zip(ids, tokenizer.convert_ids_to_tokens(ids), strict=True)]

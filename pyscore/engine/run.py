@@ -64,10 +64,11 @@ def score_to(
     step = check_run(dataset, run_id, step, None)
     questions = checked_questions(questions, dataset)
     asked = _keys(questions, scorer, template, dataset)
-    described = scorer.describe(template, questions)
+    fingerprint = scorer.fingerprint(template)
+    described = scorer.describe(template, questions, fingerprint)
     settings = {
         **{name: described[name] for name in _SETTINGS},
-        **{"model": scorer.name, "revision": scorer.revision, "commit": described.get("commit"), "step": step},
+        **{"fingerprint": fingerprint, "revision": scorer.revision, "step": step},
         **{
             "batch_tokens": scorer.asked_batch_tokens,
             "truncate": truncate,
@@ -76,7 +77,8 @@ def score_to(
         },
     }
     versions = {"pyscore": __version__, "torch": described["torch_version"]}
-    manifest = {"settings": settings, "versions": versions, "arguments": dict(arguments or {})}
+    asked_for = {"model": scorer.name, "commit": described.get("commit"), "arguments": dict(arguments or {})}
+    manifest = {"settings": settings, "versions": versions, **asked_for}
     folder = run_folder(path)
     one_file = folder != path
     if one_file and is_merged(path, settings, asked, resume=resume):
@@ -92,12 +94,14 @@ def score_to(
         run_id = _run_id(store.manifest.get("run_id"), run_id, folder)
         if any(done.get(key, i) != i for i, key in enumerate(asked)):
             store.reorder(asked)
-        store.update(run_id=run_id)
+        if "run_id" not in store.manifest:
+            store.update(run_id=run_id, model=scorer.name)
         scorer.begin()
         scorer.attention.restore(store.manifest.get("attention"))
         scorer.use_batch_tokens(store.manifest.get("batch_tokens", scorer.batch_tokens))
         store.update(batch_tokens=scorer.batch_tokens)
-        info = RunInfo(run_id, scorer.name, scorer.revision, step, dataset)
+        # However the model is called now, its rows have one name: the fingerprint tells that it is the same.
+        info = RunInfo(run_id, store.manifest["model"], scorer.revision, step, dataset)
         windows = scorer.stream(
             questions,
             info,
@@ -119,7 +123,7 @@ def score_to(
 
 
 # Of the metadata of rows, what values depend on; what a self-check finds out follows from these.
-_SETTINGS = ("template", "dtype", "device", "backend", "tokenizer_hash", "add_bos_token")
+_SETTINGS = ("template", "dtype", "device", "backend", "add_bos_token", "prefix_tokens")
 
 
 @contextmanager

@@ -119,7 +119,7 @@ def is_merged(target: str | Path, settings: Mapping[str, Any], keys: Iterable[st
     if entry is None:
         raise ValueError(f"{place} holds rows of no run that could go on: name another output")
     manifest = json.loads(entry)
-    check_settings(place, manifest["settings"], as_json(settings))
+    check_settings(place, manifest, as_json(settings))
     if not manifest["complete"] or manifest["stored"] != summary_of(list(keys)):
         raise ValueError(f"{place} is a finished run of other questions: name another output")
     return True

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
 from pyscore.engine.model import require_transformers
 from pyscore.tasks import Question
@@ -38,6 +39,17 @@ def tiny_tokenizer() -> Any:
     tokenizer.train_from_iterator(CORPUS * 4, trainer)
     return transformers.PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", pad_token="<pad>"
+    )
+
+
+def tokenizer_adding(template: str, *, bos: str | None = "<s>") -> Any:
+    """The tiny tokenizer, which now makes of every text by itself what the template says, as "<s> $A </s>"."""
+    tokenizer = copy.deepcopy(tiny_tokenizer().backend_tokenizer)  # the tiny one is shared by all tests
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=template, special_tokens=[("<s>", 0), ("</s>", 1), ("<pad>", 2)]
+    )
+    return transformers.PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, bos_token=bos, eos_token="</s>", pad_token="<pad>"
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import random
 import re
@@ -15,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pyscore.store import metadata_of, read_run
+from tests.processes import forkserver
 from tests.store.stores import begin, keys_of, rows_of, write
 
 QUESTIONS = 200
@@ -70,8 +70,7 @@ def run_writer(
     run: Path, seed: int | None = None, *, kill_after: float | None = None, kill_at=None
 ) -> tuple[list[int], int]:
     """The numbers that the writer said were stored, and its exit code."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])  # so that a writer starts at once: what it needs is imported once
+    context = forkserver()
     mine, told = context.Pipe(duplex=False)
     process = context.Process(target=writer, args=(run, seed, told, kill_at))
     process.start()
