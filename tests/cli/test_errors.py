@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import pytest
 import torch
 from typer.testing import CliRunner
@@ -32,6 +34,12 @@ TOLD = {
 }
 
 
+class NoCredentialsError(Exception):
+    """As botocore has it, which not every installation does."""
+
+    __module__ = "botocore.exceptions"
+
+
 def run_raising(monkeypatch, error):
     def fail():
         raise error
@@ -51,6 +59,22 @@ def test_what_a_user_or_a_machine_is_at_fault_for_is_one_line(monkeypatch, error
 )
 def test_a_bug_keeps_its_traceback(monkeypatch, error):
     assert run_raising(monkeypatch, error).exception is error
+
+
+def test_an_object_store_that_can_not_be_reached_is_one_line(monkeypatch):
+    result = run_raising(monkeypatch, NoCredentialsError("Unable to locate credentials"))
+    line = "pyscore: the object store of a URL can't be used: Unable to locate credentials\n"
+    assert (result.exit_code, result.stderr) == (2, line)
+
+
+def test_a_warning_is_one_line_and_ends_nothing(monkeypatch):
+    def facts():
+        warnings.warn("something\nis odd", stacklevel=1)
+        return {}
+
+    monkeypatch.setattr("pyscore.cli.info._facts", facts)
+    result = CliRunner().invoke(app, ["info", "--json"])
+    assert (result.exit_code, result.stderr) == (0, "pyscore: warning: something is odd\n")
 
 
 def test_ctrl_c_is_one_line_with_the_customary_status(monkeypatch):
