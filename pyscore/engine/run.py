@@ -14,13 +14,13 @@ from pyscore.engine.requests import check_run, checked_questions, dataset_of
 from pyscore.engine.rows import RunInfo
 from pyscore.engine.scorer import Scorer
 from pyscore.engine.turns import turn
-from pyscore.store import RunStore, is_merged, question_key, remove_run, row_schema
+from pyscore.store import RunStore, is_merged, question_key, remove_run, row_schema, run_folder
 from pyscore.tasks import ChatTemplate, Question, render
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["run_folder", "score_to"]
+__all__ = ["score_to"]
 
 
 def score_to(
@@ -33,6 +33,7 @@ def score_to(
     truncate: bool = False,
     token_logprobs: bool = False,
     dataset: str | None = None,
+    run_id: str | None = None,
     step: int | None = None,
     progress: bool = True,
     arguments: Mapping[str, Any] | None = None,
@@ -50,7 +51,7 @@ def score_to(
             "<path>.run".
         questions: as for `Scorer.score`, all of them, whether they are stored or not.
         resume: go on with the run that is there; begin one where there is none.
-        template, truncate, token_logprobs, dataset, step, progress: as for `Scorer.score`.
+        template, truncate, token_logprobs, dataset, run_id, step, progress: as for `Scorer.score`.
         arguments: what the manifest is to say of this call besides, as JSON.
         window_questions: how many questions are planned together and become one part.
 
@@ -60,13 +61,14 @@ def score_to(
             for `Scorer.score`. What is stored stays.
         BlockingIOError: another process writes this run.
     """
-    check_run(dataset, None, step, None)
+    step = check_run(dataset, run_id, step, None)
     questions = checked_questions(questions, dataset)
     asked = _keys(questions, scorer, template, dataset)
-    described = scorer.describe(template, questions)
+    fingerprint = scorer.fingerprint(template)
+    described = scorer.describe(template, questions, fingerprint)
     settings = {
         **{name: described[name] for name in _SETTINGS},
-        **{"model": scorer.name, "revision": scorer.revision, "commit": described.get("commit"), "step": step},
+        **{"fingerprint": fingerprint, "revision": scorer.revision, "step": step},
         **{
             "batch_tokens": scorer.asked_batch_tokens,
             "truncate": truncate,
@@ -75,7 +77,8 @@ def score_to(
         },
     }
     versions = {"pyscore": __version__, "torch": described["torch_version"]}
-    manifest = {"settings": settings, "versions": versions, "arguments": dict(arguments or {})}
+    asked_for = {"model": scorer.name, "commit": described.get("commit"), "arguments": dict(arguments or {})}
+    manifest = {"settings": settings, "versions": versions, **asked_for}
     folder = run_folder(path)
     one_file = folder != path
     if one_file and is_merged(path, settings, asked, resume=resume):
@@ -88,17 +91,17 @@ def score_to(
     ):
         done = store.positions()
         _check_asked(done, asked, folder)
+        run_id = _run_id(store.manifest.get("run_id"), run_id, folder)
         if any(done.get(key, i) != i for i, key in enumerate(asked)):
             store.reorder(asked)
-        run_id = store.manifest.get("run_id")
-        if run_id is None:
-            run_id = uuid.uuid4().hex
-            store.update(run_id=run_id)
+        if "run_id" not in store.manifest:
+            store.update(run_id=run_id, model=scorer.name)
         scorer.begin()
         scorer.attention.restore(store.manifest.get("attention"))
         scorer.use_batch_tokens(store.manifest.get("batch_tokens", scorer.batch_tokens))
         store.update(batch_tokens=scorer.batch_tokens)
-        info = RunInfo(run_id, scorer.name, scorer.revision, step, dataset)
+        # However the model is called now, its rows have one name: the fingerprint tells that it is the same.
+        info = RunInfo(run_id, store.manifest["model"], scorer.revision, step, dataset)
         windows = scorer.stream(
             questions,
             info,
@@ -119,13 +122,8 @@ def score_to(
         store.finish(path if one_file else None)
 
 
-def run_folder(path: str) -> str:
-    """Where `score_to` keeps the parts of a run: a folder beside the file that the path names, or the path itself."""
-    return f"{path}.run" if path.endswith(".parquet") else path
-
-
 # Of the metadata of rows, what values depend on; what a self-check finds out follows from these.
-_SETTINGS = ("template", "dtype", "device", "backend", "tokenizer_hash", "add_bos_token")
+_SETTINGS = ("template", "dtype", "device", "backend", "add_bos_token", "prefix_tokens")
 
 
 @contextmanager
@@ -188,6 +186,12 @@ def _keys(
         )
         for question in questions
     ]
+
+
+def _run_id(stored: str | None, asked: str | None, path: str) -> str:
+    if stored is not None and asked not in (None, stored):
+        raise ValueError(f"{path} has the run_id {stored!r}, not {asked!r}: leave it out to go on with this run")
+    return stored or asked or uuid.uuid4().hex
 
 
 def _check_asked(done: Mapping[str, int], asked: Sequence[str], path: str) -> None:

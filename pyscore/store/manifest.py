@@ -25,6 +25,23 @@ __all__ = [
 MANIFEST = "manifest.json"
 
 _FORMAT, _VERSION = "pyscore run", 1
+# What is said of the parts of a fingerprint: they are digests, whose values would tell nobody anything.
+_PARTS = {
+    "source": "the model's class or its code differs",
+    "weights": "the weights of the model differ",
+    "configuration": "the configuration of the model differs",
+    "adapter": "the adapter of the model differs",
+    "tokenizer": "the tokenizer differs",
+    "chat_template": "the tokenizer's chat template differs",
+    "prompts": "the prompts that the template renders differ",
+}
+# Parts that aren't named where what they follow from is.
+_FOLLOWS = {"weights": {"dtype"}, "prompts": {"template", "chat_template"}}
+_PIN = (
+    "The same question gives another prompt now, as where a template prints the date: pin what it prints, "
+    "for example with --template-date {day} or --template-arg key=value (ChatTemplate(date=..., arguments=...)). "
+)
+
 _OWN = ("format", "version", "complete", "finished", "stored", "settings", "sessions")
 
 
@@ -68,18 +85,32 @@ def add_entries(manifest: Mapping[str, Any], entries: Mapping[str, Any]) -> dict
     return {**manifest, **as_json(entries)}
 
 
-def check_settings(folder: Place, then: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-    """Raise ValueError unless a run's settings are the new ones; the message has each that differs."""
-    differing = [
-        f"{name} was {_shown(then, name)} and is {_shown(new, name)}"
-        for name in sorted({*then, *new})
-        if name not in then or name not in new or then[name] != new[name]
-    ]
-    if differing:
+def check_settings(place: Place, found: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    """Raise ValueError unless the settings of this manifest are the new ones; the message has each that differs."""
+    then = found["settings"]
+    was, now_is = (settings.get("fingerprint", {}) for settings in (then, new))
+    if now_is and not was:
         raise ValueError(
-            f"{folder} was begun with other settings: {'; '.join(differing)}. "
+            f"{place} was begun by a pyscore that kept no fingerprint of the model, so that nothing tells whether its "
+            "weights are the same: name another output"
+        )
+    settings = _differing(then, new) - {"fingerprint"}
+    parts = _differing(was, now_is)
+    if "chat_template" in was and not parts & {"chat_template", "prompts"}:
+        settings -= {"template"}  # what a date is pinned by: it renders the same
+    parts -= {part for part, causes in _FOLLOWS.items() if causes & (settings | parts)}
+    differing = [f"{name} was {_shown(then, name)} and is {_shown(new, name)}" for name in sorted(settings)]
+    differing += [_PARTS.get(part, f"{part} differs") for part in sorted(parts)]
+    if differing:
+        remedy = _PIN.format(day=found["sessions"][0]["started"][:10]) if "prompts" in parts else ""
+        raise ValueError(
+            f"{place} was begun with other settings: {'; '.join(differing)}. {remedy}"
             "Resume with those that it was begun with, or name another output"
         )
+
+
+def _differing(then: Mapping[str, Any], new: Mapping[str, Any]) -> set[str]:
+    return {name for name in {*then, *new} if name not in then or name not in new or then[name] != new[name]}
 
 
 def read_manifest(folder: Place) -> dict[str, Any] | None:

@@ -19,7 +19,7 @@ from pyscore.store.schema import metadata_of, row_schema
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["check_no_file", "is_merged", "merge_run", "read_rows", "read_run", "remove_run"]
+__all__ = ["check_no_file", "is_merged", "merge_run", "read_rows", "read_run", "remove_run", "run_folder"]
 
 _MANIFEST_ENTRY = "manifest"  # of a merged file's metadata
 
@@ -119,10 +119,15 @@ def is_merged(target: str | Path, settings: Mapping[str, Any], keys: Iterable[st
     if entry is None:
         raise ValueError(f"{place} holds rows of no run that could go on: name another output")
     manifest = json.loads(entry)
-    check_settings(place, manifest["settings"], as_json(settings))
+    check_settings(place, manifest, as_json(settings))
     if not manifest["complete"] or manifest["stored"] != summary_of(list(keys)):
         raise ValueError(f"{place} is a finished run of other questions: name another output")
     return True
+
+
+def run_folder(path: str) -> str:
+    """Where `score_to` keeps the parts of a run: a folder beside the file that the path names, or the path itself."""
+    return f"{path}.run" if path.endswith(".parquet") else path
 
 
 def check_no_file(target: str | Path, *, resume: bool = False) -> None:

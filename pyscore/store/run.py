@@ -87,8 +87,9 @@ class RunStore:
 
         Args:
             path: the folder, a path or an fsspec URL; the folder that it is in must exist.
-            manifest: "settings", a mapping of all that values depend on (model, revision, template, dtype ...), and
-                what else is worth knowing (versions, arguments). What JSON can hold.
+            manifest: "settings", a mapping of all that values depend on (revision, template, dtype ...), and what else
+                is worth knowing (versions, arguments). What JSON can hold. A mapping "fingerprint" among the settings
+                has digests, of which those that differ are named without their values.
             resume: go on if there is a run. A run without this is an error; no run with it is begun.
 
         Raises:
@@ -107,7 +108,7 @@ class RunStore:
             # Again: another process may have begun a run before the lock was held.
             found = _check_folder(folder, resume)
             if found is not None:
-                check_settings(folder, found["settings"], opening["settings"])
+                check_settings(folder, found, opening["settings"])
             current = opening if found is None else resumed(found, opening)
             write_manifest(folder, current)
             # After the manifest: where there are no locks, it stops a writer whose file this might be.

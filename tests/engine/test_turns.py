@@ -71,7 +71,6 @@ def test_every_entry_point_waits_for_its_turn(model, scorer, tmp_path):
     pairs = [([3, 4, 5], [6]), ([3, 4], [7, 8])]
     calls = {
         "score": lambda: scorer.score(QUESTIONS["a"][:2]),
-        "stream": lambda: list(scorer.stream(QUESTIONS["a"][:2], INFO)),
         "explain": lambda: scorer.explain(QUESTIONS["a"][:2]),
         "score_tokens": lambda: scorer.score_tokens(pairs),
         "score_documents": lambda: score_documents(scorer, ["Yes No maybe"]),
