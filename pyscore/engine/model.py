@@ -8,14 +8,14 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 
 from pyscore.engine.bundled import BUNDLED_MODEL, bundled_model_path
-from pyscore.engine.checkpoint import check_checkpoint, recorded_gguf_tensors
+from pyscore.engine.checkpoint import check_checkpoint, gguf_read_once, recorded_gguf_tensors
 from pyscore.engine.head import text_config
 from pyscore.engine.load_errors import check_folder, one_line_errors
 
@@ -152,7 +152,8 @@ def load_model(
     def reading(part: str) -> AbstractContextManager[None]:
         return one_line_errors(source.name, part, own_code=trust_remote_code)
 
-    with _loading, _quiet(transformers):
+    once = gguf_read_once() if "gguf_file" in options else nullcontext()
+    with _loading, _quiet(transformers), once:
         with reading("configuration"):
             config = transformers.AutoConfig.from_pretrained(source.location, **options)
         _check_causal(transformers, config, source.name)
