@@ -9,6 +9,8 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
+#include "float_environment.hpp"
+
 namespace pyscore {
 
 // A contiguous vector; bound with noconvert(), so that another dtype is refused and nothing is ever copied.
@@ -41,5 +43,11 @@ inline const std::int64_t *offsets_data(const Vector<std::int64_t> &offsets, std
     require(ascending, argument, "offsets that ascend from 0 to the number of entries");
     return data;
 }
+
+// A kernel is at work: other Python threads may run, and arithmetic is the same for every caller.
+class Computing {
+    const pybind11::gil_scoped_release unlocked_;
+    const DefaultFloatEnvironment environment_;
+};
 
 } // namespace pyscore

@@ -47,7 +47,7 @@ py::tuple bind_score_answers(const Vector<Float> &token_logprob, const Vector<st
         probability.mutable_data(), probability_raw.mutable_data(), coverage.mutable_data(), log_odds.mutable_data(),
         margin.mutable_data(),      prefers.mutable_data(),         tie.mutable_data(),      predicted.mutable_data()};
     {
-        const py::gil_scoped_release unlocked;
+        const Computing computing;
         score_answers(problem, results, threads);
     }
     return py::make_tuple(probability, probability_raw, coverage, log_odds, margin, prefers, tie, predicted);

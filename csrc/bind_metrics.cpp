@@ -25,7 +25,7 @@ py::array_t<double> bind_bootstrap_means(const Vector<double> &sums, const Optio
     problem.seed = seed;
     py::array_t<double> means({resamples, problem.columns});
     {
-        const py::gil_scoped_release unlocked;
+        const Computing computing;
         bootstrap_means(problem, means.mutable_data(), threads);
     }
     return means;
@@ -46,7 +46,7 @@ py::dict bind_summary_moments(const Vector<Float> &probability, const Vector<Flo
                                        n};
     Moments found;
     {
-        const py::gil_scoped_release unlocked;
+        const Computing computing;
         found = moments(problem, threads);
     }
     py::dict result;

@@ -38,7 +38,7 @@ py::array_t<std::int64_t> bind_match_ngrams(const Vector<std::int32_t> &tokens, 
     py::array_t<std::int64_t> matches({problem.texts, static_cast<std::int64_t>(max_order)});
     std::int64_t *const data = matches.mutable_data();
     {
-        const py::gil_scoped_release unlocked;
+        const Computing computing;
         match_ngrams(problem, data, threads);
     }
     return matches;
@@ -51,7 +51,7 @@ py::array_t<std::int64_t> bind_count_distinct_ngrams(const Vector<std::int32_t> 
     py::array_t<std::int64_t> distinct(max_order);
     std::int64_t *const data = distinct.mutable_data();
     {
-        const py::gil_scoped_release unlocked;
+        const Computing computing;
         count_distinct_ngrams(problem, data, threads);
     }
     return distinct;

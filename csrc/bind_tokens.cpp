@@ -111,7 +111,7 @@ py::tuple bind_logprobs(const py::array &logits, const std::string &dtype, const
     require(top_k >= 0 && top_k <= view.columns, "top_k", "from 0 to the size of the vocabulary");
     const TokenArrays arrays(view.rows, targets.shape(0), entropy, rank, top_k);
     {
-        const py::gil_scoped_release unlocked;
+        const Computing computing;
         logprobs(variant, problem, arrays.results, threads);
     }
     return arrays.tuple();
@@ -129,7 +129,7 @@ py::array_t<float> bind_target_logits(const py::array &hidden, const py::array &
     py::array_t<float> found(targets.shape(0));
     float *out = found.mutable_data();
     {
-        const py::gil_scoped_release unlocked;
+        const Computing computing;
         target_logits(variant, problem, out, threads);
     }
     return found;
@@ -148,7 +148,7 @@ py::tuple bind_linear_logprobs(const py::array &hidden, const py::array &weight,
     require(top_k >= 0 && top_k <= problem.columns, "top_k", "from 0 to the size of the vocabulary");
     const TokenArrays arrays(problem.rows, targets.shape(0), entropy, rank, top_k);
     {
-        const py::gil_scoped_release unlocked;
+        const Computing computing;
         linear_logprobs(variant, problem, given, arrays.results, threads);
     }
     return arrays.tuple();

@@ -4,11 +4,12 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cfenv>
 #include <cstdint>
 #include <exception>
 #include <functional>
 #include <mutex>
+
+#include "float_environment.hpp"
 
 namespace pyscore {
 
@@ -23,22 +24,6 @@ namespace pyscore {
 // In a child of fork(), where that runtime would wait for threads that aren't there, and where torch has none, a pool
 // of our own serves. Its threads sleep between calls.
 void run_on_threads(int threads, int useful, const std::function<void(int)> &work);
-
-// The caller's thread may flush denormals (torch.set_flush_denormal); another one doesn't. Every chunk runs in the
-// default environment, so that a row's bits don't depend on which thread took it.
-class DefaultFloatEnvironment {
-  public:
-    DefaultFloatEnvironment() {
-        std::fegetenv(&saved_);
-        std::fesetenv(FE_DFL_ENV);
-    }
-    ~DefaultFloatEnvironment() { std::fesetenv(&saved_); }
-    DefaultFloatEnvironment(const DefaultFloatEnvironment &) = delete;
-    DefaultFloatEnvironment &operator=(const DefaultFloatEnvironment &) = delete;
-
-  private:
-    std::fenv_t saved_{};
-};
 
 // Calls body(begin, end, worker) for consecutive chunks of [0, n), each of `grain` items but the last, on up to
 // `threads` threads, the caller's among them; worker < threads tells them apart. Waking a thread costs about 10

@@ -12,13 +12,13 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from pyscore._confidence import check_confidence
 from pyscore.cli.errors import one_line_errors
 from pyscore.cli.options import Clusters, Confidence, Json, Normalize, Sets, Ties
 from pyscore.cli.output import print_counts, print_json, print_summaries
 from pyscore.engine import Scorer
 from pyscore.engine.bundled import BUNDLED_MODEL
 from pyscore.engine.run import run_folder, score_to
-from pyscore.metrics.intervals import check_confidence
 from pyscore.store import RunStore, check_no_file, check_target, metadata_of, read_rows, read_run, summarize_rows
 from pyscore.tasks import TEMPLATES, Question, load_questions, render, sample_questions
 
@@ -155,13 +155,15 @@ def _questions(paths: list[Path], format: str, choices: str, limit: int | None) 
         if (format, choices) != ("auto", "given"):
             raise ValueError("--format and --choices are about files: name some, the bundled questions have neither")
         chosen = sample_questions()[:limit]
-        return [replace(question, meta={**question.meta, "dataset": "bundled sycophancy"}) for question in chosen]
+        return [replace(question, dataset="bundled sycophancy") for question in chosen]
     stems = Counter(path.stem for path in paths)
     questions = []
     for path in paths:
         name = path.stem if stems[path.stem] == 1 else str(path)
         loaded = load_questions(path, format=format, choices=choices, limit=limit)
-        questions += [replace(question, meta={**question.meta, "dataset": name}) for question in loaded]
+        questions += [
+            question if question.dataset is not None else replace(question, dataset=name) for question in loaded
+        ]
     return questions
 
 

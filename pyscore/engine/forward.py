@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from pyscore import ops
 from pyscore.engine.head import Head
-from pyscore.engine.inputs import plain_inputs, tree_inputs
+from pyscore.engine.inputs import host_ids, plain_inputs, tree_inputs
 from pyscore.engine.plan import Batch, Limits, Plan, Row
 from pyscore.engine.separation import hidden_states, score_hidden, separate
 from pyscore.engine.stems import Stem, copied, first_tokens, seen_by
@@ -133,7 +133,7 @@ class Forward:
     @torch.inference_mode()
     def logprobs_of(self, states: Tensor, targets: Tensor) -> Tensor:
         """Log-probabilities of K candidates a state, [N, K], on the CPU."""
-        offsets = torch.arange(len(states) + 1) * targets.shape[1]
+        offsets = torch.arange(len(states) + 1, dtype=torch.int64, device="cpu") * targets.shape[1]
         return self._score(states, targets.flatten(), offsets).logprob.cpu().view_as(targets)
 
     @contextmanager
@@ -215,7 +215,7 @@ class Forward:
     def _logits_at(self, inputs: dict[str, Any], places: Sequence[Place]) -> tuple[Tensor, Any]:
         """The model's own logits at places, computed at their columns alone where the model can do that."""
         columns = sorted({column for _, column in places}) or [inputs["input_ids"].shape[1] - 1]
-        options = {"logits_to_keep": torch.tensor(columns, device=self.device)} if self._keeps_logits else {}
+        options = {"logits_to_keep": host_ids(columns).to(self.device)} if self._keeps_logits else {}
         out = self.model(**inputs, **options)
         if self._keeps_logits:
             where = {column: i for i, column in enumerate(columns)}
@@ -251,14 +251,15 @@ def _targets(rows: list[Row]) -> tuple[list[Place], Tensor, Tensor, list[int]]:
             targets += row.targets[index].keys()
             slots += row.targets[index].values()
             offsets.append(len(targets))
-    return places, torch.tensor(targets), torch.tensor(offsets), slots
+    return places, host_ids(targets), host_ids(offsets), slots
 
 
 def _by_slot(found: list[tuple[list[int], TokenResults]], n_slots: int) -> TokenResults:
     """One copy from the device, at the end: copying batch by batch would make each wait for the one before."""
-    logprob, is_greedy = torch.empty(n_slots, dtype=torch.float64), torch.empty(n_slots, dtype=torch.bool)
+    kinds = (torch.float64, torch.bool)
+    logprob, is_greedy = (torch.empty(n_slots, dtype=kind, device="cpu") for kind in kinds)
     if found:
-        slots = torch.tensor([slot for own, _ in found for slot in own])
+        slots = host_ids([slot for own, _ in found for slot in own])
         logprob[slots] = torch.cat([results.logprob for _, results in found]).double().cpu()
         is_greedy[slots] = torch.cat([results.is_greedy for _, results in found]).cpu()
     return TokenResults(logprob, is_greedy)

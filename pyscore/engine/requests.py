@@ -12,8 +12,7 @@ __all__ = ["check_run", "checked_questions", "dataset_of"]
 
 def dataset_of(question: Question, dataset: str | None) -> str | None:
     """The data set that a question names, else the run's."""
-    named: str | None = question.meta.get("dataset", dataset)
-    return named
+    return dataset if question.dataset is None else question.dataset
 
 
 def checked_questions(questions: Iterable[Question], dataset: str | None) -> list[Question]:
@@ -26,8 +25,6 @@ def checked_questions(questions: Iterable[Question], dataset: str | None) -> lis
         if not isinstance(question, Question):
             raise TypeError(f"questions[{i}] must be a Question, got {type(question).__name__}")
         named = dataset_of(question, dataset)
-        if named is not None:
-            _check_text(named, f"the data set of question {question.id!r}")
         if (named, question.id) in seen:
             where = f" in the data set {named!r}" if named is not None else ""
             raise ValueError(f"the question id {question.id!r} is used twice{where}: ids must be unique")

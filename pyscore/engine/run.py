@@ -13,8 +13,9 @@ from pyscore.engine.blocks import WINDOW_QUESTIONS
 from pyscore.engine.requests import check_run, checked_questions, dataset_of
 from pyscore.engine.rows import RunInfo
 from pyscore.engine.scorer import Scorer
+from pyscore.engine.turns import turn
 from pyscore.store import RunStore, is_merged, question_key, remove_run, row_schema
-from pyscore.tasks import Question, render
+from pyscore.tasks import ChatTemplate, Question, render
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,7 +29,7 @@ def score_to(
     questions: Iterable[Question],
     *,
     resume: bool = False,
-    template: str = "plain",
+    template: str | ChatTemplate = "plain",
     truncate: bool = False,
     token_logprobs: bool = False,
     dataset: str | None = None,
@@ -82,7 +83,11 @@ def score_to(
     if one_file and is_merged(path, settings, asked, resume=resume):
         remove_run(folder)
         return
-    with RunStore.open(folder, manifest, resume=resume) as store, _removed_if_empty(store):
+    with (
+        turn(scorer.model),
+        RunStore.open(folder, manifest, resume=resume) as store,
+        _removed_if_empty(store),
+    ):
         done = store.positions()
         _check_asked(done, asked, folder)
         if any(done.get(key, i) != i for i, key in enumerate(asked)):
@@ -171,7 +176,9 @@ class _Writer:
         self._store.write(rows, keys, positions)
 
 
-def _keys(questions: Sequence[Question], scorer: Scorer, template: str, dataset: str | None) -> list[str]:
+def _keys(
+    questions: Sequence[Question], scorer: Scorer, template: str | ChatTemplate, dataset: str | None
+) -> list[str]:
     return [
         question_key(
             dataset_of(question, dataset),

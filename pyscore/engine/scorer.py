@@ -26,10 +26,11 @@ from pyscore.engine.requests import check_run, checked_questions
 from pyscore.engine.rows import RunInfo, build_rows
 from pyscore.engine.skipping import Skips
 from pyscore.engine.tokenization import CLEAN, AnswerTokenizer, AnswerTokens, adds_bos
+from pyscore.engine.turns import turn
 from pyscore.ops.dispatch import check_backend_name, select
 from pyscore.store.ordering import by_position
 from pyscore.store.schema import row_schema
-from pyscore.tasks import Question, render
+from pyscore.tasks import ChatTemplate, Question, render
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -64,6 +65,8 @@ class ScoredTokens(NamedTuple):
 
 class Scorer:
     """Scores answers to questions with one causal language model.
+
+    A model runs one thing at a time: calls from other threads, and of other `Scorer`s of it, wait for their turn.
 
     Args:
         model: a causal LM of Hugging Face transformers, already on its device. Scoring runs it in evaluation mode and
@@ -107,7 +110,7 @@ class Scorer:
         self.asked_batch_tokens = batch_tokens
         self.use_batch_tokens(check_batch_tokens(batch_tokens))
         if batch_tokens == "auto" and self.forward.device.type == "cuda":
-            with evaluation_mode(model):
+            with turn(model), evaluation_mode(model):
                 self.use_batch_tokens(fastest_batch_tokens(self.forward.run_blank))
         self.attention = Attention(self.forward)
         self._backend = select(backend, self.forward.device, getattr(model, "dtype", torch.float32)).name
@@ -174,7 +177,7 @@ class Scorer:
         self,
         questions: Iterable[Question],
         *,
-        template: str = "plain",
+        template: str | ChatTemplate = "plain",
         progress: bool = True,
         token_logprobs: bool = False,
         truncate: bool = False,
@@ -198,7 +201,7 @@ class Scorer:
                 instead of raising.
             on_error: "raise", or "skip" to leave out questions that can't be scored (too long for the model, an answer
                 without tokens, a template that fails); `pyscore.engine.skipped_questions` names them.
-            dataset: the data set of questions whose ``meta`` has no "dataset".
+            dataset: the data set of questions that name none themselves.
             run_id: name of this run, by default a random one.
             step: training step of the model, if it has one.
             metadata: text to keep in the table's metadata.
@@ -217,20 +220,21 @@ class Scorer:
         questions = checked_questions(questions, dataset)
         info = RunInfo(run_id or uuid.uuid4().hex, self.name, self.revision, step, dataset)
         skips = Skips(on_error, dataset)
-        self.begin()
         tables, positions = [row_schema(token_logprobs=token_logprobs).empty_table()], []
-        for indices, table in self.stream(
-            questions,
-            info,
-            template=template,
-            truncate=truncate,
-            token_logprobs=token_logprobs,
-            progress=progress,
-            skips=skips,
-        ):
-            tables.append(table)
-            positions += indices
-        described = self.describe(template, questions) | self.findings() | skips.metadata() | dict(metadata or {})
+        with turn(self.model):
+            self.begin()
+            for indices, table in self.stream(
+                questions,
+                info,
+                template=template,
+                truncate=truncate,
+                token_logprobs=token_logprobs,
+                progress=progress,
+                skips=skips,
+            ):
+                tables.append(table)
+                positions += indices
+            described = self.describe(template, questions) | self.findings() | skips.metadata() | dict(metadata or {})
         return by_position(tables, np.array(positions, dtype=np.int64)).replace_schema_metadata(
             row_schema(metadata=described).metadata
         )
@@ -240,7 +244,7 @@ class Scorer:
         questions: Sequence[Question],
         info: RunInfo,
         *,
-        template: str = "plain",
+        template: str | ChatTemplate = "plain",
         truncate: bool = False,
         token_logprobs: bool = False,
         progress: bool = True,
@@ -253,6 +257,9 @@ class Scorer:
         Windows hold neighbours in the order of prompts, so that what they share runs once. Questions of ``done`` don't
         run; the others run in the same windows as without it. ``skips`` says what is done with questions that can't be
         scored, by default the first one raises. While the model runs, the next window is tokenised.
+
+        From its first window until it is exhausted or closed, the model is this stream's alone: every other call raises
+        RuntimeError, from any thread.
         """
         chosen = skips or Skips("raise")
 
@@ -265,7 +272,8 @@ class Scorer:
         left_out = set(done)
         found = ([i for i in window if i not in left_out] for window in window_indices(questions, window_questions))
         windows = [window for window in found if window]
-        with self._running(), Progress("scoring", sum(map(len, windows)), "questions", progress) as bar:
+        bar = Progress("scoring", sum(map(len, windows)), "questions", progress)
+        with turn(self.model, stream=True), self._running(), bar:
             for window in ahead(prepare, windows):
                 if not window.indices:
                     continue
@@ -279,7 +287,7 @@ class Scorer:
         self,
         questions: Iterable[Question],
         *,
-        template: str = "plain",
+        template: str | ChatTemplate = "plain",
         truncate: bool = False,
         on_error: str = "raise",
     ) -> TokenCounts:
@@ -291,11 +299,12 @@ class Scorer:
         skips = Skips(on_error)
         questions = checked_questions(questions, None)
         counts, last = TokenCounts(), None
-        for window in window_indices(questions):
-            made = skips.each(window, questions, lambda some: self._tokenize(some, template, truncate))
-            plan = self.attention.plan([answer for _, own in made for answer in own])
-            counts += plan.counts_after(last)
-            last = plan
+        with turn(self.model):
+            for window in window_indices(questions):
+                made = skips.each(window, questions, lambda some: self._tokenize(some, template, truncate))
+                plan = self.attention.plan([answer for _, own in made for answer in own])
+                counts += plan.counts_after(last)
+                last = plan
         return counts
 
     def score_tokens(
@@ -318,10 +327,10 @@ class Scorer:
             if not len(context) or not len(continuation):
                 raise ValueError(f"pairs[{i}] must have a context and a continuation of at least one token each")
         answers = [AnswerTokens(list(context), list(answer), CLEAN, False) for context, answer in pairs]
-        self.begin()
         order = sorted(range(len(answers)), key=lambda i: (*answers[i].context, *answers[i].answer))
         scored: dict[int, ScoredTokens] = {}
-        with self._running(), Progress("scoring", len(answers), "requests", progress) as bar:
+        with turn(self.model), self._running(), Progress("scoring", len(answers), "requests", progress) as bar:
+            self.begin()
             for start in range(0, len(order), _WINDOW_PAIRS):
                 indices = order[start : start + _WINDOW_PAIRS]
                 window = [answers[i] for i in indices]
@@ -332,7 +341,9 @@ class Scorer:
                     scored[i] = ScoredTokens(scores, all(is_greedy[place] for place in own))
         return [scored[i] for i in range(len(answers))]
 
-    def _tokenize(self, questions: Sequence[Question], template: str, truncate: bool) -> list[list[AnswerTokens]]:
+    def _tokenize(
+        self, questions: Sequence[Question], template: str | ChatTemplate, truncate: bool
+    ) -> list[list[AnswerTokens]]:
         """The answers of each question, as tokens."""
         pairs, names = [], []
         for question in questions:
@@ -362,33 +373,32 @@ class Scorer:
                 self.forward.release()
 
     def describe(
-        self, template: str, questions: Sequence[Question], fingerprint: Mapping[str, str] | None = None
+        self, template: str | ChatTemplate, questions: Sequence[Question], parts: Mapping[str, str] | None = None
     ) -> dict[str, str]:
         """The metadata of rows that is known before a run: what their values depend on.
 
         Args:
             template, questions: of the run.
-            fingerprint: as `fingerprint` gives it, if it is known already.
+            parts: what `fingerprint` gives, where that is known already.
         """
-        choices = sorted({str(question.meta["choices"]) for question in questions if "choices" in question.meta})
-        parts = self.fingerprint(template) if fingerprint is None else fingerprint
+        parts = self.fingerprint(template) if parts is None else parts
         described = {
             "pyscore_version": __version__,
-            "template": template,
+            "template": str(template),
             "dtype": str(getattr(self.model, "dtype", "unknown")).removeprefix("torch."),
             "device": str(self.forward.device),
             "backend": self._backend,
             "model_fingerprint": model_fingerprint(parts),
             "tokenizer_hash": parts["tokenizer"],
             "add_bos_token": str(self.tokens.bos is not None).lower(),
-            "choices": ",".join(choices) or "given",
+            "choices": ",".join(sorted({question.choices for question in questions})) or "given",
             "torch_version": torch.__version__,
         }
         hashes = {"chat_template_hash": parts.get("chat_template"), "template_hash": parts.get("prompts")}
         commit = getattr(getattr(self.model, "config", None), "_commit_hash", None)
         return described | {k: v for k, v in {**hashes, "commit": commit}.items() if v}
 
-    def fingerprint(self, template: Any = "plain") -> dict[str, str]:
+    def fingerprint(self, template: str | ChatTemplate = "plain") -> dict[str, str]:
         """What values depend on, part by part, as it is now; see `pyscore.engine.fingerprint`."""
         return fingerprint(self.model, self.tokenizer, template)
 

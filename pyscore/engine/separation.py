@@ -91,7 +91,9 @@ def hidden_states(out: Any, body: nn.Module) -> Tensor:
 
 def fixed_candidates(vocab_size: int, n: int) -> Tensor:
     """The same few tokens, spread over the vocabulary, for each of n positions."""
-    return torch.linspace(0, vocab_size - 1, _FIXED_CANDIDATES).long().expand(n, -1)
+    # Integers alone: a float dtype would round ids, beyond the vocabulary too.
+    step = torch.arange(_FIXED_CANDIDATES, dtype=torch.int64, device="cpu")
+    return (step * (vocab_size - 1) // (_FIXED_CANDIDATES - 1)).expand(n, -1)
 
 
 def _find_fused(
@@ -105,7 +107,7 @@ def _find_fused(
         raise NoHead(f"the output embedding has {vocab_size} rows, the model's logits have {own.shape[-1]}")
     ids = inputs["input_ids"][0].cpu()
     candidates = torch.cat([ids[:, None], own.argmax(-1, keepdim=True), fixed_candidates(vocab_size, len(own))], 1)
-    offsets = torch.arange(len(own) + 1) * candidates.shape[1]
+    offsets = torch.arange(len(own) + 1, dtype=torch.int64, device="cpu") * candidates.shape[1]
     expected, allowed = own.gather(-1, candidates), tolerance.gather(-1, candidates)
     worst = []
     for head in heads:

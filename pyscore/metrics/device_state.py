@@ -165,6 +165,6 @@ def _tie_sums(scores: Tensor) -> Tensor:
 def _bin_gaps(probability: Tensor) -> Tensor:
     """`bin_gaps` of probabilities [n]. A sum a bin, since adding in place by index has no fixed order on a GPU."""
     confidence = torch.maximum(probability, 1 - probability)
-    gap = (probability > 0.5).double() + (probability == 0.5) * 0.5 - confidence
+    gap = (probability > 0.5).double() + (probability == 0.5).double() * 0.5 - confidence
     edge = (confidence * N_BINS).ceil()  # the upper edge of the bin: a confidence is at least 0.5, so none is below 1
     return torch.stack([gap.masked_fill(edge != bin + 1, 0.0).sum() for bin in range(N_BINS)])

@@ -40,7 +40,8 @@ def as_tensor(value: Array, name: str) -> Tensor:
 def _as_flat(value: Array | Sequence[Any], name: str) -> Tensor:
     if isinstance(value, (list, tuple)):
         try:
-            return torch.as_tensor(value, device="cpu")
+            # The dtype is that of the entries. Floats would get torch's default one, but both callers refuse floats.
+            return torch.as_tensor(value, dtype=None, device="cpu")
         except (TypeError, ValueError, RuntimeError) as error:
             raise TypeError(f"{name} can't be read as an array: {error}") from None
     return as_tensor(value, name)

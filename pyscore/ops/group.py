@@ -27,7 +27,7 @@ def shard_sizes(group: ProcessGroup, vocab_size: int, device: torch.device) -> l
 
     The ranks' starts are numbers of the host, so this one read waits for the devices.
     """
-    return [int(size) for size in _all_gather(torch.tensor([vocab_size], device=device), group)]
+    return [int(size) for size in _all_gather(torch.tensor([vocab_size], dtype=torch.int64, device=device), group)]
 
 
 def _all_gather(tensor: Tensor, group: ProcessGroup) -> list[Tensor]:

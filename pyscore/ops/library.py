@@ -51,7 +51,7 @@ def float_dtype(values: Tensor) -> torch.dtype:
 
 def _even_offsets(n_rows: int, n_targets: int, device: torch.device) -> Tensor:
     """Offsets [N + 1] of rows that have as many targets each."""
-    return torch.arange(n_rows + 1, device=device) * (n_targets // max(n_rows, 1))
+    return torch.arange(n_rows + 1, dtype=torch.int64, device=device) * (n_targets // max(n_rows, 1))
 
 
 def _checked_rows(
@@ -162,7 +162,7 @@ def _score_answers(
     check_answer_values(logprob, answer_offsets, question_offsets, is_matching, divisor, unconditional)
     device = logprob.device
     if answer_offsets is None:  # one log-probability an answer
-        answer_offsets = torch.arange(logprob.numel() + 1, device=device)
+        answer_offsets = torch.arange(logprob.numel() + 1, dtype=torch.int64, device=device)
     # every backend compares float32 and float64 answers, whatever it says of float64 logits
     serve = select(backend, device, torch.float32).score_answers
     return serve(

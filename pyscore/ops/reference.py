@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from .backend import Backend, CompareOptions, ComparisonTensors, ScoreOptions, TokenTensors
+from .underflow import keeps_denormals
 
 __all__ = ["REFERENCE"]
 
@@ -85,12 +86,12 @@ def _statistics(
 
     logprob = (target_logit - lse[row]).clamp(max=0).where(held, -_INF)
     logprob = logprob.masked_fill(~valid[row] | ignored, _NAN)
-    entropy, rank = torch.empty(0, device=z.device), torch.empty(0, dtype=torch.int64, device=z.device)
+    entropy, rank = (torch.empty(0, dtype=kind, device=z.device) for kind in (dtype, torch.int64))
     if options.entropy:
         p = (z - lse[:, None]).exp()
         entropy = (lse - (p * z.where(p > 0, 0.0)).sum(-1)).clamp(min=0).masked_fill(~valid, _NAN)
     if options.rank:
-        column = torch.arange(z.shape[1], device=z.device)
+        column = torch.arange(z.shape[1], dtype=torch.int64, device=z.device)
         others = column != (targets - options.vocab_start)[:, None]
         rank = ((z[row] > target_logit[:, None]) & others).sum(-1).masked_fill(~valid[row] | ignored, -1)
     # a stable descending sort puts the lowest id first among equals; NaN rows are overwritten below
@@ -109,6 +110,7 @@ def _statistics(
     )
 
 
+@keeps_denormals
 def _logprobs(
     logits: Tensor, targets: Tensor, target_offsets: Tensor, temperature: Tensor | None, options: ScoreOptions
 ) -> TokenTensors:
@@ -121,6 +123,7 @@ def _logprobs(
     return result._replace(rank=result.rank.masked_fill(~_held(targets, z.shape[1], options), -1))
 
 
+@keeps_denormals
 def _target_logits(
     hidden: Tensor,
     weight: Tensor,
@@ -134,6 +137,7 @@ def _target_logits(
     return _gather_targets(z, targets, target_offsets, options)
 
 
+@keeps_denormals
 def _linear_logprobs(
     hidden: Tensor,
     weight: Tensor,
@@ -150,6 +154,7 @@ def _linear_logprobs(
     return _statistics(z, targets, target_offsets, options, target_logit, _result_dtype(hidden))
 
 
+@keeps_denormals
 def _score_answers(
     token_logprob: Tensor,
     answer_offsets: Tensor,
@@ -181,8 +186,8 @@ def _score_answers(
 
     def first(member: Tensor) -> Tensor:
         """Index of the first answer of each question for which member holds."""
-        index = torch.arange(n_answers, device=score.device)
-        start = torch.full((n_questions,), n_answers, device=score.device)
+        index = torch.arange(n_answers, dtype=torch.int64, device=score.device)
+        start = torch.full((n_questions,), n_answers, dtype=torch.int64, device=score.device)
         return start.scatter_reduce(0, question, index.where(member, n_answers), "amin")
 
     best_here = score == over("max", is_matching)[question], score == over("max", other)[question]

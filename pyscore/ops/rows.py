@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
@@ -31,7 +32,7 @@ def _flat_targets(
     targets: Array | Sequence[int], target_offsets: Array | Sequence[int] | None, rows: torch.Size
 ) -> tuple[Tensor, Tensor | None, torch.Size]:
     ids = as_index(targets, "targets")
-    n = rows.numel()
+    n = prod(rows)  # Size.numel would fix sizes that torch.export holds open
     if target_offsets is not None:
         offsets = as_index(target_offsets, "target_offsets")
         if ids.ndim != 1:
@@ -52,7 +53,7 @@ def _row_temperature(temperature: float | Array, rows: torch.Size, device: torch
         if temperature == 1:
             return None
         checks.check_one_temperature(float(temperature))
-        return torch.full((rows.numel(),), float(temperature), device=device)
+        return torch.full((prod(rows),), float(temperature), dtype=torch.float32, device=device)
     tensor = as_tensor(temperature, "temperature").float()
     if tensor.ndim and tensor.shape != rows:
         raise ValueError(f"temperature must be a scalar or {tuple(rows)}, got shape {tuple(tensor.shape)}")

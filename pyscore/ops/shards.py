@@ -13,6 +13,7 @@ from .arrays import as_tensor, restorer
 from .backend import ScoreOptions, TokenTensors
 from .rows import Rows
 from .types import Array, TokenScores, VocabShard
+from .underflow import keeps_denormals
 
 __all__ = ["merge_vocab_shards", "scores_from_tensors"]
 
@@ -101,6 +102,7 @@ def _merge_entropy(entropy: list[Tensor], logsumexp: Tensor, lse: Tensor) -> Ten
     return (lse - (mass * mean).sum(0)).clamp(min=0).masked_fill(~lse.isfinite(), _NAN)
 
 
+@keeps_denormals
 def merge_vocab_shards(scores: Sequence[TokenScores]) -> TokenScores:
     """Join the scores of vocabulary shards into the scores over the whole vocabulary.
 

@@ -43,7 +43,7 @@ def to_device(tensor: Tensor, name: str, device: torch.device) -> Tensor:
     if capturing(device):
         raise ValueError(f"{name} is on the host, which a CUDA graph can't capture: move it to {device} before")
     # a copy from pageable memory may wait; one from the caller's pinned memory may come after the caller's next write
-    staged = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True).copy_(tensor)
+    staged = torch.empty(tensor.shape, dtype=tensor.dtype, device="cpu", pin_memory=True).copy_(tensor)
     return staged.to(device, non_blocking=True)
 
 

@@ -13,7 +13,7 @@ from .choices import with_listed_choices
 from .inverse_scaling import classification_question, completion_pair, logodds_questions, read_csv
 from .jsonl import Record, read_records, required
 from .model_written import model_written_question, winogenerated_question
-from .question import Question
+from .question import CHOICES, Question
 
 __all__ = [
     "BLANKS",
@@ -32,6 +32,8 @@ _NO_COMPARISON = (
     f"{_SEQUENCE_PROB} has one completion a prompt and nothing to compare it with: "
     "read it with load_completions, score it with score_completions"
 )
+
+_NOTHING = "it is empty, or has blank lines or a header alone"
 
 
 def pyscore_question(record: Record, stem: str) -> Question:
@@ -67,7 +69,7 @@ def load_questions(
         path: the file; CSV if its name ends in ".csv", else JSONL.
         format: a name in `FORMATS`, or "auto": told from the keys of the first row.
         choices: "given" compares the answers that the file names; "listed" compares every option that a lettered
-            question lists (see `pyscore.tasks.choices`). ``meta["choices"]`` says which was used for each question.
+            question lists (see `pyscore.tasks.choices`). `Question.choices` says which was used for each question.
         blank: of winogenerated alone: "pronoun" compares the pronouns at the blank, "whole" what follows from there to
             the end of the sentence; see `with_whole_sentences`.
         limit: read only the first rows, this many.
@@ -85,7 +87,7 @@ def load_questions(
         raise ValueError(_NO_COMPARISON)
     if format != "auto" and format not in FORMATS:
         raise ValueError(f"format {format!r} is unknown: give 'auto' or one of {', '.join(FORMATS)}")
-    if choices not in ("given", "listed"):
+    if choices not in CHOICES:
         raise ValueError(f"choices must be 'given' or 'listed', got {choices!r}")
     if blank not in BLANKS:
         raise ValueError(f"blank must be 'pronoun' or 'whole', got {blank!r}")
@@ -101,7 +103,7 @@ def load_questions(
         except (ValueError, TypeError) as error:
             raise ValueError(f"{path}, line {line}: {error}") from error
     if not questions:
-        raise ValueError(f"{path} holds no questions")
+        raise ValueError(f"{path} holds no questions: {_NOTHING}")
     return list(questions.values())
 
 
@@ -138,7 +140,7 @@ def load_completions(path: str | Path, *, limit: int | None = None) -> list[tupl
         except ValueError as error:
             raise ValueError(f"{path}, line {line}: {error}") from error
     if not pairs:
-        raise ValueError(f"{path} holds no completions")
+        raise ValueError(f"{path} holds no completions: {_NOTHING}")
     return pairs
 
 
@@ -149,10 +151,16 @@ def with_whole_sentences(question: Question) -> Question:
     pronouns alone.
 
     Raises:
-        ValueError: the question has no blank: ``meta["after_blank"]`` is missing.
+        ValueError: the question has no blank: ``meta["after_blank"]`` is missing; or its sentence is whole already, or
+            ``meta`` has an entry of these names that would be lost.
     """
     if "after_blank" not in question.meta:
         raise ValueError("blank='whole' is for winogenerated: this question has no text after a blank")
+    for key in ("pronouns", "blank"):
+        if key in question.meta:
+            raise ValueError(
+                f"blank='whole' puts {key!r} into meta, where there is one already: is the sentence whole?"
+            )
     return replace(
         question,
         answers=tuple(answer + question.meta["after_blank"] for answer in question.answers),
@@ -180,7 +188,6 @@ def _numbered(path: Path, limit: int | None) -> Iterator[tuple[int, Record]]:
 
 
 def _with_options(question: Question, choices: str, blank: str) -> Question:
-    question = replace(question, meta={"choices": "given", **question.meta})
     question = with_listed_choices(question) if choices == "listed" else question
     return with_whole_sentences(question) if blank == "whole" else question
 

@@ -75,6 +75,14 @@ def test_several_files_have_a_summary_each_and_both_averages(model, folder):
     ]
 
 
+def test_a_data_set_that_a_file_names_keeps_its_name(model, tmp_path):
+    row = {"prompt": "Do you agree?", "answers": [" Yes", " No"], "is_matching": [True, False], "meta": {"dataset": 1}}
+    lines = [row | {"id": "a", "dataset": "mine"}, row | {"id": "b"}]
+    (tmp_path / "file.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    summaries = run_json("score", tmp_path / "file.jsonl", "--model", model)["summaries"]
+    assert [s["dataset"] for s in summaries if s["scope"] == "dataset"] == ["mine", "file"]
+
+
 def test_json_is_one_document_that_says_how_it_was_made(model, folder):
     found = run_json("score", folder / "first.jsonl", "--model", model, "--ties", "first", "--confidence", "0.9")
     assert found["options"] == {"normalize": "sum", "sets": "max", "ties": "first", "confidence": 0.9}

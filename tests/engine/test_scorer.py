@@ -13,6 +13,7 @@ from tokenizers import processors
 import pyscore
 from pyscore import Question, Scorer
 from pyscore.store import row_schema
+from pyscore.tasks import ChatTemplate
 from tests.engine.tiny import question, save_tiny, some_questions, tiny_configs, tiny_model, tiny_tokenizer
 
 
@@ -102,11 +103,29 @@ def test_scoring_leaves_training_mode_as_it_was_and_runs_without_dropout():
     assert logprobs(first) == logprobs(second)
 
 
+def test_a_chat_templates_options_are_recorded_and_reach_the_prompt(model):
+    tokenizer = copy.deepcopy(tiny_tokenizer())  # the tiny one is shared by all tests
+    tokenizer.chat_template = "{% for message in messages %}{{ message.content }}\n{% endfor %}"
+    scorer, template = Scorer(model, tokenizer), ChatTemplate(system="Be brief.", assistant_prefix="So")
+    table = scorer.score([question()], template=template)
+    by_hand = scorer.score([question(prompt=f"Be brief.\n{question().prompt}\nSo")])
+    assert logprobs(table) == logprobs(by_hand)
+    assert table.schema.metadata[b"template"] == b'chat {"assistant_prefix": "So", "system": "Be brief."}'
+
+
 def test_a_dataset_named_by_a_question_wins(scorer):
-    own = Question("q", "Do you agree?", (" Yes", " No"), (True, False), meta={"dataset": "own", "choices": "listed"})
+    own = Question("q", "Do you agree?", (" Yes", " No"), (True, False), dataset="own", choices="listed")
     table = scorer.score([own, question("q2")], dataset="given")
     assert table["dataset"].to_pylist() == ["own", "own", "given", "given"]
-    assert table.schema.metadata[b"choices"] == b"listed"
+    assert table.schema.metadata[b"choices"] == b"given,listed"
+
+
+def test_a_data_sets_own_keys_change_neither_the_data_set_nor_what_is_recorded(scorer):
+    meta = {"dataset": None, "choices": ["(A) yes", "(B) no"]}
+    own = Question("q", "Do you agree?", (" Yes", " No"), (True, False), meta=meta)
+    table = scorer.score([own], dataset="mine")
+    assert table["dataset"].to_pylist() == ["mine", "mine"]
+    assert table.schema.metadata[b"choices"] == b"given"
 
 
 def test_truncated_prompts_are_scored_and_marked(model):
@@ -182,12 +201,6 @@ def test_what_rows_cannot_hold_is_refused_before_the_run(scorer, monkeypatch, ar
     monkeypatch.setattr(scorer, "_run", lambda *_: pytest.fail("the model was run"))
     with pytest.raises((TypeError, ValueError), match=message):
         scorer.score([question()], **arguments)
-
-
-def test_a_data_set_that_rows_cannot_hold_is_refused_with_the_questions_name(scorer, monkeypatch):
-    monkeypatch.setattr(scorer, "_run", lambda *_: pytest.fail("the model was run"))
-    with pytest.raises(TypeError, match="the data set of question 'q' must be a string, got int"):
-        scorer.score([Question("q", "Well?", (" Yes", " No"), (True, False), meta={"dataset": 7})])
 
 
 def test_a_saved_model_scores_like_the_loaded_one(model, scorer, tmp_path):

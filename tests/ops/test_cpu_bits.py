@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
 import pytest
 import torch
 
+from pyscore import logprobs, merge_vocab_shards
+from pyscore._extension import _C
 from pyscore.ops.backend import ScoreOptions, TokenTensors
 
 from .cpu_cases import NAN, Case, assert_same_bits, every_case, every_dtype, every_isa, linear_case, ready_case, rows
 
 pytestmark = pytest.mark.usefixtures("two_threads")
+
+
+@contextmanager
+def flushed_denormals() -> Iterator[None]:
+    """As with torch.set_flush_denormal on the caller's thread, which has no effect on others."""
+    if not torch.set_flush_denormal(True):
+        pytest.skip("this machine can't flush denormals")
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
 
 
 @every_isa
@@ -79,10 +96,37 @@ def test_flushing_denormals_on_the_callers_thread_changes_no_bit(isa: str) -> No
     op, matrix, targets = ready_case(torch.float16, 30, 5000)
     tiny = matrix * 1e-6  # subnormal halves
     expected = op(tiny, targets)
-    if not torch.set_flush_denormal(True):
-        pytest.skip("this machine can't flush denormals")
-    try:
+    with flushed_denormals():
         scores = op(tiny, targets)
-    finally:
-        torch.set_flush_denormal(False)
     assert_same_bits(scores, expected)
+
+
+@pytest.mark.parametrize("backend", ["cpu", "reference"])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_row_split_among_threads_is_gathered_as_it_is_read_where_denormals_are_flushed(
+    backend: str, threads: int
+) -> None:
+    torch.set_num_threads(threads)
+    logits = torch.zeros(1, 70_000)
+    logits[0, 50_000] = 1e-39
+    with flushed_denormals():
+        scores = logprobs(logits, [50_000], temperature=2.0, outputs=("rank", "argmax"), backend=backend)
+    assert scores.rank.item() == 0 and scores.argmax.item() == 50_000
+
+
+def test_shards_are_merged_by_their_denormals() -> None:
+    parts = [torch.zeros(1, 4), torch.tensor([[0.0, 1e-39]])]
+    shards = [
+        logprobs(part, [5], outputs=("argmax",), vocab_start=start) for part, start in zip(parts, (0, 4), strict=True)
+    ]
+    with flushed_denormals():
+        assert merge_vocab_shards(shards).argmax.item() == 5
+
+
+def test_moments_are_put_together_where_denormals_are_flushed() -> None:
+    tiny, no_tie = np.full(100, 1e-310), np.zeros(100, np.bool_)
+    with flushed_denormals():
+        found = _C.summary_moments(tiny, tiny, tiny, tiny, tiny, no_tie, threads=1)
+        means = _C.bootstrap_means(tiny[:, None], None, resamples=2, seed=0, threads=1)
+    assert (found["mean"][:5] == 1e-310).all()
+    np.testing.assert_allclose(means, 1e-310, rtol=1e-9)
