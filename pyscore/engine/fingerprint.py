@@ -20,8 +20,10 @@ __all__ = ["fingerprint", "model_fingerprint"]
 _BLOCK = 1024  # words of 64 bits that are summed together
 _PROBE = Question("probe", "Is 12 + 7 less than 20?", (" Yes", " No"), (True, False))
 # Names and versions, on which values don't depend, and what a run's settings have elsewhere.
-_NOT_CONFIGURATION = ("_name_or_path", "_model_name_or_path", "gguf_file", "_commit_hash", "transformers_version")
-_NOT_CONFIGURATION += ("dtype", "torch_dtype", "use_cache")
+_NOT_CONFIGURATION = (
+    *("_name_or_path", "_model_name_or_path", "gguf_file", "_commit_hash", "transformers_version"),
+    *("dtype", "torch_dtype", "use_cache"),
+)
 _NOT_ADAPTER = ("base_model_name_or_path", "revision", "inference_mode", "peft_version")
 _OF_MODEL = ("source", "weights", "configuration", "adapter")
 _ADAPTER_STATE = ("scaling", "active_adapters", "merged_adapters", "disable_adapters")
