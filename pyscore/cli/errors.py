@@ -42,6 +42,13 @@ class Commands(TyperGroup):
             say("stopped")
         sys.exit(status or 0)
 
+    def invoke(self, context: Any) -> Any:
+        try:
+            return super().invoke(context)
+        except BrokenPipeError as error:
+            # Not standard output, of which `write_out` takes care: Typer would end the command without a word.
+            raise ConnectionError(f"a connection was closed: {error}") from error
+
 
 @contextmanager
 def _one_line_warnings() -> Iterator[None]:

@@ -13,6 +13,7 @@ from pyscore.cli.app import app
 TOLD = {
     "value": (ValueError("a=1 is\nwrong"), "a=1 is wrong"),
     "file": (FileNotFoundError("no such file: a"), "no such file: a"),
+    "connection": (BrokenPipeError(32, "Broken pipe"), "a connection was closed: [Errno 32] Broken pipe"),
     "nothing said": (MemoryError(), "MemoryError"),
     "package": (
         ModuleNotFoundError("No module named 'gguf'", name="gguf"),
