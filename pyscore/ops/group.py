@@ -78,9 +78,9 @@ def score_over_group(
     options = options._replace(vocab_start=sum(sizes[:mine]), sharded=True)
     arguments = (backend, *options)
     # every rank counts the rank against the target's logit, which only one of them holds
-    target_logit = torch.ops.pyscore.target_logits(*inputs, *arguments)
+    target_logit = torch.ops.pyscore.target_logits.default(*inputs, *arguments)
     dist.all_reduce(target_logit, op=dist.ReduceOp.MAX, group=group)
-    result = TokenTensors(*torch.ops.pyscore.linear_logprobs(*inputs, target_logit, *arguments))
+    result = TokenTensors(*torch.ops.pyscore.linear_logprobs.default(*inputs, target_logit, *arguments))
     needed = wanted - {"is_greedy"} | ({"rank"} if options.rank else set())
     local = scores_from_tensors(result, rows, frozenset(needed), options, sizes[mine], lambda tensor: tensor)
     merged = merge_vocab_shards(_gather_scores(local, group, sizes))
