@@ -76,7 +76,7 @@ class Backend:
     Attributes:
         name: what ``backend=`` and ``PYSCORE_BACKEND`` call it.
         objection: (device, dtype) -> why the backend can't serve them, or None if it can.
-        logprobs: (logits [N, V], targets [M], target_offsets [N + 1], temperature [N] float32 or None,
+        logprobs: (logits [N, V], targets [M], target_offsets [N + 1], temperature [N] or None,
             ScoreOptions) -> TokenTensors. Logits may have any strides. On a GPU the values of targets are not checked:
             one outside of a vocabulary that is no shard gives NaN and rank -1.
         target_logits: (hidden [N, D], weight [V, D], bias [V] or None, targets [M], target_offsets [N + 1],
