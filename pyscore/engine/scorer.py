@@ -62,6 +62,8 @@ class ScoredTokens(NamedTuple):
 class Scorer:
     """Scores answers to questions with one causal language model.
 
+    Forward only: scoring runs in inference mode, and no score carries a gradient to the model.
+
     Args:
         model: a causal LM of Hugging Face transformers, already on its device. Scoring runs it in evaluation mode and
             leaves it in the mode it was in.

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from . import checks
-from .arrays import as_index, as_mask, as_tensor, restorer
+from .arrays import as_index, as_mask, as_tensor, restorer, warn_forward_only
 from .dispatch import AUTO, check_backend_name
 from .library import float_dtype
 from .types import Array, Comparison
@@ -103,6 +103,7 @@ def compare_answers(
             nothing waits for the device: there a NaN makes the question's results NaN. Arrays on the host are checked
             before they are moved, and with PYSCORE_CHECK_VALUES=1 every value is; see `logprobs`.
     """
+    warn_forward_only("compare_answers", answer_logprob=answer_logprob)
     values = _log_probabilities(answer_logprob, "answer_logprob")
     return _compare(values, None, question_offsets, is_matching, None, None, sets, ties, backend, like=answer_logprob)
 
@@ -152,6 +153,7 @@ def score_answers(
             non-positive count for the chosen ``normalize``.
     """
     checks.check_choice(normalize, "normalize", NORMALIZATIONS)
+    warn_forward_only("score_answers", token_logprob=token_logprob, unconditional=unconditional)
     values = _log_probabilities(token_logprob, "token_logprob")
     offsets = _offsets(answer_offsets, "answer_offsets")
     n_answers = offsets.shape[0] - 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from .types import Array
 
-__all__ = ["as_index", "as_mask", "as_tensor", "restorer"]
+__all__ = ["as_index", "as_mask", "as_tensor", "restorer", "warn_forward_only"]
 
 _KINDS = "a torch.Tensor, a numpy.ndarray or an array with __dlpack__"
 
@@ -87,6 +88,26 @@ def as_mask(value: Array | Sequence[bool], name: str, device: torch.device | Non
     if tensor.numel() and tensor.dtype != torch.bool:
         raise TypeError(f"{name} must hold bool, got {tensor.dtype}: pass e.g. labels == 1")
     return tensor.to(torch.bool)
+
+
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def _warn(function: str, names: str) -> bool:
+    """Warn at the public function's caller. torch.compile calls this while it traces and stays in one graph."""
+    message = (
+        f"{function} is forward only: its results carry no gradient to {names}. Call it under torch.no_grad() or on "
+        "detached tensors, or take torch's own ops for a loss"
+    )
+    warnings.warn(message, UserWarning, stacklevel=4)
+    return True
+
+
+def warn_forward_only(function: str, **inputs: object) -> None:
+    """Warn, once a call, where the caller of a public function may wait for gradients that its results don't carry."""
+    if not torch.is_grad_enabled():
+        return
+    waiting = [name for name, value in inputs.items() if isinstance(value, Tensor) and value.requires_grad]
+    if waiting:
+        _warn(function, ", ".join(waiting))
 
 
 def restorer(value: Array) -> Callable[[Tensor], Array]:

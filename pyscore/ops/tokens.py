@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from . import checks
-from .arrays import as_tensor, restorer
+from .arrays import as_tensor, restorer, warn_forward_only
 from .backend import ScoreOptions, TokenTensors
 from .dispatch import AUTO, check_backend_name
 from .library import float_dtype
@@ -110,6 +110,7 @@ def logprobs(
         RuntimeError: the forced backend can't serve these tensors; the message says why.
     """
     check_backend_name(backend)
+    warn_forward_only("logprobs", logits=logits, temperature=temperature)
     values = as_tensor(logits, "logits")
     checks.check_values_dtype(values, "logits")
     if values.ndim == 0 or values.shape[-1] == 0:
@@ -190,6 +191,7 @@ def linear_logprobs(
         TypeError, ValueError, RuntimeError: as in `logprobs`.
     """
     check_backend_name(backend)
+    warn_forward_only("linear_logprobs", hidden=hidden, weight=weight, bias=bias, temperature=temperature)
     states, matrix = as_tensor(hidden, "hidden"), as_tensor(weight, "weight")
     added = None if bias is None else as_tensor(bias, "bias")
     _check_projection(states, matrix, added)
