@@ -62,7 +62,7 @@ def check_choice(value: str, name: str, choices: Iterable[str]) -> None:
 
 
 def check_outputs(outputs: Iterable[str], top_k: int, vocab_size: int) -> frozenset[str]:
-    """The names in ``outputs``, after checking them and ``top_k``."""
+    """The names in ``outputs``, after checking them and ``top_k``, which asks for the top entries."""
     if isinstance(outputs, str):
         raise TypeError(f"outputs must be a sequence of names, got the string {outputs!r}: write ({outputs!r},)")
     if not isinstance(outputs, Iterable) or not all(isinstance(name, str) for name in outputs):
@@ -75,7 +75,7 @@ def check_outputs(outputs: Iterable[str], top_k: int, vocab_size: int) -> frozen
         raise ValueError(f"top_k={top_k} must lie between 0 and the vocabulary size {vocab_size}")
     if top_k == 0 and wanted & set(_TOP):
         raise ValueError("outputs names the top entries but top_k is 0: say how many with top_k=")
-    return wanted
+    return wanted | set(_TOP) if top_k else wanted
 
 
 def _range_of(dtype: torch.dtype) -> str:

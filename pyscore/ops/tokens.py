@@ -53,7 +53,7 @@ def _score_options(
         sharded=vocab_start is not None,
         entropy="entropy" in wanted,
         rank=bool(wanted & {"rank", "is_greedy"}),
-        top_k=top_k,
+        top_k=top_k if vocab_start is None else max(top_k, 1),  # a shard keeps its best entry's log-probability
     )
 
 
