@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from pyscore.engine.scorer import ScoredTokens, Scorer
+from pyscore.ops.scalars import as_int
 
 __all__ = ["Pair", "document_tokens", "document_windows", "prefix_token", "score_stream", "window_sizes"]
 
@@ -86,10 +87,11 @@ def window_sizes(scorer: Scorer, max_length: int | None, stride: int | None) -> 
     length = limit if max_length is None else max_length
     if length is None:
         raise ValueError("the model's configuration doesn't say how many tokens it can take: give max_length=")
-    if not isinstance(length, int) or isinstance(length, bool) or not 1 <= length <= (limit or length):
+    length = as_int(length, "max_length")
+    if not 1 <= length <= (limit or length):
         top = f"from 1 to {limit}, what the model can take" if limit else "of at least 1"
         raise ValueError(f"max_length={length!r} must be a whole number {top}")
-    step = length if stride is None else stride
-    if not isinstance(step, int) or isinstance(step, bool) or not 1 <= step <= length:
+    step = length if stride is None else as_int(stride, "stride")
+    if not 1 <= step <= length:
         raise ValueError(f"stride={step!r} must be a whole number from 1 to max_length, {length}")
     return length, step

@@ -8,7 +8,7 @@ from typing import Any, SupportsFloat, SupportsIndex
 import numpy as np
 import torch
 
-__all__ = ["as_float", "as_int"]
+__all__ = ["as_float", "as_int", "as_int64"]
 
 _INT64 = 2**63
 
@@ -27,7 +27,7 @@ def _is_single(value: object) -> bool:
 
 
 def as_int(value: Any, name: str) -> int:
-    """``value`` as an int, which fits into 64 bits.
+    """``value`` as an int.
 
     Args:
         value: an int, a NumPy integer, or an array or tensor of integers without dimensions; also what torch traces an
@@ -36,7 +36,6 @@ def as_int(value: Any, name: str) -> int:
 
     Raises:
         TypeError: anything else, such as 2.0, True, None or an array of one entry.
-        ValueError: more than 64 bits.
     """
     found: int = value
     if isinstance(value, torch.SymInt):  # its value isn't known yet
@@ -48,6 +47,12 @@ def as_int(value: Any, name: str) -> int:
             found = operator.index(value)
         except (TypeError, RuntimeError):
             raise TypeError(f"{name} must be an integer, got {_describe(value)}") from None
+    return found
+
+
+def as_int64(value: Any, name: str) -> int:
+    """`as_int`, with a ValueError for what doesn't fit into 64 bits."""
+    found = as_int(value, name)
     if not -_INT64 <= found < _INT64:
         raise ValueError(f"{name}={found} must fit into 64 bits")
     return found

@@ -14,7 +14,7 @@ from .backend import ScoreOptions, TokenTensors
 from .dispatch import AUTO, check_backend_name
 from .library import float_dtype
 from .rows import Rows, option_arguments, read_rows
-from .scalars import as_float, as_int
+from .scalars import as_float, as_int, as_int64
 from .shards import scores_from_tensors
 from .types import Array, TokenScores
 
@@ -37,7 +37,7 @@ def _score_options(
     logit_scale = as_float(logit_scale, "logit_scale")
     checks.check_scalars(softcap, logit_scale, dtype)
     if vocab_start is not None:
-        vocab_start = as_int(vocab_start, "vocab_start")
+        vocab_start = as_int64(vocab_start, "vocab_start")
         if vocab_start < 0:
             raise ValueError(f"vocab_start={vocab_start} must be at least 0")
     if vocab_start is not None and "rank" in wanted:
@@ -48,7 +48,7 @@ def _score_options(
     return ScoreOptions(
         softcap=softcap,
         logit_scale=logit_scale,
-        ignore_index=as_int(ignore_index, "ignore_index"),
+        ignore_index=as_int64(ignore_index, "ignore_index"),
         vocab_start=vocab_start or 0,
         sharded=vocab_start is not None,
         entropy="entropy" in wanted,

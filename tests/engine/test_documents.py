@@ -269,7 +269,7 @@ def test_long_prompts_of_completions_are_cut_only_on_request(model, scorer):
         (["a"], {"max_length": 257}, ValueError, "max_length=257 must be a whole number from 1 to 256"),
         (["a"], {"max_length": 0}, ValueError, "max_length=0 must"),
         (["a"], {"max_length": 8, "stride": 9}, ValueError, "stride=9 must be a whole number from 1 to max_length, 8"),
-        (["a"], {"stride": 0.5}, ValueError, "stride=0.5 must"),
+        (["a"], {"stride": 0.5}, TypeError, "stride must be an integer, got float 0.5"),
     ],
 )
 def test_bad_documents_are_named(scorer, texts, options, error, message):
