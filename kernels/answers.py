@@ -60,10 +60,9 @@ def _answer(
 
 
 @triton.jit
-def _log_sum(total, best, count, all_impossible):
-    """log of a set's sum of e^score from its sum of e^(score - best); all scores of a question -inf: as if all 0."""
-    value = tl.log(tl.where(all_impossible, count.to(tl.float64), total))
-    return tl.where(all_impossible, value, best + value)
+def _log_total(total, count, all_impossible):
+    """log of a set's sum of e^(score - best); all scores of a question -inf: as if all 0."""
+    return tl.log(tl.where(all_impossible, count.to(tl.float64), total))
 
 
 @triton.jit(do_not_specialize=["n_questions"])
@@ -136,9 +135,10 @@ def score_answers_kernel(
     # a NaN is never the best, and shows in the totals alone
     known = (total_matching + total_other) == (total_matching + total_other)
     all_impossible = known & (best == -infinity)
-    log_matching = _log_sum(total_matching, shift_matching, n_matching, all_impossible)
-    log_other = _log_sum(total_other, shift_other, n_other, all_impossible)
-    log_odds = log_matching - log_other
+    log_matching = _log_total(total_matching, n_matching, all_impossible)
+    log_other = _log_total(total_other, n_other, all_impossible)
+    # not a difference of two logsumexps: under a large common offset those lose the logarithms' digits
+    log_odds = (shift_matching - shift_other) + (log_matching - log_other)
     margin = tl.where(all_impossible, 0.0, tl.where(known, best_matching - best_other, float("nan")))
     if SUM_SETS:
         lead = log_odds

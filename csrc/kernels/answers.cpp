@@ -23,8 +23,6 @@ struct Side {
     double sum = 0; // of exp(score - best): 1 where one answer is all
     double mass = 0;
     std::int64_t first = -1, first_best = -1;
-
-    [[nodiscard]] double logsumexp() const { return sum == 1 ? best : best + std::log(sum); }
 };
 
 template <class Float>
@@ -97,7 +95,9 @@ template <class Float>
 void compare(const std::vector<Answer> &answers, Sets sets, Ties ties, std::int64_t q,
              const AnswersResults<Float> &results) {
     const Side matching = side_of(answers, true), other = side_of(answers, false);
-    const double log_odds = matching.logsumexp() - other.logsumexp(), margin = matching.best - other.best;
+    const double margin = matching.best - other.best;
+    // Not a difference of two logsumexps: under a large common offset those lose the logarithms' digits.
+    const double log_odds = margin + (std::log(matching.sum) - std::log(other.sum));
     const double lead = sets == Sets::max ? margin : log_odds;
     const bool matching_first =
         sets == Sets::max ? matching.first_best < other.first_best : matching.first < other.first;

@@ -29,13 +29,18 @@ std::vector<std::int64_t> candidate_columns(const Targets &targets, std::int64_t
 
 namespace {
 
+// By way of the largest logit: under a large common offset the digits of log(sum) are lost in the logsumexp.
+double log_probability(float logit, const PartSums &sums) {
+    return (static_cast<double>(logit) - sums.max) - std::log(sums.sum);
+}
+
 void write_candidates(const RowStatistics &row, const Targets &targets, std::int64_t index, bool valid,
-                      double logsumexp, const TokenResults &results) {
+                      const TokenResults &results) {
     const std::int64_t first = targets.offsets[index];
     for (std::int64_t t = first; t < targets.offsets[index + 1]; ++t) {
         const bool scored = valid && targets.ids[t] != targets.ignore_index;
         // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): an ignored row has no logits, and none is scored
-        double logprob = scored ? static_cast<double>(row.candidates[t - first]) - logsumexp : kNan;
+        double logprob = scored ? log_probability(row.candidates[t - first], row.sums) : kNan;
         logprob = scored && targets.elsewhere(targets.ids[t]) ? static_cast<double>(-kInf) : logprob;
         results.logprob[t] = static_cast<float>(logprob > 0 ? 0 : logprob);
         if (results.rank != nullptr) {
@@ -44,20 +49,19 @@ void write_candidates(const RowStatistics &row, const Targets &targets, std::int
     }
 }
 
-void write_top(const Entry *top, const Targets &targets, std::int64_t index, bool valid, double logsumexp,
+void write_top(const RowStatistics &row, const Targets &targets, std::int64_t index, bool valid,
                const TokenResults &results) {
     for (std::int64_t k = 0; k < results.top_k; ++k) {
         const std::int64_t at = index * results.top_k + k;
         Entry entry;
         if (valid) {
-            std::memcpy(&entry, top + k, sizeof(Entry)); // it lies where its id goes
+            std::memcpy(&entry, row.top + k, sizeof(Entry)); // it lies where its id goes
         }
         results.top_ids[at] = -1;
         results.top_logprobs[at] = kNan;
         if (valid) {
-            const double logprob = static_cast<double>(entry.logit) - logsumexp;
             results.top_ids[at] = targets.vocab_start + entry.column;
-            results.top_logprobs[at] = static_cast<float>(std::min(logprob, 0.0));
+            results.top_logprobs[at] = static_cast<float>(std::min(log_probability(entry.logit, row.sums), 0.0));
         }
     }
 }
@@ -76,8 +80,8 @@ void write_row(const RowStatistics &row, const Targets &targets, std::int64_t in
         const double entropy = std::log(sums.sum) - sums.weighted / sums.sum;
         results.entropy[index] = valid ? static_cast<float>(std::max(entropy, 0.0)) : kNan;
     }
-    write_candidates(row, targets, index, valid, logsumexp, results);
-    write_top(row.top, targets, index, valid, logsumexp, results);
+    write_candidates(row, targets, index, valid, results);
+    write_top(row, targets, index, valid, results);
 }
 
 void write_ignored_rows(const std::vector<std::int64_t> &read, std::int64_t rows, const Targets &targets,

@@ -69,6 +69,7 @@ class Scorer:
     """Scores answers to questions with one causal language model.
 
     A model runs one thing at a time: calls from other threads, and of other `Scorer`s of it, wait for their turn.
+    Forward only: scoring runs in inference mode, and no score carries a gradient to the model.
 
     Args:
         model: a causal LM of Hugging Face transformers, already on its device. Scoring runs it in evaluation mode and

@@ -35,8 +35,8 @@ def assign_bins(p: Floats, n_bins: int, bins: str) -> Codes:
     """The bin of each probability, counted from 0, by `width_bins` ("width") or `mass_bins` ("mass")."""
     if bins not in BINS:
         raise ValueError(f"bins {bins!r} is unknown: give one of {', '.join(BINS)}")
-    if n_bins < 1 or n_bins != int(n_bins):
-        raise ValueError(f"n_bins must be a whole number above 0, got {n_bins!r}")
+    if n_bins < 1:
+        raise ValueError(f"n_bins must be a whole number above 0, got {n_bins}")
     return width_bins(p, n_bins) if bins == "width" else mass_bins(p, n_bins)
 
 

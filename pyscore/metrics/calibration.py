@@ -11,6 +11,7 @@ import torch
 
 from ..ops import checks
 from ..ops.arrays import as_index, as_tensor
+from ..ops.scalars import as_int
 from ..ops.types import Comparison
 from .arrays import Codes, Floats, as_float64, cluster_codes, read_columns, take
 from .auroc import auroc, read_binary
@@ -64,6 +65,7 @@ def calibration(
     p, y = read_shares(probability, "probability"), read_binary(outcome, "outcome")
     if len(p) != len(y):
         raise ValueError(f"probability and outcome differ in length: {len(p)} and {len(y)}")
+    n_bins = as_int(n_bins, "n_bins")
     codes = assign_bins(p, n_bins, bins)
     groups = cluster_codes(clusters, len(p))
     interval = interval or Interval()
@@ -108,6 +110,7 @@ def comparison_calibration(
     columns = read_columns(comparison)
     p, right = columns.probability, columns.correct
     confidence, log_odds = np.maximum(p, 1 - p), as_float64(comparison.log_odds, "comparison.log_odds")
+    n_bins = as_int(n_bins, "n_bins")
     codes = assign_bins(confidence, n_bins, bins)
     groups = cluster_codes(clusters, len(p))
     interval = interval or Interval()
@@ -167,6 +170,7 @@ def multiclass_calibration(
     # The mass of the others relative to the best option's 1: it still tells confidences apart that round to 1.
     doubt = np.add.reduceat(others, starts)
     confidence, right = 1 / (1 + doubt), (top == right_option).astype(np.float64)
+    n_bins = as_int(n_bins, "n_bins")
     codes = assign_bins(confidence, n_bins, bins)
     missed = np.exp(shifted) * np.repeat(confidence, sizes)
     missed[right_option] -= 1.0

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from .._extension import _C
+from ..ops.scalars import as_int
 from .arrays import Floats
 from .corpus import Corpus, Tokenize, read_corpus, tokenizer_name
 from .means import Interval, estimate_mean
@@ -179,9 +180,10 @@ def _closest_other(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _read_order(max_order: int) -> int:
-    if not 1 <= max_order <= MAX_ORDER:
-        raise ValueError(f"max_order must be from 1 to {MAX_ORDER}, got {max_order!r}")
-    return max_order
+    order = as_int(max_order, "max_order")
+    if not 1 <= order <= MAX_ORDER:
+        raise ValueError(f"max_order must be from 1 to {MAX_ORDER}, got {order}")
+    return order
 
 
 def _read_smoothing(smooth: str, value: float | None) -> float:

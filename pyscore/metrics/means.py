@@ -10,6 +10,7 @@ import numpy as np
 
 from pyscore._confidence import check_confidence
 
+from ..ops.scalars import as_int
 from .arrays import Floats, as_float64, cluster_sums
 from .bootstrap import RESAMPLES, bootstrap_estimate, bootstrap_means
 from .estimate import Estimate
@@ -52,6 +53,8 @@ class Interval:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        for name in ("ddof", "n_resamples", "seed"):
+            object.__setattr__(self, name, as_int(getattr(self, name), name))
         check_confidence(self.confidence)
         if self.method not in METHODS:
             raise ValueError(f"method {self.method!r} is unknown: give one of {', '.join(METHODS)}")

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..ops.scalars import as_int
 from ..ops.types import Comparison
 from .arrays import METRICS, Floats, cluster_codes, read_columns
 from .estimate import Estimate
@@ -47,8 +48,9 @@ def minimum_detectable_effect(
     Raises:
         ValueError: a size below 1, a variance that is negative or not finite, or not 0 < alpha < power < 1.
     """
-    if not n >= 1:
-        raise ValueError(f"n must be at least 1, got {n!r}")
+    n = as_int(n, "n")
+    if n < 1:
+        raise ValueError(f"n must be at least 1, got {n}")
     return _quantiles(power, alpha) * math.sqrt(_total(variance, answer_variances, n_answers, design_effect) / n)
 
 

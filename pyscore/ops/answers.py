@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from . import checks
-from .arrays import as_index, as_mask, as_tensor, restorer
+from .arrays import as_index, as_mask, as_tensor, restorer, warn_forward_only
 from .dispatch import AUTO, check_backend_name
 from .library import float_dtype
 from .types import Array, Comparison
@@ -47,6 +47,13 @@ def _compare(
     if matching.shape != (n_answers,):
         raise ValueError(f"is_matching must be [{n_answers}], one an answer, got shape {tuple(matching.shape)}")
     questions = _offsets(question_offsets, "question_offsets")
+    checks.check_not_meta(
+        logprob.device,
+        answer_offsets=answer_offsets,
+        question_offsets=questions,
+        is_matching=matching,
+        unconditional=unconditional,
+    )
     result = torch.ops.pyscore.score_answers.default(
         logprob, answer_offsets, questions, matching, divisor, unconditional, backend, sets, ties
     )
@@ -76,7 +83,8 @@ def compare_answers(
     With l_k the log-probability of answer k, ``probability = sum_M exp(l_k) / sum_{M+N} exp(l_k)`` and
     ``prefers = 1[max_M l > max_N l]``: the two halves of the question whether an eval reports the average probability
     of the matching answer or how often it is the more probable one. See `Comparison` for every field. A question whose
-    answers are all -inf counts as the limit of equal log-probabilities: a tie.
+    answers are all -inf counts as the limit of equal log-probabilities: a tie. Forward only: results carry no gradient,
+    and an input that requires one while gradients are recorded is warned of.
 
     ``coverage`` and ``probability_raw`` add up answers as they are given: they are probabilities only where no answer
     is the same as another or a prefix of it (" S" and " S T"), whose mass is part of its own.
@@ -98,14 +106,16 @@ def compare_answers(
             nothing waits for the device: there a NaN makes the question's results NaN. Arrays on the host are checked
             before they are moved, and with PYSCORE_CHECK_VALUES=1 every value is; see `logprobs`.
     """
+    warn_forward_only("compare_answers", answer_logprob=answer_logprob)
     values = _log_probabilities(answer_logprob, "answer_logprob")
     return _compare(values, None, question_offsets, is_matching, None, None, sets, ties, backend, like=answer_logprob)
 
 
-def _units(value: Array | Sequence[int] | None, name: str, n_answers: int) -> Tensor:
+def _units(value: Array | Sequence[int] | None, name: str, n_answers: int, device: torch.device) -> Tensor:
     if value is None:
         raise ValueError(f"{name} is needed for this normalize: pass one number an answer")
     units = as_index(value, name)
+    checks.check_not_meta(device, **{name: units})
     if units.shape != (n_answers,):
         raise ValueError(f"{name} must be [{n_answers}], one an answer, got shape {tuple(units.shape)}")
     return units
@@ -129,7 +139,8 @@ def score_answers(
 
     The answers are compared by their sum l_k, or by ``l_k / n_tokens``, ``l_k / n_chars`` (acc_norm of
     lm-evaluation-harness), ``l_k / n_bytes`` (acc_bytes) or ``l_k - unconditional_k`` (acc_mutual_info).
-    ``probability_raw`` and ``coverage`` are masses, so they come from the sums l_k whatever ``normalize`` is.
+    ``probability_raw`` and ``coverage`` are masses, so they come from the sums l_k whatever ``normalize`` is. Forward
+    only, as `compare_answers`.
 
     Args:
         token_logprob: ``[T]`` log-probabilities of answer tokens in nats; dtypes as in `compare_answers`.
@@ -145,6 +156,7 @@ def score_answers(
             non-positive count for the chosen ``normalize``.
     """
     checks.check_choice(normalize, "normalize", NORMALIZATIONS)
+    warn_forward_only("score_answers", token_logprob=token_logprob, unconditional=unconditional)
     values = _log_probabilities(token_logprob, "token_logprob")
     offsets = _offsets(answer_offsets, "answer_offsets")
     n_answers = offsets.shape[0] - 1
@@ -152,13 +164,15 @@ def score_answers(
     if normalize == "token":
         divisor = offsets.diff()
     elif normalize == "char":
-        divisor = _units(n_chars, "n_chars", n_answers)
+        divisor = _units(n_chars, "n_chars", n_answers, values.device)
     elif normalize == "byte":
-        divisor = _units(n_bytes, "n_bytes", n_answers)
+        divisor = _units(n_bytes, "n_bytes", n_answers, values.device)
     elif normalize == "pmi":
         if unconditional is None:
             raise ValueError("unconditional is needed for normalize='pmi': pass one log-probability an answer")
-        base = as_tensor(unconditional, "unconditional").to(values.dtype)
+        base = as_tensor(unconditional, "unconditional")
+        checks.check_values_dtype(base, "unconditional")
+        base = base.to(values.dtype)
         if base.shape != (n_answers,):
             raise ValueError(f"unconditional must be [{n_answers}], one an answer, got shape {tuple(base.shape)}")
     divisor = None if divisor is None else divisor.to(values.dtype)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,28 +12,50 @@ from torch import Tensor
 
 from .types import Array
 
-__all__ = ["as_index", "as_mask", "as_tensor", "restorer"]
+__all__ = ["as_index", "as_mask", "as_tensor", "restorer", "warn_forward_only"]
 
 _KINDS = "a torch.Tensor, a numpy.ndarray or an array with __dlpack__"
 
 
-def _from_numpy(value: np.ndarray[Any, Any]) -> Tensor:
+def _from_numpy(value: np.ndarray[Any, Any], name: str) -> Tensor:
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array, and its mask would be lost: fill it, or take its .data")
     if value.dtype.name == "bfloat16":  # the ml_dtypes extension type, which torch does not know
-        return _from_numpy(value.view(np.uint16)).view(torch.bfloat16)
+        return _from_numpy(value.view(np.uint16), name).view(torch.bfloat16)
     native = value.dtype.newbyteorder("=")
     if not value.flags.writeable or value.dtype != native or any(stride < 0 for stride in value.strides):
         value = value.astype(native)  # torch can't wrap these; astype copies
-    return torch.from_numpy(value)
+    try:
+        return torch.from_numpy(value)
+    except TypeError:
+        raise TypeError(f"{name} must hold numbers that torch knows, got {value.dtype}") from None
+
+
+def _refuse(value: Tensor, name: str) -> None:
+    kind = (
+        "quantised: dequantize it"
+        if value.is_quantized
+        else "nested: pass a padded tensor, or flat targets with target_offsets"
+        if value.is_nested
+        else f"{value.layout}: pass a dense tensor (.to_dense())"
+    )
+    raise ValueError(f"{name} is {kind}")
 
 
 def as_tensor(value: Array, name: str) -> Tensor:
     """The array as a tensor without its gradient history, on its own device; shares memory where it can."""
     if isinstance(value, Tensor):
+        if value.layout is not torch.strided or value.is_nested or value.is_quantized:
+            _refuse(value, name)
         return value.detach()
     if isinstance(value, np.ndarray):
-        return _from_numpy(value)
+        return _from_numpy(value, name)
     if hasattr(value, "__dlpack__"):
-        tensor: Tensor = torch.utils.dlpack.from_dlpack(value)
+        try:
+            tensor: Tensor = torch.utils.dlpack.from_dlpack(value)
+        except (TypeError, ValueError, RuntimeError, BufferError) as error:
+            reason = str(error).partition("\n")[0]
+            raise TypeError(f"{name} can't be read through DLPack: {reason}") from None
         return tensor
     raise TypeError(f"{name} must be {_KINDS}, got {type(value).__name__}")
 
@@ -69,6 +92,26 @@ def as_mask(value: Array | Sequence[bool], name: str, device: torch.device | Non
     if tensor.numel():
         raise TypeError(f"{name} must hold bool, got {tensor.dtype}: pass e.g. labels == 1")
     return tensor.to(torch.bool)
+
+
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def _warn(function: str, names: str) -> bool:
+    """Warn at the public function's caller. torch.compile calls this while it traces and stays in one graph."""
+    message = (
+        f"{function} is forward only: its results carry no gradient to {names}. Call it under torch.no_grad() or on "
+        "detached tensors, or take torch's own ops for a loss"
+    )
+    warnings.warn(message, UserWarning, stacklevel=4)
+    return True
+
+
+def warn_forward_only(function: str, **inputs: object) -> None:
+    """Warn, once a call, where the caller of a public function may wait for gradients that its results don't carry."""
+    if not torch.is_grad_enabled():
+        return
+    waiting = [name for name, value in inputs.items() if isinstance(value, Tensor) and value.requires_grad]
+    if waiting:
+        _warn(function, ", ".join(waiting))
 
 
 def restorer(value: Array) -> Callable[[Tensor], Array]:

@@ -84,7 +84,7 @@ class Backend:
         name: what ``backend=`` and ``PYSCORE_BACKEND`` call it.
         objection: (device, dtype) -> why the backend can't serve them, or None if it can.
         logprobs: (logits [N, V], targets [M], target_offsets [N + 1] or None where every row has M / N targets,
-            temperature [N] float32 or None, ScoreOptions) -> TokenTensors. Logits may have any strides. On a GPU the
+            temperature [N] or None, ScoreOptions) -> TokenTensors. Logits may have any strides. On a GPU the
             values of targets are not checked: one outside of a vocabulary that is no shard gives NaN and rank -1.
         target_logits: (hidden [N, D], weight [V, D], bias [V] or None, targets [M], target_offsets, temperature,
             ScoreOptions) -> final logits z of the targets, [M]; NaN where ignored, -inf where outside of

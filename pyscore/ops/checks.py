@@ -15,6 +15,7 @@ __all__ = [
     "check_log_probabilities",
     "check_matching_sets",
     "check_no_empty_segment",
+    "check_not_meta",
     "check_offsets",
     "check_one_temperature",
     "check_outputs",
@@ -32,6 +33,9 @@ _KNOWN = frozenset((*OUTPUTS, *_TOP))
 _FEW = 64
 """Up to so many values are looked at one by one: tensor ops take 5 to 40 microseconds a check, however few they are."""
 _INF = float("inf")
+# Sizes of numbers that logits are multiplied or divided with: normal ones whose reciprocals are normal too. A kernel
+# sees what was checked: nothing that rounds to 0 or to infinity.
+_RANGES = {torch.float32: (2.0**-126, 2.0**126), torch.float64: (2.0**-1022, 2.0**1022)}
 _FLOATS = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
 
 
@@ -49,6 +53,13 @@ def check_same(tensor: Tensor, name: str, other: Tensor, other_name: str, *, dty
         raise ValueError(f"{name} is on {tensor.device} but {other_name} is on {other.device}: move one of them")
 
 
+def check_not_meta(device: torch.device, **tensors: Tensor | None) -> None:
+    """Raise ValueError at a tensor of the meta device unless the work is traced there: it has no values."""
+    for name, tensor in tensors.items():
+        if tensor is not None and tensor.is_meta and device.type != "meta":
+            raise ValueError(f"{name} is on meta, a device without values, and the others are on {device}")
+
+
 def check_choice(value: str, name: str, choices: Iterable[str]) -> None:
     """Raise ValueError unless ``value`` is one of ``choices``."""
     if value not in choices:
@@ -56,9 +67,11 @@ def check_choice(value: str, name: str, choices: Iterable[str]) -> None:
 
 
 def check_outputs(outputs: Iterable[str], top_k: int, vocab_size: int) -> frozenset[str]:
-    """The names in ``outputs``, after checking them and ``top_k``."""
+    """The names in ``outputs``, after checking them and ``top_k``, which asks for the top entries."""
     if isinstance(outputs, str):
         raise TypeError(f"outputs must be a sequence of names, got the string {outputs!r}: write ({outputs!r},)")
+    if not isinstance(outputs, Iterable) or not all(isinstance(name, str) for name in outputs):
+        raise TypeError(f"outputs must be a sequence of names, got {outputs!r:.60}")
     wanted = frozenset(outputs)
     if not wanted <= _KNOWN:
         raise ValueError(f"outputs names {min(wanted - _KNOWN)!r}, which is not one of {', '.join((*OUTPUTS, *_TOP))}")
@@ -66,15 +79,25 @@ def check_outputs(outputs: Iterable[str], top_k: int, vocab_size: int) -> frozen
         raise ValueError(f"top_k={top_k} must lie between 0 and the vocabulary size {vocab_size}")
     if top_k == 0 and not wanted.isdisjoint(_TOP):
         raise ValueError("outputs names the top entries but top_k is 0: say how many with top_k=")
-    return wanted
+    return wanted | set(_TOP) if top_k else wanted
 
 
-def check_scalars(softcap: float | None, logit_scale: float) -> None:
-    """Raise ValueError unless softcap is None or positive and logit_scale is finite."""
-    if softcap is not None and not 0 < softcap < _INF:
-        raise ValueError(f"softcap={softcap} must be positive and finite, or None for no cap")
-    if not -_INF < logit_scale < _INF:
-        raise ValueError(f"logit_scale={logit_scale} must be finite")
+def _range_of(dtype: torch.dtype) -> str:
+    least, greatest = _RANGES[dtype]
+    return f"must lie between {least:.3g} and {greatest:.3g}, because logits are computed in {dtype} here"
+
+
+def check_scalars(softcap: float | None, logit_scale: float, dtype: torch.dtype) -> None:
+    """Raise ValueError unless softcap is None or positive, logit_scale finite, and ``dtype`` can hold both."""
+    least, greatest = _RANGES[dtype]
+    if softcap is not None and not least <= softcap <= greatest:
+        if not 0 < softcap < _INF:
+            raise ValueError(f"softcap={softcap} must be positive and finite, or None for no cap")
+        raise ValueError(f"softcap={softcap} {_range_of(dtype)}; None for no cap")
+    if logit_scale != 0 and not least <= abs(logit_scale) <= greatest:
+        if not -_INF < logit_scale < _INF:
+            raise ValueError(f"logit_scale={logit_scale} must be finite")
+        raise ValueError(f"logit_scale={logit_scale} {_range_of(dtype)} in size, or be 0")
 
 
 def _first(mask: Tensor) -> int | None:
@@ -87,23 +110,27 @@ def _few_pass(values: Tensor, passes: Callable[[Any], bool]) -> bool:
     return values.numel() <= _FEW and all(map(passes, values.tolist()))
 
 
-def _refuse_temperature(row: int, value: float) -> None:
-    raise ValueError(f"temperature must be positive and finite, row {row} has {value} (greedy: ask for is_greedy)")
+def _refuse_temperature(row: int, value: float, dtype: torch.dtype) -> None:
+    if not 0 < value < _INF:
+        raise ValueError(f"temperature must be positive and finite, row {row} has {value} (greedy: ask for is_greedy)")
+    raise ValueError(f"temperature {_range_of(dtype)}; row {row} has {value}")
 
 
 def check_temperature(temperature: Tensor) -> None:
-    """Raise ValueError unless every row's temperature [N] is positive and finite."""
-    if _few_pass(temperature, lambda value: 0 < value < _INF):
+    """Raise ValueError unless every row's temperature [N], float32 or float64, is positive and in its dtype's range."""
+    least, greatest = _RANGES[temperature.dtype]
+    if _few_pass(temperature, lambda value: least <= value <= greatest):
         return
-    row = _first(~(temperature > 0) | temperature.isinf())
+    row = _first(~((temperature >= least) & (temperature <= greatest)))
     if row is not None:
-        _refuse_temperature(row, float(temperature[row]))
+        _refuse_temperature(row, float(temperature[row]), temperature.dtype)
 
 
-def check_one_temperature(temperature: float) -> None:
-    """`check_temperature` of a number that all rows share."""
-    if not 0 < temperature < _INF:
-        _refuse_temperature(0, temperature)
+def check_one_temperature(temperature: float, dtype: torch.dtype) -> None:
+    """`check_temperature` of a number that all rows share and that becomes ``dtype``."""
+    least, greatest = _RANGES[dtype]
+    if not least <= temperature <= greatest:
+        _refuse_temperature(0, temperature, dtype)
 
 
 def check_offsets(offsets: Tensor, name: str, total: int, of: str) -> None:

@@ -75,7 +75,7 @@ def score_over_group(
     device = inputs[0].device
     check_token_values(rows.targets, rows.offsets, rows.temperature, (rows.shape.numel(), sum(sizes)), device, options)
     mine = dist.get_rank(group)
-    options = options._replace(vocab_start=sum(sizes[:mine]), sharded=True)
+    options = options._replace(vocab_start=sum(sizes[:mine]), sharded=True, top_k=max(options.top_k, 1))
     arguments = (backend, *options)
     # every rank counts the rank against the target's logit, which only one of them holds
     target_logit = torch.ops.pyscore.target_logits.default(*inputs, *arguments)

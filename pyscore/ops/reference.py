@@ -33,9 +33,10 @@ def _segment_max(values: Tensor, segment: Tensor, n_segments: int) -> Tensor:
     return start.scatter_reduce(0, segment, values, "amax")
 
 
-def _segment_logsumexp(values: Tensor, segment: Tensor, n_segments: int) -> Tensor:
+def _segment_log_total(values: Tensor, segment: Tensor, n_segments: int) -> Tensor:
+    """Each segment's logsumexp beyond its largest value; -inf for an empty one."""
     shift = _segment_max(values, segment, n_segments).nan_to_num(neginf=0.0)
-    return _segment_sum((values - shift[segment]).exp(), segment, n_segments).log() + shift
+    return _segment_sum((values - shift[segment]).exp(), segment, n_segments).log()
 
 
 def _final_logits(scores: Tensor, temperature: Tensor | None, options: ScoreOptions) -> Tensor:
@@ -77,19 +78,23 @@ def _statistics(
     row, count = _rows_of(offsets, len(targets)), z.shape[0]
     ignored_row = _ignored_rows(targets, offsets, options.ignore_index)
     z = z.masked_fill(ignored_row[:, None], _NAN)
-    lse = z.logsumexp(-1)
-    valid = lse.isfinite()
+    # Everything comes from logits relative to the row's largest: under a large common offset, such as 1e8, the digits
+    # of log_total are lost in the logsumexp.
+    shift = z.amax(-1).nan_to_num(0.0, 0.0, 0.0) if count else z.new_empty(0)
+    below = z - shift[:, None]
+    log_total = below.logsumexp(-1)
+    lse, valid = log_total + shift, log_total.isfinite()
     held = _held(targets, z.shape[1], options)
     ignored = targets == options.ignore_index
     if not options.sharded:  # ids of no vocabulary, which a GPU's targets may hold, as nobody looks at them
         ignored = ignored | ~held
 
-    logprob = (target_logit - lse[row]).clamp(max=0).where(held, -_INF)
+    logprob = (target_logit - shift[row] - log_total[row]).clamp(max=0).where(held, -_INF)
     logprob = logprob.masked_fill(~valid[row] | ignored, _NAN)
     entropy, rank = (torch.empty(0, dtype=kind, device=z.device) for kind in (dtype, torch.int64))
     if options.entropy:
-        p = (z - lse[:, None]).exp()
-        entropy = (lse - (p * z.where(p > 0, 0.0)).sum(-1)).clamp(min=0).masked_fill(~valid, _NAN)
+        p = (below - log_total[:, None]).exp()
+        entropy = (log_total - (p * below.where(p > 0, 0.0)).sum(-1)).clamp(min=0).masked_fill(~valid, _NAN)
     if options.rank:
         column = torch.arange(z.shape[1], dtype=torch.int64, device=z.device)
         others = column != (targets - options.vocab_start)[:, None]
@@ -97,7 +102,7 @@ def _statistics(
     # a stable descending sort puts the lowest id first among equals; NaN rows are overwritten below
     order = z.argsort(dim=-1, descending=True, stable=True)[:, : max(options.top_k, 1)]
     ids = (order + options.vocab_start).masked_fill(~valid[:, None], -1)
-    top = (z.gather(-1, order) - lse[:, None]).clamp(max=0).masked_fill(~valid[:, None], _NAN)
+    top = (below.gather(-1, order) - log_total[:, None]).clamp(max=0).masked_fill(~valid[:, None], _NAN)
     return TokenTensors(
         logprob=logprob.to(dtype),
         logsumexp=lse.to(dtype),
@@ -178,12 +183,12 @@ def _score_answers(
 
     def over(reduce: str, member: Tensor) -> Tensor:
         values = score.where(member, -_INF)
-        segment = {"max": _segment_max, "logsumexp": _segment_logsumexp}[reduce]
+        segment = {"max": _segment_max, "log_total": _segment_log_total}[reduce]
         return segment(values, question, n_questions)
 
     other = ~is_matching
-    log_odds = over("logsumexp", is_matching) - over("logsumexp", other)
     margin = over("max", is_matching) - over("max", other)
+    log_odds = margin + (over("log_total", is_matching) - over("log_total", other))
     lead = margin if options.sets == "max" else log_odds
     tie = lead == 0
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from . import checks
 from .arrays import as_index, as_tensor
+from .scalars import as_float
 from .types import Array
 
 __all__ = ["Rows", "read_rows"]
@@ -24,7 +25,7 @@ class Rows(NamedTuple):
     targets: Tensor  # [M] int64
     offsets: Tensor | None  # [N + 1] int64; None where the caller gave none, and every row has M / N targets
     like_targets: torch.Size  # shape of the caller's targets
-    temperature: Tensor | None  # [N] float32, None where it is 1
+    temperature: Tensor | None  # [N] of the dtype of results, None where it is 1
 
 
 def _flat_targets(
@@ -47,13 +48,22 @@ def _flat_targets(
     return ids if ids.ndim == 1 else ids.reshape(-1), None, ids.shape
 
 
-def _row_temperature(temperature: float | Array, rows: torch.Size, device: torch.device) -> Tensor | None:
-    if isinstance(temperature, (int, float, np.number)):
-        if temperature == 1:
+def _row_temperature(
+    temperature: float | Array, rows: torch.Size, device: torch.device, dtype: torch.dtype
+) -> Tensor | None:
+    # numbers first: torch.compile, which may hold a float open, can't ask it for attributes
+    if isinstance(temperature, (int, float, np.generic)) or not hasattr(temperature, "__dlpack__"):
+        if isinstance(temperature, (list, tuple)):
+            raise TypeError("temperature must be a number or an array, one a row; got a list: pass torch.tensor(...)")
+        value = as_float(temperature, "temperature")
+        if value == 1:
             return None
-        checks.check_one_temperature(float(temperature))
-        return torch.full((prod(rows),), float(temperature), dtype=torch.float32, device=device)
-    tensor = as_tensor(temperature, "temperature").float()
+        checks.check_one_temperature(value, dtype)
+        return torch.full((prod(rows),), value, dtype=dtype, device=device)
+    tensor = as_tensor(temperature, "temperature")
+    if tensor.is_complex() or tensor.dtype == torch.bool:
+        raise TypeError(f"temperature must hold numbers, got {tensor.dtype}")
+    tensor = tensor.to(dtype)
     if tensor.ndim and tensor.shape != rows:
         raise ValueError(f"temperature must be a scalar or {tuple(rows)}, got shape {tuple(tensor.shape)}")
     return tensor.expand(rows).reshape(-1).contiguous()
@@ -65,7 +75,10 @@ def read_rows(
     temperature: float | Array,
     shape: torch.Size,
     device: torch.device,
+    dtype: torch.dtype,
 ) -> Rows:
-    """The caller's targets and temperature for rows of the given leading dimensions."""
+    """The caller's targets and temperature for rows of the given leading dimensions; ``dtype`` is that of results."""
     ids, offsets, like_targets = _flat_targets(targets, target_offsets, shape)
-    return Rows(shape, ids, offsets, like_targets, _row_temperature(temperature, shape, device))
+    temperatures = _row_temperature(temperature, shape, device, dtype)
+    checks.check_not_meta(device, targets=ids, target_offsets=offsets, temperature=temperatures)
+    return Rows(shape, ids, offsets, like_targets, temperatures)

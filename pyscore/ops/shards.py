@@ -45,8 +45,8 @@ def scores_from_tensors(
         # a target of another shard has logprob -inf and is not greedy here, whatever its rank
         greedy = (result.rank == 0) & result.logprob.isfinite()
         chosen["is_greedy"] = restore(_shaped(greedy, rows.like_targets))
-    if options.top_k:
-        for name in ("top_ids", "top_logprobs"):
+    for name in ("top_ids", "top_logprobs"):
+        if name in wanted:
             chosen[name] = restore(getattr(result, name).reshape(*rows.shape, options.top_k))
     shard = None
     if options.sharded:
@@ -55,6 +55,7 @@ def scores_from_tensors(
             size=vocab_size,
             logsumexp=restore(_shaped(result.logsumexp, rows.shape)),
             max_logit=restore(_shaped(result.max_logit, rows.shape)),
+            max_logprob=restore(_shaped(result.top_logprobs[:, 0], rows.shape)),
             max_id=restore(_shaped(result.argmax, rows.shape)),
             target_offsets=None if rows.offsets is None else restore(rows.offsets.to(result.logsumexp.device)),
         )
@@ -85,25 +86,31 @@ def _check_shards(scores: Sequence[TokenScores]) -> list[VocabShard]:
     return shards
 
 
-def _merge_top(ids: list[Tensor], logprob: list[Tensor], logsumexp: Tensor, lse: Tensor) -> tuple[Tensor, Tensor]:
+def _log_masses(max_logit: Tensor, max_logprob: Tensor, largest: Tensor) -> Tensor:
+    """Each shard's logsumexp [S, N] less the row's largest logit [N]; -inf for a shard of -inf logits only."""
+    relative = (max_logit.double() - largest) - max_logprob.double()
+    return relative.masked_fill((max_logit == -_INF) & largest.isfinite(), -_INF)
+
+
+def _merge_top(ids: list[Tensor], logprob: list[Tensor], masses: Tensor, total: Tensor) -> tuple[Tensor, Tensor]:
     """The largest of all shards' largest entries; shards come in id order, so a stable sort keeps the lowest id."""
-    logits = torch.cat([_unnormalize(*pair) for pair in zip(logprob, logsumexp[..., None], strict=True)], -1)
+    logits = torch.cat([_unnormalize(*pair) for pair in zip(logprob, masses[..., None], strict=True)], -1)
     order = logits.argsort(dim=-1, descending=True, stable=True)[..., : min(part.shape[-1] for part in ids)]
-    invalid = ~lse.isfinite()[..., None]
-    top = (logits.gather(-1, order) - lse[..., None]).clamp(max=0).masked_fill(invalid, _NAN)
+    invalid = ~total.isfinite()[..., None]
+    top = (logits.gather(-1, order) - total[..., None]).clamp(max=0).masked_fill(invalid, _NAN)
     return torch.cat(ids, -1).gather(-1, order).masked_fill(invalid, -1), top
 
 
-def _unnormalize(logprob: Tensor, logsumexp: Tensor) -> Tensor:
-    """Logits from log-probabilities; a shard of -inf logits only has no log-probabilities, but it has logits."""
-    return (logprob.double() + logsumexp).masked_fill((logsumexp == -_INF).expand(logprob.shape), -_INF)
+def _unnormalize(logprob: Tensor, mass: Tensor) -> Tensor:
+    """Logits, less the row's largest; a shard of -inf logits only has no log-probabilities, but it has logits."""
+    return (logprob.double() + mass).masked_fill((mass == -_INF).expand(logprob.shape), -_INF)
 
 
-def _merge_entropy(entropy: list[Tensor], logsumexp: Tensor, lse: Tensor) -> Tensor:
-    """H = logsumexp - sum of p_s E_s[z] over shards s, with E_s[z] = logsumexp_s - H_s and p_s the shard's mass."""
-    mass = (logsumexp - lse).exp()
-    mean = (logsumexp - torch.stack(entropy).double()).where(mass > 0, 0.0)
-    return (lse - (mass * mean).sum(0)).clamp(min=0).masked_fill(~lse.isfinite(), _NAN)
+def _merge_entropy(entropy: list[Tensor], masses: Tensor, total: Tensor) -> Tensor:
+    """H = L - sum of p_s E_s[z] over shards s, with E_s[z] = L_s - H_s and p_s = exp(L_s - L)."""
+    share = (masses - total).exp()
+    mean = (masses - torch.stack(entropy).double()).where(share > 0, 0.0)
+    return (total - (share * mean).sum(0)).clamp(min=0).masked_fill(~total.isfinite(), _NAN)
 
 
 @keeps_denormals
@@ -134,26 +141,29 @@ def merge_vocab_shards(scores: Sequence[TokenScores]) -> TokenScores:
 
     first, dtype = scores[0], as_tensor(shards[0].logsumexp, "scores").dtype
     offsets = None if shards[0].target_offsets is None else as_tensor(shards[0].target_offsets, "scores")
-    logsumexp = torch.stack(stack([shard.logsumexp for shard in shards])).double()
-    max_logit = torch.stack(stack([shard.max_logit for shard in shards]))
-    lse = logsumexp.logsumexp(0)
+    max_logit, max_logprob = (
+        torch.stack(stack([getattr(shard, name) for shard in shards])) for name in ("max_logit", "max_logprob")
+    )
     best = max_logit.max(0)
+    largest = best.values.double()
+    # Less the row's largest logit, whose size would cost L_s and L digits; NaN where a row has no distribution.
+    masses = _log_masses(max_logit, max_logprob, largest)
+    total = masses.logsumexp(0)
     merged: dict[str, Tensor] = {}
     if first.logprob is not None:
         parts = field("logprob")
-        logits = [
-            _unnormalize(part, _of_targets(row, part, offsets)) for part, row in zip(parts, logsumexp, strict=True)
-        ]
-        whole = _of_targets(lse, parts[0], offsets)
+        logits = [_unnormalize(part, _of_targets(row, part, offsets)) for part, row in zip(parts, masses, strict=True)]
+        whole = _of_targets(total, parts[0], offsets)
         value = (torch.stack(logits).amax(0) - whole).clamp(max=0)
         merged["logprob"] = value.masked_fill(~whole.isfinite().expand(value.shape), _NAN).to(dtype)
     if first.logsumexp is not None:
-        merged["logsumexp"] = lse.to(dtype)
+        logsumexp = torch.stack(field("logsumexp")).double().logsumexp(0)
+        merged["logsumexp"] = (largest + total).where(total.isfinite(), logsumexp).to(dtype)
     if first.entropy is not None:
-        merged["entropy"] = _merge_entropy(field("entropy"), logsumexp, lse).to(dtype)
+        merged["entropy"] = _merge_entropy(field("entropy"), masses, total).to(dtype)
     if first.argmax is not None:
         ids = torch.stack(stack([shard.max_id for shard in shards]))
-        merged["argmax"] = ids.gather(0, best.indices[None])[0].masked_fill(~lse.isfinite(), -1)
+        merged["argmax"] = ids.gather(0, best.indices[None])[0].masked_fill(~total.isfinite(), -1)
     if first.rank is not None:
         count = torch.stack(field("rank")).clamp(min=0).sum(0)
         merged["rank"] = count.masked_fill(merged["logprob"].isnan(), -1)
@@ -162,6 +172,6 @@ def merge_vocab_shards(scores: Sequence[TokenScores]) -> TokenScores:
         reaches = [_of_targets(row, flags[0], offsets) for row in max_logit == best.values]
         merged["is_greedy"] = torch.stack([a & b for a, b in zip(flags, reaches, strict=True)]).any(0)
     if first.top_ids is not None:
-        top_ids, top = _merge_top(field("top_ids"), field("top_logprobs"), logsumexp, lse)
+        top_ids, top = _merge_top(field("top_ids"), field("top_logprobs"), masses, total)
         merged["top_ids"], merged["top_logprobs"] = top_ids, top.to(dtype)
     return TokenScores(**{name: restore(value.contiguous()) for name, value in merged.items()})

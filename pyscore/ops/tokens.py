@@ -9,10 +9,12 @@ import torch
 from torch import Tensor
 
 from . import checks
-from .arrays import as_tensor, restorer
+from .arrays import as_tensor, restorer, warn_forward_only
 from .backend import ScoreOptions, TokenTensors
 from .dispatch import AUTO, check_backend_name
+from .library import float_dtype
 from .rows import Rows, read_rows
+from .scalars import as_float, as_int, as_int64
 from .shards import scores_from_tensors
 from .types import Array, TokenScores
 
@@ -29,8 +31,15 @@ def _score_options(
     logit_scale: float,
     ignore_index: int,
     vocab_start: int | None,
+    dtype: torch.dtype,
 ) -> ScoreOptions:
-    checks.check_scalars(softcap, logit_scale)
+    softcap = None if softcap is None else as_float(softcap, "softcap")
+    logit_scale = as_float(logit_scale, "logit_scale")
+    checks.check_scalars(softcap, logit_scale, dtype)
+    if vocab_start is not None:
+        vocab_start = as_int64(vocab_start, "vocab_start")
+        if vocab_start < 0:
+            raise ValueError(f"vocab_start={vocab_start} must be at least 0")
     if vocab_start is not None and "rank" in wanted:
         raise ValueError(
             "outputs names rank, which one vocabulary shard can't count: the target's logit may lie in another shard; "
@@ -39,12 +48,12 @@ def _score_options(
     return ScoreOptions(
         softcap=softcap,
         logit_scale=logit_scale,
-        ignore_index=ignore_index,
+        ignore_index=as_int64(ignore_index, "ignore_index"),
         vocab_start=vocab_start or 0,
         sharded=vocab_start is not None,
         entropy="entropy" in wanted,
-        rank="rank" in wanted or "is_greedy" in wanted,
-        top_k=top_k,
+        rank=bool(wanted & {"rank", "is_greedy"}),
+        top_k=top_k if vocab_start is None else max(top_k, 1),  # a shard keeps its best entry's log-probability
     )
 
 
@@ -66,7 +75,7 @@ def logprobs(
     The distribution is the softmax of ``z = softcap * tanh(logits / softcap) / temperature`` (no tanh without
     softcap). Arithmetic is float32 whatever the dtype of the logits; float64 logits are served by the reference.
     The bits of a row's results don't depend on the batch, the row's place in it, or the number of threads.
-    Forward only: results carry no gradient.
+    Forward only: results carry no gradient, and an input that requires one while gradients are recorded is warned of.
 
     Logits on a GPU are scored without ever waiting for it, so that the call can be captured in a CUDA graph (with every
     array on the GPU). Targets, offsets and temperatures that are on the host are checked before they are moved. Those
@@ -79,8 +88,9 @@ def logprobs(
         logits: ``[..., V]`` float32, bfloat16 or float16, any strides; the leading dimensions are the N rows.
         targets: int64 token ids: ``[...]`` one a row, ``[..., K]`` K candidates a row, or flat ``[M]`` beside
             ``target_offsets``. ``ignore_index`` skips a target; a row whose targets are all ignored is not read.
-        temperature: positive, a scalar or one a row.
-        softcap: positive cap of the logits (Gemma), None for none.
+        temperature: positive, a scalar or one a row; from 2**-126 to 2**126, the numbers of float32 that have a
+            reciprocal (from 2**-1022 to 2**1022 for float64 logits).
+        softcap: positive cap of the logits (Gemma), None for none; in the range of temperature.
         target_offsets: ``[N + 1]``: row n scores ``targets[target_offsets[n]:target_offsets[n + 1]]``.
         outputs: names of `TokenScores` fields to compute: logprob, logsumexp, entropy, rank, is_greedy, argmax.
         top_k: how many of the largest entries to return in ``top_ids`` and ``top_logprobs``.
@@ -92,19 +102,24 @@ def logprobs(
     Raises:
         TypeError: a wrong kind of array or dtype.
         ValueError: shapes that don't fit, a target outside of the vocabulary (its row is named), offsets that don't
-            close, a temperature or softcap that is not positive, an unknown output or backend; an array on the host
-            while a CUDA graph is captured.
+            close, a temperature or softcap that is not positive or out of range, an unknown output or backend, a
+            sparse, nested, quantised or meta tensor; an array on the host while a CUDA graph is captured.
+
+    Warns:
+        UserWarning: see "Forward only" above.
         RuntimeError: the forced backend can't serve these tensors; the message says why.
     """
     check_backend_name(backend)
+    warn_forward_only("logprobs", logits=logits, temperature=temperature)
     values = as_tensor(logits, "logits")
     checks.check_values_dtype(values, "logits")
     if values.ndim == 0 or values.shape[-1] == 0:
         raise ValueError(f"logits must be [..., V] with V >= 1, got shape {tuple(values.shape)}")
     vocab_size = values.shape[-1]
+    dtype, top_k = float_dtype(values), as_int(top_k, "top_k")
     wanted = checks.check_outputs(outputs, top_k, vocab_size)
-    options = _score_options(wanted, top_k, softcap, 1.0, ignore_index, vocab_start)
-    rows = read_rows(targets, target_offsets, temperature, values.shape[:-1], values.device)
+    options = _score_options(wanted, top_k, softcap, 1.0, ignore_index, vocab_start, dtype)
+    rows = read_rows(targets, target_offsets, temperature, values.shape[:-1], values.device, dtype)
     result = torch.ops.pyscore.logprobs.default(values, rows.targets, rows.offsets, rows.temperature, backend, *options)
     return scores_from_tensors(TokenTensors(*result), rows, wanted, options, vocab_size, restorer(logits))
 
@@ -154,13 +169,15 @@ def linear_logprobs(
     ``s = logit_scale * (hidden @ weight.T + bias)``. Products and sums are float32 and logits are never rounded to
     the input's dtype. What `logprobs` says of rows, targets, outputs, ignored rows, bits and GPUs holds here too:
     the host never waits for the device and checks only values that are on the host, or all with PYSCORE_CHECK_VALUES=1.
+    Forward only: no gradient reaches the hidden states, the weight or the bias.
 
     Args:
         hidden: ``[..., D]`` float32, bfloat16 or float16.
         weight: ``[V, D]``, an ``nn.Linear`` weight of the same dtype.
         targets: as in `logprobs`.
         bias: ``[V]`` or None.
-        logit_scale: factor of the logits (Cohere; 1 / logits_scaling for Granite).
+        logit_scale: factor of the logits (Cohere; 1 / logits_scaling for Granite); 0, or of a size in the range of
+            temperature.
         softcap, temperature, target_offsets, outputs, top_k, ignore_index, backend: as in `logprobs`.
         vocab_start: the weight holds rows ``vocab_start ...`` of a larger unembedding; see `merge_vocab_shards`.
         group: ``torch.distributed`` group whose ranks each hold the next rows of the unembedding, in rank order;
@@ -172,10 +189,12 @@ def linear_logprobs(
         TypeError, ValueError, RuntimeError: as in `logprobs`.
     """
     check_backend_name(backend)
+    warn_forward_only("linear_logprobs", hidden=hidden, weight=weight, bias=bias, temperature=temperature)
     states, matrix = as_tensor(hidden, "hidden"), as_tensor(weight, "weight")
     added = None if bias is None else as_tensor(bias, "bias")
     _check_projection(states, matrix, added)
-    rows = read_rows(targets, target_offsets, temperature, states.shape[:-1], states.device)
+    dtype, top_k = float_dtype(states), as_int(top_k, "top_k")
+    rows = read_rows(targets, target_offsets, temperature, states.shape[:-1], states.device, dtype)
     inputs = _projection_inputs(states, matrix, added, rows)
     vocab_size, restore = matrix.shape[0], restorer(hidden)
     if group is not None:
@@ -185,9 +204,9 @@ def linear_logprobs(
 
         sizes = shard_sizes(group, vocab_size, states.device)
         wanted = checks.check_outputs(outputs, top_k, min(sizes))
-        options = _score_options(wanted, top_k, softcap, logit_scale, ignore_index, None)
+        options = _score_options(wanted, top_k, softcap, logit_scale, ignore_index, None, dtype)
         return score_over_group(inputs, rows, wanted, options, group, sizes, backend, restore)
     wanted = checks.check_outputs(outputs, top_k, vocab_size)
-    options = _score_options(wanted, top_k, softcap, logit_scale, ignore_index, vocab_start)
+    options = _score_options(wanted, top_k, softcap, logit_scale, ignore_index, vocab_start, dtype)
     result = torch.ops.pyscore.linear_logprobs.default(*inputs, None, backend, *options)
     return scores_from_tensors(TokenTensors(*result), rows, wanted, options, vocab_size, restore)

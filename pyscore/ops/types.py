@@ -20,6 +20,8 @@ class VocabShard:
         size: number of vocabulary entries in the shard.
         logsumexp: ``[N]`` over the shard's entries.
         max_logit: ``[N]``, the shard's largest logit.
+        max_logprob: ``[N]``, that entry's log-probability in the shard: ``max_logit - logsumexp`` with all its digits,
+            which a large logsumexp loses.
         max_id: ``[N]`` int64, the id in the whole vocabulary of the lowest entry that reaches ``max_logit``.
         target_offsets: ``[N + 1]`` where targets are ragged, else None.
     """
@@ -28,6 +30,7 @@ class VocabShard:
     size: int
     logsumexp: Array
     max_logit: Array
+    max_logprob: Array
     max_id: Array
     target_offsets: Array | None = None
 

@@ -355,7 +355,6 @@ def test_torch_tensors_of_any_dtype_are_read() -> None:
         ([], [], {}, "probability is empty"),
         ([0.5, 0.5], [0, 1], {"bins": "quantile"}, "width, mass"),
         ([0.5, 0.5], [0, 1], {"n_bins": 0}, "n_bins must be a whole number above 0"),
-        ([0.5, 0.5], [0, 1], {"n_bins": 2.5}, "n_bins must be a whole number above 0"),
         ([0.5, 0.5], [0, 1], {"clusters": ["a"]}, "2 questions, 1 clusters"),
     ],
 )

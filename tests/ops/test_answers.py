@@ -115,6 +115,16 @@ def test_underflow_and_minus_infinity_are_ordinary(backend: str) -> None:
     assert got.coverage[2].item() == 0 and got.predicted.tolist() == [0, 1, 0]
 
 
+@every_backend
+@pytest.mark.parametrize("offset", [-1e8, -1e17])
+def test_log_odds_keep_their_digits_under_a_common_offset(backend: str, offset: float) -> None:
+    answers = torch.full((3,), offset, dtype=torch.float64)
+    result = compare_answers(answers, [0, 3], [True, True, False], sets="sum", backend=backend)
+    assert result.log_odds.item() == pytest.approx(np.log(2), rel=1e-14)
+    assert result.probability.item() == pytest.approx(2 / 3, rel=1e-14)
+    assert result.prefers.item() == 1
+
+
 @every_compiled_backend
 @settings(max_examples=25)
 @given(

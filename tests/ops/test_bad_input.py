@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -32,8 +33,36 @@ CASES: list[tuple[type[Exception], str, Callable[[], Any]]] = [
     (ValueError, "temperature must be positive and finite, row 0 has 0.0", lambda: logprobs(X, T, temperature=0)),
     (ValueError, "temperature .* row 1", lambda: logprobs(X, T, temperature=torch.tensor([1.0, NAN, 1.0]))),
     (ValueError, r"temperature must be a scalar or \(3,\)", lambda: logprobs(X, T, temperature=torch.ones(2))),
+    (ValueError, "temperature must lie between 1.18e-38 and 8.51e[+]37.*float32.*row 0 has 1e[+]39", lambda: logprobs(X, T, temperature=1e39)),
+    (ValueError, "temperature must lie between .* row 0 has 1e-46", lambda: logprobs(X, T, temperature=1e-46)),
+    (ValueError, "temperature must be positive .* row 1 has 0.0", lambda: logprobs(X, T, temperature=torch.tensor([1, 1e-46, 1], dtype=torch.float64))),
+    (ValueError, "temperature must lie between .* row 2 has 9.999.*e-41", lambda: logprobs(X, T, temperature=torch.tensor([1, 1, 1e-40]))),
+    (ValueError, "temperature must lie between 2.23e-308 and .*float64.* has 1e-310", lambda: logprobs(X.double(), T, temperature=1e-310)),
+    (TypeError, "temperature must be a number, got str '1'", lambda: logprobs(X, T, temperature="1")),
+    (TypeError, "temperature must be a number, got bool True", lambda: logprobs(X, T, temperature=True)),
+    (TypeError, "temperature must be a number or an array.*got a list", lambda: logprobs(X, T, temperature=[1.0, 1.0, 1.0])),
+    (TypeError, "temperature must hold numbers, got torch.complex64", lambda: logprobs(X, T, temperature=torch.ones(3, dtype=torch.complex64))),
+    (ValueError, "softcap=1e-46 must lie between 1.18e-38 and 8.51e[+]37.*float32", lambda: logprobs(X, T, softcap=1e-46)),
+    (ValueError, "softcap=1e[+]39 must lie between", lambda: linear_logprobs(H, W, T, softcap=1e39)),
+    (ValueError, "softcap=1e-40 must lie between", lambda: linear_logprobs(H, W, T, softcap=1e-40)),
+    (TypeError, "softcap must be a number, got list", lambda: logprobs(X, T, softcap=[5.0])),
+    (ValueError, "softcap is beyond every float", lambda: logprobs(X, T, softcap=10**400)),
+    (ValueError, "logit_scale=1e-46 must lie between .* or be 0", lambda: linear_logprobs(H, W, T, logit_scale=1e-46)),
+    (ValueError, "logit_scale=-1e[+]39 must lie between", lambda: linear_logprobs(H, W, T, logit_scale=-1e39)),
+    (TypeError, "logit_scale must be a number, got NoneType None", lambda: linear_logprobs(H, W, T, logit_scale=None)),
+    (TypeError, "top_k must be an integer, got float 2.0", lambda: logprobs(X, T, top_k=2.0)),
+    (TypeError, "top_k must be an integer, got bool True", lambda: linear_logprobs(H, W, T, top_k=True)),
+    (TypeError, r"top_k must be an integer, got Tensor of torch.int64, shape \(1,\)", lambda: logprobs(X, T, top_k=torch.tensor([2]))),
+    (TypeError, r"top_k must be an integer, got Tensor of torch.float32, shape \(\)", lambda: logprobs(X, T, top_k=torch.tensor(2.0))),
+    (TypeError, r"top_k must be an integer, got Tensor of torch.int64, shape \(\)", lambda: logprobs(X, T, top_k=torch.tensor(2, device="meta"))),
+    (TypeError, "ignore_index must be an integer, got NoneType None", lambda: logprobs(X, T, ignore_index=None)),
+    (ValueError, "ignore_index=9223372036854775808 must fit into 64 bits", lambda: linear_logprobs(H, W, T, ignore_index=2**63)),
+    (TypeError, "vocab_start must be an integer, got float 1.5", lambda: logprobs(X, T, vocab_start=1.5)),
+    (ValueError, "vocab_start=-1 must be at least 0", lambda: logprobs(X, T, vocab_start=-1)),
     (ValueError, "softcap=-1.0 must be positive", lambda: logprobs(X, T, softcap=-1.0)),
     (ValueError, "outputs names 'perplexity'", lambda: logprobs(X, T, outputs=("perplexity",))),
+    (TypeError, "outputs must be a sequence of names, got None", lambda: logprobs(X, T, outputs=None)),
+    (TypeError, "outputs must be a sequence of names, got \\[3\\]", lambda: logprobs(X, T, outputs=[3])),
     (TypeError, r"write \('logprob',\)", lambda: logprobs(X, T, outputs="logprob")),
     (ValueError, "top_k=8 must lie between 0 and the vocabulary size 7", lambda: logprobs(X, T, top_k=8)),
     (ValueError, "say how many with top_k=", lambda: logprobs(X, T, outputs=("top_ids",))),
@@ -66,6 +95,68 @@ CASES: list[tuple[type[Exception], str, Callable[[], Any]]] = [
     (ValueError, "unconditional must be at most 0 and finite; row 1 is -inf", lambda: score_answers(LP, [0, 1, 2, 3, 4], Q, M, normalize="pmi", unconditional=torch.tensor([-1, -float("inf"), -1, -1]))),
     (ValueError, "normalize='chars' is not one of", lambda: score_answers(LP, [0, 1, 2, 3, 4], Q, M, normalize="chars")),
 ]  # fmt: skip
+
+# Tensors without a matrix of values behind them, each as one argument after the other.
+UNREADABLE: list[tuple[str, Callable[[torch.Tensor], Any]]] = [
+    ("torch.sparse_coo: pass a dense tensor", lambda tensor: tensor.to_sparse()),
+    ("torch.sparse_csr: pass a dense tensor", lambda tensor: tensor.reshape(tensor.shape[0], -1).to_sparse_csr()),
+    ("nested: pass a padded tensor", lambda tensor: torch.nested.nested_tensor([tensor, tensor], layout=torch.strided)),
+    ("torch.jagged: pass a dense tensor|nested", lambda tensor: torch.nested.nested_tensor([tensor, tensor], layout=torch.jagged)),
+    ("quantised: dequantize it", lambda tensor: torch.quantize_per_tensor(tensor.float(), 0.1, 0, torch.qint8)),
+]  # fmt: skip
+ARGUMENTS: list[tuple[str, torch.Tensor, Callable[[torch.Tensor], Any]]] = [
+    ("logits", X, lambda bad: logprobs(bad, T)),
+    ("targets", T, lambda bad: logprobs(X, bad)),
+    ("temperature", torch.ones(3), lambda bad: logprobs(X, T, temperature=bad)),
+    ("target_offsets", torch.arange(4), lambda bad: logprobs(X, T, target_offsets=bad)),
+    ("hidden", H, lambda bad: linear_logprobs(bad, W, T)),
+    ("weight", W, lambda bad: linear_logprobs(H, bad, T)),
+    ("bias", torch.zeros(7), lambda bad: linear_logprobs(H, W, T, bias=bad)),
+    ("answer_logprob", LP, lambda bad: compare_answers(bad, Q, M)),
+    ("question_offsets", torch.tensor(Q), lambda bad: compare_answers(LP, bad, M)),
+    ("is_matching", torch.tensor(M), lambda bad: compare_answers(LP, Q, bad)),
+    ("token_logprob", LP, lambda bad: score_answers(bad, [0, 1, 2, 3, 4], Q, M)),
+    ("answer_offsets", torch.arange(5), lambda bad: score_answers(LP, bad, Q, M)),
+    ("unconditional", LP, lambda bad: score_answers(LP, [0, 1, 2, 3, 4], Q, M, normalize="pmi", unconditional=bad)),
+    ("n_chars", torch.arange(1, 5), lambda bad: score_answers(LP, [0, 1, 2, 3, 4], Q, M, normalize="char", n_chars=bad)),
+]  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:.*(prototype|beta state|deprecat)")
+@pytest.mark.parametrize(("name", "good", "call"), ARGUMENTS, ids=[name for name, _, _ in ARGUMENTS])
+def test_tensors_without_dense_values_are_refused_by_their_argument(
+    name: str, good: torch.Tensor, call: Callable[[torch.Tensor], Any]
+) -> None:
+    for message, spoil in UNREADABLE:
+        with pytest.raises(ValueError, match=f"^{name} is ({message})"):
+            call(spoil(good))
+    with pytest.raises(TypeError, match=f"^{name} (must|is) .*complex64"):
+        call(good.to(torch.complex64))
+
+
+# Scores of meta tensors are meta tensors, as of any op; what stands beside others has to have values.
+BESIDE = [argument for argument in ARGUMENTS if argument[0] not in ("logits", "answer_logprob", "token_logprob")]
+
+
+@pytest.mark.parametrize(("name", "good", "call"), BESIDE, ids=[name for name, _, _ in BESIDE])
+def test_a_tensor_without_values_beside_others_is_refused_by_its_argument(
+    name: str, good: torch.Tensor, call: Callable[[torch.Tensor], Any]
+) -> None:
+    with pytest.raises(ValueError, match="^weight is on cpu but" if name == "hidden" else f"^{name} is on meta"):
+        call(good.to("meta"))
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.array([1, 2, 3], dtype=object), "targets must hold numbers that torch knows, got object"),
+        (np.ma.array([1, 2, 3], mask=[0, 1, 0]), "targets is a masked array"),
+    ],
+    ids=["object", "masked"],
+)
+def test_numpy_arrays_that_torch_cannot_hold_are_refused(array: np.ndarray, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        logprobs(X, array)
 
 
 @pytest.mark.parametrize(("error", "message", "call"), CASES, ids=[message[:60] for _, message, _ in CASES])

@@ -153,11 +153,6 @@ def test_rows_without_offsets_have_as_many_targets_each(backend: str) -> None:
         assert all(torch.equal(a, b) for a, b in zip(given, without, strict=True))
 
 
-def test_results_carry_no_gradient() -> None:
-    logits, targets = random_rows(2, 5, torch.float32)
-    assert not logprobs(logits.requires_grad_(), targets).logprob.requires_grad
-
-
 def test_auto_takes_the_first_backend_that_can_serve() -> None:
     assert select("auto", torch.device("cpu"), torch.float32).name == "cpu"
     assert select("auto", torch.device("cpu"), torch.float64).name == "reference"

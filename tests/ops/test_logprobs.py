@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyscore import logprobs
+from pyscore import linear_logprobs, logprobs, merge_vocab_shards
 
 from .cases import (
     OUTPUTS,
@@ -23,7 +23,7 @@ from .cases import (
     scores_close,
 )
 
-NAN, INF = float("nan"), float("inf")
+NAN, INF, LN_2 = float("nan"), float("inf"), float(np.log(2))
 
 
 def test_reference_is_torch_log_softmax_in_float64() -> None:
@@ -77,6 +77,22 @@ def test_shifting_all_logits_changes_no_logprob(backend: str, seed: int, shift: 
     scores_close(
         logprobs(logits + shift, targets, **options), logprobs(logits, targets, **options), {"rtol": 1e-5, "atol": 4e-5}
     )
+
+
+@every_backend
+@pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")  # of Triton's interpreter
+@pytest.mark.parametrize("offset", [1e8, 1e17, -1e30])
+def test_a_common_offset_of_any_size_costs_no_digit(backend: str, offset: float) -> None:
+    logits = torch.tensor([[offset, offset, -3e38]])
+    options = {"outputs": ("logprob", "entropy"), "top_k": 1, "backend": backend}
+    ready = logprobs(logits, [1], **options)
+    linear = linear_logprobs(logits[:, :1], torch.ones(2, 1), [1], **options)
+    parts = ((0, logits[:, :1]), (1, logits[:, 1:]))
+    merged = merge_vocab_shards([logprobs(part, [1], vocab_start=start, **options) for start, part in parts])
+    for scores in (ready, linear, merged):
+        assert scores.logprob.item() == pytest.approx(-LN_2, rel=1e-7)
+        assert scores.entropy.item() == pytest.approx(LN_2, rel=1e-7)
+        assert scores.top_logprobs.item() == pytest.approx(-LN_2, rel=1e-7)
 
 
 @every_backend
