@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import torch
 
+from pyscore._integers import as_int
 from pyscore.engine.plan import Limits
 
 __all__ = ["DEFAULT_BATCH_TOKENS", "check_batch_tokens", "fastest_batch_tokens", "limits_for"]
@@ -49,9 +50,13 @@ def check_batch_tokens(value: int | str) -> int:
     """The number of tokens asked for, the default for "auto"."""
     if value == "auto":
         return DEFAULT_BATCH_TOKENS
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+    try:
+        tokens = as_int(value, "batch_tokens")
+    except TypeError:
+        tokens = 0
+    if tokens < 1:
         raise ValueError(f"batch_tokens={value!r} must be 'auto' or a positive number of tokens")
-    return value
+    return tokens
 
 
 def limits_for(device: torch.device, batch_tokens: int) -> Limits:

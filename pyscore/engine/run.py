@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
+from pyscore._integers import as_int
 from pyscore._version import __version__
 from pyscore.engine.asked import Asked
 from pyscore.engine.blocks import WINDOW_QUESTIONS
@@ -16,7 +17,7 @@ from pyscore.engine.requests import check_run, checked_questions
 from pyscore.engine.rows import RunInfo
 from pyscore.engine.scorer import Scorer
 from pyscore.engine.turns import turn
-from pyscore.store import RunStore, row_schema
+from pyscore.store import RunStore, row_schema, run_folder
 from pyscore.store.growing import finished_file
 from pyscore.store.reading import has_run
 from pyscore.tasks import ChatTemplate, Question
@@ -24,7 +25,7 @@ from pyscore.tasks import ChatTemplate, Question
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["run_folder", "score_to"]
+__all__ = ["score_to"]
 
 
 def score_to(
@@ -37,6 +38,7 @@ def score_to(
     truncate: bool = False,
     token_logprobs: bool = False,
     dataset: str | None = None,
+    run_id: str | None = None,
     step: int | None = None,
     progress: bool = True,
     arguments: Mapping[str, Any] | None = None,
@@ -54,7 +56,7 @@ def score_to(
             "<path>.run". With ``resume`` a finished file goes on there too, and stays as it is until it is replaced.
         questions: as for `Scorer.score`, all of them, whether they are stored or not.
         resume: go on with the run that is there; begin one where there is none.
-        template, truncate, token_logprobs, dataset, step, progress: as for `Scorer.score`.
+        template, truncate, token_logprobs, dataset, run_id, step, progress: as for `Scorer.score`.
         arguments: what the manifest is to say of this call besides, as JSON.
         window_questions: how many questions are planned together and become one part.
 
@@ -64,7 +66,10 @@ def score_to(
         FileExistsError: there is a run, and ``resume`` is False; or something else wrote the file meanwhile.
         BlockingIOError: another process writes this run.
     """
-    check_run(dataset, None, step, None)
+    step = check_run(dataset, run_id, step, None)
+    window_questions = as_int(window_questions, "window_questions")
+    if window_questions < 1:
+        raise ValueError(f"window_questions={window_questions} must be at least 1")
     path = os.fspath(path)
     questions = checked_questions(questions, dataset)
     asked = Asked(questions, scorer.tokenizer, template, dataset)
@@ -100,8 +105,9 @@ def score_to(
         done = store.positions()
         if any(done.get(key, i) != i for i, key in enumerate(asked.keys)):
             store.reorder(asked.keys)
+        run_id = _run_id(store.manifest.get("run_id"), run_id, folder)
         if "run_id" not in store.manifest:
-            store.update(run_id=uuid.uuid4().hex, model=scorer.name)
+            store.update(run_id=run_id, model=scorer.name)
         _check_state(store.manifest, folder)
         scorer.begin()
         scorer.attention.restore(store.manifest.get("attention"))
@@ -129,13 +135,8 @@ def score_to(
         store.finish(path if one_file else None)
 
 
-def run_folder(path: str) -> str:
-    """Where `score_to` keeps the parts of a run: a folder beside the file that the path names, or the path itself."""
-    return f"{path}.run" if path.endswith(".parquet") else path
-
-
 # Of the metadata of rows, what values depend on; what a self-check finds out follows from these.
-_SETTINGS = ("template", "dtype", "device", "backend", "add_bos_token")
+_SETTINGS = ("template", "dtype", "device", "backend", "add_bos_token", "prefix_tokens")
 
 
 @contextmanager
@@ -193,3 +194,9 @@ def _check_state(manifest: Mapping[str, Any], folder: str) -> None:
                 f"the manifest in {folder} is damaged: its entry {name} is missing or no {kind.__name__.lower()}. "
                 "Put back what it held, or name another output"
             )
+
+
+def _run_id(stored: str | None, asked: str | None, path: str) -> str:
+    if stored is not None and asked not in (None, stored):
+        raise ValueError(f"{path} has the run_id {stored!r}, not {asked!r}: leave it out to go on with this run")
+    return stored or asked or uuid.uuid4().hex

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
+from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,11 +23,12 @@ from pyscore.engine.forward import Forward, TokenResults
 from pyscore.engine.model import context_length, evaluation_mode, load_model
 from pyscore.engine.plan import Limits, Plan, TokenCounts
 from pyscore.engine.progress import Progress
-from pyscore.engine.requests import check_run, checked_questions
+from pyscore.engine.requests import check_metadata, check_run, checked_questions
 from pyscore.engine.rows import RunInfo, build_rows
-from pyscore.engine.skipping import Skips
-from pyscore.engine.tokenization import CLEAN, AnswerTokenizer, AnswerTokens, adds_bos
+from pyscore.engine.skipping import SKIPPED, Skips
+from pyscore.engine.tokenization import CLEAN, AnswerTokenizer, AnswerTokens
 from pyscore.engine.turns import turn
+from pyscore.engine.vocabulary import vocabulary_of
 from pyscore.ops.dispatch import check_backend_name, select
 from pyscore.store.ordering import by_position
 from pyscore.store.schema import row_schema
@@ -76,12 +78,12 @@ class Scorer:
         revision: what rows call its revision.
         batch_tokens: how many tokens, padding counted, a forward pass may have; "auto" is 1024, and on a
             CUDA device what is fastest by measurement; it is halved when memory runs out. A longer sequence runs alone.
-        add_bos_token: whether every text begins with BOS (never twice); "auto": if the tokenizer puts it there by
-            itself, as in lm-evaluation-harness.
+        add_bos_token: what every text begins with (never twice). "auto": what the tokenizer puts there by itself, as in
+            lm-evaluation-harness; True: the same, and BOS before it unless it is there; False: nothing.
         backend: which backend of `pyscore.linear_logprobs` to use.
 
     Raises:
-        ValueError: a bad argument, or add_bos_token=True and no BOS token.
+        ValueError: a bad argument, add_bos_token=True and no BOS token, or what the tokenizer adds can't be told.
         RuntimeError: no backend, or not the one asked for, serves this model's device and dtype.
     """
 
@@ -105,17 +107,19 @@ class Scorer:
         self.model, self.tokenizer = model, tokenizer
         self.name = name or getattr(config, "_name_or_path", "") or type(model).__name__
         self.revision = revision
-        pad = next((i for i in (tokenizer.pad_token_id, tokenizer.eos_token_id) if i is not None), 0)
+        known = vocabulary_of(model)  # a tokenizer's padding token may have been added without the model's knowledge
+        pad = known.first_known(tokenizer.pad_token_id, tokenizer.eos_token_id)
         self.forward = Forward(model, Limits(1, 1, 1), pad=pad, backend=backend)
-        self.asked_batch_tokens = batch_tokens
+        self.asked_batch_tokens = batch_tokens if batch_tokens == "auto" else check_batch_tokens(batch_tokens)
         self.use_batch_tokens(check_batch_tokens(batch_tokens))
         if batch_tokens == "auto" and self.forward.device.type == "cuda":
             with turn(model), evaluation_mode(model):
                 self.use_batch_tokens(fastest_batch_tokens(self.forward.run_blank))
         self.attention = Attention(self.forward)
         self._backend = select(backend, self.forward.device, getattr(model, "dtype", torch.float32)).name
-        add_bos = adds_bos(tokenizer) if add_bos_token == "auto" else bool(add_bos_token)
-        self.tokens = AnswerTokenizer(tokenizer, add_bos=add_bos, max_length=context_length(model))
+        self.tokens = AnswerTokenizer(
+            tokenizer, add_bos=add_bos_token, max_length=context_length(model), vocabulary=known
+        )
 
     @classmethod
     def from_pretrained(
@@ -127,6 +131,7 @@ class Scorer:
         device: str | torch.device = "auto",
         batch_tokens: int | str = "auto",
         trust_remote_code: bool = False,
+        allow_unused_weights: bool = False,
         add_bos_token: bool | str = "auto",
         backend: str = "auto",
     ) -> Scorer:
@@ -139,6 +144,8 @@ class Scorer:
             dtype: "auto" for the checkpoint's own, or a torch dtype or its name.
             device: "auto" for CUDA where there is one, else the CPU; or a torch device or its name.
             trust_remote_code: allow code that comes with the model to run.
+            allow_unused_weights: accept a checkpoint that holds weights which the model has no place for, as it is
+                configured, and score without them.
             batch_tokens, add_bos_token, backend: as for `Scorer`.
 
         Raises:
@@ -148,7 +155,14 @@ class Scorer:
         # Checked before the long load, not after it.
         check_batch_tokens(batch_tokens)
         check_backend_name(backend)
-        loaded = load_model(model, revision=revision, dtype=dtype, device=device, trust_remote_code=trust_remote_code)
+        loaded = load_model(
+            model,
+            revision=revision,
+            dtype=dtype,
+            device=device,
+            trust_remote_code=trust_remote_code,
+            allow_unused_weights=allow_unused_weights,
+        )
         return cls(
             loaded.model,
             loaded.tokenizer,
@@ -195,7 +209,7 @@ class Scorer:
         Args:
             questions: with ids of their own within a data set.
             template: how a question becomes a prompt; see `pyscore.tasks.render`.
-            progress: show a progress bar on standard error, if that is a terminal.
+            progress: show progress on standard error: a bar on a terminal, elsewhere a line every 30 seconds.
             token_logprobs: add the list column ``token_logprobs``.
             truncate: cut prompts that are too long for the model from the left, which the column ``truncated`` says,
                 instead of raising.
@@ -204,7 +218,7 @@ class Scorer:
             dataset: the data set of questions that name none themselves.
             run_id: name of this run, by default a random one.
             step: training step of the model, if it has one.
-            metadata: text to keep in the table's metadata.
+            metadata: text to keep in the table's metadata, under other keys than those that pyscore writes.
 
         Returns:
             A table of one row an answer, in the order given; `pyscore.store.row_schema` and docs/engine.md name the
@@ -216,12 +230,14 @@ class Scorer:
                 is not causal.
             TypeError: something that is not a Question; a dataset, run_id, step or metadata of another type.
         """
-        check_run(dataset, run_id, step, metadata)
+        step = check_run(dataset, run_id, step, metadata)
         questions = checked_questions(questions, dataset)
         info = RunInfo(run_id or uuid.uuid4().hex, self.name, self.revision, step, dataset)
         skips = Skips(on_error, dataset)
         tables, positions = [row_schema(token_logprobs=token_logprobs).empty_table()], []
         with turn(self.model):
+            described = self.describe(template, questions)
+            check_metadata(metadata, [*described, *self.findings(), SKIPPED])
             self.begin()
             for indices, table in self.stream(
                 questions,
@@ -234,7 +250,7 @@ class Scorer:
             ):
                 tables.append(table)
                 positions += indices
-            described = self.describe(template, questions) | self.findings() | skips.metadata() | dict(metadata or {})
+            described |= self.findings() | skips.metadata() | dict(metadata or {})
         return by_position(tables, np.array(positions, dtype=np.int64)).replace_schema_metadata(
             row_schema(metadata=described).metadata
         )
@@ -315,18 +331,16 @@ class Scorer:
         Args:
             pairs: (context, continuation), each at least one token id; nothing is added to them, and nothing is cut.
                 Pairs that begin alike share the work, wherever they stand.
-            progress: show a progress bar on standard error, if that is a terminal.
+            progress: show progress on standard error: a bar on a terminal, elsewhere a line every 30 seconds.
 
         Returns:
             One `ScoredTokens` a pair, in order.
 
         Raises:
-            ValueError: a pair without context or continuation, named by its row.
+            TypeError, ValueError: a pair without context or continuation, or with a token that is no integer or none of
+                the model's, named by its row.
         """
-        for i, (context, continuation) in enumerate(pairs):
-            if not len(context) or not len(continuation):
-                raise ValueError(f"pairs[{i}] must have a context and a continuation of at least one token each")
-        answers = [AnswerTokens(list(context), list(answer), CLEAN, False) for context, answer in pairs]
+        answers = [self._given_tokens(i, *pair) for i, pair in enumerate(pairs)]
         order = sorted(range(len(answers)), key=lambda i: (*answers[i].context, *answers[i].answer))
         scored: dict[int, ScoredTokens] = {}
         with turn(self.model), self._running(), Progress("scoring", len(answers), "requests", progress) as bar:
@@ -350,8 +364,19 @@ class Scorer:
             prompt = render(template, question, self.tokenizer)
             pairs += [(prompt, answer) for answer in question.answers]
             names += [question.id] * len(question.answers)
-        answers = iter(self.tokens.encode(pairs, names, truncate=truncate))
-        return [list(islice(answers, len(question.answers))) for question in questions]
+        sizes = [len(question.answers) for question in questions]
+        answers = iter(self.tokens.encode(pairs, names, sizes=sizes, truncate=truncate))
+        return [list(islice(answers, size)) for size in sizes]
+
+    def _given_tokens(self, i: int, context: Sequence[int], continuation: Sequence[int]) -> AnswerTokens:
+        if not len(context) or not len(continuation):
+            raise ValueError(f"pairs[{i}] must have a context and a continuation of at least one token each")
+        try:
+            tokens = AnswerTokens([*map(index, context)], [*map(index, continuation)], CLEAN, False)
+        except TypeError as error:
+            raise TypeError(f"pairs[{i}] must hold token ids: {error}") from None
+        self.tokens.check(tokens.context, tokens.answer, f"pairs[{i}]")
+        return tokens
 
     def _run(
         self, plan: Plan, answers: Sequence[AnswerTokens], advance: Callable[[float], None]
@@ -364,7 +389,8 @@ class Scorer:
     @contextmanager
     def _running(self) -> Iterator[None]:
         """Evaluation mode, and nothing kept from before: the model may have been trained since."""
-        tokens = self.tokenizer(_CHECK_TEXT, add_special_tokens=False)["input_ids"] or [self.forward.pad]
+        tokens = self.tokenizer(_CHECK_TEXT, add_special_tokens=False)["input_ids"]
+        tokens = [token for token in tokens if self.tokens.vocabulary.first_known(token) == token] or [self.forward.pad]
         with evaluation_mode(self.model):
             self.forward.begin(tokens)
             try:
@@ -390,9 +416,11 @@ class Scorer:
             "backend": self._backend,
             "model_fingerprint": model_fingerprint(parts),
             "tokenizer_hash": parts["tokenizer"],
-            "add_bos_token": str(self.tokens.bos is not None).lower(),
+            "add_bos_token": str(bool(self.tokens.prefix)).lower(),
+            "prefix_tokens": " ".join(map(str, self.tokens.prefix)),
             "choices": ",".join(sorted({question.choices for question in questions})) or "given",
             "torch_version": torch.__version__,
+            "float32_matmul_precision": torch.get_float32_matmul_precision(),
         }
         hashes = {"chat_template_hash": parts.get("chat_template"), "template_hash": parts.get("prompts")}
         commit = getattr(getattr(self.model, "config", None), "_commit_hash", None)

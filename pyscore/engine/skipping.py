@@ -14,12 +14,13 @@ from pyscore.tasks import Question
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["ON_ERROR", "Skipped", "Skips", "skipped_questions"]
+__all__ = ["ON_ERROR", "SKIPPED", "Skipped", "Skips", "skipped_questions"]
 
 ON_ERROR = ("raise", "skip")
 """What ``on_error`` may be."""
 
-_KEY = "skipped"  # of the metadata of rows
+SKIPPED = "skipped"
+"""The entry of the metadata of rows that names the questions left out."""
 
 Made = TypeVar("Made")
 
@@ -82,7 +83,7 @@ class Skips:
 
     def metadata(self) -> dict[str, str]:
         """What rows say of the questions that are not among them; nothing where all are."""
-        return {_KEY: json.dumps([asdict(skipped) for skipped in self.found])} if self.found else {}
+        return {SKIPPED: json.dumps([asdict(skipped) for skipped in self.found])} if self.found else {}
 
 
 def skipped_questions(table: pa.Table) -> list[Skipped]:
@@ -91,4 +92,4 @@ def skipped_questions(table: pa.Table) -> list[Skipped]:
     Args:
         table: as `Scorer.score` returns it, or the rows of a run as `pyscore.store.read_rows` reads them.
     """
-    return [Skipped(**entry) for entry in json.loads(metadata_of(table).get(_KEY, "[]"))]
+    return [Skipped(**entry) for entry in json.loads(metadata_of(table).get(SKIPPED, "[]"))]

@@ -78,6 +78,9 @@ def compare_answers(
     of the matching answer or how often it is the more probable one. See `Comparison` for every field. A question whose
     answers are all -inf counts as the limit of equal log-probabilities: a tie.
 
+    ``coverage`` and ``probability_raw`` add up answers as they are given: they are probabilities only where no answer
+    is the same as another or a prefix of it (" S" and " S T"), whose mass is part of its own.
+
     Args:
         answer_logprob: ``[A]`` log-probabilities in nats, float64 or float32 (the dtype of the results; narrower
             dtypes are widened to float32). On the CPU all arithmetic is float64.

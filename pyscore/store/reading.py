@@ -29,6 +29,7 @@ __all__ = [
     "read_run",
     "remove_files",
     "remove_run",
+    "run_folder",
 ]
 
 MANIFEST_ENTRY = "manifest"
@@ -112,6 +113,11 @@ def merge(folder: Place, manifest: Mapping[str, Any], target: str | Path) -> Non
 def has_run(path: str | Path) -> bool:
     """Whether a run was begun in this folder."""
     return read_manifest(locate(path)) is not None
+
+
+def run_folder(path: str) -> str:
+    """Where `score_to` keeps the parts of a run: a folder beside the file that the path names, or the path itself."""
+    return f"{path}.run" if path.lower().endswith(".parquet") else path
 
 
 def check_no_file(target: str | Path, *, resume: bool = False) -> None:

@@ -9,6 +9,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from pyscore._integers import as_int
+
 from .choices import with_listed_choices
 from .inverse_scaling import classification_question, completion_pair, logodds_questions, read_csv
 from .jsonl import Record, read_records, required
@@ -80,6 +82,7 @@ def load_questions(
 
     Raises:
         FileNotFoundError: there is no such file.
+        TypeError: a limit that is no integer (NumPy's and tensors without dimensions are).
         ValueError: a bad argument, no questions, or a malformed line, named with what is wrong about it.
     """
     path = Path(path)
@@ -180,8 +183,10 @@ def sample_questions() -> list[Question]:
 
 def _numbered(path: Path, limit: int | None) -> Iterator[tuple[int, Record]]:
     """The first records of a file, each with the number of its line, from 1."""
-    if limit is not None and limit < 1:
-        raise ValueError(f"limit must be at least 1, got {limit}")
+    if limit is not None:
+        limit = as_int(limit, "limit")
+        if limit < 1:
+            raise ValueError(f"limit must be at least 1, got {limit}")
     if path.suffix.lower() == ".csv":
         return islice(read_csv(path), limit)
     return islice(((record.row + 1, record) for record in read_records(path)), limit)

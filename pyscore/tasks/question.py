@@ -25,8 +25,7 @@ class Question:
         is_matching: one bool an answer; at least one True and one False.
         cluster: questions that share it are not independent of each other (one claim, one repeated question).
         group: a name to report separately by, or None.
-        meta: whatever else the data set says about the question, under its own keys; templates see it as ``meta``, and
-            nothing else of pyscore reads it.
+        meta: whatever else the data set says about the question, under its own keys; templates see it as ``meta``.
         dataset: the data set that the question belongs to, or None for the one that a run names.
         choices: "given" if the answers are those that the data set names, "listed" if they are all that the prompt
             lists; see `pyscore.tasks.choices`.

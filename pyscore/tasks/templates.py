@@ -26,7 +26,7 @@ TEMPLATES = {
 }
 """The named templates and what they produce."""
 
-_LONGEST = 10_000_000  # characters; a loop that prints without end would take all memory
+_MOST = 10_000_000  # characters printed, numbers counted: loops within loops would take all memory, or for ever
 _ESCAPES = {"n": "\n", "t": "\t", "\\": "\\", "@": "@"}
 # What Jinja reads itself, escapes in its strings too; or a backslash and what it escapes.
 _JINJA_OR_ESCAPE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}|\\(.?)", re.DOTALL)
@@ -123,12 +123,22 @@ def _render_jinja(template: str, question: Question) -> str:
 
 
 def _bounded(template: Template, variables: Mapping[str, Any]) -> str:
-    pieces, length = [], 0
-    for piece in template.generate(variables):
+    printed = counted = 0
+
+    def bounded_range(*bounds: int) -> range:
+        nonlocal counted
+        numbers = range(*bounds)
+        counted += len(numbers)
+        if counted > _MOST:
+            raise ValueError(f"it counts more than {_MOST} numbers with range")
+        return numbers
+
+    pieces = []
+    for piece in template.generate({**variables, "range": bounded_range}):
         pieces.append(piece)
-        length += len(piece)
-        if length > _LONGEST:
-            raise ValueError(f"it prints more than {_LONGEST} characters")
+        printed += len(piece)
+        if printed > _MOST:
+            raise ValueError(f"it prints more than {_MOST} characters")
     return "".join(pieces)
 
 

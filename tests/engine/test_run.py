@@ -8,8 +8,10 @@ import random
 import warnings
 from dataclasses import replace
 
+import numpy as np
 import pyarrow as pa
 import pytest
+import torch
 
 from pyscore import Question, Scorer
 from pyscore.engine.run import score_to
@@ -330,3 +332,17 @@ def test_a_run_may_lie_behind_a_url(scorer):
     questions = some_questions(12)
     table = run(scorer, "memory://runs-of-the-engine", questions)
     assert values(table).equals(values(run(scorer, "memory://runs-of-the-engine.parquet", questions)))
+
+
+def test_integers_of_numpy_and_torch_are_integers(scorer, tmp_path):
+    for i, number in enumerate([5, np.int64(5), torch.tensor(5), np.array(5)]):
+        table = run(scorer, tmp_path / "run", some_questions(2 + i), step=number, window_questions=number, resume=True)
+        assert set(table["step"].to_pylist()) == {5}
+    for bad, error in [(2.0, TypeError), (True, TypeError), (0, ValueError)]:
+        with pytest.raises(error, match="window_questions"):
+            run(scorer, tmp_path / "other", some_questions(2), window_questions=bad)
+
+
+def test_a_path_object_and_a_suffix_in_capitals_are_a_file(scorer, tmp_path):
+    score_to(scorer, tmp_path / "rows.PARQUET", some_questions(2), progress=False)
+    assert os.listdir(tmp_path) == ["rows.PARQUET"]

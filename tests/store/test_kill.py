@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import random
 import re
@@ -17,6 +16,7 @@ import pytest
 
 from pyscore.store import RunStore, metadata_of, read_rows, read_run
 from pyscore.store.growing import finished_file
+from tests.processes import forkserver
 from tests.store import stores
 from tests.store.stores import begin, keys_of, rows_of, write
 
@@ -73,8 +73,7 @@ def run_writer(
     run: Path, seed: int | None = None, *, kill_after: float | None = None, kill_at=None
 ) -> tuple[list[int], int]:
     """The numbers that the writer said were stored, and its exit code."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])  # so that a writer starts at once: what it needs is imported once
+    context = forkserver()
     mine, told = context.Pipe(duplex=False)
     process = context.Process(target=writer, args=(run, seed, told, kill_at))
     process.start()
@@ -175,8 +174,7 @@ def grow(target: Path, kill_at: tuple[str, int] | None) -> None:
 
 @pytest.mark.parametrize("place", ["replace", "unlink", "rmdir"])
 def test_a_file_that_grows_is_whole_whenever_its_writer_is_killed(tmp_path, place):
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
+    context = forkserver()
     with begin(tmp_path / "small.parquet.run") as store:
         write(store, *range(6))
         store.finish(tmp_path / "small.parquet")

@@ -10,7 +10,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -125,6 +127,19 @@ def test_blank_lines_a_bom_and_crlf_are_no_questions(tmp_path: Path) -> None:
     line = json.dumps(YES_NO).encode()
     path = write(tmp_path, b"\xef\xbb\xbf" + line + b"\r", b"  \r", line + b"\r", b"", b"")
     assert [question.id for question in load_questions(path)] == ["set:0", "set:2"]
+
+
+@pytest.mark.parametrize("limit", [np.int64(2), np.array(2), torch.tensor(2)], ids=repr)
+def test_a_limit_may_be_an_integer_of_another_library(tmp_path: Path, limit: Any) -> None:
+    assert len(load_questions(write(tmp_path, YES_NO, YES_NO, YES_NO), limit=limit)) == 2
+
+
+@pytest.mark.parametrize(
+    "limit", [2.0, "2", True, np.bool_(True), torch.tensor(True), torch.tensor(2.0), torch.tensor([2])], ids=repr
+)
+def test_a_limit_that_is_no_integer_is_refused(tmp_path: Path, limit: Any) -> None:
+    with pytest.raises(TypeError, match=rf"limit must be an integer, got {type(limit).__name__} "):
+        load_questions(write(tmp_path, YES_NO, YES_NO, YES_NO), limit=limit)
 
 
 def test_limit_reads_no_further_than_a_buffer(tmp_path: Path) -> None:

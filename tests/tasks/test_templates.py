@@ -62,6 +62,11 @@ def test_text_in_a_question_is_never_read_as_a_template() -> None:
         ("{{ question + 1 }}", "failed on question 'q'"),
         ("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "failed on question 'q': maximum recursion depth exceeded"),
         ("{% for i in range(9999) %}{{ question * 999 }}{% endfor %}", "it prints more than 10000000 characters"),
+        (
+            "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}",
+            "it counts more than 10000000",
+        ),
+        ("{{ range(10**30) | list }}", "failed on question 'q'"),
         ("{{ " + "(" * 5000, "failed on question 'q'"),
     ],
 )
