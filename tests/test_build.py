@@ -49,11 +49,8 @@ def checkout(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Packs the extension that is there: it was compiled of these sources by the same setup.py, which takes long."""
     folder = tmp_path_factory.mktemp("wheel")
-    (folder / "build/pyscore").mkdir(parents=True)
-    shutil.copy(str(_C.__file__), folder / "build/pyscore")
-    build("egg_info", "--egg-base", str(folder), "build", "--build-lib", str(folder / "build"),
+    build("egg_info", "--egg-base", str(folder), "build", "--build-base", str(folder / "build"),
           "bdist_wheel", "--bdist-dir", str(folder / "bdist"), "--dist-dir", str(folder))  # fmt: skip
     return next(folder.glob("*.whl"))
 

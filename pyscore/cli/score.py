@@ -7,7 +7,7 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -15,11 +15,11 @@ import typer
 
 from pyscore.cli.files import check_output, dataset_names, question_files
 from pyscore.cli.options import Clusters, Confidence, Json, Normalize, Sets, Ties
-from pyscore.cli.output import print_counts, print_json, print_summaries
+from pyscore.cli.output import print_counts, print_json, print_skipped, print_summaries
 from pyscore.cli.prompts import chosen_template
 from pyscore.cli.text import say
 from pyscore.engine.bundled import BUNDLED_MODEL
-from pyscore.store import metadata_of, read_rows, read_run, run_folder, write_rows
+from pyscore.engine.requests import check_run
 from pyscore.tasks import TEMPLATES, Question, load_questions, render, sample_questions
 
 if TYPE_CHECKING:
@@ -101,6 +101,13 @@ def score(
     truncate: Annotated[
         bool, typer.Option("--truncate", help="Cut prompts that are too long from the left instead of refusing them.")
     ] = False,
+    on_error: Annotated[
+        Literal["raise", "skip"],
+        typer.Option(
+            help="A question that can't be scored (too long, no tokens, a template that fails) ends the run, or is "
+            "left out and listed at the end."
+        ),
+    ] = "raise",
     trust_remote_code: Annotated[
         bool, typer.Option("--trust-remote-code", help="Run code that comes with the model.")
     ] = False,
@@ -121,9 +128,10 @@ def score(
     # All that can be wrong is looked for before the model is loaded, and before torch, which takes seconds to import.
     prompts = chosen_template(template, system_prompt, template_arg or [], assistant_prefix, template_date)
     _check_names(model=model, revision=revision, run_id=run_id)
+    check_run(None, run_id, step, None)
     check_output(output, resume)
     questions = _questions(paths or [], format, choices, limit)
-    if isinstance(prompts, str) and prompts != "chat":
+    if isinstance(prompts, str) and prompts != "chat" and on_error == "raise":
         render(prompts, questions[0])
     add_bos_token = "auto" if add_bos is None else add_bos
     if dry_run:
@@ -151,13 +159,14 @@ def score(
         backend=backend,
     )
     if explain:
-        print_counts(scorer.explain(questions, template=prompts, truncate=truncate), json)
+        print_counts(scorer.explain(questions, template=prompts, truncate=truncate, on_error=on_error), json)
         return
     how: dict[str, Any] = {
         "template": prompts,
         "progress": progress,
         "token_logprobs": token_logprobs,
         "truncate": truncate,
+        "on_error": on_error,
         "run_id": run_id,
         "step": step,
     }
@@ -201,6 +210,7 @@ def _load(**options: Any) -> Scorer:
 
 def _scored_to(scorer: Scorer, output: str, questions: list[Question], resume: bool, how: dict[str, Any]) -> pa.Table:
     from pyscore.engine import score_to
+    from pyscore.store import read_rows
 
     # A file's name may hold bytes that are no UTF-8, which JSON can't hold.
     argv = [argument.encode("utf-8", "backslashreplace").decode() for argument in sys.argv[1:]]
@@ -212,6 +222,8 @@ def _scored_to(scorer: Scorer, output: str, questions: list[Question], resume: b
 @contextmanager
 def _saying_what_is_stored(output: str) -> Iterator[None]:
     """When a run stops early, one line tells that its rows are not lost; not where it is refused before it begins."""
+    from pyscore.store import run_folder
+
     before = _stored(output)
     try:
         yield
@@ -223,6 +235,8 @@ def _saying_what_is_stored(output: str) -> Iterator[None]:
 
 
 def _stored(output: str) -> int | None:
+    from pyscore.store import read_run, run_folder
+
     with suppress(ValueError, OSError):
         return int(read_run(run_folder(output)).num_rows)
     return None
@@ -243,6 +257,8 @@ def _kept_unless_shown(table: pa.Table, output: str | None) -> Iterator[None]:
 
 def _saved(table: pa.Table) -> str:
     """Where these rows were put, as a line to read: into the current folder, else among the temporary files."""
+    from pyscore.store import write_rows
+
     for folder in (Path.cwd(), Path(tempfile.gettempdir())):
         path = folder / f"pyscore-rows-{uuid.uuid4().hex[:8]}.parquet"
         with suppress(OSError):
@@ -252,15 +268,24 @@ def _saved(table: pa.Table) -> str:
 
 
 def _show(table: pa.Table, options: dict[str, Any], clusters: bool, output: str | None, as_json: bool) -> None:
-    from pyscore.store import summarize_rows
+    from pyscore.engine import skipped_questions
+    from pyscore.engine.skipping import skipped_file
+    from pyscore.store import metadata_of, summarize_rows
 
+    skipped = skipped_questions(table)
+    if skipped and not table.num_rows:
+        first = f"{skipped[0].question_id!r}: {skipped[0].reason}"
+        raise ValueError(f"none of the {len(skipped)} questions can be scored; the first is {first}")
     summaries = summarize_rows(table, **options, clustered=clusters)
     metadata = metadata_of(table)
     if as_json:
         found = [summary.to_dict() for summary in summaries]
-        print_json({"summaries": found, "options": options, "run": metadata, "rows": output})
-    else:
-        print_summaries(summaries, options, _notes(metadata, output))
+        left_out = [asdict(question) for question in skipped]
+        print_json({"summaries": found, "options": options, "run": metadata, "rows": output, "skipped": left_out})
+        return
+    print_summaries(summaries, options, _notes(metadata, output))
+    if skipped:
+        print_skipped(skipped, None if output is None else skipped_file(output))
 
 
 def _notes(metadata: dict[str, str], output: str | None) -> list[str]:

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from pyscore.engine.requests import dataset_of
+from pyscore.engine.skipping import Skips
 from pyscore.store import question_key, read_run
 from pyscore.store.grouping import group
 from pyscore.store.growing import FinishedFile
@@ -31,28 +32,39 @@ class Asked:
     Args:
         questions: each with an id of its own in its data set.
         tokenizer, template, dataset: as for `Scorer.score`.
+        skips: what is done with a question for which the template fails.
 
     Attributes:
-        keys: of the questions, in order; see `pyscore.store.question_key`.
+        questions: those that can be rendered, in order.
+        keys: of these, in order; see `pyscore.store.question_key`.
     """
 
     def __init__(
-        self, questions: Sequence[Question], tokenizer: Any, template: str | ChatTemplate, dataset: str | None
+        self,
+        questions: Sequence[Question],
+        tokenizer: Any,
+        template: str | ChatTemplate,
+        dataset: str | None,
+        skips: Skips,
     ) -> None:
-        self.keys = [
-            question_key(
-                dataset_of(question, dataset),
-                question.id,
-                render(template, question, tokenizer),
-                question.answers,
-                question.is_matching,
-                question.cluster,
-                question.group,
-            )
-            for question in questions
-        ]
-        self._places = {(dataset_of(question, dataset), question.id): i for i, question in enumerate(questions)}
-        self._questions = questions
+        def keys(some: Sequence[Question]) -> list[str]:
+            return [
+                question_key(
+                    dataset_of(question, dataset),
+                    question.id,
+                    render(template, question, tokenizer),
+                    question.answers,
+                    question.is_matching,
+                    question.cluster,
+                    question.group,
+                )
+                for question in some
+            ]
+
+        made = skips.each(range(len(questions)), questions, keys)
+        self.questions = [questions[i] for i, _ in made]
+        self.keys = [key for _, key in made]
+        self._places = {(dataset_of(question, dataset), question.id): i for i, question in enumerate(self.questions)}
 
     def check_run(self, folder: str, done: Mapping[str, int]) -> None:
         """Raise ValueError if a run holds other questions; ``done`` are their keys, with their places in the run."""
@@ -82,7 +94,7 @@ class Asked:
         """What of the question differs from what is stored, as far as rows tell; None: it isn't asked for."""
         if name not in self._places:
             return None
-        question = self._questions[self._places[name]]
+        question = self.questions[self._places[name]]
         return [field for field in _COMPARED if getattr(question, field) != content[field]]
 
     def _told(self, other: Mapping[_Name, Mapping[str, Any]]) -> str:

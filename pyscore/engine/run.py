@@ -16,6 +16,7 @@ from pyscore.engine.blocks import WINDOW_QUESTIONS
 from pyscore.engine.requests import check_run, checked_questions
 from pyscore.engine.rows import RunInfo
 from pyscore.engine.scorer import Scorer
+from pyscore.engine.skipping import SKIPPED, Skips, skipped_file
 from pyscore.engine.turns import turn
 from pyscore.store import RunStore, row_schema, run_folder
 from pyscore.store.growing import finished_file
@@ -36,6 +37,7 @@ def score_to(
     resume: bool = False,
     template: str | ChatTemplate = "plain",
     truncate: bool = False,
+    on_error: str = "raise",
     token_logprobs: bool = False,
     dataset: str | None = None,
     run_id: str | None = None,
@@ -57,6 +59,9 @@ def score_to(
         questions: as for `Scorer.score`, all of them, whether they are stored or not.
         resume: go on with the run that is there; begin one where there is none.
         template, truncate, token_logprobs, dataset, run_id, step, progress: as for `Scorer.score`.
+        on_error: as for `Scorer.score`. With "skip", questions that can't be scored are tried again whenever the run is
+            resumed; they are named in the rows' metadata, and in the file "skipped.jsonl" of the run's folder, or
+            "<path>.skipped.jsonl" beside the one file.
         arguments: what the manifest is to say of this call besides, as JSON.
         window_questions: how many questions are planned together and become one part.
 
@@ -72,7 +77,9 @@ def score_to(
         raise ValueError(f"window_questions={window_questions} must be at least 1")
     path = os.fspath(path)
     questions = checked_questions(questions, dataset)
-    asked = Asked(questions, scorer.tokenizer, template, dataset)
+    skips = Skips(on_error, dataset)
+    asked = Asked(questions, scorer.tokenizer, template, dataset, skips)
+    questions = asked.questions
     parts = scorer.fingerprint(template)
     described = scorer.describe(template, questions, parts)
     settings = {
@@ -92,6 +99,8 @@ def score_to(
     one_file = folder != path
     earlier = finished_file(path, settings, resume=resume) if one_file else None
     kept = [] if earlier is None else asked.places_in(earlier)
+    if earlier is not None:
+        _run_id(earlier.manifest.get("run_id"), run_id, path)
     if kept and len(kept) == len(questions) and not has_run(folder):
         return
     with (
@@ -103,9 +112,9 @@ def score_to(
         if earlier is not None:
             store.take_up([asked.keys[i] for i in kept], kept)
         done = store.positions()
+        run_id = _run_id(store.manifest.get("run_id"), run_id, folder)
         if any(done.get(key, i) != i for i, key in enumerate(asked.keys)):
             store.reorder(asked.keys)
-        run_id = _run_id(store.manifest.get("run_id"), run_id, folder)
         if "run_id" not in store.manifest:
             store.update(run_id=run_id, model=scorer.name)
         _check_state(store.manifest, folder)
@@ -123,6 +132,7 @@ def score_to(
             token_logprobs=token_logprobs,
             progress=progress,
             done=[i for i, key in enumerate(asked.keys) if key in done],
+            skips=skips,
             window_questions=window_questions,
         )
         with closing(windows), _Writer(store) as writer:
@@ -132,11 +142,19 @@ def score_to(
                 rows = table.replace_schema_metadata(metadata)
                 entries = {"attention": scorer.attention.state, "metadata": findings}
                 writer.put(rows, [asked.keys[i] for i in indices], indices, entries)
+        _note_skipped(store, skips, path)
         store.finish(path if one_file else None)
 
 
 # Of the metadata of rows, what values depend on; what a self-check finds out follows from these.
 _SETTINGS = ("template", "dtype", "device", "backend", "add_bos_token", "prefix_tokens")
+
+
+def _note_skipped(store: RunStore, skips: Skips, path: str) -> None:
+    """In the manifest and in a file: what this session left out, in place of what an earlier one did."""
+    found = {name: text for name, text in store.manifest.get("metadata", {}).items() if name != SKIPPED}
+    store.update(metadata=found | skips.metadata())
+    skips.write(skipped_file(path))
 
 
 @contextmanager
@@ -184,6 +202,12 @@ class _Writer:
         self._store.write(rows, keys, positions)
 
 
+def _run_id(stored: str | None, asked: str | None, path: str) -> str:
+    if stored is not None and asked not in (None, stored):
+        raise ValueError(f"{path} has the run_id {stored!r}, not {asked!r}: leave it out to go on with this run")
+    return stored or asked or uuid.uuid4().hex
+
+
 def _check_state(manifest: Mapping[str, Any], folder: str) -> None:
     """Raise ValueError unless what a run found out, and goes on with, is what this module has written."""
     kinds = {"run_id": str, "model": str, "batch_tokens": int, "attention": Mapping}
@@ -194,9 +218,3 @@ def _check_state(manifest: Mapping[str, Any], folder: str) -> None:
                 f"the manifest in {folder} is damaged: its entry {name} is missing or no {kind.__name__.lower()}. "
                 "Put back what it held, or name another output"
             )
-
-
-def _run_id(stored: str | None, asked: str | None, path: str) -> str:
-    if stored is not None and asked not in (None, stored):
-        raise ValueError(f"{path} has the run_id {stored!r}, not {asked!r}: leave it out to go on with this run")
-    return stored or asked or uuid.uuid4().hex

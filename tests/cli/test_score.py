@@ -194,6 +194,7 @@ def mistakes(model, folder, tmp_path):
         "an unknown format": (["score", file, *good, "--format", "nonsense"], "format 'nonsense' is unknown"),
         "an unknown dtype": (["score", file, *good, "--dtype", "int8"], "dtype='int8'"),
         "an unknown device": (["score", file, *good, "--device", "nonsense"], "device='nonsense'"),
+        "a device that isn't here": (["score", file, *good, "--device", "xpu"], "sees no such device here"),
         "an unknown backend": (["score", file, *good, "--backend", "nonsense"], "backend='nonsense'"),
         "a budget of nothing": (["score", file, *good, "--batch-tokens", "0"], "batch_tokens=0"),
         "a budget in words": (["score", file, *good, "--batch-tokens", "many"], "batch_tokens='many'"),
@@ -321,3 +322,27 @@ def test_explain_shows_what_a_run_takes_and_runs_nothing(monkeypatch, model, fol
     shown = run("score", folder / "first.jsonl", "--model", model, "--explain").stdout
     for text in ("distinct: must be run", "padding among them", "one sequence for every answer", f"{counts.naive:,}"):
         assert text in shown
+
+
+def test_a_question_that_cant_be_scored_is_skipped_if_asked_and_listed_at_the_end(model, folder, tmp_path):
+    arguments = ["score", folder / "first.jsonl", folder / "long.jsonl", "--model", model]
+    assert run(*arguments).exit_code == 2
+    output = tmp_path / "rows.parquet"
+    result = run(*arguments, "--on-error", "skip", "-o", output)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "left out: 2 questions that can't be scored" in result.stdout
+    assert "long:0" in result.stdout and "model's context" in result.stdout
+    assert f"all reasons are in {output}.skipped.jsonl" in " ".join(result.stdout.split())
+    found = run_json(*arguments, "--on-error", "skip")
+    assert [(each["dataset"], each["question_id"]) for each in found["skipped"]] == [
+        ("long", "long:0"),
+        ("long", "long:1"),
+    ]
+    assert [summary["n_questions"] for summary in found["summaries"]] == [4]
+    assert "2 questions are not among these rows" in run("summarize", output).stdout
+
+
+def test_where_no_question_can_be_scored_the_first_reason_is_the_error(model, folder):
+    result = run("score", folder / "long.jsonl", "--model", model, "--on-error", "skip")
+    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (2, "", 1)
+    assert "none of the 2 questions can be scored; the first is 'long:0': question 'long:0'" in result.stderr

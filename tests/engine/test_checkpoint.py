@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import gguf
 import numpy as np
 import pytest
 import torch
@@ -140,6 +141,13 @@ def test_tensors_of_a_gguf_file_without_a_place_are_refused_by_name(tmp_path, na
 
 def test_rotary_factors_of_one_in_a_gguf_file_change_nothing(tmp_path):
     load_model(save_tiny_gguf(tmp_path / "tiny.gguf", {"rope_freqs.weight": np.ones(4, np.float32)}), device="cpu")
+
+
+def test_a_gguf_file_is_read_once(tmp_path, monkeypatch):
+    read, reader = [], gguf.GGUFReader
+    monkeypatch.setattr(gguf, "GGUFReader", lambda *arguments: read.append(arguments) or reader(*arguments))
+    load_model(save_tiny_gguf(tmp_path / "tiny.gguf"), device="cpu")
+    assert len(read) == 1
 
 
 def test_a_model_from_a_gguf_file_can_be_saved_and_loaded_again_with_equal_logits(tmp_path):

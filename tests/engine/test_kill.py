@@ -18,7 +18,7 @@ from tests.engine.tiny import SMALL, some_questions, tiny_model, tiny_tokenizer,
 from tests.processes import forkserver
 
 KILLS = 30
-QUESTIONS = 3000
+QUESTIONS = 1600
 # what a process needs is imported before it is forked
 CONFIG, _ = transformers.LlamaConfig(**SMALL, tie_word_embeddings=False), transformers.LlamaForCausalLM
 

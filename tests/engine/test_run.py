@@ -138,6 +138,14 @@ def test_a_finished_file_grows_as_a_folder_does_and_scores_only_what_is_missing(
     assert sorted(os.listdir(tmp_path)) == ["rows.parquet", "run"]
 
 
+def test_a_finished_file_keeps_its_run_id(scorer, tmp_path):
+    run(scorer, tmp_path / "rows.parquet", some_questions(3), run_id="first")
+    for n in (3, 5):
+        with pytest.raises(ValueError, match=r"rows\.parquet has the run_id 'first', not 'second'"):
+            run(scorer, tmp_path / "rows.parquet", some_questions(n), run_id="second", resume=True)
+    assert os.listdir(tmp_path) == ["rows.parquet"]
+
+
 def test_a_file_grows_behind_a_url(scorer):
     questions = some_questions(9)
     run(scorer, "memory://growing/rows.parquet", questions[:4])
@@ -228,6 +236,19 @@ def test_questions_may_be_put_before_those_that_are_stored(scorer, tmp_path):
                 run(stopping_after(scorer, 2), tmp_path / name, questions[5:])
         table = run(scorer, tmp_path / name, questions, resume=True)
         assert table["question_id"].to_pylist() == [q.id for q in questions for _ in q.answers]
+
+
+@pytest.mark.parametrize("value", [0, -3, True, 2.0])
+def test_windows_hold_a_whole_number_of_questions(scorer, tmp_path, value):
+    with pytest.raises((TypeError, ValueError), match="window_questions"):
+        run(scorer, tmp_path / "run", some_questions(3), window_questions=value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_windows_may_be_counted_by_an_integer_of_any_kind(scorer, tmp_path):
+    expected = run(scorer, tmp_path / "int", some_questions(12))
+    found = run(scorer, tmp_path / "NumPy", some_questions(12), window_questions=np.int64(5))
+    assert values(found).equals(values(expected))
 
 
 def test_a_file_is_not_overwritten_without_being_asked(scorer, tmp_path):

@@ -70,20 +70,22 @@ def writer(run: Path, seed: int | None, told: Connection, kill_at: tuple[str, in
 
 
 def run_writer(
-    run: Path, seed: int | None = None, *, kill_after: float | None = None, kill_at=None
+    run: Path, seed: int | None = None, *, kill_after: tuple[int, float] | None = None, kill_at=None
 ) -> tuple[list[int], int]:
-    """The numbers that the writer said were stored, and its exit code."""
+    """The numbers that the writer said were stored, and its exit code; killed so many parts and seconds after ready."""
     context = forkserver()
     mine, told = context.Pipe(duplex=False)
     process = context.Process(target=writer, args=(run, seed, told, kill_at))
     process.start()
     told.close()
     assert mine.recv() == "ready"
+    stored = []
     if kill_after is not None:
-        time.sleep(kill_after)
+        for _ in range(kill_after[0]):
+            stored += mine.recv()
+        time.sleep(kill_after[1])
         process.kill()
     process.join()
-    stored = []
     while mine.poll():
         try:
             stored += mine.recv()
@@ -119,7 +121,7 @@ def check_resumed(run: Path, stored: list[int]) -> None:
 def test_runs_killed_at_random_lose_nothing_and_double_nothing(tmp_path):
     run, stored, rng = tmp_path / "run", [], random.Random(0)
     for kill in range(10):
-        told, code = run_writer(run, kill, kill_after=rng.random() * 0.15)
+        told, code = run_writer(run, kill, kill_after=(rng.randint(0, 4), rng.uniform(0, 0.01)))
         assert code == -signal.SIGKILL
         stored += told
         check_resumed(run, stored)
