@@ -99,6 +99,8 @@ def score_to(
     one_file = folder != path
     earlier = finished_file(path, settings, resume=resume) if one_file else None
     kept = [] if earlier is None else asked.places_in(earlier)
+    if earlier is not None:
+        _run_id(earlier.manifest.get("run_id"), run_id, path)
     if kept and len(kept) == len(questions) and not has_run(folder):
         return
     with (

@@ -12,14 +12,27 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-__all__ = ["Place", "check_target", "locate", "written_for"]
+__all__ = ["Place", "UnreachableError", "check_format", "check_target", "locate", "written_for"]
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(::|://)")
 _TEMPORARY = re.compile(r"\.(.+)\.[^.]+\.tmp")
 _ONE_REQUEST = 2**26
 """Bytes up to which a file is handed to a remote file system in one call; a larger one goes up in pieces, from disk."""
 
+_OTHER_FORMATS = (
+    *(".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".yaml", ".yml", ".xml", ".html", ".md", ".xlsx", ".xls"),
+    *(".arrow", ".feather", ".ipc", ".orc", ".avro", ".db", ".sqlite", ".duckdb", ".pkl", ".pickle", ".npy", ".npz"),
+    *(".pt", ".safetensors", ".gz", ".bz2", ".xz", ".zst", ".zip", ".tar", ".tgz"),
+)
+
+_OF_CONTENT = ("pyscore", "pyarrow", "json")  # packages whose errors are of what a file holds
+_KEPT = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError, BlockingIOError)
+
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
+
+
+class UnreachableError(OSError):
+    """What is behind a URL can't be reached; whether a file there is whole is not known."""
 
 
 class Place(ABC):
@@ -52,7 +65,7 @@ class Place(ABC):
         """Raise as `check_target`."""
 
     @abstractmethod
-    def open(self) -> IO[bytes]:
+    def open(self) -> AbstractContextManager[IO[bytes]]:
         """The file, open for reading."""
 
     @abstractmethod
@@ -175,15 +188,20 @@ class _RemotePlace(Place):
         return _RemotePlace(self.files, f"{self.path}/{name}")
 
     def is_file(self) -> bool:
-        return bool(self.files.isfile(self.path))
+        # Not isfile(), which says of a file system that can't be reached that it has no such file.
+        with _told(self), suppress(FileNotFoundError, NotADirectoryError):
+            return bool(self.files.info(self.path)["type"] == "file")
+        return False
 
     def is_folder(self) -> bool:
-        return bool(self.files.isdir(self.path))
+        with _told(self):
+            return bool(self.files.isdir(self.path))
 
     def names(self) -> list[str]:
-        self.files.invalidate_cache(self.path)  # other machines write too
         try:
-            found = self.files.ls(self.path, detail=False)
+            with _told(self):
+                self.files.invalidate_cache(self.path)  # other machines write too
+                found = self.files.ls(self.path, detail=False)
         except FileNotFoundError:
             return []
         # A folder's own marker, which some object stores list with its content, has no name of its own.
@@ -192,34 +210,37 @@ class _RemotePlace(Place):
 
     def make_folder(self) -> None:
         if not self.is_folder():
-            self.files.mkdir(self.path, create_parents=False)  # else a mistyped bucket would be made
+            with _told(self):
+                self.files.mkdir(self.path, create_parents=False)  # else a mistyped bucket would be made
 
     def check_writable(self) -> None:
         if self.is_folder():
             raise IsADirectoryError(_is_folder(self))
 
-    def open(self) -> IO[bytes]:
-        file: IO[bytes] = self.files.open(self.path, "rb")
-        return file
+    @contextmanager
+    def open(self) -> Iterator[IO[bytes]]:
+        with _told(self), self.files.open(self.path, "rb") as file:
+            yield file
 
     @contextmanager
     def replacing(self) -> Iterator[IO[bytes]]:
         with tempfile.NamedTemporaryFile() as file:
             yield file
             file.flush()
-            if os.path.getsize(file.name) <= _ONE_REQUEST:
-                file.seek(0)
-                self.files.pipe_file(self.path, file.read())
-            else:
-                self.files.put_file(file.name, self.path)
+            with _told(self):
+                if os.path.getsize(file.name) <= _ONE_REQUEST:
+                    file.seek(0)
+                    self.files.pipe_file(self.path, file.read())
+                else:
+                    self.files.put_file(file.name, self.path)
 
     def remove(self) -> None:
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError), _told(self):
             self.files.rm_file(self.path)
 
     def remove_folder(self) -> None:
         # Object stores have no folders: an empty one is gone already.
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError), _told(self):
             self.files.rmdir(self.path)
 
     def lock(self) -> None:
@@ -236,13 +257,48 @@ def locate(path: str | Path) -> Place:
     """
     if not isinstance(path, str | os.PathLike):
         raise TypeError(f"path must be a string or a path, got {type(path).__name__}")
+    if path == "":
+        raise ValueError("the path is empty: name a file or a folder")
     if not isinstance(path, str) or not _URL.match(path):
         return _LocalPlace(Path(path))
     from fsspec.core import url_to_fs
     from fsspec.implementations.local import LocalFileSystem
 
-    files, inner = url_to_fs(path)
+    with _told(path):
+        files, inner = url_to_fs(path)
     return _LocalPlace(Path(inner)) if isinstance(files, LocalFileSystem) else _RemotePlace(files, inner)
+
+
+@contextmanager
+def _told(url: object) -> Iterator[None]:
+    """Errors of the packages behind a URL, many of which are none of Python's own, as one OSError that names the URL.
+
+    What this package and pyarrow raise about a file's content goes through.
+    """
+    try:
+        yield
+    except Exception as error:
+        package, is_os_error = type(error).__module__.split(".")[0], isinstance(error, OSError)
+        if package in _OF_CONTENT or (package == "builtins" and not is_os_error):
+            raise
+        if is_os_error and str(url) in str(error):
+            raise
+        text = next((line.strip() for line in str(error).splitlines() if line.strip()), "no reason given")
+        kind = next((kind for kind in _KEPT if isinstance(error, kind)), UnreachableError)
+        raise kind(
+            f"{url} can't be reached or used: {text} ({type(error).__name__}). "
+            "Check the address, the credentials and the network"
+        ) from error
+
+
+def check_format(path: str | Path) -> None:
+    """Raise ValueError if the name is that of another kind of file: rows are Parquet, or a folder of it."""
+    suffix = os.path.splitext(str(path).rstrip("/"))[1].lower()
+    if suffix in _OTHER_FORMATS:
+        raise ValueError(
+            f"{path} names a {suffix} file, and rows are written as Parquet: "
+            "name a file that ends in .parquet, or a folder without such an ending"
+        )
 
 
 def written_for(name: str) -> str | None:
@@ -258,11 +314,14 @@ def check_target(path: str | Path) -> str | Path:
         path: a path, or an fsspec URL; whether a remote file system lets one write shows only on writing.
 
     Raises:
+        ValueError: the name ends as that of another kind of file, say ".csv".
         FileNotFoundError: the folder doesn't exist.
         IsADirectoryError: the path is a folder.
         PermissionError: no file can be made in the folder.
     """
-    locate(path).check_writable()
+    place = locate(path)
+    check_format(path)
+    place.check_writable()
     return path
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pyscore.store.files import Place, check_target, locate
+from pyscore.store.files import Place, UnreachableError, check_target, locate
 from pyscore.store.schema import as_rows, check_schema
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ def read_file(place: Place) -> pa.Table:
         with place.open() as file:
             table = pq.ParquetFile(file, page_checksum_verification=True).read()
         table.validate(full=True)  # damaged text is found only so
+    except UnreachableError:
+        raise
     except (pa.ArrowException, OSError) as error:
         raise ValueError(f"{place} is not a Parquet file of rows, or damaged: {str(error).splitlines()[0]}") from None
     return as_rows(table, str(place))

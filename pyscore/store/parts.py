@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pyscore.store.files import Place, written_for
+from pyscore.store.files import Place, UnreachableError, written_for
 from pyscore.store.manifest import MANIFEST
 from pyscore.store.parquet import read_file
 from pyscore.store.schema import upgraded
@@ -118,8 +118,17 @@ def write_order(folder: Place, keys: Sequence[str]) -> None:
 def _read_order(place: Place) -> dict[str, int]:
     if not place.is_file():
         return {}
-    with place.open() as file:
-        return {key: i for i, key in enumerate(json.loads(file.read()))}
+    try:
+        with place.open() as file:
+            keys = json.loads(file.read())
+        if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+            raise ValueError("it is no list of keys")
+    except (ValueError, RecursionError) as error:
+        raise ValueError(
+            f"{place} is damaged: {error}. Remove it: rows are then in the order in which they were first asked for, "
+            "until resuming writes it anew"
+        ) from None
+    return {key: i for i, key in enumerate(keys)}
 
 
 def write_part(place: Place, table: pa.Table, keys: Sequence[str], positions: Sequence[int]) -> None:
@@ -153,12 +162,25 @@ def _footer(place: Place) -> tuple[list[str], list[int], pa.Schema]:
             metadata = parquet.metadata.metadata or {}
             if _KEYS not in metadata or _POSITIONS not in metadata:
                 raise ValueError("it holds no keys of questions")
-            return json.loads(metadata[_KEYS]), json.loads(metadata[_POSITIONS]), upgraded(parquet.schema_arrow)
-    except (pa.ArrowException, OSError, ValueError) as error:
+            keys, positions = json.loads(metadata[_KEYS]), json.loads(metadata[_POSITIONS])
+            _check_footer(keys, positions)
+            return keys, positions, upgraded(parquet.schema_arrow)
+    except UnreachableError:
+        raise
+    except (pa.ArrowException, OSError, ValueError, RecursionError) as error:
         raise ValueError(
             f"{place} can't be read as a part of a run: {str(error).splitlines()[0]}. "
             "If it is damaged, remove it and resume: its questions are then scored again"
         ) from None
+
+
+def _check_footer(keys: Any, positions: Any) -> None:
+    if not isinstance(keys, list) or not keys or not all(isinstance(key, str) for key in keys):
+        raise ValueError("its keys are no list of strings")
+    if not isinstance(positions, list) or not all(type(place) is int and 0 <= place < 2**63 for place in positions):
+        raise ValueError("its positions are no list of numbers")
+    if len(keys) != len(positions):
+        raise ValueError(f"it has {len(keys)} keys and {len(positions)} positions")
 
 
 def _number(name: str) -> int:

@@ -117,7 +117,7 @@ def has_run(path: str | Path) -> bool:
 
 def run_folder(path: str) -> str:
     """Where `score_to` keeps the parts of a run: a folder beside the file that the path names, or the path itself."""
-    return f"{path}.run" if path.endswith(".parquet") else path
+    return f"{path}.run" if path.lower().endswith(".parquet") else path
 
 
 def check_no_file(target: str | Path, *, resume: bool = False) -> None:

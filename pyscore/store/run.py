@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from pyscore.store.files import Place, locate
+from pyscore.store.files import Place, check_format, locate
 from pyscore.store.grouping import group
 from pyscore.store.growing import FinishedFile, session_of
 from pyscore.store.manifest import (
@@ -105,7 +105,8 @@ class RunStore:
 
         Raises:
             FileExistsError: there is a run, and resume is False; or the folder has other files, and no run.
-            ValueError: the run was begun with other settings (each is named with both values), or is damaged.
+            ValueError: the run was begun with other settings (each is named with both values), or is damaged; or the
+                name of a new one is that of another kind of file, say of CSV.
             BlockingIOError: another process writes this run.
             OSError: the folder can't be made or written to.
             TypeError: an entry of the manifest is not JSON.
@@ -184,7 +185,7 @@ class RunStore:
         """
         rows = as_rows(table, "the table")
         self._check_keys(rows, list(keys))
-        places = list(range(len(self._keys), len(self._keys) + len(keys)) if positions is None else positions)
+        places = [*map(int, range(len(self._keys), len(self._keys) + len(keys)) if positions is None else positions)]
         if len(places) != len(keys):
             raise ValueError(f"positions has {len(places)} entries, keys has {len(keys)}: give one a question")
         if self._columns is not None and rows.column_names != self._columns:
@@ -337,6 +338,8 @@ def _check_folder(folder: Place, resume: bool) -> dict[str, Any] | None:
     if folder.is_file():
         raise FileExistsError(f"{folder} is a file: name a folder for the run")
     found = read_manifest(folder)
+    if found is None:
+        check_format(str(folder))
     if found is not None and not resume:
         raise FileExistsError(f"{folder} has a run already: pass resume (--resume) to go on, or name another output")
     other = [name for name in folder.names() if not is_leftover(name) and name != LOCK]

@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 import pytest
+import torch
 
 from pyscore import Question, Scorer
 from pyscore.engine.run import score_to
@@ -135,6 +136,14 @@ def test_a_finished_file_grows_as_a_folder_does_and_scores_only_what_is_missing(
     assert metadata_of(file) == metadata_of(folder) | own and metadata_of(file)["complete"] == "true"
     assert len(json.loads(own["manifest"])["sessions"]) == 3
     assert sorted(os.listdir(tmp_path)) == ["rows.parquet", "run"]
+
+
+def test_a_finished_file_keeps_its_run_id(scorer, tmp_path):
+    run(scorer, tmp_path / "rows.parquet", some_questions(3), run_id="first")
+    for n in (3, 5):
+        with pytest.raises(ValueError, match=r"rows\.parquet has the run_id 'first', not 'second'"):
+            run(scorer, tmp_path / "rows.parquet", some_questions(n), run_id="second", resume=True)
+    assert os.listdir(tmp_path) == ["rows.parquet"]
 
 
 def test_a_file_grows_behind_a_url(scorer):
@@ -344,3 +353,17 @@ def test_a_run_may_lie_behind_a_url(scorer):
     questions = some_questions(12)
     table = run(scorer, "memory://runs-of-the-engine", questions)
     assert values(table).equals(values(run(scorer, "memory://runs-of-the-engine.parquet", questions)))
+
+
+def test_integers_of_numpy_and_torch_are_integers(scorer, tmp_path):
+    for i, number in enumerate([5, np.int64(5), torch.tensor(5), np.array(5)]):
+        table = run(scorer, tmp_path / "run", some_questions(2 + i), step=number, window_questions=number, resume=True)
+        assert set(table["step"].to_pylist()) == {5}
+    for bad, error in [(2.0, TypeError), (True, TypeError), (0, ValueError)]:
+        with pytest.raises(error, match="window_questions"):
+            run(scorer, tmp_path / "other", some_questions(2), window_questions=bad)
+
+
+def test_a_path_object_and_a_suffix_in_capitals_are_a_file(scorer, tmp_path):
+    score_to(scorer, tmp_path / "rows.PARQUET", some_questions(2), progress=False)
+    assert os.listdir(tmp_path) == ["rows.PARQUET"]

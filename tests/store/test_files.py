@@ -13,9 +13,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from pyscore.store import check_target, files, read_rows, write_rows
+from pyscore.store import RunStore, check_target, files, read_rows, write_rows
 from pyscore.store.files import locate
-from tests.store.stores import ObjectStore, rows_of
+from tests.store.stores import ObjectStore, begin, keys_of, rows_of
 
 ROWS = rows_of(1, 2, template="plain")
 
@@ -179,3 +179,75 @@ def test_a_temporary_file_tells_what_it_was_to_become(tmp_path):
     assert files.written_for(name) == "part-00001.parquet"
     assert files.written_for("part-00001.parquet") is None
     assert files.written_for(Path("notes.tmp").name) is None
+
+
+class RefusedError(Exception):
+    """As botocore's and aiohttp's: none of Python's own."""
+
+
+@pytest.mark.parametrize("error", [RefusedError("no endpoint"), ConnectionRefusedError("no endpoint")])
+def test_a_store_that_cannot_be_reached_is_one_error_that_names_the_url(monkeypatch, error):
+    def refuse(*arguments, **options):
+        raise error
+
+    for name in ("info", "ls", "pipe_file", "open"):
+        monkeypatch.setattr(ObjectStore, name, refuse)
+    url = "object://bucket/run"
+    for attempt in (
+        lambda: read_rows(url),
+        lambda: write_rows(ROWS, f"{url}/rows.parquet"),
+        lambda: begin(url),
+        lambda: RunStore.check(url),
+        lambda: locate(url).names(),
+        lambda: locate(url).open().__enter__(),
+    ):
+        with pytest.raises(OSError, match=r"object:.*bucket/run.* can't be reached or used: no endpoint \(.*Check the"):
+            attempt()
+
+
+def test_a_part_that_cannot_be_reached_is_not_called_damaged(monkeypatch):
+    with begin("object://bucket/run") as store:
+        store.write(rows_of(1), keys_of(1))
+    opened = ObjectStore.open
+
+    def refuse(files, path, *arguments, **options):
+        if "part" in path:
+            raise RefusedError("timed out")
+        return opened(files, path, *arguments, **options)
+
+    monkeypatch.setattr(ObjectStore, "open", refuse)
+    for attempt in (lambda: begin("object://bucket/run", resume=True), lambda: read_rows("object://bucket/run")):
+        with pytest.raises(OSError, match=r"part-00000\.parquet can't be reached or used: timed out"):
+            attempt()
+
+
+def test_a_url_whose_file_system_cannot_be_made_is_named(monkeypatch):
+    def refuse(*arguments, **options):
+        raise RefusedError("no credentials")
+
+    monkeypatch.setattr("fsspec.core.url_to_fs", refuse)
+    with pytest.raises(OSError, match=r"s3://bucket/run can't be reached or used: no credentials"):
+        read_rows("s3://bucket/run")
+
+
+def test_what_is_wrong_with_a_remote_files_content_is_told_as_it_is():
+    with locate("object://bucket/run/manifest.json").replacing() as file:
+        file.write(b"{")
+    with pytest.raises(ValueError, match=r"manifest\.json is damaged"):
+        begin("object://bucket/run", resume=True)
+
+
+def test_an_empty_path_is_none():
+    for attempt in (lambda: read_rows(""), lambda: write_rows(ROWS, ""), lambda: begin(""), lambda: RunStore.check("")):
+        with pytest.raises(ValueError, match="the path is empty: name a file or a folder"):
+            attempt()
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "rows.JSONL", "rows.arrow", "rows.parquet.gz", "rows.tsv/"])
+def test_rows_are_not_written_under_the_name_of_another_format(tmp_path, name):
+    path = f"{tmp_path}/{name}"
+    for attempt in (lambda: RunStore.check(path), lambda: begin(path), lambda: write_rows(ROWS, path.rstrip("/"))):
+        with pytest.raises(ValueError, match=r"names a \.\w+ file.*\.parquet, or a folder"):
+            attempt()
+    assert os.listdir(tmp_path) == []
+    begin(tmp_path / "llama-3.1-8b").close()

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import pytest
 
-from pyscore.store import RunStore, read_rows
+from pyscore.store import RunStore, read_rows, remove_run, write_rows
+from pyscore.store.files import locate
+from pyscore.store.growing import finished_file
+from pyscore.store.reading import merge
 from tests.store import stores
-from tests.store.stores import begin, manifest_of
+from tests.store.stores import begin, keys_of, manifest_of, rows_of
 
 
 def test_a_run_is_never_resumed_with_other_settings(run):
@@ -137,3 +141,76 @@ def test_a_run_without_a_fingerprint_is_not_gone_on_with(run):
     begin(run, settings={"model": "m"}).close()
     with pytest.raises(ValueError, match=r"kept no fingerprint of the model.*name another output"):
         begin(run, settings={"model": "m", "fingerprint": FINGERPRINT}, resume=True)
+
+
+def broken_manifests(path=(), entries=None):
+    """Ways to spoil a manifest: the path of an entry, and whether it is missing (None) or has another type."""
+    entries = EXAMPLE if entries is None else entries
+    for name, value in entries.items():
+        yield (*path, name), None
+        yield (*path, name), 3.5
+        if isinstance(value, dict):
+            yield from broken_manifests((*path, name), value)
+
+
+EXAMPLE = {
+    **{"format": "", "version": 1, "complete": True, "settings": {"fingerprint": {}}, "metadata": {"head": "fused"}},
+    "stored": {"questions": 1, "keys_sha256": ""},
+    "sessions": [],
+}
+MAY_LACK = {("settings", "fingerprint"), ("metadata",), ("metadata", "head")}
+
+
+def spoil(manifest, path, value):
+    for name in path[:-1]:
+        manifest = manifest[name]
+    if value is None:
+        del manifest[path[-1]]
+    else:
+        manifest[path[-1]] = value
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        *((path, value) for path, value in broken_manifests() if value is not None or path not in MAY_LACK),
+        *(((("sessions", 0, name)), value) for name in ("id", "started") for value in (None, 3.5)),
+        (("sessions",), []),
+        (("sessions",), ["first"]),
+        (("complete",), "yes"),
+        (("stored", "questions"), True),
+    ],
+)
+def test_a_manifest_that_was_edited_by_hand_is_refused_by_the_entry(tmp_path, path, value):
+    run, settings = tmp_path / "run", {"fingerprint": FINGERPRINT}
+    for made in ("run", "rows.parquet"):
+        with begin(run, settings=settings) as store:
+            store.write(rows_of(1), keys_of(1))
+            store.update(metadata={"head": "fused"})
+            store.finish()
+        manifest = manifest_of(run)
+        spoil(manifest, path, value)
+        if made == "run":
+            (run / "manifest.json").write_text(json.dumps(manifest))
+            attempts = [lambda: begin(run, settings=settings, resume=True), lambda: read_rows(run)]
+        else:
+            target = tmp_path / made
+            merge(locate(run), manifest_of(run), target)
+            write_rows(with_entry(read_rows(target), "manifest", json.dumps(manifest)), target)
+            attempts = [lambda target=target: finished_file(target, settings)]
+        named = "is not the manifest" if path == ("format",) else "version" if path == ("version",) else path[0]
+        for attempt in attempts:
+            with pytest.raises(ValueError, match=rf"(manifest\.json|the manifest in .*rows\.parquet) .*{named}"):
+                attempt()
+        remove_run(run)
+
+
+def with_entry(rows, name, text):
+    return rows.replace_schema_metadata({**rows.schema.metadata, name.encode(): text.encode()})
+
+
+def test_a_merged_files_manifest_that_is_no_json_is_named(tmp_path):
+    for text in ("{", "[" * 100_000):
+        write_rows(with_entry(rows_of(1), "manifest", text), tmp_path / "rows.parquet")
+        with pytest.raises(ValueError, match=r"the manifest in .*rows\.parquet is damaged"):
+            finished_file(tmp_path / "rows.parquet", {})

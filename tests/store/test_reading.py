@@ -203,3 +203,41 @@ def test_merging_takes_no_more_memory_for_more_parts(tmp_path):
         peaks.append(pool.max_memory())
         assert pq.read_metadata(tmp_path / "rows.parquet").num_rows == 200 * parts
     assert 0 < peaks[1] < 1.5 * peaks[0]
+
+
+@pytest.mark.parametrize("content", [b"{", b"\xff\xfe", b"{}", b"[1]", b"3", b"[" * 100_000])
+def test_a_damaged_order_is_named_and_can_be_removed(tmp_path, content):
+    run = tmp_path / "run"
+    with begin(run) as store:
+        write(store, 1, 2)
+        store.reorder(keys_of(2, 1))
+    (run / "order.json").write_bytes(content)
+    for attempt in (lambda: begin(run, resume=True), lambda: read_run(run)):
+        with pytest.raises(ValueError, match=r"order\.json is damaged: .*Remove it"):
+            attempt()
+    (run / "order.json").unlink()
+    assert read_run(run).equals(rows_of(1, 2))
+
+
+@pytest.mark.parametrize(
+    ("keys", "positions"),
+    [
+        ("{", "[0]"),
+        ("3", "[0]"),
+        ("[3]", "[0]"),
+        ('["a"]', "[0.5]"),
+        ('["a"]', "[true]"),
+        ('["a"]', "[]"),
+        ("[]", "[]"),
+    ],
+)
+def test_a_part_whose_footer_was_spoilt_is_named(tmp_path, keys, positions):
+    run = tmp_path / "run"
+    with begin(run) as store:
+        write(store, 1)
+    with pq.ParquetWriter(run / "part-00000.parquet", rows_of(1).schema) as writer:
+        writer.write_table(rows_of(1))
+        writer.add_key_value_metadata({"pyscore_question_keys": keys, "pyscore_question_positions": positions})
+    for attempt in (lambda: begin(run, resume=True), lambda: read_run(run)):
+        with pytest.raises(ValueError, match=r"part-00000\.parquet can't be read as a part of a run"):
+            attempt()
