@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from typer.core import TyperGroup
@@ -17,6 +20,8 @@ STOPPED = 130
 """Exit status after Ctrl-C: what shells give for the signal SIGINT, 128 + 2."""
 
 _OWN_BUGS = ("illegal memory access", "misaligned address", "device-side assert")
+_STORES = ("adlfs", "aiobotocore", "aiohttp", "azure", "botocore", "gcsfs", "google", "s3fs")
+"""Packages by which fsspec reaches object stores; each raises errors of its own."""
 _EXTRAS = {"engine": ("fsspec", "jinja2", "pyarrow", "rich", "transformers", "typer"), "gguf": ("accelerate", "gguf")}
 
 
@@ -25,7 +30,8 @@ class Commands(TyperGroup):
 
     def main(self, *arguments: Any, **options: Any) -> Any:
         try:
-            status = super().main(*arguments, **{**options, "standalone_mode": False})
+            with _one_line_warnings():
+                status = super().main(*arguments, **{**options, "standalone_mode": False})
         except Exception as error:
             line = _told(error)
             if line is None:
@@ -35,6 +41,25 @@ class Commands(TyperGroup):
         if status == STOPPED:
             say("stopped")
         sys.exit(status or 0)
+
+    def invoke(self, context: Any) -> Any:
+        try:
+            return super().invoke(context)
+        except BrokenPipeError as error:
+            # Not standard output, of which `write_out` takes care: Typer would end the command without a word.
+            raise ConnectionError(f"a connection was closed: {error}") from error
+
+
+@contextmanager
+def _one_line_warnings() -> Iterator[None]:
+    """Warnings as a line each, without the line of the source that they are raised by."""
+
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        say(f"warning: {message}")
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
 
 
 def _told(error: Exception) -> str | None:
@@ -51,6 +76,8 @@ def _told(error: Exception) -> str | None:
         return f"out of memory: give fewer --batch-tokens, or another --dtype or --device ({text.splitlines()[0]})"
     if isinstance(error, ValueError | OSError | ImportError | MemoryError):
         return text
+    if type(error).__module__.partition(".")[0] in _STORES:
+        return f"the object store of a URL can't be used: {text}"
     if isinstance(error, RuntimeError) and "CUDA" in text and not any(bug in text for bug in _OWN_BUGS):
         return text.splitlines()[0]
     return None

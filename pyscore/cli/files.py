@@ -7,8 +7,6 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from pyscore.store import RunStore, check_no_file, check_target, run_folder
-
 __all__ = ["check_output", "dataset_names", "expanded", "question_files"]
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
@@ -85,6 +83,8 @@ def check_output(output: str | None, resume: bool) -> None:
     name = output.rstrip("/")
     if name.lower().endswith(_OTHER_FORMATS) and not output.endswith(".parquet"):
         raise ValueError(f"rows are written as Parquet, not as {Path(name).suffix}: end --output in .parquet")
+    from pyscore.store import RunStore, check_no_file, check_target, run_folder  # here, for it imports NumPy
+
     folder = run_folder(output)
     if folder != output:
         check_target(output)

@@ -127,7 +127,7 @@ def _meaning(options: dict[str, Any], averaged: bool) -> list[str]:
 _REMARKS = {
     "n_indistinguishable": "some answers are the same tokens, and tie whatever the model is (column same_as)",
     "n_nested": "an answer begins with all tokens of another, and can't beat it (column extends)",
-    "n_merged": "an answer's tokens merge with the prompt's, so all are scored with its end (column boundary)",
+    "n_merged": "a token spans the join of prompt and answer, see docs/engine.md (column boundary)",
 }
 
 

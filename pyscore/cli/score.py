@@ -19,7 +19,7 @@ from pyscore.cli.output import print_counts, print_json, print_summaries
 from pyscore.cli.prompts import chosen_template
 from pyscore.cli.text import say
 from pyscore.engine.bundled import BUNDLED_MODEL
-from pyscore.store import metadata_of, read_rows, read_run, run_folder, write_rows
+from pyscore.engine.requests import check_run
 from pyscore.tasks import TEMPLATES, Question, load_questions, render, sample_questions
 
 if TYPE_CHECKING:
@@ -121,6 +121,7 @@ def score(
     # All that can be wrong is looked for before the model is loaded, and before torch, which takes seconds to import.
     prompts = chosen_template(template, system_prompt, template_arg or [], assistant_prefix, template_date)
     _check_names(model=model, revision=revision, run_id=run_id)
+    check_run(None, run_id, step, None)
     check_output(output, resume)
     questions = _questions(paths or [], format, choices, limit)
     if isinstance(prompts, str) and prompts != "chat":
@@ -201,6 +202,7 @@ def _load(**options: Any) -> Scorer:
 
 def _scored_to(scorer: Scorer, output: str, questions: list[Question], resume: bool, how: dict[str, Any]) -> pa.Table:
     from pyscore.engine import score_to
+    from pyscore.store import read_rows
 
     # A file's name may hold bytes that are no UTF-8, which JSON can't hold.
     argv = [argument.encode("utf-8", "backslashreplace").decode() for argument in sys.argv[1:]]
@@ -212,6 +214,8 @@ def _scored_to(scorer: Scorer, output: str, questions: list[Question], resume: b
 @contextmanager
 def _saying_what_is_stored(output: str) -> Iterator[None]:
     """When a run stops early, one line tells that its rows are not lost; not where it is refused before it begins."""
+    from pyscore.store import run_folder
+
     before = _stored(output)
     try:
         yield
@@ -223,6 +227,8 @@ def _saying_what_is_stored(output: str) -> Iterator[None]:
 
 
 def _stored(output: str) -> int | None:
+    from pyscore.store import read_run, run_folder
+
     with suppress(ValueError, OSError):
         return int(read_run(run_folder(output)).num_rows)
     return None
@@ -243,6 +249,8 @@ def _kept_unless_shown(table: pa.Table, output: str | None) -> Iterator[None]:
 
 def _saved(table: pa.Table) -> str:
     """Where these rows were put, as a line to read: into the current folder, else among the temporary files."""
+    from pyscore.store import write_rows
+
     for folder in (Path.cwd(), Path(tempfile.gettempdir())):
         path = folder / f"pyscore-rows-{uuid.uuid4().hex[:8]}.parquet"
         with suppress(OSError):
@@ -252,7 +260,7 @@ def _saved(table: pa.Table) -> str:
 
 
 def _show(table: pa.Table, options: dict[str, Any], clusters: bool, output: str | None, as_json: bool) -> None:
-    from pyscore.store import summarize_rows
+    from pyscore.store import metadata_of, summarize_rows
 
     summaries = summarize_rows(table, **options, clustered=clusters)
     metadata = metadata_of(table)

@@ -10,7 +10,6 @@ import typer
 from pyscore.cli.files import expanded
 from pyscore.cli.options import Clusters, Confidence, Json, Normalize, Sets, Ties
 from pyscore.cli.output import print_json, print_summaries
-from pyscore.store import metadata_of, read_rows
 
 __all__ = ["summarize"]
 
@@ -29,6 +28,8 @@ def summarize(
     """Summarise rows that were written before, a table a model."""
     paths = expanded(rows)
     _check_distinct(paths)
+    from pyscore.store import metadata_of, read_rows
+
     tables = [read_rows(path) for path in paths]
     # Only where all of them are rows, for these take long to import.
     import pyarrow as pa

@@ -11,7 +11,7 @@ from typing import Any
 
 from pyscore.engine.head import text_config
 
-__all__ = ["GgufTensors", "check_checkpoint", "gguf_read_once", "recorded_gguf_tensors"]
+__all__ = ["CheckpointError", "GgufTensors", "check_checkpoint", "gguf_read_once", "recorded_gguf_tensors"]
 
 _SHOWN = 3  # names in a message
 
@@ -24,7 +24,14 @@ _OTHER_PARTS = re.compile(  # heads for other outputs, and towers for other inpu
     r"(^|\.)(mtp\w*|v_head|visual|vision_tower|vision_model|multi_modal_projector|mm_projector|audio_tower"
     r"|embed_vision|embed_audio|talker|token2wav|code2wav)\."
 )
+_SCALES = re.compile(
+    r"\.([kvq]|kv|input|output)_scale$|\.g_idx$"
+)  # of activations and caches, beside quantised weights
 _LAYER = re.compile(r"(?:^|\.)(?:layers|h|blocks|blk)\.(\d+)\.")
+
+
+class CheckpointError(ValueError):
+    """A model that isn't what its checkpoint holds."""
 
 
 class GgufTensors:
@@ -97,32 +104,39 @@ def check_checkpoint(model: Any, info: Mapping[str, Any], gguf: GgufTensors, *, 
         allow_unused: accept what is left out.
 
     Raises:
-        ValueError: weights are missing, of another shape, or unused; or they are quantised in an unknown way.
+        CheckpointError: weights are missing, of another shape, or unused; or they are quantised in an unknown way.
     """
     kind, config = type(model).__name__, text_config(model)
     mismatched = sorted(info["mismatched_keys"])
     if mismatched:
         name, held, wanted = mismatched[0]
-        raise ValueError(
+        raise CheckpointError(
             f"the checkpoint and its configuration disagree on shapes: {name} is {list(held)} in the checkpoint and "
             f"{list(wanted)} by the configuration{_and_more(mismatched, 1)}"
         )
     missing = sorted(info["missing_keys"])
     if missing:
-        raise ValueError(f"the checkpoint lacks weights that {kind} needs: {_listed(missing)}")
+        raise CheckpointError(f"the checkpoint lacks weights that {kind} needs: {_listed(missing)}")
     if allow_unused:
         return
-    unused = [name for name in sorted(info["unexpected_keys"]) if not _is_harmless(name, config)]
+    quantised = getattr(model, "hf_quantizer", None) is not None
+    unused = [
+        name
+        for name in sorted(info["unexpected_keys"])
+        if not _is_harmless(name, config) and not (quantised and _SCALES.search(name))
+    ]
     unused += gguf.unused(str(getattr(config, "model_type", "")))
     insist = "allow_unused_weights=True (--allow-unused-weights) loads the model without"
     if unused:
-        raise ValueError(
+        raise CheckpointError(
             f"the checkpoint holds weights that {kind} has no place for as it is configured{_depth(unused, config)}: "
             f"{_listed(unused)}. Its values would not be those of the whole; {insist} them"
         )
     method = _unknown_quantization(model)
     if method is not None:
-        raise ValueError(f"its weights are quantised by {method!r}, which transformers doesn't know; {insist} that")
+        raise CheckpointError(
+            f"its weights are quantised by {method!r}, which transformers doesn't know; {insist} that"
+        )
 
 
 def _is_harmless(name: str, config: Any) -> bool:

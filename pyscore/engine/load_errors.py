@@ -11,6 +11,8 @@ from pathlib import Path
 
 import torch
 
+from pyscore.engine.checkpoint import CheckpointError
+
 __all__ = ["check_folder", "one_line_errors"]
 
 _WEIGHTS = ("*.safetensors", "pytorch_model*.bin", "*.safetensors.index.json")
@@ -91,6 +93,8 @@ def one_line_errors(name: str, part: str, *, own_code: bool = False) -> Iterator
 
 def _explained(error: BaseException, part: str, own_code: bool) -> str:
     text = str(error)
+    if isinstance(error, CheckpointError):
+        return text
     if "trust_remote_code" in text:
         return "it runs code of its own; trust_remote_code=True (--trust-remote-code) allows that, if you trust it"
     if "connect to" in text or "offline" in text.lower():

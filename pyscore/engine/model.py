@@ -25,6 +25,7 @@ __all__ = [
     "evaluation_mode",
     "load_model",
     "load_tokenizer",
+    "load_weights",
     "parse_device",
     "parse_dtype",
     "require_transformers",
@@ -152,32 +153,59 @@ def load_model(
         return one_line_errors(source.name, part, own_code=trust_remote_code)
 
     once = gguf_read_once() if "gguf_file" in options else nullcontext()
-    with _loading, _quiet(transformers), once, recorded_gguf_tensors() as gguf:
+    with _loading, _quiet(transformers), once:
         with reading("configuration"):
             config = transformers.AutoConfig.from_pretrained(source.location, **options)
         _check_causal(transformers, config, source.name)
         with reading("tokenizer"):
             tokenizer = transformers.AutoTokenizer.from_pretrained(source.location, **options)
-        if "gguf_file" in options and hasattr(transformers, "GgufConfig"):
-            # Else a package for kernels, where there is one, would keep weights in blocks.
-            options["quantization_config"] = transformers.GgufConfig(dequantize=True)
         with reading("weights"):
-            loaded, info = transformers.AutoModelForCausalLM.from_pretrained(
-                source.location,
-                config=config,
-                dtype=dtype,
-                output_loading_info=True,
-                ignore_mismatched_sizes=True,  # they are refused by name
-                **options,
+            whole = load_weights(
+                source.location, allow_unused=allow_unused_weights, config=config, dtype=dtype, **options
             )
-            if "gguf_file" in options:
-                _forget_quantization(loaded)
-        try:
-            check_checkpoint(loaded, info, gguf, allow_unused=allow_unused_weights)
-        except ValueError as error:
-            raise ValueError(f"model {source.name!r}: {error}") from None
-        with reading("weights"):
-            return Loaded(loaded.to(device), tokenizer, source.name)
+            return Loaded(whole.to(device), tokenizer, source.name)
+
+
+def load_weights(location: str, *, allow_unused: bool = False, **options: Any) -> Any:
+    """`AutoModelForCausalLM.from_pretrained`, of a model that is what its checkpoint holds.
+
+    Values don't depend on torch's default dtype, which weights from a GGUF file would have too.
+
+    Args:
+        location: a folder, or a repository of the model hub.
+        allow_unused: accept weights that the model has no place for.
+        options: of ``from_pretrained``.
+
+    Raises:
+        CheckpointError: weights are missing, of another shape, or unused.
+    """
+    transformers = require_transformers()
+    is_gguf = options.get("gguf_file") is not None
+    if is_gguf and options.get("quantization_config") is None and hasattr(transformers, "GgufConfig"):
+        # Else a package for kernels, where there is one, would keep the weights in blocks.
+        options["quantization_config"] = transformers.GgufConfig(dequantize=True)
+    with _float32_by_default(), recorded_gguf_tensors() as gguf:
+        model, info = transformers.AutoModelForCausalLM.from_pretrained(
+            location,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # they are refused by name
+            **options,
+        )
+    if is_gguf:
+        _forget_quantization(model)
+    check_checkpoint(model, info, gguf, allow_unused=allow_unused)
+    return model
+
+
+@contextmanager
+def _float32_by_default() -> Iterator[None]:
+    """What a model computes while it is made, GPT-J's table of sines for one, has the process's default dtype."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
 
 
 def _forget_quantization(model: Any) -> None:

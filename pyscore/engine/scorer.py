@@ -399,18 +399,15 @@ class Scorer:
                 self.forward.release()
 
     def describe(
-        self,
-        template: str | ChatTemplate,
-        questions: Sequence[Question],
-        fingerprint: Mapping[str, str] | None = None,
+        self, template: str | ChatTemplate, questions: Sequence[Question], parts: Mapping[str, str] | None = None
     ) -> dict[str, str]:
         """The metadata of rows that is known before a run: what their values depend on.
 
         Args:
             template, questions: of the run.
-            fingerprint: as `fingerprint` gives it, if it is known already.
+            parts: what `fingerprint` gives, where that is known already.
         """
-        parts = self.fingerprint(template) if fingerprint is None else fingerprint
+        parts = self.fingerprint(template) if parts is None else parts
         described = {
             "pyscore_version": __version__,
             "template": str(template),
@@ -429,7 +426,7 @@ class Scorer:
         commit = getattr(getattr(self.model, "config", None), "_commit_hash", None)
         return described | {k: v for k, v in {**hashes, "commit": commit}.items() if v}
 
-    def fingerprint(self, template: Any = "plain") -> dict[str, str]:
+    def fingerprint(self, template: str | ChatTemplate = "plain") -> dict[str, str]:
         """What values depend on, part by part, as it is now; see `pyscore.engine.fingerprint`."""
         return fingerprint(self.model, self.tokenizer, template)
 

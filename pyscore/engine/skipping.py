@@ -8,13 +8,14 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from pyscore.engine.requests import dataset_of
-from pyscore.store import metadata_of
+from pyscore.store import metadata_of, run_folder
+from pyscore.store.files import locate
 from pyscore.tasks import Question
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["ON_ERROR", "SKIPPED", "Skipped", "Skips", "skipped_questions"]
+__all__ = ["ON_ERROR", "SKIPPED", "Skipped", "Skips", "skipped_file", "skipped_questions"]
 
 ON_ERROR = ("raise", "skip")
 """What ``on_error`` may be."""
@@ -81,9 +82,24 @@ class Skips:
         half = len(indices) // 2
         return self.each(indices[:half], questions, make) + self.each(indices[half:], questions, make)
 
+    def write(self, target: str) -> None:
+        """Write what was left out as JSONL, one question a line; no file where nothing was."""
+        place = locate(target)
+        if not self.found:
+            place.remove()
+            return
+        with place.replacing() as file:
+            for skipped in self.found:
+                file.write(json.dumps(asdict(skipped), ensure_ascii=False).encode() + b"\n")
+
     def metadata(self) -> dict[str, str]:
         """What rows say of the questions that are not among them; nothing where all are."""
         return {SKIPPED: json.dumps([asdict(skipped) for skipped in self.found])} if self.found else {}
+
+
+def skipped_file(path: str) -> str:
+    """Where `score_to` writes the questions that it left out: in the run's folder, or beside the one file."""
+    return f"{path}/skipped.jsonl" if run_folder(path) == path else f"{path}.skipped.jsonl"
 
 
 def skipped_questions(table: pa.Table) -> list[Skipped]:

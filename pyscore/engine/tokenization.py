@@ -5,18 +5,19 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from pyscore.engine.prefix import prefix_of
 from pyscore.engine.vocabulary import Vocabulary
 
 __all__ = [
-    "ALIGNED",
     "CLEAN",
     "MERGED",
+    "SPLIT",
     "AnswerTokenizer",
     "AnswerTokens",
-    "added_tokens",
     "move_trailing_space",
     "split_tokens",
     "tokenizer_hash",
@@ -26,11 +27,11 @@ CLEAN = "clean"
 """The prompt's tokens are a prefix of those of prompt and answer: the answer is scored, all of it and nothing else."""
 MERGED = "merged"
 """A token spans the join: the answer is scored from the first token that differs, which holds text of the prompt."""
-ALIGNED = "aligned"
-"""Its own join is clean, another answer's of the question isn't: it is scored from the token where that one begins."""
+SPLIT = "split"
+"""A token spans the join, but not every answer's of the question: scored by tokens of its own after the prompt."""
 
 _CHUNK = 2048  # texts tokenised at once: the tokenizer keeps offsets and words of all of them until they are read
-_PROBES = ("x", "Yes, 12")  # two texts without a token in common, so that what stands around both is no text
+_ANCHORS = ("", "\n", ":", "x")  # what an answer's own tokens may be found after
 
 
 class AnswerTokens(NamedTuple):
@@ -39,7 +40,7 @@ class AnswerTokens(NamedTuple):
     Attributes:
         context: what the answer is conditioned on; at least one token, the same for all answers of a question.
         answer: what is scored; at least one token.
-        boundary: `CLEAN`, `MERGED` or `ALIGNED`.
+        boundary: `CLEAN`, `MERGED` or `SPLIT`.
         truncated: tokens were cut from the left of the context.
     """
 
@@ -63,27 +64,6 @@ def split_tokens(prompt: Sequence[int], whole: Sequence[int]) -> tuple[list[int]
             break
         joined += 1
     return list(whole[:joined]), list(whole[joined:]), CLEAN if joined == len(prompt) else MERGED
-
-
-def added_tokens(tokenizer: Any) -> tuple[list[int], list[int]]:
-    """The tokens that a tokenizer puts before and after a text by itself, found by encoding.
-
-    Raises:
-        ValueError: it encodes the text itself in another way beside them.
-    """
-    found: set[tuple[tuple[int, ...], tuple[int, ...]]] = set()
-    for text in _PROBES:
-        plain, whole = (tuple(tokenizer(text, add_special_tokens=added)["input_ids"]) for added in (False, True))
-        starts = [i for i in range(len(whole) - len(plain) + 1) if whole[i : i + len(plain)] == plain]
-        around = {(whole[:i], whole[i + len(plain) :]) for i in starts}
-        found = around if text == _PROBES[0] else found & around
-    if len(found) != 1:
-        raise ValueError(
-            "what the tokenizer puts before a text can't be told from the text: give add_bos_token=False "
-            "(--no-add-bos), and a template that begins with it"
-        )
-    ((before, after),) = found
-    return list(before), list(after)
 
 
 class AnswerTokenizer:
@@ -118,7 +98,7 @@ class AnswerTokenizer:
         self.tokenizer = tokenizer
         self.max_length = max_length
         self.vocabulary = vocabulary or Vocabulary()
-        self.prefix = _prefix(tokenizer, add_bos)
+        self.prefix = prefix_of(tokenizer, add_bos)
         bos, eos = tokenizer.bos_token_id, tokenizer.eos_token_id
         self._first: int | None = eos if bos is None else bos
 
@@ -169,7 +149,8 @@ class AnswerTokenizer:
             if pairs[own[0]][0]:  # after no prompt at all, the harness puts `first` and nothing else
                 prompt, *wholes = (self.with_prefix(tokens) for tokens in (prompt, *wholes))
             labels = [f"question {names[i]!r}, answer {_short(pairs[i][1])}" for i in own]
-            found += self._encode_question(prompt, wholes, labels, truncate)
+            texts = [moved[i][1] for i in own]
+            found += self._encode_question(prompt, wholes, texts, labels, truncate)
         return found
 
     def encode_prompt(self, prompt: str) -> list[int]:
@@ -213,28 +194,55 @@ class AnswerTokenizer:
         return encoded
 
     def _encode_question(
-        self, prompt: list[int], wholes: Sequence[list[int]], labels: Sequence[str], truncate: bool
+        self,
+        prompt: list[int],
+        wholes: Sequence[list[int]],
+        texts: Sequence[str],
+        labels: Sequence[str],
+        truncate: bool,
     ) -> list[AnswerTokens]:
-        """The answers of one question, all from where the first of them begins to differ from the prompt."""
+        """The answers of one question after one context: what all splits have in common, else all of the prompt."""
         splits = [split_tokens(prompt, whole) for whole in wholes]
         for (_, answer, _), label in zip(splits, labels, strict=True):
             if not answer:
                 raise ValueError(
                     f"{label}: the answer has no tokens of its own after the prompt, so it has no probability"
                 )
-        start = min(len(context) for context, _, _ in splits)
-        context, answers = prompt[:start], [whole[start:] for whole in wholes]
+        contexts, answers, boundaries = (list(column) for column in zip(*splits, strict=True))
+        context = contexts[0]
+        if any(len(each) != len(context) for each in contexts):
+            context = prompt
+            for i in (i for i, boundary in enumerate(boundaries) if boundary == MERGED):
+                answers[i], boundaries[i] = self._own_tokens(prompt, wholes[i], texts[i], labels[i]), SPLIT
         if not context:
             context = [self._first_context(labels[0])]
             answers = [own[1:] if own[0] == context[0] and len(own) > 1 else own for own in answers]
         for own, label in zip(answers, labels, strict=True):
             self.check(context, own, label)
         kept = self._fit(context, answers, labels, truncate)
-        aligned = ALIGNED if start < len(prompt) else CLEAN
-        return [
-            AnswerTokens(kept, own, MERGED if boundary == MERGED else aligned, len(kept) < len(context))
-            for own, (_, _, boundary) in zip(answers, splits, strict=True)
-        ]
+        cut = len(kept) < len(context)
+        return [AnswerTokens(kept, own, boundary, cut) for own, boundary in zip(answers, boundaries, strict=True)]
+
+    def _own_tokens(self, prompt: list[int], whole: list[int], text: str, label: str) -> list[int]:
+        """An answer's tokens as they stand after a prompt that they don't merge with.
+
+        A text alone may be encoded with a space before it, so it is also encoded after others; what decodes to the
+        same text as the whole is taken.
+        """
+        wanted = self._text_of(whole)
+        for anchor in _ANCHORS:
+            ids = self._encode_texts({anchor, anchor + text})
+            _, own, boundary = split_tokens(ids[anchor], ids[anchor + text])
+            if own and boundary == CLEAN and self._text_of([*prompt, *own]) == wanted:
+                return own
+        raise ValueError(
+            f"{label}: a token spans the join of prompt and answer, and the tokenizer encodes the answer alone as "
+            "another text: let the prompt end, or the answers begin, with a space"
+        )
+
+    def _text_of(self, tokens: list[int]) -> str:
+        text = self.tokenizer.decode(tokens, skip_special_tokens=False, clean_up_tokenization_spaces=False)
+        return unicodedata.normalize("NFKC", text)
 
     def _first_context(self, label: str) -> int:
         if self._first is None:
@@ -262,18 +270,6 @@ class AnswerTokenizer:
         n = len(self.prefix)
         head = n if context[:n] == self.prefix and room > n else 0
         return context[:head] + context[len(context) - room + head :]
-
-
-def _prefix(tokenizer: Any, add_bos: bool | str) -> list[int]:
-    if not add_bos:
-        return []
-    before, _ = added_tokens(tokenizer)
-    bos = tokenizer.bos_token_id
-    if add_bos == "auto" or bos in before:
-        return before
-    if bos is None and not before:
-        raise ValueError("add_bos_token=True, but the tokenizer has no BOS token")
-    return before if bos is None else [bos, *before]
 
 
 def _short(text: str) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
+from pyscore._integers import as_int
 from pyscore.engine.scorer import ScoredTokens, Scorer
 
 __all__ = ["Pair", "document_windows", "score_stream", "window_sizes"]
@@ -52,17 +54,25 @@ def window_sizes(scorer: Scorer, max_length: int | None, stride: int | None) -> 
         ValueError: either is out of range, or the model doesn't say how much it can take.
     """
     limit, prefix = scorer.tokens.max_length, len(scorer.tokens.prefix)
-    length = limit if max_length is None else max_length
-    if length is None:
+    if max_length is None and limit is None:
         raise ValueError("the model's configuration doesn't say how many tokens it can take: give max_length=")
-    if not isinstance(length, int) or isinstance(length, bool) or not 1 <= length <= (limit or length):
+    length = _tokens(limit if max_length is None else max_length)
+    if not 1 <= length <= (limit or length):
         top = f"from 1 to {limit}, what the model can take" if limit else "of at least 1"
-        raise ValueError(f"max_length={length!r} must be a whole number {top}")
+        raise ValueError(f"max_length={max_length!r} must be a whole number {top}")
     if length < prefix:
         raise ValueError(
             f"max_length={length} must be at least {prefix}: the tokenizer puts as many tokens before a text"
         )
-    step = length if stride is None else stride
-    if not isinstance(step, int) or isinstance(step, bool) or not 1 <= step <= length:
-        raise ValueError(f"stride={step!r} must be a whole number from 1 to max_length, {length}")
+    step = length if stride is None else _tokens(stride)
+    if not 1 <= step <= length:
+        raise ValueError(f"stride={stride!r} must be a whole number from 1 to max_length, {length}")
     return length, step
+
+
+def _tokens(value: Any) -> int:
+    """A number of tokens; 0, which is too few anywhere, for what is no whole number."""
+    try:
+        return as_int(value, "tokens")
+    except TypeError:
+        return 0

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -11,7 +13,7 @@ from tqdm import tqdm
 
 from pyscore.engine import Scorer
 from pyscore.engine.bundled import BUNDLED_MODEL, bundled_model_path
-from pyscore.engine.model import parse_device, require_transformers
+from pyscore.engine.model import load_weights, parse_device, require_transformers
 from pyscore.engine.tokenization import MERGED, move_trailing_space, split_tokens
 from pyscore.engine.tree import common_prefix
 from pyscore.ops.dispatch import AUTO, check_backend_name
@@ -52,6 +54,7 @@ class PyscoreLM(HFLM):  # type: ignore[misc]  # lm_eval has no types
             "hf".
         batch_tokens: as for `pyscore.Scorer`. ``batch_size`` is for generation alone.
         device: as for "hf", or "auto", the default, for CUDA where there is one.
+        allow_unused_weights: as for `pyscore.Scorer.from_pretrained`.
         options: every other argument of "hf".
 
     Raises:
@@ -68,6 +71,7 @@ class PyscoreLM(HFLM):  # type: ignore[misc]  # lm_eval has no types
         *,
         batch_tokens: int | str = "auto",
         device: str | None = "auto",
+        allow_unused_weights: bool = False,
         **options: Any,
     ) -> None:
         scoring = AUTO if backend in _HF_BACKENDS else backend
@@ -78,6 +82,7 @@ class PyscoreLM(HFLM):  # type: ignore[misc]  # lm_eval has no types
             pretrained, options["gguf_file"] = str(file.parent), file.name
         if device in (None, "auto"):
             device = str(parse_device("auto"))
+        self._allow_unused_weights = allow_unused_weights
         super().__init__(pretrained, backend if backend in _HF_BACKENDS else "default", device=device, **options)
         _check_adapters(self.model)
         self.scorer = Scorer(self.model, self.tokenizer, batch_tokens=batch_tokens, backend=scoring)
@@ -88,6 +93,9 @@ class PyscoreLM(HFLM):  # type: ignore[misc]  # lm_eval has no types
             raise ValueError(
                 f"pyscore scores causal language models, and this one is {self.backend}: use the model 'hf'"
             )
+        # All that the harness does with this class is to load a model by it.
+        load = partial(load_weights, allow_unused=self._allow_unused_weights)
+        self.AUTO_MODEL_CLASS = SimpleNamespace(from_pretrained=load)
 
     def loglikelihood(self, requests: Sequence[Any], disable_tqdm: bool = False) -> list[tuple[float, bool]]:
         """The log-likelihood of each request's continuation, nats, and whether it is greedy; one warning for merges."""

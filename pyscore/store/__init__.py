@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from pyscore._lazy import lazy_names
 from pyscore.store.files import check_target
 from pyscore.store.parquet import write_rows
-from pyscore.store.reading import check_no_file, is_merged, merge_run, read_rows, read_run, remove_run, run_folder
+from pyscore.store.reading import check_no_file, merge_run, read_rows, read_run, remove_run, run_folder
 from pyscore.store.run import RunStore, question_key
 from pyscore.store.schema import SCHEMA_VERSION, metadata_of, row_schema
 
@@ -23,7 +23,6 @@ __all__ = [
     "check_target",
     "clusters_from_rows",
     "comparison_from_rows",
-    "is_merged",
     "merge_run",
     "metadata_of",
     "question_key",

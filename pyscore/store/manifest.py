@@ -15,6 +15,7 @@ __all__ = [
     "add_entries",
     "as_json",
     "begin",
+    "check_manifest",
     "check_settings",
     "now",
     "read_manifest",
@@ -42,6 +43,7 @@ _PIN = (
     "for example with --template-date {day} or --template-arg key=value (ChatTemplate(date=..., arguments=...)). "
 )
 
+_MEND = "Put back what it held, or name another output"
 _OWN = ("format", "version", "complete", "finished", "stored", "settings", "sessions")
 
 
@@ -125,16 +127,48 @@ def read_manifest(folder: Place) -> dict[str, Any] | None:
     try:
         with place.open() as file:
             manifest = json.loads(file.read())
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"{place} is damaged, or no manifest of a run: {error}") from None
+    return check_manifest(manifest, str(place))
+
+
+def check_manifest(manifest: Any, name: str) -> dict[str, Any]:
+    """The manifest, if it is one of a run with all that readers need; ValueError names what is wrong with it."""
     if not isinstance(manifest, dict) or manifest.get("format") != _FORMAT:
-        raise ValueError(f"{place} is not the manifest of a run: name a folder that pyscore wrote, or another output")
+        raise ValueError(f"{name} is not the manifest of a run: name a folder that pyscore wrote, or another output")
     if manifest.get("version") != _VERSION:
         raise ValueError(
-            f"{place} is of version {manifest.get('version')!r}, this pyscore reads version {_VERSION}: "
+            f"{name} is of version {manifest.get('version')!r}, this pyscore reads version {_VERSION}: "
             "use the pyscore that wrote it"
         )
+    _check_fields(manifest, name, "", {"complete": bool, "settings": dict, "sessions": list})
+    if not manifest["sessions"]:
+        raise ValueError(f"{name} is damaged: its entry sessions is empty. {_MEND}")
+    for i, session in enumerate(manifest["sessions"]):
+        _check_fields({f"sessions[{i}]": session}, name, "", {f"sessions[{i}]": dict})
+        _check_fields(session, name, f"sessions[{i}].", {"id": str, "started": str})
+    _check_fields(manifest["settings"], name, "settings.", {"fingerprint": dict}, optional=True)
+    _check_fields(manifest, name, "", {"metadata": dict}, optional=True)
+    metadata = manifest.get("metadata", {})
+    _check_fields(metadata, name, "metadata.", dict.fromkeys(metadata, str))
+    if manifest["complete"]:
+        _check_fields(manifest, name, "", {"stored": dict})
+        _check_fields(manifest["stored"], name, "stored.", {"questions": int, "keys_sha256": str})
     return manifest
+
+
+def _check_fields(
+    entries: Mapping[str, Any], name: str, path: str, kinds: Mapping[str, type], *, optional: bool = False
+) -> None:
+    for field, kind in kinds.items():
+        if field not in entries:
+            if not optional:
+                raise ValueError(f"{name} is damaged: its entry {path}{field} is missing. {_MEND}")
+        elif not isinstance(entries[field], kind) or (kind is int and isinstance(entries[field], bool)):
+            found = type(entries[field]).__name__
+            raise ValueError(
+                f"{name} is damaged: its entry {path}{field} is of type {found}, not {kind.__name__}. {_MEND}"
+            )
 
 
 def write_manifest(folder: Place, manifest: Mapping[str, Any]) -> None:

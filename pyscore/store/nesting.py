@@ -73,7 +73,7 @@ def count_questions(table: pa.Table) -> tuple[int, int | None, int | None]:
 
     known = "same_as" in table.column_names and not table["same_as"].null_count
     return (
-        count(pc.equal(table["boundary"], "merged")),
+        count(pc.not_equal(table["boundary"], "clean")),
         count(pc.not_equal(table["same_as"], table["answer_index"])) if known else None,
         count(pc.is_valid(table["extends"])) if known else None,
     )

@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pyscore.store.files import Place, check_target, locate
-from pyscore.store.manifest import MANIFEST, as_json, check_settings, read_manifest
+from pyscore.store.manifest import MANIFEST, read_manifest
 from pyscore.store.ordering import by_position
 from pyscore.store.parquet import read_file
-from pyscore.store.parts import LOCK, ORDER, Parts, is_leftover, is_part, read_part, read_parts, summary_of
-from pyscore.store.schema import metadata_of, row_schema
+from pyscore.store.parts import LOCK, ORDER, Parts, is_leftover, is_part, read_part, read_parts
+from pyscore.store.schema import row_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["check_no_file", "is_merged", "merge_run", "read_rows", "read_run", "remove_run", "run_folder"]
+__all__ = [
+    "MANIFEST_ENTRY",
+    "check_no_file",
+    "has_run",
+    "merge",
+    "merge_run",
+    "read_rows",
+    "read_run",
+    "remove_files",
+    "remove_run",
+    "run_folder",
+]
 
-_MANIFEST_ENTRY = "manifest"  # of a merged file's metadata
+MANIFEST_ENTRY = "manifest"
+"""Of a merged file's metadata."""
 
 
 def read_rows(path: str | Path) -> pa.Table:
@@ -92,37 +104,15 @@ def merge(folder: Place, manifest: Mapping[str, Any], target: str | Path) -> Non
 
     place = locate(check_target(target))
     schema, tables = _open(folder, manifest)
-    schema = schema.with_metadata({**schema.metadata, _MANIFEST_ENTRY.encode(): json.dumps(manifest).encode()})
+    schema = schema.with_metadata({**schema.metadata, MANIFEST_ENTRY.encode(): json.dumps(manifest).encode()})
     with place.replacing() as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
         for table in tables:
             writer.write_table(table.replace_schema_metadata(schema.metadata), row_group_size=table.num_rows)
 
 
-def is_merged(target: str | Path, settings: Mapping[str, Any], keys: Iterable[str], *, resume: bool = True) -> bool:
-    """Whether this file is a finished run of these settings and questions, as `merge_run` wrote it.
-
-    Args:
-        target: the file, which need not exist.
-        settings: as in the run's manifest.
-        keys: of the questions.
-        resume: whether it may exist.
-
-    Raises:
-        FileExistsError: it exists, and resume is False.
-        ValueError: it is a file of other rows, settings or questions; the message says which.
-    """
-    check_no_file(target, resume=resume)
-    place = locate(target)
-    if not place.is_file():
-        return False
-    entry = metadata_of(read_file(place)).get(_MANIFEST_ENTRY)
-    if entry is None:
-        raise ValueError(f"{place} holds rows of no run that could go on: name another output")
-    manifest = json.loads(entry)
-    check_settings(place, manifest, as_json(settings))
-    if not manifest["complete"] or manifest["stored"] != summary_of(list(keys)):
-        raise ValueError(f"{place} is a finished run of other questions: name another output")
-    return True
+def has_run(path: str | Path) -> bool:
+    """Whether a run was begun in this folder."""
+    return read_manifest(locate(path)) is not None
 
 
 def run_folder(path: str) -> str:

@@ -33,8 +33,8 @@ class RowsSummary:
         summary: the numbers.
         one_cluster: all questions share one cluster. Clusters can't be compared then, so the intervals count the
             questions as independent and speak for this one cluster only.
-        n_merged: how many questions have an answer with a token that spans the join with the prompt, so that all of
-            their answers are scored together with the end of the prompt.
+        n_merged: how many questions have an answer with a token that spans its join with the prompt, see
+            docs/engine.md.
         n_indistinguishable: how many have answers of the same tokens, which tie whatever the model is.
         n_nested: how many have an answer that begins with all tokens of another, which it can't beat. This and the
             number before are None where rows don't say, since an earlier release scored them.

@@ -14,7 +14,7 @@ from pyscore.cli import main
 try:
     main()
 except SystemExit as end:
-    heavy = [name for name in ("torch", "transformers", "scipy", "pyarrow") if name in sys.modules]
+    heavy = [name for name in ("torch", "numpy", "transformers", "scipy", "pyarrow") if name in sys.modules]
     print(f"status {end.code}, imported {heavy}", file=sys.stderr)
 """
 
@@ -58,6 +58,8 @@ MISTAKES = {
     "rows in another format": (["score", "q.jsonl", "-o", "rows.csv"], "not as .csv: end --output in .parquet"),
     "an output that holds other things": (["score", "q.jsonl", "-o", "run"], "has files and is no run"),
     "an output folder that isn't there": (["score", "q.jsonl", "-o", "none/run"], "doesn't exist"),
+    "a run id that rows can't hold": (["score", "--run-id", "\udce9"], "run_id must be text that UTF-8 can hold"),
+    "a step beyond all": (["score", "--step", str(2**63)], "doesn't fit into 64 bits"),
     "no model": (["score", "q.jsonl", "-m", ""], "--model is empty"),
     "a template that is none": (["score", "q.jsonl", "-t", "nonsense"], "template 'nonsense' is unknown"),
     "a template that is empty": (["score", "q.jsonl", "-t", ""], "--template is empty"),
@@ -81,6 +83,6 @@ MISTAKES = {
 def test_a_mistake_is_one_line_with_status_2_before_anything_heavy_is_imported(folder, arguments, message):
     done = run(folder, *arguments)
     line, end = done.stderr.splitlines()
-    assert end == "status 2, imported []"
+    assert end in ("status 2, imported []", "status 2, imported ['numpy']")
     assert line.startswith("pyscore: ") and message in line
     assert done.stdout == ""

@@ -194,6 +194,7 @@ def mistakes(model, folder, tmp_path):
         "an unknown format": (["score", file, *good, "--format", "nonsense"], "format 'nonsense' is unknown"),
         "an unknown dtype": (["score", file, *good, "--dtype", "int8"], "dtype='int8'"),
         "an unknown device": (["score", file, *good, "--device", "nonsense"], "device='nonsense'"),
+        "a device that isn't here": (["score", file, *good, "--device", "xpu"], "sees no such device here"),
         "an unknown backend": (["score", file, *good, "--backend", "nonsense"], "backend='nonsense'"),
         "a budget of nothing": (["score", file, *good, "--batch-tokens", "0"], "batch_tokens=0"),
         "a budget in words": (["score", file, *good, "--batch-tokens", "many"], "batch_tokens='many'"),

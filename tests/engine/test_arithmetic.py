@@ -9,7 +9,7 @@ import torch
 
 from pyscore import Scorer
 from pyscore.engine.rows import RunInfo
-from tests.engine.tiny import some_questions, tiny_configs, tiny_model, tiny_tokenizer
+from tests.engine.tiny import save_tiny, save_tiny_gguf, some_questions, tiny_configs, tiny_model, tiny_tokenizer
 
 INFO = RunInfo("r", "m", None, None, None)
 
@@ -23,9 +23,30 @@ def deterministic():
         torch.use_deterministic_algorithms(False)
 
 
+@contextmanager
+def default_dtype():
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.bfloat16)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+@contextmanager
+def default_device():
+    torch.set_default_device("meta")
+    try:
+        yield
+    finally:
+        torch.set_default_device(None)
+
+
 SETTINGS = {
     "autocast": lambda: torch.autocast("cpu", torch.bfloat16),
     "float16 autocast": lambda: torch.autocast("cpu", torch.float16),
+    "default dtype": default_dtype,
+    "default device": default_device,
     "deterministic algorithms": deterministic,
     "gradients": torch.enable_grad,
     "inference mode": torch.inference_mode,
@@ -62,6 +83,17 @@ def test_autocast_is_still_on_where_a_stream_is_read_and_off_where_it_runs():
     finally:
         handle.remove()
     assert seen and not any(seen)
+
+
+@pytest.mark.parametrize("kind", ["gptj", "gguf"])
+def test_a_model_is_loaded_the_same_whatever_the_default_dtype(kind, tmp_path):
+    path = save_tiny_gguf(tmp_path / "tiny.gguf") if kind == "gguf" else save_tiny(tmp_path, kind)
+    expected = Scorer.from_pretrained(path, device="cpu").score(some_questions())
+    with default_dtype():
+        found = Scorer.from_pretrained(path, device="cpu").score(some_questions())
+        assert torch.get_default_dtype() == torch.bfloat16
+    assert logprobs(found) == logprobs(expected)
+    assert found.schema.metadata[b"dtype"] == expected.schema.metadata[b"dtype"] == b"float32"
 
 
 def test_rows_say_how_precisely_matrices_are_multiplied():

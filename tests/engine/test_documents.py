@@ -56,6 +56,12 @@ def oracle(model, read, targets):
     return [float(logits[len(read) - len(targets) + i, token]) for i, token in enumerate(targets)]
 
 
+@pytest.mark.parametrize("integer", [np.int64, torch.tensor], ids=["NumPy", "tensor"])
+def test_sizes_of_windows_may_be_integers_of_any_kind(scorer, integer):
+    table = score_documents(scorer, TEXTS, max_length=integer(32), stride=integer(8))
+    assert table.equals(score_documents(scorer, TEXTS, max_length=32, stride=8), check_metadata=True)
+
+
 def guide(model, tokens, max_length, stride):
     """The loop of Hugging Face's guide to perplexity over BOS and the text: windows begin every ``stride`` tokens."""
     whole, found, before = [BOS, *tokens], [], 1
@@ -291,6 +297,7 @@ def test_long_prompts_of_completions_are_cut_only_on_request(model, scorer):
         (["a"], {"max_length": 0}, ValueError, "max_length=0 must"),
         (["a"], {"max_length": 8, "stride": 9}, ValueError, "stride=9 must be a whole number from 1 to max_length, 8"),
         (["a"], {"stride": 0.5}, ValueError, "stride=0.5 must"),
+        (["a"], {"stride": True}, ValueError, "stride=True must"),
     ],
 )
 def test_bad_documents_are_named(scorer, texts, options, error, message):

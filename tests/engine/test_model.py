@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from pyscore import Scorer
 from pyscore.engine.bundled import bundled_model_path
 from pyscore.engine.model import evaluation_mode, load_model, parse_device, parse_dtype
-from tests.engine.tiny import SMALL, save_tiny, tiny_tokenizer, transformers
+from tests.engine.tiny import SMALL, question, save_tiny, tiny_tokenizer, transformers
 
 
 @pytest.fixture
@@ -200,6 +200,27 @@ def test_a_model_with_code_of_its_own(folder):
 def test_code_of_its_own_that_is_broken(folder, kind, code, message):
     with_own_code(folder, code)
     assert_refused(folder, kind, message, trust_remote_code=True)
+
+
+OWN_MODEL = """
+from transformers import LlamaConfig, LlamaForCausalLM
+
+class Config(LlamaConfig):
+    model_type = "own"
+
+class Model(LlamaForCausalLM):
+    config_class = Config
+
+    def forward(self, input_ids=None, **options):
+        return {}["no such\\nentry"]
+"""
+
+
+def test_code_of_its_own_that_fails_when_it_is_run(folder):
+    with_own_code(folder, OWN_MODEL)
+    scorer = Scorer.from_pretrained(folder, device="cpu", trust_remote_code=True)
+    with pytest.raises(ValueError, match=r"^Model can't be run: KeyError: .*entry'$"):
+        scorer.score([question()])
 
 
 def test_code_of_its_own_that_is_missing(folder):

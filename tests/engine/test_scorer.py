@@ -176,11 +176,11 @@ def test_no_family_of_models_is_given_bos_that_its_tokenizer_does_not_add(scorer
 def test_answers_are_compared_after_one_context_also_where_one_of_them_merges_with_the_prompt(model, scorer):
     asked = question(prompt="people pre", answers=("fer", "-1"))
     rows = scorer.score([asked]).to_pylist()
-    assert [row["boundary"] for row in rows] == ["merged", "aligned"]
-    context = tiny_tokenizer().encode("people p", add_special_tokens=False)
+    assert [row["boundary"] for row in rows] == ["split", "clean"]
+    context = tiny_tokenizer().encode(asked.prompt, add_special_tokens=False)
     assert [row["prompt_tokens"] for row in rows] == [len(context)] * 2
     for row in rows:
-        tokens = tiny_tokenizer().encode(asked.prompt + row["answer"], add_special_tokens=False)
+        tokens = context + tiny_tokenizer().encode(row["answer"], add_special_tokens=False)
         with torch.no_grad():
             logprobs = model(torch.tensor([tokens])).logits[0].double().log_softmax(-1)
         expected = sum(float(logprobs[i - 1, tokens[i]]) for i in range(len(context), len(tokens)))

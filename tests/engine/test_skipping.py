@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
 
 from pyscore import Scorer
-from pyscore.engine import Skipped, skipped_questions
+from pyscore.engine import Skipped, score_to, skipped_questions
+from pyscore.store import read_rows
 from tests.engine.tiny import question, some_questions, tiny_configs, tiny_model, tiny_tokenizer
 
 TOO_LONG = question("long", "value other people " * 100)
@@ -71,3 +73,32 @@ def test_where_every_question_is_bad_there_are_no_rows_and_every_reason(scorer):
 
 def test_explain_counts_what_a_run_would_take_without_them(scorer):
     assert scorer.explain([*some_questions(4), TOO_LONG], on_error="skip") == scorer.explain(some_questions(4))
+
+
+@pytest.mark.parametrize("name", ["run", "rows.parquet"])
+def test_a_run_names_what_it_left_out_in_a_file_and_goes_on_without_it(scorer, tmp_path, name):
+    path, good = tmp_path / name, some_questions(6)
+    asked = [*good[:3], TOO_LONG, question("exploding", "Explode"), *good[3:]]
+    how = {"template": NO_HINT, "progress": False, "window_questions": 2}
+    with pytest.raises(ValueError, match="'exploding'"):
+        score_to(scorer, str(path), asked, **how)
+    score_to(scorer, str(path), asked[:5], on_error="skip", **how)
+    score_to(scorer, str(path), asked, on_error="skip", resume=True, **how)
+    table = read_rows(path)
+    assert list(dict.fromkeys(table["question_id"].to_pylist())) == [each.id for each in good]
+    file = path / "skipped.jsonl" if name == "run" else tmp_path / "rows.parquet.skipped.jsonl"
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    assert [Skipped(**line) for line in lines] == skipped_questions(table)
+    assert {line["question_id"] for line in lines} == {"long", "exploding"}
+
+
+def test_what_was_skipped_and_can_be_scored_later_is_no_longer_named(scorer, tmp_path):
+    path = tmp_path / "run"
+    asked = [question("a"), TOO_LONG]
+    score_to(scorer, str(path), asked, on_error="skip", progress=False)
+    wider = Scorer(scorer.model, scorer.tokenizer, name="tiny", batch_tokens=100)
+    wider.tokens.max_length = 1000
+    score_to(wider, str(path), asked, on_error="skip", resume=True, progress=False)
+    assert skipped_questions(read_rows(path)) == []
+    assert not (path / "skipped.jsonl").exists()
+    assert set(read_rows(path)["question_id"].to_pylist()) == {"a", "long"}

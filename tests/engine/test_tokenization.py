@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import Regex, normalizers, pre_tokenizers
 
+from pyscore.engine.prefix import added_tokens
 from pyscore.engine.tokenization import (
-    ALIGNED,
     CLEAN,
     MERGED,
+    SPLIT,
     AnswerTokenizer,
     AnswerTokens,
-    added_tokens,
     move_trailing_space,
     split_tokens,
     tokenizer_hash,
@@ -82,14 +85,11 @@ def encode_question(prompt: str, *answers: str, truncate: bool = False, **option
     return tokens.encode(pairs, ["q7"] * len(pairs), sizes=[len(pairs)], truncate=truncate)
 
 
-def test_answers_of_a_question_begin_where_the_first_of_them_merges_with_the_prompt():
+def test_answers_of_a_question_of_which_some_merge_with_the_prompt_are_scored_after_the_prompts_own_tokens():
     merged, *others = encode_question("people pre", "fer", "-1", " No")
-    assert ids("people pre")[len(merged.context) :] == ids("re")  # "ref" + "er" stand in their place
-    assert merged == encode("people pre", "fer")
-    assert [found.boundary for found in (merged, *others)] == [MERGED, ALIGNED, ALIGNED]
-    for found, answer in zip(others, ("-1", " No"), strict=True):
-        assert found.context == merged.context
-        assert found.answer == [*ids("re"), *ids(answer)]
+    assert encode("people pre", "fer").context == ids("people p")
+    assert (merged.context, merged.answer, merged.boundary) == (ids("people pre"), ids("fer"), SPLIT)
+    assert others == [encode("people pre", "-1"), encode("people pre", " No")]
 
 
 def test_answers_whose_joins_are_alike_are_scored_as_if_each_stood_alone():
@@ -99,17 +99,27 @@ def test_answers_whose_joins_are_alike_are_scored_as_if_each_stood_alone():
 
 @settings(max_examples=60)
 @given(prompt=TEXT, answers=st.lists(TEXT, min_size=2, max_size=4, unique=True))
-def test_all_answers_of_a_question_have_one_context_and_lose_no_token(prompt, answers):
+def test_all_answers_of_a_question_have_one_context_and_their_own_text(prompt, answers):
     try:
         alone = [encode(prompt, answer) for answer in answers]
     except ValueError:  # an answer without tokens
         return
     found = encode_question(prompt, *answers)
-    shortest = min((each.context for each in alone), key=len)
-    assert {tuple(each.context) for each in found} == {tuple(shortest)}
-    for each, own in zip(found, alone, strict=True):
-        assert each.context + each.answer in (own.context + own.answer, [0, *own.context, *own.answer])
-        assert (each.boundary == MERGED) == (own.boundary == MERGED)
+    assert len({tuple(each.context) for each in found}) == 1
+    for each, own, answer in zip(found, alone, answers, strict=True):
+        assert tiny_tokenizer().decode([*each.context, *each.answer]).removeprefix("<s>") == prompt + answer
+        assert each == own or own.boundary == MERGED
+
+
+def test_an_answer_is_scored_without_the_space_that_a_tokenizer_puts_before_texts():
+    tokenizer = copy.deepcopy(tiny_tokenizer())
+    tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    pairs = [("people pre", "fer"), ("people pre", "-1")]
+    found = AnswerTokenizer(tokenizer).encode(pairs, ["q"] * 2, sizes=[2])
+    assert [tokenizer.decode(each.answer) for each in found] == ["fer", "-1"]
+    tokenizer.backend_tokenizer.normalizer = normalizers.Replace(Regex("^.?fer$"), "X")
+    with pytest.raises(ValueError, match=r"'q', answer 'fer': a token spans the join .* begin, with a space"):
+        AnswerTokenizer(tokenizer).encode(pairs, ["q"] * 2, sizes=[2])
 
 
 def test_a_prompt_is_cut_alike_for_all_answers_of_a_question():

