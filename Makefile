@@ -46,6 +46,8 @@ bench: $(STAMP)-bench bench-metrics bench-engine ## time everything beside its p
 	$(BENCH) benchmarks/test_answers.py benchmarks/test_hidden_states.py benchmarks/test_ready_logits.py \
 		--benchmark-json=benchmarks/results/cpu.json
 	$(BIN)/python -m benchmarks.report benchmarks/results/cpu.json
+	$(BIN)/python -m benchmarks.overhead
+	$(BIN)/python -m benchmarks.report benchmarks/results/overhead.json
 
 bench-metrics: $(STAMP)-bench ## time the bootstrap, summaries and texts alone
 	$(BENCH) benchmarks/test_bootstrap.py benchmarks/test_summary_state.py benchmarks/test_text.py \

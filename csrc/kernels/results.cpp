@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 namespace pyscore {
 
@@ -43,14 +44,17 @@ void write_candidates(const RowStatistics &row, const Targets &targets, std::int
     }
 }
 
-void write_top(const std::vector<Entry> *top, const Targets &targets, std::int64_t index, bool valid, double logsumexp,
+void write_top(const Entry *top, const Targets &targets, std::int64_t index, bool valid, double logsumexp,
                const TokenResults &results) {
     for (std::int64_t k = 0; k < results.top_k; ++k) {
         const std::int64_t at = index * results.top_k + k;
+        Entry entry;
+        if (valid) {
+            std::memcpy(&entry, top + k, sizeof(Entry)); // it lies where its id goes
+        }
         results.top_ids[at] = -1;
         results.top_logprobs[at] = kNan;
         if (valid) {
-            const Entry &entry = (*top)[static_cast<std::size_t>(k)];
             const double logprob = static_cast<double>(entry.logit) - logsumexp;
             results.top_ids[at] = targets.vocab_start + entry.column;
             results.top_logprobs[at] = static_cast<float>(std::min(logprob, 0.0));

@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
+    from pyscore.engine import Skipped
     from pyscore.engine.plan import TokenCounts
     from pyscore.metrics import Estimate
     from pyscore.store import RowsSummary
 
-__all__ = ["print_counts", "print_json", "print_summaries"]
+__all__ = ["print_counts", "print_json", "print_skipped", "print_summaries"]
 
 _METRICS = (
     ("mean_probability", "mean probability"),
@@ -35,6 +36,7 @@ _PREFERENCES = {
 }
 _TIES = {"half": "ties count half", "strict": "ties don't count", "first": "ties go to the first answer"}
 _NORMALIZED = {"sum": "", "token": " per token", "char": " per character", "byte": " per byte"}
+_SHOWN = 20  # questions in a table of those left out, where a file has all of them
 _PLAIN_WIDTH = 120  # of a file or a pipe, which has no width of its own
 
 
@@ -84,6 +86,18 @@ def print_summaries(summaries: Sequence[RowsSummary], options: dict[str, Any], n
         lines.append("one cluster: all questions share it, so the interval speaks for this cluster, not for others")
     lines += _remarks(summaries)
     _print(tables, lines)
+
+
+def print_skipped(skipped: Sequence[Skipped], file: str | None) -> None:
+    """The questions that couldn't be scored, with the reasons; the first ones, if ``file`` holds all."""
+    table = _table("data set", f"left out: {len(skipped)} questions that can't be scored")
+    table.add_column("question", overflow="fold")
+    table.add_column("reason", overflow="fold")
+    shown = skipped if file is None else skipped[:_SHOWN]
+    for question in shown:
+        table.add_row(*map(_text, (question.dataset or "(no name)", question.question_id, question.reason)))
+    more = f"{len(skipped) - len(shown)} more of them and " if len(shown) < len(skipped) else ""
+    _print([table], [] if file is None else [f"{more}all reasons are in {file}"])
 
 
 def _print(tables: Sequence[Table], lines: Sequence[str]) -> None:

@@ -7,7 +7,7 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -15,7 +15,7 @@ import typer
 
 from pyscore.cli.files import check_output, dataset_names, question_files
 from pyscore.cli.options import Clusters, Confidence, Json, Normalize, Sets, Ties
-from pyscore.cli.output import print_counts, print_json, print_summaries
+from pyscore.cli.output import print_counts, print_json, print_skipped, print_summaries
 from pyscore.cli.prompts import chosen_template
 from pyscore.cli.text import say
 from pyscore.engine.bundled import BUNDLED_MODEL
@@ -101,6 +101,13 @@ def score(
     truncate: Annotated[
         bool, typer.Option("--truncate", help="Cut prompts that are too long from the left instead of refusing them.")
     ] = False,
+    on_error: Annotated[
+        Literal["raise", "skip"],
+        typer.Option(
+            help="A question that can't be scored (too long, no tokens, a template that fails) ends the run, or is "
+            "left out and listed at the end."
+        ),
+    ] = "raise",
     trust_remote_code: Annotated[
         bool, typer.Option("--trust-remote-code", help="Run code that comes with the model.")
     ] = False,
@@ -124,7 +131,7 @@ def score(
     check_run(None, run_id, step, None)
     check_output(output, resume)
     questions = _questions(paths or [], format, choices, limit)
-    if isinstance(prompts, str) and prompts != "chat":
+    if isinstance(prompts, str) and prompts != "chat" and on_error == "raise":
         render(prompts, questions[0])
     add_bos_token = "auto" if add_bos is None else add_bos
     if dry_run:
@@ -152,13 +159,14 @@ def score(
         backend=backend,
     )
     if explain:
-        print_counts(scorer.explain(questions, template=prompts, truncate=truncate), json)
+        print_counts(scorer.explain(questions, template=prompts, truncate=truncate, on_error=on_error), json)
         return
     how: dict[str, Any] = {
         "template": prompts,
         "progress": progress,
         "token_logprobs": token_logprobs,
         "truncate": truncate,
+        "on_error": on_error,
         "run_id": run_id,
         "step": step,
     }
@@ -260,15 +268,24 @@ def _saved(table: pa.Table) -> str:
 
 
 def _show(table: pa.Table, options: dict[str, Any], clusters: bool, output: str | None, as_json: bool) -> None:
+    from pyscore.engine import skipped_questions
+    from pyscore.engine.skipping import skipped_file
     from pyscore.store import metadata_of, summarize_rows
 
+    skipped = skipped_questions(table)
+    if skipped and not table.num_rows:
+        first = f"{skipped[0].question_id!r}: {skipped[0].reason}"
+        raise ValueError(f"none of the {len(skipped)} questions can be scored; the first is {first}")
     summaries = summarize_rows(table, **options, clustered=clusters)
     metadata = metadata_of(table)
     if as_json:
         found = [summary.to_dict() for summary in summaries]
-        print_json({"summaries": found, "options": options, "run": metadata, "rows": output})
-    else:
-        print_summaries(summaries, options, _notes(metadata, output))
+        left_out = [asdict(question) for question in skipped]
+        print_json({"summaries": found, "options": options, "run": metadata, "rows": output, "skipped": left_out})
+        return
+    print_summaries(summaries, options, _notes(metadata, output))
+    if skipped:
+        print_skipped(skipped, None if output is None else skipped_file(output))
 
 
 def _notes(metadata: dict[str, str], output: str | None) -> list[str]:

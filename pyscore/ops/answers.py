@@ -43,11 +43,11 @@ def _compare(
     checks.check_choice(ties, "ties", TIES)
     check_backend_name(backend)
     matching = as_mask(is_matching, "is_matching")
-    n_answers = (logprob if answer_offsets is None else answer_offsets[1:]).shape[0]
+    n_answers = logprob.shape[0] if answer_offsets is None else answer_offsets.shape[0] - 1
     if matching.shape != (n_answers,):
         raise ValueError(f"is_matching must be [{n_answers}], one an answer, got shape {tuple(matching.shape)}")
     questions = _offsets(question_offsets, "question_offsets")
-    result = torch.ops.pyscore.score_answers(
+    result = torch.ops.pyscore.score_answers.default(
         logprob, answer_offsets, questions, matching, divisor, unconditional, backend, sets, ties
     )
     restore = restorer(like)
@@ -59,7 +59,7 @@ def _log_probabilities(value: Array, name: str) -> Tensor:
     checks.check_values_dtype(tensor, name)
     if tensor.ndim != 1:
         raise ValueError(f"{name} must be flat, got shape {tuple(tensor.shape)}")
-    return tensor.to(float_dtype(tensor))
+    return tensor if tensor.dtype == float_dtype(tensor) else tensor.float()
 
 
 def compare_answers(

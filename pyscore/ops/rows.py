@@ -12,10 +12,9 @@ from torch import Tensor
 
 from . import checks
 from .arrays import as_index, as_tensor
-from .backend import ScoreOptions
 from .types import Array
 
-__all__ = ["Rows", "option_arguments", "read_rows"]
+__all__ = ["Rows", "read_rows"]
 
 
 class Rows(NamedTuple):
@@ -32,8 +31,8 @@ def _flat_targets(
     targets: Array | Sequence[int], target_offsets: Array | Sequence[int] | None, rows: torch.Size
 ) -> tuple[Tensor, Tensor | None, torch.Size]:
     ids = as_index(targets, "targets")
-    n = prod(rows)  # Size.numel would fix sizes that torch.export holds open
     if target_offsets is not None:
+        n = prod(rows)  # Size.numel would fix sizes that torch.export holds open
         offsets = as_index(target_offsets, "target_offsets")
         if ids.ndim != 1:
             raise ValueError(f"targets must be flat [M] beside target_offsets, got shape {tuple(ids.shape)}")
@@ -45,7 +44,7 @@ def _flat_targets(
         raise ValueError(
             f"targets must be {list(rows)}, [{with_k}], or flat with target_offsets; got shape {list(ids.shape)}"
         )
-    return ids.reshape(-1), None, ids.shape
+    return ids if ids.ndim == 1 else ids.reshape(-1), None, ids.shape
 
 
 def _row_temperature(temperature: float | Array, rows: torch.Size, device: torch.device) -> Tensor | None:
@@ -70,17 +69,3 @@ def read_rows(
     """The caller's targets and temperature for rows of the given leading dimensions."""
     ids, offsets, like_targets = _flat_targets(targets, target_offsets, shape)
     return Rows(shape, ids, offsets, like_targets, _row_temperature(temperature, shape, device))
-
-
-def option_arguments(options: ScoreOptions) -> tuple[float | int | None, ...]:
-    """The last arguments of torch.ops.pyscore.* (dataclasses.astuple can't be traced)."""
-    return (
-        options.softcap,
-        options.logit_scale,
-        options.ignore_index,
-        options.vocab_start,
-        options.sharded,
-        options.entropy,
-        options.rank,
-        options.top_k,
-    )

@@ -12,7 +12,7 @@ from . import checks
 from .arrays import as_tensor, restorer
 from .backend import ScoreOptions, TokenTensors
 from .dispatch import AUTO, check_backend_name
-from .rows import Rows, option_arguments, read_rows
+from .rows import Rows, read_rows
 from .shards import scores_from_tensors
 from .types import Array, TokenScores
 
@@ -43,7 +43,7 @@ def _score_options(
         vocab_start=vocab_start or 0,
         sharded=vocab_start is not None,
         entropy="entropy" in wanted,
-        rank=bool(wanted & {"rank", "is_greedy"}),
+        rank="rank" in wanted or "is_greedy" in wanted,
         top_k=top_k,
     )
 
@@ -105,9 +105,7 @@ def logprobs(
     wanted = checks.check_outputs(outputs, top_k, vocab_size)
     options = _score_options(wanted, top_k, softcap, 1.0, ignore_index, vocab_start)
     rows = read_rows(targets, target_offsets, temperature, values.shape[:-1], values.device)
-    result = torch.ops.pyscore.logprobs(
-        values, rows.targets, rows.offsets, rows.temperature, backend, *option_arguments(options)
-    )
+    result = torch.ops.pyscore.logprobs.default(values, rows.targets, rows.offsets, rows.temperature, backend, *options)
     return scores_from_tensors(TokenTensors(*result), rows, wanted, options, vocab_size, restorer(logits))
 
 
@@ -129,7 +127,7 @@ def _check_projection(hidden: Tensor, weight: Tensor, bias: Tensor | None) -> No
 def _projection_inputs(
     hidden: Tensor, weight: Tensor, bias: Tensor | None, rows: Rows
 ) -> tuple[Tensor, Tensor, Tensor | None, Tensor, Tensor | None, Tensor | None]:
-    flat = hidden.reshape(-1, hidden.shape[-1])
+    flat = hidden if hidden.ndim == 2 else hidden.reshape(-1, hidden.shape[-1])
     return flat, weight, bias, rows.targets, rows.offsets, rows.temperature
 
 
@@ -191,5 +189,5 @@ def linear_logprobs(
         return score_over_group(inputs, rows, wanted, options, group, sizes, backend, restore)
     wanted = checks.check_outputs(outputs, top_k, vocab_size)
     options = _score_options(wanted, top_k, softcap, logit_scale, ignore_index, vocab_start)
-    result = torch.ops.pyscore.linear_logprobs(*inputs, None, backend, *option_arguments(options))
+    result = torch.ops.pyscore.linear_logprobs.default(*inputs, None, backend, *options)
     return scores_from_tensors(TokenTensors(*result), rows, wanted, options, vocab_size, restore)

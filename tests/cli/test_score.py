@@ -322,3 +322,27 @@ def test_explain_shows_what_a_run_takes_and_runs_nothing(monkeypatch, model, fol
     shown = run("score", folder / "first.jsonl", "--model", model, "--explain").stdout
     for text in ("distinct: must be run", "padding among them", "one sequence for every answer", f"{counts.naive:,}"):
         assert text in shown
+
+
+def test_a_question_that_cant_be_scored_is_skipped_if_asked_and_listed_at_the_end(model, folder, tmp_path):
+    arguments = ["score", folder / "first.jsonl", folder / "long.jsonl", "--model", model]
+    assert run(*arguments).exit_code == 2
+    output = tmp_path / "rows.parquet"
+    result = run(*arguments, "--on-error", "skip", "-o", output)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "left out: 2 questions that can't be scored" in result.stdout
+    assert "long:0" in result.stdout and "model's context" in result.stdout
+    assert f"all reasons are in {output}.skipped.jsonl" in " ".join(result.stdout.split())
+    found = run_json(*arguments, "--on-error", "skip")
+    assert [(each["dataset"], each["question_id"]) for each in found["skipped"]] == [
+        ("long", "long:0"),
+        ("long", "long:1"),
+    ]
+    assert [summary["n_questions"] for summary in found["summaries"]] == [4]
+    assert "2 questions are not among these rows" in run("summarize", output).stdout
+
+
+def test_where_no_question_can_be_scored_the_first_reason_is_the_error(model, folder):
+    result = run("score", folder / "long.jsonl", "--model", model, "--on-error", "skip")
+    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (2, "", 1)
+    assert "none of the 2 questions can be scored; the first is 'long:0': question 'long:0'" in result.stderr

@@ -141,6 +141,18 @@ def test_an_exported_program_still_checks_values() -> None:
         program.module()(torch.randn(3, 16), torch.tensor([0, 1, 20]))
 
 
+@every_backend
+def test_rows_without_offsets_have_as_many_targets_each(backend: str) -> None:
+    hidden, weight, _ = random_projection(3, 8, 20, torch.float32)
+    targets, even = torch.randint(0, 20, (6,)), torch.tensor([0, 2, 4, 6])
+    for op, inputs, rest in (
+        (torch.ops.pyscore.logprobs, (hidden @ weight.T,), ()),
+        (torch.ops.pyscore.linear_logprobs, (hidden, weight, None), (None,)),
+    ):
+        given, without = (op(*inputs, targets, ends, None, *rest, backend, *_OPTIONS) for ends in (even, None))
+        assert all(torch.equal(a, b) for a, b in zip(given, without, strict=True))
+
+
 def test_results_carry_no_gradient() -> None:
     logits, targets = random_rows(2, 5, torch.float32)
     assert not logprobs(logits.requires_grad_(), targets).logprob.requires_grad
