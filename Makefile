@@ -27,10 +27,11 @@ lint: $(STAMP)-dev ## ruff, mypy, stubtest, import contracts, clang-format, clan
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/stubtest --mypy-config-file pyproject.toml pyscore._C
+	$(BIN)/stubtest --mypy-config-file .ci/stubtest.ini pyscore._C
 	$(BIN)/lint-imports
 	$(BIN)/clang-format --dry-run --Werror $(SOURCES)
-	$(BIN)/clang-tidy --quiet $(filter %.cpp,$(SOURCES)) -- -std=c++17 -DPYSCORE_VERSION='"0"' -DPYSCORE_SOURCE_HASH='"0"' \
+	printf '%s\n' $(filter %.cpp,$(SOURCES)) | xargs -P "$$(getconf _NPROCESSORS_ONLN)" -I {} \
+		$(BIN)/clang-tidy --quiet {} -- -std=c++17 -DPYSCORE_VERSION='"0"' -DPYSCORE_SOURCE_HASH='"0"' \
 		$$($(BIN)/python -c 'import pybind11, sysconfig; print("-isystem", pybind11.get_include(), "-isystem", sysconfig.get_paths()["include"])')
 
 # pytest's script and not `python -m pytest`, which would put the unsanitized ./pyscore first

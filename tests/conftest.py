@@ -9,10 +9,12 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+# Threads that spin while they wait take the CPU from those that they wait for, where other programs run as well.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 # Worker processes of `pytest -n` share the CPUs: the torch of each, and of its children, takes its part of them.
-os.environ.setdefault(
-    "OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))))
-)
+if "PYTEST_XDIST_WORKER_COUNT" in os.environ:  # not in their parent, whose environment they have
+    part = (os.cpu_count() or 1) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, part)))
 
 import pytest
 import torch

@@ -42,7 +42,7 @@ def test_info_for_people_says_the_same():
 def test_an_output_that_takes_nothing_ends_with_one_line(arguments):
     with open("/dev/full", "w") as full:
         command = [sys.executable, "-m", "pyscore", "info", *arguments]
-        found = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, timeout=120)
+        found = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, timeout=600)
     assert found.returncode == 2
     assert found.stderr.startswith("pyscore: ") and found.stderr.count("\n") == 1
 

