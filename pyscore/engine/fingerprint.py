@@ -119,7 +119,7 @@ def _offloaded(module: nn.Module, name: str) -> Tensor | None:
     for one in getattr(hook, "hooks", [hook]):
         values = getattr(one, "weights_map", None)
         if values is not None:
-            return torch.as_tensor(values[name])
+            return torch.as_tensor(values[name], dtype=None, device="cpu")
     return None
 
 
