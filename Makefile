@@ -4,11 +4,13 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --constraint constraints.txt
 STAMP := $(VENV)/.pyscore
+# a process needs a gigabyte; one that is done takes tests from another, so that files stay together until the end
+PARALLEL := --numprocesses=auto --maxprocesses=8 --dist=worksteal
 BENCH := $(BIN)/python -m pytest --benchmark-only --benchmark-columns=median,rounds
 SOURCES := $(wildcard csrc/*.?pp csrc/kernels/*.?pp csrc/kernels/variants/*.?pp csrc/kernels/variants/*.inl)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint sanitize bench bench-engine bench-gpu bench-metrics kernels-report clean
+.PHONY: help install demo test lint sanitize bench bench-engine bench-gpu bench-metrics kernels-report clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -16,8 +18,10 @@ help: ## list the commands
 demo: $(STAMP)-demo ## score the bundled questions with the bundled model
 	$(BIN)/pyscore score
 
-test: $(STAMP)-dev ## run the whole test suite
-	$(BIN)/python -m pytest
+install: $(STAMP)-dev ## install everything that the other commands need
+
+test: $(STAMP)-dev ## run the whole test suite, in as many processes as there are CPUs and in a random order
+	$(BIN)/python -m pytest $(PARALLEL) --shuffle
 
 lint: $(STAMP)-dev ## ruff, mypy, stubtest, import contracts, clang-format, clang-tidy
 	$(BIN)/ruff check .
@@ -41,6 +45,8 @@ bench: $(STAMP)-bench bench-metrics bench-engine ## time everything beside its p
 	$(BENCH) benchmarks/test_answers.py benchmarks/test_hidden_states.py benchmarks/test_ready_logits.py \
 		--benchmark-json=benchmarks/results/cpu.json
 	$(BIN)/python -m benchmarks.report benchmarks/results/cpu.json
+	$(BIN)/python -m benchmarks.overhead
+	$(BIN)/python -m benchmarks.report benchmarks/results/overhead.json
 
 bench-metrics: $(STAMP)-bench ## time the bootstrap, summaries and texts alone
 	$(BENCH) benchmarks/test_bootstrap.py benchmarks/test_summary_state.py benchmarks/test_text.py \

@@ -69,8 +69,8 @@ def _nvidia(ptx: str, cubin: bytes) -> dict[str, Any]:
         file.write(cubin)
         file.flush()
         usage, sass = (
-            subprocess.run([_BIN / tool, option, file.name], capture_output=True, text=True, check=True).stdout
-            for tool, option in (("cuobjdump", "-res-usage"), ("nvdisasm", "-c"))
+            subprocess.run([_BIN / tool, *options, file.name], capture_output=True, text=True, check=True).stdout
+            for tool, options in (("cuobjdump", ["-res-usage"]), ("nvdisasm", ["-c", "-ndf"]))
         )
     registers, stack = (int(re.search(rf"{name}:(\d+)", usage)[1]) for name in ("REG", "STACK"))  # type: ignore[index]
     instructions = _SASS_INSTRUCTION.findall(sass)

@@ -39,6 +39,7 @@ def _row(facts: dict[str, Any], peers: Iterable[str]) -> dict[str, str]:
     return {
         "case": _case(facts),
         "dtype": facts.get("dtype", "").removeprefix("torch."),
+        "microseconds": f"{1e6 * median:.1f}" if facts["kind"] == "call" else "",
         **{peer: f"{seconds[peer] / median:.2f}x" if peer in seconds else "" for peer in peers},
         "read": f"{facts['bytes'] / median / rates['read']:.2f}" if rates.get("read") else "",
         "multiply-add": f"{facts['flops'] / median / rates['multiply-add']:.2f}" if rates.get("multiply-add") else "",

@@ -12,7 +12,7 @@ namespace pyscore {
 namespace {
 
 using Ids = Vector<std::int64_t>;
-using Floats = Vector<float>;
+using OptionalIds = OptionalVector<std::int64_t>;
 using OptionalFloats = OptionalVector<float>;
 
 // Strides in elements of a matrix of float32 or of 16-bit floats' bits.
@@ -34,17 +34,26 @@ struct MatrixView {
     }
 };
 
-Targets read_targets(const Ids &ids, const Ids &offsets, std::int64_t rows, std::int64_t columns,
-                     std::int64_t ignore_index, std::int64_t vocab_start) {
+// Without offsets every row has as many targets; `even` then holds their offsets, and has to outlive the result.
+Targets read_targets(const Ids &ids, const OptionalIds &offsets, std::int64_t rows, std::int64_t columns,
+                     std::int64_t ignore_index, std::int64_t vocab_start, std::vector<std::int64_t> &even) {
     const std::int64_t n = ids.ndim() == 1 ? ids.shape(0) : -1;
-    return {vector_data(ids, n, "targets"), offsets_data(offsets, rows, n, "target_offsets"), ignore_index, vocab_start,
-            columns};
+    if (!offsets) {
+        const std::int64_t each = rows == 0 ? 0 : n / rows;
+        require(n == each * rows, "targets", "as many for every row where there are no target_offsets");
+        even.resize(static_cast<std::size_t>(rows + 1));
+        for (std::int64_t row = 0; row <= rows; ++row) {
+            even[static_cast<std::size_t>(row)] = row * each;
+        }
+    }
+    return {vector_data(ids, n, "targets"), offsets ? offsets_data(*offsets, rows, n, "target_offsets") : even.data(),
+            ignore_index, vocab_start, columns};
 }
 
 LinearProblem read_linear(const py::array &hidden, const py::array &weight, const std::string &dtype_tag,
-                          const OptionalFloats &bias, const Ids &targets, const Ids &target_offsets,
+                          const OptionalFloats &bias, const Ids &targets, const OptionalIds &target_offsets,
                           const OptionalFloats &temperature, std::optional<float> softcap, float logit_scale,
-                          std::int64_t ignore_index, std::int64_t vocab_start) {
+                          std::int64_t ignore_index, std::int64_t vocab_start, std::vector<std::int64_t> &even) {
     const DType dtype = parse_dtype(dtype_tag);
     const MatrixView h(hidden, dtype, "hidden"), w(weight, dtype, "weight");
     require(h.columns == w.columns, "hidden", "as wide as weight");
@@ -63,7 +72,7 @@ LinearProblem read_linear(const py::array &hidden, const py::array &weight, cons
     problem.weight_stride = w.row_stride;
     problem.logit_scale = logit_scale;
     problem.transform = {softcap.value_or(0.0F), vector_data(temperature, h.rows, "temperature")};
-    problem.targets = read_targets(targets, target_offsets, h.rows, w.rows, ignore_index, vocab_start);
+    problem.targets = read_targets(targets, target_offsets, h.rows, w.rows, ignore_index, vocab_start, even);
     return problem;
 }
 
@@ -93,11 +102,12 @@ struct TokenArrays {
 };
 
 py::tuple bind_logprobs(const py::array &logits, const std::string &dtype, const Ids &targets,
-                        const Ids &target_offsets, const OptionalFloats &temperature, std::optional<float> softcap,
-                        std::int64_t ignore_index, std::int64_t vocab_start, bool entropy, bool rank,
-                        std::int64_t top_k, int threads) {
+                        const OptionalIds &target_offsets, const OptionalFloats &temperature,
+                        std::optional<float> softcap, std::int64_t ignore_index, std::int64_t vocab_start, bool entropy,
+                        bool rank, std::int64_t top_k, int threads) {
     const Variant &variant = chosen_variant();
     require(threads >= 1, "threads", "at least 1");
+    std::vector<std::int64_t> even;
     LogitsProblem problem;
     problem.dtype = parse_dtype(dtype);
     const MatrixView view(logits, problem.dtype, "logits");
@@ -107,7 +117,7 @@ py::tuple bind_logprobs(const py::array &logits, const std::string &dtype, const
     problem.row_stride = view.row_stride;
     problem.column_stride = view.column_stride;
     problem.transform = {softcap.value_or(0.0F), vector_data(temperature, view.rows, "temperature")};
-    problem.targets = read_targets(targets, target_offsets, view.rows, view.columns, ignore_index, vocab_start);
+    problem.targets = read_targets(targets, target_offsets, view.rows, view.columns, ignore_index, vocab_start, even);
     require(top_k >= 0 && top_k <= view.columns, "top_k", "from 0 to the size of the vocabulary");
     const TokenArrays arrays(view.rows, targets.shape(0), entropy, rank, top_k);
     {
@@ -118,14 +128,15 @@ py::tuple bind_logprobs(const py::array &logits, const std::string &dtype, const
 }
 
 py::array_t<float> bind_target_logits(const py::array &hidden, const py::array &weight, const std::string &dtype,
-                                      const OptionalFloats &bias, const Ids &targets, const Ids &target_offsets,
+                                      const OptionalFloats &bias, const Ids &targets, const OptionalIds &target_offsets,
                                       const OptionalFloats &temperature, std::optional<float> softcap,
                                       float logit_scale, std::int64_t ignore_index, std::int64_t vocab_start,
                                       int threads) {
     const Variant &variant = chosen_variant();
     require(threads >= 1, "threads", "at least 1");
+    std::vector<std::int64_t> even;
     const LinearProblem problem = read_linear(hidden, weight, dtype, bias, targets, target_offsets, temperature,
-                                              softcap, logit_scale, ignore_index, vocab_start);
+                                              softcap, logit_scale, ignore_index, vocab_start, even);
     py::array_t<float> found(targets.shape(0));
     float *out = found.mutable_data();
     {
@@ -136,19 +147,25 @@ py::array_t<float> bind_target_logits(const py::array &hidden, const py::array &
 }
 
 py::tuple bind_linear_logprobs(const py::array &hidden, const py::array &weight, const std::string &dtype,
-                               const OptionalFloats &bias, const Ids &targets, const Ids &target_offsets,
+                               const OptionalFloats &bias, const Ids &targets, const OptionalIds &target_offsets,
                                const OptionalFloats &temperature, std::optional<float> softcap, float logit_scale,
-                               std::int64_t ignore_index, std::int64_t vocab_start, const Floats &target_logit,
+                               std::int64_t ignore_index, std::int64_t vocab_start, const OptionalFloats &target_logit,
                                bool entropy, bool rank, std::int64_t top_k, int threads) {
     const Variant &variant = chosen_variant();
     require(threads >= 1, "threads", "at least 1");
+    std::vector<std::int64_t> even;
     const LinearProblem problem = read_linear(hidden, weight, dtype, bias, targets, target_offsets, temperature,
-                                              softcap, logit_scale, ignore_index, vocab_start);
+                                              softcap, logit_scale, ignore_index, vocab_start, even);
     const float *given = vector_data(target_logit, targets.shape(0), "target_logit");
+    std::vector<float> found(target_logit ? 0 : static_cast<std::size_t>(targets.shape(0)));
     require(top_k >= 0 && top_k <= problem.columns, "top_k", "from 0 to the size of the vocabulary");
     const TokenArrays arrays(problem.rows, targets.shape(0), entropy, rank, top_k);
     {
         const Computing computing;
+        if (!target_logit) {
+            target_logits(variant, problem, found.data(), threads);
+            given = found.data();
+        }
         linear_logprobs(variant, problem, given, arrays.results, threads);
     }
     return arrays.tuple();

@@ -5,47 +5,32 @@ Log-probabilities of answers from fused kernels, the comparison of answers, and 
 
 from __future__ import annotations
 
-from importlib import import_module
 from pkgutil import extend_path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 # the compiled parts lie in site-packages when an installed pyscore is imported from the root of a checkout
 __path__ = extend_path(__path__, __name__)
 
+from . import _extension as _extension  # first of all, for it says in one line what to do where it can't be loaded
+from ._lazy import lazy_names
+from ._torch_ops import register_with_torch
 from ._version import __version__
-from .ops import (
-    Comparison,
-    TokenScores,
-    VocabShard,
-    compare_answers,
-    linear_logprobs,
-    logprobs,
-    merge_vocab_shards,
-    score_answers,
-)
 
 if TYPE_CHECKING:
     from .engine import Scorer
     from .metrics import Difference, Estimate, Summary, SummaryState, paired_difference, summarize
+    from .ops import (
+        Comparison,
+        TokenScores,
+        VocabShard,
+        compare_answers,
+        linear_logprobs,
+        logprobs,
+        merge_vocab_shards,
+        score_answers,
+    )
     from .store import comparison_from_rows
     from .tasks import Question, load_questions, sample_questions
-
-# imported at first use, so that `import pyscore` costs little more than `import torch`
-_LAZY = {
-    "Difference": "metrics",
-    "Estimate": "metrics",
-    "Question": "tasks",
-    "Scorer": "engine",
-    "Summary": "metrics",
-    "SummaryState": "metrics",
-    "comparison_from_rows": "store",
-    "load_questions": "tasks",
-    "paired_difference": "metrics",
-    "sample_questions": "tasks",
-    "summarize": "metrics",
-}
-
-_FOLDERS = ("engine", "metrics", "store", "tasks")
 
 __all__ = [
     "Comparison",
@@ -70,16 +55,31 @@ __all__ = [
     "summarize",
 ]
 
+# imported at first use: the command line answers most mistakes without torch, which takes seconds to import
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        **dict.fromkeys(("engine", "metrics", "ops", "store", "tasks")),
+        "Comparison": "ops",
+        "Difference": "metrics",
+        "Estimate": "metrics",
+        "Question": "tasks",
+        "Scorer": "engine",
+        "Summary": "metrics",
+        "SummaryState": "metrics",
+        "TokenScores": "ops",
+        "VocabShard": "ops",
+        "compare_answers": "ops",
+        "comparison_from_rows": "store",
+        "linear_logprobs": "ops",
+        "load_questions": "tasks",
+        "logprobs": "ops",
+        "merge_vocab_shards": "ops",
+        "paired_difference": "metrics",
+        "sample_questions": "tasks",
+        "score_answers": "ops",
+        "summarize": "metrics",
+    },
+)
 
-def __getattr__(name: str) -> Any:
-    if name in _FOLDERS:
-        return import_module(f".{name}", __name__)
-    if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f".{_LAZY[name]}", __name__), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY, *_FOLDERS})
+register_with_torch()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 import pyscore
 
 HEAVY = ("transformers", "pyarrow", "rich", "typer", "scipy", "jinja2", "pyscore.kernels")
@@ -24,3 +26,27 @@ def test_every_public_name_resolves_and_is_documented() -> None:
         assert getattr(pyscore, name) is not None
         assert name in dir(pyscore)
         assert name == "__version__" or getattr(pyscore, name).__doc__, name
+
+
+def python(program: str) -> str:
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_importing_pyscore_does_not_import_torch() -> None:
+    assert python("import sys, pyscore; print('torch' in sys.modules)") == "False"
+
+
+@pytest.mark.parametrize("imports", ["import torch, pyscore", "import pyscore, torch"])
+def test_the_operators_are_registered_once_both_are_imported_in_either_order(imports: str) -> None:
+    assert python(f"{imports}; print(torch.ops.pyscore.logprobs.default.name())") == "pyscore::logprobs"
+
+
+def test_who_asks_whether_torch_is_there_does_not_keep_the_operators_from_being_registered() -> None:
+    program = (
+        "import pyscore, importlib.util, sys; importlib.util.find_spec('torch'); "
+        "assert 'torch' not in sys.modules; import torch; print(torch.ops.pyscore.logprobs.default.name()); "
+        "print(type(torch.__spec__.loader).__name__, [f for f in sys.meta_path if 'Torch' in type(f).__name__])"
+    )
+    assert python(program).splitlines() == ["pyscore::logprobs", "SourceFileLoader []"]

@@ -76,9 +76,14 @@ class LinearPass {
                const TokenResults &results)
         : variant_(variant), problem_(problem), target_logit_(target_logit), results_(results),
           rows_(rows_to_read(problem.targets, problem.rows)), cut_(variant, problem, n_rows()),
-          kept_(static_cast<std::size_t>(cut_.pieces * n_rows())),
-          above_(results.rank == nullptr ? 0 : static_cast<std::size_t>(cut_.pieces * n_targets())),
-          top_(kept_.size() * static_cast<std::size_t>(results.top_k)) {}
+          kept_(static_cast<std::size_t>(cut_.pieces * n_rows())), tops_(results.top_k == 0 ? 0 : rows_.size()) {
+        for (std::size_t i = 0; i < tops_.size(); ++i) {
+            tops_[i].start(top_slots(results, rows_[i]), results.top_k);
+        }
+        if (results.rank != nullptr) {
+            std::fill_n(results.rank, n_targets(), 0);
+        }
+    }
 
     void run(int threads) {
         write_ignored_rows(rows_, problem_.rows, problem_.targets, results_);
@@ -112,6 +117,9 @@ class LinearPass {
 
   private:
     [[nodiscard]] std::int64_t n_rows() const { return static_cast<std::int64_t>(rows_.size()); }
+    [[nodiscard]] std::int64_t first_target_of(std::int64_t i) const {
+        return problem_.targets.offsets[rows_[static_cast<std::size_t>(i)]];
+    }
     [[nodiscard]] std::int64_t n_targets() const { return problem_.targets.offsets[problem_.rows]; }
 
     // Rows [begin, end) of those to read, over one piece of the vocabulary.
@@ -119,14 +127,17 @@ class LinearPass {
         const auto n = static_cast<std::size_t>(end - begin);
         std::vector<PartSums> sums(n);
         std::vector<RowSide> sides(n);
-        std::vector<TopK> tops(results_.top_k == 0 ? 0 : n, TopK(results_.top_k));
+        const std::int64_t first_target = first_target_of(begin);
+        const std::int64_t last_target = problem_.targets.offsets[rows_[static_cast<std::size_t>(end) - 1] + 1];
+        std::vector<std::int32_t> above(
+            results_.rank == nullptr ? 0 : static_cast<std::size_t>(last_target - first_target));
         for (std::size_t i = 0; i < n; ++i) {
-            const std::int64_t row = rows_[static_cast<std::size_t>(begin) + i];
-            const std::int64_t first = problem_.targets.offsets[row];
+            const std::int64_t at = begin + static_cast<std::int64_t>(i), first = first_target_of(at);
+            const std::int64_t row = rows_[static_cast<std::size_t>(at)];
             sides[i].candidates = target_logit_ + first;
             sides[i].n_candidates = problem_.targets.offsets[row + 1] - first;
-            sides[i].above = above_.empty() ? nullptr : above_.data() + piece * n_targets() + first;
-            sides[i].top = tops.empty() ? nullptr : &tops[i];
+            sides[i].above = above.empty() ? nullptr : above.data() + (first - first_target);
+            sides[i].top = tops_.empty() ? nullptr : &tops_[static_cast<std::size_t>(at)];
         }
         LinearTask task;
         task.rows = rows_.data() + begin;
@@ -144,33 +155,23 @@ class LinearPass {
         for (std::size_t i = 0; i < n; ++i) {
             const auto at = static_cast<std::size_t>(piece * n_rows() + begin) + i;
             kept_[at] = {sums[i], sides[i].best};
-            if (!tops.empty()) {
-                const std::vector<Entry> &top = tops[i].sorted();
-                std::copy(top.begin(), top.end(), top_.begin() + static_cast<std::ptrdiff_t>(at) * results_.top_k);
-            }
+        }
+        for (std::size_t t = 0; t < above.size(); ++t) { // whole numbers: their sum has no order
+            __atomic_fetch_add(results_.rank + first_target + t, above[t], __ATOMIC_RELAXED);
         }
     }
 
-    void finish(std::int64_t i) const {
+    void finish(std::int64_t i) {
         const std::int64_t index = rows_[static_cast<std::size_t>(i)], first = problem_.targets.offsets[index];
         RowStatistics row;
-        std::vector<std::int64_t> above(static_cast<std::size_t>(problem_.targets.offsets[index + 1] - first), 0);
-        TopK top(results_.top_k);
         for (std::int64_t piece = 0; piece < cut_.pieces; ++piece) {
             const auto at = static_cast<std::size_t>(piece * n_rows() + i);
             merge(row.sums, kept_[at].sums);
             row.best = better(kept_[at].best, row.best) ? kept_[at].best : row.best;
-            for (std::size_t k = 0; k < above.size() && !above_.empty(); ++k) {
-                above[k] += above_[static_cast<std::size_t>(piece * n_targets() + first) + k];
-            }
-            const Entry *entry = top_.data() + at * static_cast<std::size_t>(results_.top_k);
-            for (std::int64_t k = 0; k < results_.top_k && entry[k].column >= 0; ++k) {
-                top.offer(entry[k]);
-            }
         }
         row.candidates = target_logit_ + first;
-        row.above = above.data();
-        row.top = &top.sorted();
+        row.above = results_.rank == nullptr ? nullptr : results_.rank + first;
+        row.top = tops_.empty() ? nullptr : tops_[static_cast<std::size_t>(i)].sorted();
         write_row(row, problem_.targets, index, results_);
     }
 
@@ -180,9 +181,8 @@ class LinearPass {
     const TokenResults &results_;
     std::vector<std::int64_t> rows_;
     Cut cut_;
-    std::vector<PieceRow> kept_;      // [pieces, rows]
-    std::vector<std::int32_t> above_; // [pieces, targets]
-    std::vector<Entry> top_;          // [pieces, rows, top_k]; a column of -1 ends a shorter list
+    std::vector<PieceRow> kept_; // [pieces, rows]
+    std::vector<TopK> tops_;     // [rows], of all pieces; ranks, too, are added up where the results lie
 };
 
 } // namespace

@@ -1,6 +1,7 @@
 #include "logprobs.hpp"
 
 #include <algorithm>
+#include <deque>
 #include <functional>
 
 #include "../thread_pool.hpp"
@@ -14,11 +15,7 @@ namespace {
 class RowPass {
   public:
     RowPass(const LogitsProblem &problem, const TokenResults &results, std::int64_t ranges)
-        : problem_(problem), results_(results), ranges_(static_cast<std::size_t>(ranges)) {
-        for (Range &range : ranges_) {
-            range.top = TopK(results.top_k);
-        }
-    }
+        : problem_(problem), results_(results), ranges_(static_cast<std::size_t>(ranges)) {}
 
     [[nodiscard]] static std::int64_t tiles(const LogitsProblem &problem) {
         return divide_up(problem.columns, kReadyTile);
@@ -30,18 +27,18 @@ class RowPass {
         candidates_.resize(columns.size());
         variant.gather_ready[problem_.dtype](problem_, row, columns.data(), static_cast<std::int64_t>(columns.size()),
                                              candidates_.data());
+        top_.start(top_slots(results_, row), results_.top_k);
         sums_.assign(static_cast<std::size_t>(tiles(problem_)), {});
     }
 
     void read(const Variant &variant, std::size_t index) {
         Range &range = ranges_[index];
         range.above.assign(candidates_.size(), 0);
-        range.top.clear();
         range.side = {};
         range.side.candidates = candidates_.data();
         range.side.n_candidates = static_cast<std::int64_t>(candidates_.size());
         range.side.above = results_.rank == nullptr ? nullptr : range.above.data();
-        range.side.top = results_.top_k == 0 ? nullptr : &range.top;
+        range.side.top = results_.top_k == 0 ? nullptr : &top_;
         const std::size_t n = sums_.size();
         variant.fold_ready[problem_.dtype](problem_, row_, static_cast<std::int64_t>(n * index / ranges_.size()),
                                            static_cast<std::int64_t>(n * (index + 1) / ranges_.size()),
@@ -51,21 +48,17 @@ class RowPass {
     void finish() {
         RowStatistics row;
         std::vector<std::int64_t> above(candidates_.size(), 0);
-        TopK top(results_.top_k);
         for (const PartSums &sums : sums_) {
             merge(row.sums, sums);
         }
         for (Range &range : ranges_) {
             row.best = better(range.side.best, row.best) ? range.side.best : row.best;
             std::transform(above.begin(), above.end(), range.above.begin(), above.begin(), std::plus<>());
-            for (const Entry &entry : range.top.sorted()) {
-                top.offer(entry);
-            }
         }
         rank_elsewhere(above);
         row.candidates = candidates_.data();
         row.above = above.data();
-        row.top = &top.sorted();
+        row.top = top_.sorted();
         write_row(row, problem_.targets, row_, results_);
     }
 
@@ -73,7 +66,6 @@ class RowPass {
     struct Range {
         RowSide side;
         std::vector<std::int32_t> above;
-        TopK top;
     };
 
     // Without its logit, a target of another vocabulary shard has no rank.
@@ -90,6 +82,7 @@ class RowPass {
     std::vector<float> candidates_;
     std::vector<PartSums> sums_;
     std::vector<Range> ranges_;
+    TopK top_; // of all ranges
 };
 
 } // namespace
@@ -112,9 +105,9 @@ void logprobs(const Variant &variant, const LogitsProblem &problem, const TokenR
         return;
     }
     const std::int64_t ranges = std::min<std::int64_t>(problem.columns / (kWorthAThread / 2), threads);
-    std::vector<RowPass> passes(rows.size(), RowPass(problem, results, ranges));
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-        passes[i].start(variant, rows[i]);
+    std::deque<RowPass> passes;
+    for (const std::int64_t row : rows) {
+        passes.emplace_back(problem, results, ranges).start(variant, row);
     }
     parallel_for(n * ranges, 1, threads, [&](std::int64_t begin, std::int64_t, int) {
         passes[static_cast<std::size_t>(begin / ranges)].read(variant, static_cast<std::size_t>(begin % ranges));

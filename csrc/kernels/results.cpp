@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 namespace pyscore {
 
@@ -48,16 +49,19 @@ void write_candidates(const RowStatistics &row, const Targets &targets, std::int
     }
 }
 
-void write_top(const RowStatistics &row, const Targets &targets, std::int64_t index, bool valid,
+void write_top(const Entry *top, const PartSums &sums, const Targets &targets, std::int64_t index, bool valid,
                const TokenResults &results) {
     for (std::int64_t k = 0; k < results.top_k; ++k) {
         const std::int64_t at = index * results.top_k + k;
+        Entry entry;
+        if (valid) {
+            std::memcpy(&entry, top + k, sizeof(Entry)); // it lies where its id goes
+        }
         results.top_ids[at] = -1;
         results.top_logprobs[at] = kNan;
         if (valid) {
-            const Entry &entry = (*row.top)[static_cast<std::size_t>(k)];
             results.top_ids[at] = targets.vocab_start + entry.column;
-            results.top_logprobs[at] = static_cast<float>(std::min(log_probability(entry.logit, row.sums), 0.0));
+            results.top_logprobs[at] = static_cast<float>(std::min(log_probability(entry.logit, sums), 0.0));
         }
     }
 }
@@ -77,7 +81,7 @@ void write_row(const RowStatistics &row, const Targets &targets, std::int64_t in
         results.entropy[index] = valid ? static_cast<float>(std::max(entropy, 0.0)) : kNan;
     }
     write_candidates(row, targets, index, valid, results);
-    write_top(row, targets, index, valid, results);
+    write_top(row.top, sums, targets, index, valid, results);
 }
 
 void write_ignored_rows(const std::vector<std::int64_t> &read, std::int64_t rows, const Targets &targets,

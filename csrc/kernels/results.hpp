@@ -19,10 +19,16 @@ std::vector<std::int64_t> candidate_columns(const Targets &targets, std::int64_t
 struct RowStatistics {
     PartSums sums;
     Entry best;
-    const float *candidates = nullptr;       // final logits of the row's targets
-    const std::int64_t *above = nullptr;     // per candidate, null if ranks were not asked for
-    const std::vector<Entry> *top = nullptr; // best first, null if top_k is 0
+    const float *candidates = nullptr;   // final logits of the row's targets
+    const std::int64_t *above = nullptr; // per candidate, null if ranks were not asked for
+    const Entry *top = nullptr;          // best first, in the memory of top_ids
 };
+
+// The memory of a row's top_ids, where its best entries are gathered before they are written as ids.
+inline Entry *top_slots(const TokenResults &results, std::int64_t row) {
+    static_assert(sizeof(Entry) == sizeof(std::int64_t) && alignof(Entry) <= alignof(std::int64_t));
+    return reinterpret_cast<Entry *>(results.top_ids + row * results.top_k);
+}
 
 void write_row(const RowStatistics &row, const Targets &targets, std::int64_t index, const TokenResults &results);
 

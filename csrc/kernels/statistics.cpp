@@ -4,36 +4,44 @@
 
 namespace pyscore {
 
-TopK::TopK(std::int64_t k) : k_(k) {}
-
-void TopK::clear() {
-    entries_.clear();
-    full_ = false;
-    floor_ = -kInf;
+void TopK::start(Entry *slots, std::int64_t k) {
+    slots_ = slots;
+    k_ = k;
+    size_ = 0;
+    worst_.store({-kInf, std::numeric_limits<std::int32_t>::max()}, std::memory_order_relaxed);
 }
 
 void TopK::offer(Entry entry) {
-    entries_.push_back(entry);
-    // Selecting among 2k costs O(k) and happens once every k offers.
-    if (static_cast<std::int64_t>(entries_.size()) >= 2 * k_ + 32) {
-        keep_best();
+    if (size_ == k_) {
+        replace_worst(entry);
+    } else {
+        slots_[size_++] = entry;
+        if (size_ < k_) {
+            return;
+        }
+        std::make_heap(slots_, slots_ + k_, better);
     }
+    worst_.store(slots_[0], std::memory_order_relaxed);
 }
 
-void TopK::keep_best() {
-    const auto kth = entries_.begin() + (k_ - 1);
-    std::nth_element(entries_.begin(), kth, entries_.end(), better);
-    floor_ = kth->logit;
-    full_ = true;
-    entries_.resize(static_cast<std::size_t>(k_));
+void TopK::replace_worst(Entry entry) {
+    std::int64_t at = 0;
+    for (std::int64_t child = 1; child < k_; child = 2 * at + 1) {
+        if (child + 1 < k_ && better(slots_[child], slots_[child + 1])) {
+            ++child; // the worse of the two
+        }
+        if (!better(entry, slots_[child])) {
+            break;
+        }
+        slots_[at] = slots_[child];
+        at = child;
+    }
+    slots_[at] = entry;
 }
 
-const std::vector<Entry> &TopK::sorted() {
-    if (static_cast<std::int64_t>(entries_.size()) > k_) {
-        keep_best();
-    }
-    std::sort(entries_.begin(), entries_.end(), better);
-    return entries_;
+const Entry *TopK::sorted() {
+    std::sort(slots_, slots_ + size_, better);
+    return slots_;
 }
 
 } // namespace pyscore

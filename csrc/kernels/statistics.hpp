@@ -4,10 +4,11 @@
 // logit; parts are merged in order, in double. Counts, the best id and the top k don't depend on order at all.
 #pragma once
 
+#include <atomic>
 #include <cmath>
 #include <cstdint>
 #include <limits>
-#include <vector>
+#include <mutex>
 
 namespace pyscore {
 
@@ -48,27 +49,26 @@ inline bool better(const Entry &a, const Entry &b) {
     return a.logit > b.logit || (a.logit == b.logit && a.column < b.column);
 }
 
-// The k best entries among those offered. Entries of a part must be offered in ascending columns, because a full list
-// turns away equals of its worst entry.
+// The k best entries of a row, in the memory of its results: threads that read parts of the row share the one list.
+// "Better" orders all entries, so the list doesn't depend on who offers first.
 class TopK {
   public:
-    explicit TopK(std::int64_t k = 0);
-    void clear();
-    [[nodiscard]] std::int64_t k() const { return k_; }
-    // Whether a part with this largest logit can hold an entry worth offering.
-    [[nodiscard]] bool wants(float logit) const { return !full_ || logit > floor_; }
-    [[nodiscard]] bool full() const { return full_; }
-    [[nodiscard]] float floor() const { return floor_; }
+    // Starts an empty list in `slots`, which hold k entries.
+    void start(Entry *slots, std::int64_t k);
+    [[nodiscard]] std::mutex &lock() { return lock_; }
+    // Only better entries enter the list. Without the lock it may be one that was the worst before.
+    [[nodiscard]] Entry worst() const { return worst_.load(std::memory_order_relaxed); }
+    // Under the lock, an entry that is better than the worst.
     void offer(Entry entry);
-    // The entries, best first; at most k.
-    const std::vector<Entry> &sorted();
+    // The entries, best first; fewer than k where fewer were offered.
+    const Entry *sorted();
 
   private:
-    void keep_best();
-    std::int64_t k_;
-    std::vector<Entry> entries_;
-    bool full_ = false;
-    float floor_ = -kInf; // logit of the worst entry kept, once there are k
+    void replace_worst(Entry entry);
+    Entry *slots_ = nullptr; // once full a heap, whose root is the worst entry
+    std::int64_t k_ = 0, size_ = 0;
+    std::atomic<Entry> worst_{}; // while there is room, an entry that any other is better than
+    std::mutex lock_;
 };
 
 // What a fold gathers besides the sums.

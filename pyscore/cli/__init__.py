@@ -9,6 +9,7 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command line; the entry point ``pyscore``."""
+    # No command imports torch, which takes seconds, before it knows that nothing is wrong with what it was given.
     try:
         from pyscore.cli.app import app
     except ModuleNotFoundError as error:

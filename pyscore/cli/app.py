@@ -7,15 +7,17 @@ from typing import Annotated
 import typer
 
 from pyscore._version import __version__
+from pyscore.cli.errors import MISTAKE, Commands
 from pyscore.cli.info import info
 from pyscore.cli.score import score
 from pyscore.cli.summarize import summarize
+from pyscore.cli.text import write_out
 
 __all__ = ["app"]
 
 app = typer.Typer(
+    cls=Commands,
     help="Score the answers of language-model evaluations.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
@@ -23,17 +25,20 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"pyscore {__version__}")
+        write_out(f"pyscore {__version__}\n")
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def _root(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    pass
+    if context.invoked_subcommand is None:
+        write_out(context.get_help())  # empty where Typer has printed it already, in colours
+        raise typer.Exit(MISTAKE)
 
 
 app.command()(score)

@@ -1,23 +1,96 @@
-"""A user's mistake ends with exit status 2 and one line on standard error."""
+"""A user's mistake ends with exit status 2 and one line on standard error; a bug keeps its traceback."""
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-import typer
+from typer.core import TyperGroup
+from typer.exceptions import TyperException
 
-__all__ = ["one_line_errors"]
+from pyscore.cli.text import say
+
+__all__ = ["MISTAKE", "STOPPED", "Commands"]
+
+MISTAKE = 2
+STOPPED = 130
+"""Exit status after Ctrl-C: what shells give for the signal SIGINT, 128 + 2."""
+
+_OWN_BUGS = ("illegal memory access", "misaligned address", "device-side assert")
+_STORES = ("adlfs", "aiobotocore", "aiohttp", "azure", "botocore", "gcsfs", "google", "s3fs")
+"""Packages by which fsspec reaches object stores; each raises errors of its own."""
+_EXTRAS = {"engine": ("fsspec", "jinja2", "pyarrow", "rich", "transformers", "typer"), "gguf": ("accelerate", "gguf")}
+
+
+class Commands(TyperGroup):
+    """The commands of pyscore: wherever an error comes from, it is told in one place and in one way."""
+
+    def main(self, *arguments: Any, **options: Any) -> Any:
+        try:
+            with _one_line_warnings():
+                status = super().main(*arguments, **{**options, "standalone_mode": False})
+        except Exception as error:
+            line = _told(error)
+            if line is None:
+                raise
+            say(line)
+            sys.exit(MISTAKE)
+        if status == STOPPED:
+            say("stopped")
+        sys.exit(status or 0)
+
+    def invoke(self, context: Any) -> Any:
+        try:
+            return super().invoke(context)
+        except BrokenPipeError as error:
+            # Not standard output, of which `write_out` takes care: Typer would end the command without a word.
+            raise ConnectionError(f"a connection was closed: {error}") from error
 
 
 @contextmanager
-def one_line_errors() -> Iterator[None]:
-    """Print what the library raises about its input as one line; anything else is a bug and keeps its traceback."""
-    try:
+def _one_line_warnings() -> Iterator[None]:
+    """Warnings as a line each, without the line of the source that they are raised by."""
+
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        say(f"warning: {message}")
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
         yield
-    except (ValueError, OSError, ImportError, MemoryError) as error:
-        text = " ".join(str(error).split()) or type(error).__name__
-        if isinstance(error, ModuleNotFoundError) and error.name in ("jinja2", "pyarrow"):
-            text = f'{error.name} is not installed: pip install "pyscore-engine[engine]"'
-        typer.echo(f"pyscore: {text}", err=True)
-        raise typer.Exit(2) from None
+
+
+def _told(error: Exception) -> str | None:
+    """What a user reads of an error; None for one that is no fault of theirs or of their machine."""
+    text = str(error) or type(error).__name__
+    if isinstance(error, TyperException):
+        return _usage(error)
+    if isinstance(error, ModuleNotFoundError):
+        extra = next((extra for extra, names in _EXTRAS.items() if error.name in names), None)
+        return text if extra is None else f'{error.name} is not installed: pip install "pyscore-engine[{extra}]"'
+    if isinstance(error, RecursionError):
+        return f"something in what was given is nested too deeply ({text})"
+    if _out_of_memory(error):
+        return f"out of memory: give fewer --batch-tokens, or another --dtype or --device ({text.splitlines()[0]})"
+    if isinstance(error, ValueError | OSError | ImportError | MemoryError):
+        return text
+    if type(error).__module__.partition(".")[0] in _STORES:
+        return f"the object store of a URL can't be used: {text}"
+    if isinstance(error, RuntimeError) and "CUDA" in text and not any(bug in text for bug in _OWN_BUGS):
+        return text.splitlines()[0]
+    return None
+
+
+def _usage(error: TyperException) -> str:
+    """Of a mistake in how a command is called: what is wrong, and where its options are listed."""
+    shown = getattr(error, "format_message", None)
+    text = str(error) if shown is None else shown()
+    context = getattr(error, "ctx", None)
+    return text if context is None else f"{text.rstrip('.')} (see {context.command_path} --help)"
+
+
+def _out_of_memory(error: Exception) -> bool:
+    torch = sys.modules.get("torch")  # who didn't import it didn't raise its errors
+    return torch is not None and isinstance(error, torch.OutOfMemoryError)

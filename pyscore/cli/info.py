@@ -5,17 +5,16 @@ from __future__ import annotations
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
-
-import torch
-import typer
+from typing import TYPE_CHECKING, Any
 
 from pyscore._version import __version__
-from pyscore.cli.errors import one_line_errors
 from pyscore.cli.options import Json
 from pyscore.cli.output import print_json
+from pyscore.cli.text import visible, write_out
 from pyscore.engine.bundled import BUNDLED_MODEL, bundled_model_path
-from pyscore.ops.dispatch import objections
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["info"]
 
@@ -24,15 +23,18 @@ _PACKAGES = ("torch", "triton", "numpy", "scipy", "transformers", "pyarrow", "gg
 
 def info(json: Json = False) -> None:
     """Show backends, instruction sets, devices and versions."""
-    with one_line_errors():
-        facts = _facts()
-        if json:
-            print_json(facts)
-        else:
-            _print(facts)
+    facts = _facts()
+    if json:
+        print_json(facts)
+    else:
+        _print(facts)
 
 
 def _facts() -> dict[str, Any]:
+    import torch
+
+    from pyscore.ops.dispatch import objections
+
     devices = [torch.device("cpu"), *(torch.device("cuda", i) for i in range(torch.cuda.device_count()))]
     return {
         "pyscore": __version__,
@@ -55,6 +57,8 @@ def _version(name: str) -> str | None:
 
 
 def _device_name(device: torch.device) -> str:
+    import torch
+
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     listed = Path("/proc/cpuinfo")  # Linux; platform.processor() is empty there
@@ -91,5 +95,4 @@ def _print(facts: dict[str, Any]) -> None:
     bundled = facts["bundled_model"]
     lines += [(f"model {bundled['name']}", bundled["path"] or f"not available: {bundled['reason']}")]
     width = max(len(name) for name, _ in lines)
-    for name, value in lines:
-        typer.echo(f"{name:<{width}}  {value}")
+    write_out("".join(f"{name:<{width}}  {visible(value)}\n" for name, value in lines))

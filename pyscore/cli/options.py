@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from pyscore._confidence import check_confidence
+
 __all__ = ["Clusters", "Confidence", "Json", "Normalize", "Sets", "Ties"]
 
 Sets = Annotated[
@@ -23,7 +25,14 @@ Normalize = Annotated[
     Literal["sum", "token", "char", "byte"],
     typer.Option(help="Compare plain log-probabilities, or divided by the answer's tokens, characters or bytes."),
 ]
-Confidence = Annotated[float, typer.Option(help="Confidence of the intervals.")]
+
+
+def _checked_confidence(confidence: float) -> float:
+    check_confidence(confidence)
+    return confidence
+
+
+Confidence = Annotated[float, typer.Option(callback=_checked_confidence, help="Confidence of the intervals.")]
 Clusters = Annotated[
     bool, typer.Option("--clusters/--no-clusters", help="Treat questions of one cluster as dependent on each other.")
 ]

@@ -6,16 +6,21 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.table import Table
+from pyscore.cli.text import visible, write_out
 
-from pyscore.engine.plan import TokenCounts
-from pyscore.metrics import Estimate
-from pyscore.store import RowsSummary
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
 
-__all__ = ["print_json", "print_summaries"]
+    from pyscore.engine import Skipped
+    from pyscore.engine.plan import TokenCounts
+    from pyscore.metrics import Estimate
+    from pyscore.store import RowsSummary
+
+__all__ = ["print_counts", "print_json", "print_skipped", "print_summaries"]
 
 _METRICS = (
     ("mean_probability", "mean probability"),
@@ -31,12 +36,13 @@ _PREFERENCES = {
 }
 _TIES = {"half": "ties count half", "strict": "ties don't count", "first": "ties go to the first answer"}
 _NORMALIZED = {"sum": "", "token": " per token", "char": " per character", "byte": " per byte"}
+_SHOWN = 20  # questions in a table of those left out, where a file has all of them
 _PLAIN_WIDTH = 120  # of a file or a pipe, which has no width of its own
 
 
 def print_json(document: dict[str, Any]) -> None:
     """One JSON document on standard output."""
-    sys.stdout.write(json.dumps(document, indent=2, allow_nan=False) + "\n")
+    write_out(json.dumps(document, indent=2, allow_nan=False) + "\n")
 
 
 def print_counts(counts: TokenCounts, as_json: bool) -> None:
@@ -55,11 +61,8 @@ def print_counts(counts: TokenCounts, as_json: bool) -> None:
         ("one sequence for every answer", counts.naive),
     ):
         table.add_row(label, f"{value:,}")
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
-    console.print(table)
-    console.print(
-        f"{overhead:.3f} tokens run for one that must be; {naive:.2f} times fewer than one sequence an answer"
-    )
+    note = f"{overhead:.3f} tokens run for one that must be; {naive:.2f} times fewer than one sequence an answer"
+    _print([table], [note])
 
 
 def print_summaries(summaries: Sequence[RowsSummary], options: dict[str, Any], notes: Sequence[str] = ()) -> None:
@@ -67,11 +70,11 @@ def print_summaries(summaries: Sequence[RowsSummary], options: dict[str, Any], n
 
     ``options`` are those of `pyscore.store.summarize_rows` that the summaries were made with.
     """
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
+    tables = []
     models = list(dict.fromkeys((s.model, s.revision, s.step) for s in summaries))
     for key in models:
         chosen = [s for s in summaries if (s.model, s.revision, s.step) == key]
-        console.print(_one(chosen[0]) if len(chosen) == 1 else _many(chosen))
+        tables.append(_one(chosen[0]) if len(chosen) == 1 else _many(chosen))
     averaged = any(s.scope != "dataset" for s in summaries)
     lines = [*_meaning(options, averaged), *notes]
     if any(s.summary.mean_coverage.value < 0.01 for s in summaries):
@@ -81,8 +84,44 @@ def print_summaries(summaries: Sequence[RowsSummary], options: dict[str, Any], n
         )
     if any(s.one_cluster for s in summaries):
         lines.append("one cluster: all questions share it, so the interval speaks for this cluster, not for others")
-    for line in lines:
-        console.print(line, style="dim", markup=False, soft_wrap=True)
+    lines += _remarks(summaries)
+    _print(tables, lines)
+
+
+def print_skipped(skipped: Sequence[Skipped], file: str | None) -> None:
+    """The questions that couldn't be scored, with the reasons; the first ones, if ``file`` holds all."""
+    table = _table("data set", f"left out: {len(skipped)} questions that can't be scored")
+    table.add_column("question", overflow="fold")
+    table.add_column("reason", overflow="fold")
+    shown = skipped if file is None else skipped[:_SHOWN]
+    for question in shown:
+        table.add_row(*map(_text, (question.dataset or "(no name)", question.question_id, question.reason)))
+    more = f"{len(skipped) - len(shown)} more of them and " if len(shown) < len(skipped) else ""
+    _print([table], [] if file is None else [f"{more}all reasons are in {file}"])
+
+
+def _print(tables: Sequence[Table], lines: Sequence[str]) -> None:
+    """Tables and the lines under them, laid out before the first of them is written."""
+    console = _console()
+    with console.capture() as captured:
+        for table in tables:
+            console.print(table)
+        for line in lines:
+            console.print(_text(line), style="dim", soft_wrap=True)
+    write_out(captured.get())
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(highlight=False, width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
+
+
+def _text(name: str) -> Text:
+    """A name as it stands, brackets and all: plain strings are markup to rich."""
+    from rich.text import Text
+
+    return Text(visible(name))
 
 
 def _meaning(options: dict[str, Any], averaged: bool) -> list[str]:
@@ -97,6 +136,21 @@ def _meaning(options: dict[str, Any], averaged: bool) -> list[str]:
     if averaged:
         lines.append("pooled average: every question counts the same; macro average: every data set counts the same")
     return lines
+
+
+_REMARKS = {
+    "n_indistinguishable": "some answers are the same tokens, and tie whatever the model is (column same_as)",
+    "n_nested": "an answer begins with all tokens of another, and can't beat it (column extends)",
+    "n_merged": "a token spans the join of prompt and answer, see docs/engine.md (column boundary)",
+}
+
+
+def _remarks(summaries: Sequence[RowsSummary]) -> list[str]:
+    """One line for each kind of questions that are to be read with care."""
+    own = [s for s in summaries if s.scope == "dataset"]
+    total = sum(s.summary.n_questions for s in own)
+    counts = {name: sum(getattr(s, name) or 0 for s in own) for name in _REMARKS}
+    return [f"{count} of {total} questions: {_REMARKS[name]}" for name, count in counts.items() if count]
 
 
 def _one(s: RowsSummary) -> Table:
@@ -130,13 +184,15 @@ def _many(summaries: Sequence[RowsSummary]) -> Table:
         ]
         clusters = "one" if s.one_cluster else "-" if values.n_clusters is None else str(values.n_clusters)
         shares = (_number(values.mean_coverage.value, 3), _number(values.tie_rate.value, 3))
-        table.add_row(_name(s), str(values.n_questions), clusters, *headline, *shares)
+        table.add_row(_text(_name(s)), str(values.n_questions), clusters, *headline, *shares)
     return table
 
 
 def _table(first_column: str, title: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold")
-    table.add_column(first_column, overflow="fold")
+    from rich.table import Table
+
+    table = Table(title=_text(title), title_justify="left", title_style="bold")
+    table.add_column(_text(first_column), overflow="fold")
     return table
 
 

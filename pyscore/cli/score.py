@@ -3,39 +3,63 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
+import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from pyscore.cli.errors import one_line_errors
+from pyscore.cli.files import check_output, dataset_names, question_files
 from pyscore.cli.options import Clusters, Confidence, Json, Normalize, Sets, Ties
-from pyscore.cli.output import print_counts, print_json, print_summaries
-from pyscore.engine import Scorer
+from pyscore.cli.output import print_counts, print_json, print_skipped, print_summaries
+from pyscore.cli.prompts import chosen_template
+from pyscore.cli.text import say
 from pyscore.engine.bundled import BUNDLED_MODEL
-from pyscore.engine.run import run_folder, score_to
-from pyscore.metrics.intervals import check_confidence
-from pyscore.store import RunStore, check_no_file, check_target, metadata_of, read_rows, read_run, summarize_rows
+from pyscore.engine.requests import check_run
 from pyscore.tasks import TEMPLATES, Question, load_questions, render, sample_questions
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from pyscore.engine import Scorer
 
 __all__ = ["score"]
 
 
 def score(
     paths: Annotated[
-        list[Path] | None, typer.Argument(help="Files of questions (JSONL). None: the bundled questions.")
+        list[str] | None,
+        typer.Argument(help="Files of questions (JSONL), or patterns of files. None: the bundled questions."),
     ] = None,
     model: Annotated[
         str, typer.Option("--model", "-m", help="A model folder, a name on the model hub, or a .gguf file.")
     ] = BUNDLED_MODEL,
     revision: Annotated[str | None, typer.Option(help="Branch, tag or commit on the model hub.")] = None,
     template: Annotated[
-        str, typer.Option("--template", "-t", help=f"How to make prompts: {', '.join(TEMPLATES)}, or a Jinja string.")
+        str,
+        typer.Option(
+            "--template",
+            "-t",
+            help=f"How to make prompts: {', '.join(TEMPLATES)}, or a Jinja string, or @FILE that holds one.",
+        ),
     ] = "plain",
+    system_prompt: Annotated[
+        str | None, typer.Option(help="Of --template chat: the system message, or @FILE that holds it.")
+    ] = None,
+    template_arg: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="Of --template chat: a variable, as enable_thinking=false. Repeatable."),
+    ] = None,
+    assistant_prefix: Annotated[
+        str | None, typer.Option(help="Of --template chat: how the reply begins, or @FILE that holds it.")
+    ] = None,
+    template_date: Annotated[
+        str | None, typer.Option(metavar="YYYY-MM-DD", help="Of --template chat: the day that it takes for today.")
+    ] = None,
     format: Annotated[str, typer.Option(help="Format of the files; auto: told from their first line.")] = "auto",
     choices: Annotated[
         Literal["given", "listed"],
@@ -64,6 +88,12 @@ def score(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run in --output: score only what is missing there.")
     ] = False,
+    run_id: Annotated[str | None, typer.Option(help="What rows call this run; by default a random name.")] = None,
+    step: Annotated[int | None, typer.Option(help="The model's training step, for the rows.")] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Show the first prompt of each data set with its tokens, and score nothing."),
+    ] = False,
     explain: Annotated[
         bool, typer.Option("--explain", help="Show how many tokens the run takes, and score nothing.")
     ] = False,
@@ -71,105 +101,191 @@ def score(
     truncate: Annotated[
         bool, typer.Option("--truncate", help="Cut prompts that are too long from the left instead of refusing them.")
     ] = False,
+    on_error: Annotated[
+        Literal["raise", "skip"],
+        typer.Option(
+            help="A question that can't be scored (too long, no tokens, a template that fails) ends the run, or is "
+            "left out and listed at the end."
+        ),
+    ] = "raise",
     trust_remote_code: Annotated[
         bool, typer.Option("--trust-remote-code", help="Run code that comes with the model.")
+    ] = False,
+    allow_unused_weights: Annotated[
+        bool, typer.Option("--allow-unused-weights", help="Score without weights that the model has no place for.")
     ] = False,
     add_bos: Annotated[
         bool | None,
         typer.Option("--add-bos/--no-add-bos", help="Begin every text with BOS; by default as the tokenizer does."),
     ] = None,
     json: Json = False,
-    progress: Annotated[bool, typer.Option("--progress/--quiet", help="Show progress on standard error.")] = True,
+    progress: Annotated[
+        bool,
+        typer.Option("--progress/--quiet", help="Show progress on standard error: a bar, or lines where it is a log."),
+    ] = True,
 ) -> None:
     """Score questions with a model: the bundled ones with the bundled model, unless told otherwise."""
-    with one_line_errors():
-        # All that can be wrong is looked for before the model is loaded.
-        check_confidence(confidence)
-        _check_output(output, resume)
-        questions = _questions(paths or [], format, choices, limit)
-        if template != "chat":
-            render(template, questions[0])
-        scorer = _load(
-            model=model,
+    # All that can be wrong is looked for before the model is loaded, and before torch, which takes seconds to import.
+    prompts = chosen_template(template, system_prompt, template_arg or [], assistant_prefix, template_date)
+    _check_names(model=model, revision=revision, run_id=run_id)
+    check_run(None, run_id, step, None)
+    check_output(output, resume)
+    questions = _questions(paths or [], format, choices, limit)
+    if isinstance(prompts, str) and prompts != "chat" and on_error == "raise":
+        render(prompts, questions[0])
+    add_bos_token = "auto" if add_bos is None else add_bos
+    if dry_run:
+        from pyscore.cli.preview import print_previews
+
+        print_previews(
+            questions,
+            prompts,
+            model,
             revision=revision,
-            dtype=dtype,
-            device=device,
-            batch_tokens=int(batch_tokens) if batch_tokens.isdecimal() else batch_tokens,
             trust_remote_code=trust_remote_code,
-            add_bos_token="auto" if add_bos is None else add_bos,
-            backend=backend,
+            add_bos_token=add_bos_token,
+            as_json=json,
         )
-        if explain:
-            print_counts(scorer.explain(questions, template=template, truncate=truncate), json)
-            return
-        how: dict[str, Any] = {
-            "template": template,
-            "progress": progress,
-            "token_logprobs": token_logprobs,
-            "truncate": truncate,
-        }
-        if output is None:
-            table = scorer.score(questions, **how)
-        else:
-            with _saying_what_is_stored(output):
-                score_to(scorer, output, questions, resume=resume, arguments={"argv": sys.argv[1:]}, **how)
-            table = read_rows(output)
-        options: dict[str, Any] = {"normalize": normalize, "sets": sets, "ties": ties, "confidence": confidence}
-        summaries = summarize_rows(table, **options, clustered=clusters)
-        metadata = metadata_of(table)
-        if json:
-            found = [summary.to_dict() for summary in summaries]
-            print_json({"summaries": found, "options": options, "run": metadata, "rows": output})
-        else:
-            print_summaries(summaries, options, _notes(metadata, output))
-
-
-def _check_output(output: str | None, resume: bool) -> None:
-    if output is None and resume:
-        raise ValueError("--resume goes on with what is in --output: name it")
-    if output is None:
         return
-    folder = run_folder(output)
-    if folder != output:
-        check_target(output)
-        check_no_file(output, resume=resume)
-    RunStore.check(folder, resume=resume)
+    scorer = _load(
+        model=model,
+        revision=revision,
+        dtype=dtype,
+        device=device,
+        batch_tokens=int(batch_tokens) if batch_tokens.isdecimal() else batch_tokens,
+        trust_remote_code=trust_remote_code,
+        allow_unused_weights=allow_unused_weights,
+        add_bos_token=add_bos_token,
+        backend=backend,
+    )
+    if explain:
+        print_counts(scorer.explain(questions, template=prompts, truncate=truncate, on_error=on_error), json)
+        return
+    how: dict[str, Any] = {
+        "template": prompts,
+        "progress": progress,
+        "token_logprobs": token_logprobs,
+        "truncate": truncate,
+        "on_error": on_error,
+        "run_id": run_id,
+        "step": step,
+    }
+    table = scorer.score(questions, **how) if output is None else _scored_to(scorer, output, questions, resume, how)
+    options: dict[str, Any] = {"normalize": normalize, "sets": sets, "ties": ties, "confidence": confidence}
+    with _kept_unless_shown(table, output):
+        _show(table, options, clusters, output, json)
 
 
-@contextmanager
-def _saying_what_is_stored(output: str) -> Iterator[None]:
-    """When a run stops early, one line tells that its rows are not lost."""
-    try:
-        yield
-    except BaseException:
-        folder = run_folder(output)
-        with suppress(ValueError, OSError):
-            stored = read_run(folder).num_rows
-            typer.echo(f"pyscore: {stored} rows are stored in {folder}; --resume goes on after them", err=True)
-        raise
+def _check_names(**names: str | None) -> None:
+    for name, given in names.items():
+        if given == "":
+            raise ValueError(f"--{name.replace('_', '-')} is empty: name one, or leave it out")
 
 
-def _questions(paths: list[Path], format: str, choices: str, limit: int | None) -> list[Question]:
-    """The questions of all files, each named after its file: its stem, or its whole path where stems collide."""
+def _questions(paths: list[str], format: str, choices: str, limit: int | None) -> list[Question]:
+    """The questions of all files, each in the data set that it names, else in that of its file."""
     if not paths:
         if (format, choices) != ("auto", "given"):
             raise ValueError("--format and --choices are about files: name some, the bundled questions have neither")
         chosen = sample_questions()[:limit]
-        return [replace(question, meta={**question.meta, "dataset": "bundled sycophancy"}) for question in chosen]
-    stems = Counter(path.stem for path in paths)
+        return [replace(question, dataset="bundled sycophancy") for question in chosen]
+    files = question_files(paths)
     questions = []
-    for path in paths:
-        name = path.stem if stems[path.stem] == 1 else str(path)
-        loaded = load_questions(path, format=format, choices=choices, limit=limit)
-        questions += [replace(question, meta={**question.meta, "dataset": name}) for question in loaded]
+    for file, name in zip(files, dataset_names(files), strict=True):
+        loaded = load_questions(file, format=format, choices=choices, limit=limit)
+        questions += [
+            question if question.dataset is not None else replace(question, dataset=name) for question in loaded
+        ]
     return questions
 
 
 def _load(**options: Any) -> Scorer:
+    from pyscore.engine import Scorer
+
     try:
         return Scorer.from_pretrained(**options)
     except RuntimeError as error:  # the backend asked for can't serve, or the model doesn't fit into memory
         raise ValueError(str(error)) from error
+
+
+def _scored_to(scorer: Scorer, output: str, questions: list[Question], resume: bool, how: dict[str, Any]) -> pa.Table:
+    from pyscore.engine import score_to
+    from pyscore.store import read_rows
+
+    # A file's name may hold bytes that are no UTF-8, which JSON can't hold.
+    argv = [argument.encode("utf-8", "backslashreplace").decode() for argument in sys.argv[1:]]
+    with _saying_what_is_stored(output):
+        score_to(scorer, output, questions, resume=resume, arguments={"argv": argv}, **how)
+    return read_rows(output)
+
+
+@contextmanager
+def _saying_what_is_stored(output: str) -> Iterator[None]:
+    """When a run stops early, one line tells that its rows are not lost; not where it is refused before it begins."""
+    from pyscore.store import run_folder
+
+    before = _stored(output)
+    try:
+        yield
+    except BaseException as error:
+        stored = _stored(output)
+        if stored and (stored != before or not isinstance(error, ValueError)):
+            say(f"{stored} rows are stored in {run_folder(output)}; --resume goes on after them")
+        raise
+
+
+def _stored(output: str) -> int | None:
+    from pyscore.store import read_run, run_folder
+
+    with suppress(ValueError, OSError):
+        return int(read_run(run_folder(output)).num_rows)
+    return None
+
+
+@contextmanager
+def _kept_unless_shown(table: pa.Table, output: str | None) -> Iterator[None]:
+    """Whatever keeps the results from being shown, what was scored is in a file, and one line tells in which."""
+    try:
+        yield
+    except BaseException:
+        if output is not None:
+            say(f"the rows are in {output}: `pyscore summarize` shows them")
+        elif table.num_rows:
+            say(_saved(table))
+        raise
+
+
+def _saved(table: pa.Table) -> str:
+    """Where these rows were put, as a line to read: into the current folder, else among the temporary files."""
+    from pyscore.store import write_rows
+
+    for folder in (Path.cwd(), Path(tempfile.gettempdir())):
+        path = folder / f"pyscore-rows-{uuid.uuid4().hex[:8]}.parquet"
+        with suppress(OSError):
+            write_rows(table, path)
+            return f"the rows are kept in {path}: `pyscore summarize` shows them"
+    return "the rows could be written neither into the current folder nor among the temporary files: they are lost"
+
+
+def _show(table: pa.Table, options: dict[str, Any], clusters: bool, output: str | None, as_json: bool) -> None:
+    from pyscore.engine import skipped_questions
+    from pyscore.engine.skipping import skipped_file
+    from pyscore.store import metadata_of, summarize_rows
+
+    skipped = skipped_questions(table)
+    if skipped and not table.num_rows:
+        first = f"{skipped[0].question_id!r}: {skipped[0].reason}"
+        raise ValueError(f"none of the {len(skipped)} questions can be scored; the first is {first}")
+    summaries = summarize_rows(table, **options, clustered=clusters)
+    metadata = metadata_of(table)
+    if as_json:
+        found = [summary.to_dict() for summary in summaries]
+        left_out = [asdict(question) for question in skipped]
+        print_json({"summaries": found, "options": options, "run": metadata, "rows": output, "skipped": left_out})
+        return
+    print_summaries(summaries, options, _notes(metadata, output))
+    if skipped:
+        print_skipped(skipped, None if output is None else skipped_file(output))
 
 
 def _notes(metadata: dict[str, str], output: str | None) -> list[str]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from pyscore.cli.errors import one_line_errors
+from pyscore.cli.files import expanded
 from pyscore.cli.options import Clusters, Confidence, Json, Normalize, Sets, Ties
 from pyscore.cli.output import print_json, print_summaries
-from pyscore.store import metadata_of, read_rows, summarize_rows
 
 __all__ = ["summarize"]
 
@@ -27,24 +27,39 @@ def summarize(
     json: Json = False,
 ) -> None:
     """Summarise rows that were written before, a table a model."""
-    with one_line_errors():
-        import pyarrow as pa
+    paths = expanded(rows)
+    _check_distinct(paths)
+    from pyscore.store import metadata_of, read_rows
 
-        _check_distinct(rows)
-        # Token log-probs are in some files only, and no summary needs them.
-        tables = [read_rows(path) for path in rows]
-        names = set.intersection(*(set(table.column_names) for table in tables))
-        table = pa.concat_tables([table.select([n for n in tables[0].column_names if n in names]) for table in tables])
-        unfinished = [p for p, t in zip(rows, tables, strict=True) if metadata_of(t).get("complete") == "false"]
-        options: dict[str, Any] = {"normalize": normalize, "sets": sets, "ties": ties, "confidence": confidence}
-        summaries = summarize_rows(table, **options, clustered=clusters)
-        if json:
-            found = [summary.to_dict() for summary in summaries]
-            print_json({"summaries": found, "options": options, "rows": rows, "unfinished": unfinished})
-        else:
-            print_summaries(
-                summaries, options, [f"{path} is not finished: these are its rows so far" for path in unfinished]
-            )
+    tables = [read_rows(path) for path in paths]
+    # Only where all of them are rows, for these take long to import.
+    import pyarrow as pa
+
+    from pyscore.engine import skipped_questions
+    from pyscore.engine.skipping import skipped_file
+    from pyscore.store import summarize_rows
+
+    # Token log-probs are in some files only, and no summary needs them.
+    names = set.intersection(*(set(table.column_names) for table in tables))
+    table = pa.concat_tables([table.select([n for n in tables[0].column_names if n in names]) for table in tables])
+    unfinished = [p for p, t in zip(paths, tables, strict=True) if metadata_of(t).get("complete") == "false"]
+    skipped = {path: skipped_questions(table) for path, table in zip(paths, tables, strict=True)}
+    options: dict[str, Any] = {"normalize": normalize, "sets": sets, "ties": ties, "confidence": confidence}
+    summaries = summarize_rows(table, **options, clustered=clusters)
+    if json:
+        summarized = [summary.to_dict() for summary in summaries]
+        left_out = {path: [asdict(question) for question in found] for path, found in skipped.items() if found}
+        print_json(
+            {"summaries": summarized, "options": options, "rows": paths, "unfinished": unfinished, "skipped": left_out}
+        )
+        return
+    notes = [f"{path} is not finished: these are its rows so far" for path in unfinished]
+    notes += [
+        f"{len(questions)} questions are not among these rows, for they couldn't be scored: see {skipped_file(path)}"
+        for path, questions in skipped.items()
+        if questions
+    ]
+    print_summaries(summaries, options, notes)
 
 
 def _check_distinct(paths: list[str]) -> None:

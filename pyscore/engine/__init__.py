@@ -1,16 +1,39 @@
 """From questions to rows: tokenise, plan what sequences share, run the model's body, score, tabulate, store."""
 
-from pyscore.engine.divergence import forward_kl
-from pyscore.engine.documents import perplexity, score_completions, score_documents
-from pyscore.engine.run import score_to
-from pyscore.engine.scorer import ScoredTokens, Scorer
+from typing import TYPE_CHECKING
+
+from pyscore._lazy import lazy_names
+
+if TYPE_CHECKING:
+    from pyscore.engine.divergence import forward_kl
+    from pyscore.engine.documents import perplexity, score_completions, score_documents
+    from pyscore.engine.run import score_to
+    from pyscore.engine.scorer import ScoredTokens, Scorer
+    from pyscore.engine.skipping import Skipped, skipped_questions
 
 __all__ = [
     "ScoredTokens",
     "Scorer",
+    "Skipped",
     "forward_kl",
     "perplexity",
     "score_completions",
     "score_documents",
     "score_to",
+    "skipped_questions",
 ]
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "ScoredTokens": "scorer",
+        "Scorer": "scorer",
+        "Skipped": "skipping",
+        "forward_kl": "divergence",
+        "perplexity": "documents",
+        "score_completions": "documents",
+        "score_documents": "documents",
+        "score_to": "run",
+        "skipped_questions": "skipping",
+    },
+)

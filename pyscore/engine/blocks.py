@@ -31,7 +31,7 @@ def window_indices(questions: Sequence[Question], window_questions: int = WINDOW
         block = range(start, min(start + BLOCK_QUESTIONS, len(questions)))
         window: list[int] = []
         characters = 0
-        for i in sorted(block, key=lambda i: (str(questions[i].meta.get("dataset", "")), questions[i].prompt)):
+        for i in sorted(block, key=lambda i: (questions[i].dataset or "", questions[i].prompt)):
             if len(window) == window_questions or (window and characters > _WINDOW_CHARACTERS):
                 yield window
                 window, characters = [], 0

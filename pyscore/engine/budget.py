@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import torch
 
+from pyscore._integers import as_int
 from pyscore.engine.plan import Limits
-from pyscore.ops.scalars import as_int
 
 __all__ = ["DEFAULT_BATCH_TOKENS", "check_batch_tokens", "fastest_batch_tokens", "limits_for"]
 
@@ -50,7 +50,11 @@ def check_batch_tokens(value: int | str) -> int:
     """The number of tokens asked for, the default for "auto"."""
     if value == "auto":
         return DEFAULT_BATCH_TOKENS
-    if isinstance(value, str) or (tokens := as_int(value, "batch_tokens, if not 'auto',")) < 1:
+    try:
+        tokens = as_int(value, "batch_tokens")
+    except TypeError:
+        tokens = 0
+    if tokens < 1:
         raise ValueError(f"batch_tokens={value!r} must be 'auto' or a positive number of tokens")
     return tokens
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from pyscore import metrics
 from pyscore.engine.scorer import Scorer
-from pyscore.engine.tokenization import AnswerTokenizer, tokenizer_hash
-from pyscore.engine.windows import Pair, document_tokens, document_windows, prefix_token, score_stream, window_sizes
+from pyscore.engine.tokenization import tokenizer_hash
+from pyscore.engine.windows import Pair, document_windows, score_stream, window_sizes
 from pyscore.metrics.arrays import Floats
 from pyscore.metrics.means import Interval
 from pyscore.metrics.report import Report
@@ -39,13 +39,14 @@ def forward_kl(
         reference, model: two models with one tokenizer.
         texts: texts, or the token ids that the reference sampled, which need not be tokenised anew.
         prompts: what stands before each text, one a text, and is not scored; several texts of one prompt are not
-            independent: give ``clusters=prompts``. By default a text follows BOS (EOS where there is none), and texts
-            longer than a model can take are scored in disjoint windows, as by `score_documents`.
+            independent: give ``clusters=prompts``. By default a text follows what the tokenizer puts before it (else
+            BOS, EOS where there is none), and texts longer than a model can take are scored in disjoint windows, as by
+            `score_documents`.
         model_prompts: what the model reads before each text instead of ``prompts``. For context distillation (Askell et
             al. 2021) the reference's prompt is the context and the question, the model's the question alone.
         max_length: tokens of a window; by default as many as both models can take.
         clusters, interval: as for `pyscore.metrics.forward_kl`.
-        progress: show a progress bar on standard error for every few batches, if that is a terminal.
+        progress: show progress on standard error for every few batches: a bar on a terminal, elsewhere lines.
 
     Raises:
         TypeError: a text or a prompt of another type, with its row.
@@ -83,13 +84,14 @@ def forward_kl(
 
 def _windows(scorer: Scorer, text: str | list[int], prompt: str | None, length: int, row: int) -> list[Pair]:
     """What scores the tokens of a text: one pair after a prompt, else as many windows as it takes."""
-    prefix = prefix_token(scorer.tokenizer)
     if prompt is None:
-        windows = list(document_windows(document_tokens(scorer, text), prefix, length, length))
+        windows = list(document_windows(*scorer.tokens.encode_document(text), length, length))
     else:
         windows = [_after_prompt(scorer, text, prompt)] if text else []
     if not windows:
         raise ValueError(f"texts[{row}] has no tokens: leave it out")
+    for context, targets in windows:
+        scorer.tokens.check(context, targets, f"texts[{row}]")
     size = max(len(context) + len(targets) - 1 for context, targets in windows)
     if size > length:
         raise ValueError(f"texts[{row}] and its prompt have {size + 1} tokens, more than {length + 1}: leave it out")
@@ -97,11 +99,10 @@ def _windows(scorer: Scorer, text: str | list[int], prompt: str | None, length: 
 
 
 def _after_prompt(scorer: Scorer, text: str | list[int], prompt: str) -> Pair:
-    tokenizer = AnswerTokenizer(scorer.tokenizer, add_bos=scorer.tokens.bos is not None)  # of any length
     if isinstance(text, str):
-        (tokens,) = tokenizer.encode([(prompt, text)], [prompt])
+        (tokens,) = scorer.tokens.of_any_length().encode([(prompt, text)], [prompt])
         return tokens.context, tokens.answer
-    return tokenizer.encode_texts([prompt])[prompt] or [prefix_token(scorer.tokenizer)], text
+    return scorer.tokens.encode_prompt(prompt), text
 
 
 def _targets(windows: Sequence[Pair]) -> list[int]:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyscore._version import __version__
+from pyscore.engine.fingerprint import model_fingerprint
 from pyscore.engine.rows import total
 from pyscore.engine.scorer import ScoredTokens, Scorer
 from pyscore.engine.tokenization import tokenizer_hash
-from pyscore.engine.windows import document_tokens, document_windows, prefix_token, score_stream, window_sizes
+from pyscore.engine.windows import document_windows, score_stream, window_sizes
 from pyscore.metrics.answers import Answers
 from pyscore.metrics.presets import PRESETS, Metric, apply_preset
 from pyscore.metrics.report import Report
@@ -51,12 +52,12 @@ def score_documents(
 ) -> pa.Table:
     """The log-probability of whole texts, of any length, by rolling windows.
 
-    Every token is scored once. The first window has BOS (EOS where the tokenizer has none) and the first tokens; each
-    later one goes on where the last one ended and reads as many earlier tokens as there is room for beside the
-    ``stride`` tokens that it scores. With ``stride=None`` that is one token, but in the last window, which fills up:
-    loglikelihood_rolling of lm-evaluation-harness. A smaller stride costs more and gives each token at least
-    ``max_length - stride + 1`` tokens of context (or all there are). Texts are read as they are needed, some way
-    ahead.
+    Every token is scored once. The first window has what the tokenizer puts before a text (BOS where that is nothing,
+    EOS where there is no BOS) and the first tokens; each later one goes on where the last one ended and reads as many
+    earlier tokens as there is room for beside the ``stride`` tokens that it scores. With ``stride=None`` that is one
+    token, but in the last window, which fills up: loglikelihood_rolling of lm-evaluation-harness. A smaller stride
+    costs more and gives each token at least ``max_length - stride + 1`` tokens of context (or all there are). Texts are
+    read as they are needed, some way ahead.
 
     Args:
         scorer: the model.
@@ -64,10 +65,10 @@ def score_documents(
         ids: one string a text, unique; by default its number from 0.
         max_length: tokens of a window; by default as many as the model can take.
         stride: tokens that a window scores, 1 to ``max_length``, the default.
-        score_bos: score the BOS that a tokenizer puts before every text as its first token, after another BOS, and
-            count it: so the harness does. By default BOS is read and not scored.
+        score_bos: score the tokens that a tokenizer puts before every text as its first ones, after BOS (EOS where
+            there is none), and count them: so the harness does. By default they are read and not scored.
         token_logprobs: add the list columns ``token_ids`` and ``token_logprobs``.
-        progress: show a progress bar on standard error for every few batches, if that is a terminal.
+        progress: show progress on standard error for every few batches: a bar on a terminal, elsewhere lines.
 
     Returns:
         One row a text, in order: ``document_id``, ``logprob`` (nats), ``n_tokens``, ``n_chars``, ``n_bytes`` (UTF-8)
@@ -84,10 +85,9 @@ def score_documents(
     length, step = window_sizes(scorer, max_length, stride)
     schema = _schema(scorer, length, step, score_bos, token_logprobs)
     documents, ahead = tee(_documents(scorer, texts, ids, score_bos))
-    prefix = prefix_token(scorer.tokenizer)
     scores = score_stream(
         scorer,
-        (window for document in ahead for window in document_windows(document.tokens, prefix, length, step)),
+        (window for each in ahead for window in document_windows(each.before, each.tokens, length, step)),
         progress=progress,
     )
     rows = (_row(document, scores) for document in documents)
@@ -146,7 +146,7 @@ def score_completions(
         scorer: the model.
         pairs: (prompt, completion) texts, tokenised like a question and its answer.
         truncate: cut prompts that are too long for the model from the left instead of raising.
-        progress: show a progress bar on standard error for every few batches, if that is a terminal.
+        progress: show progress on standard error for every few batches: a bar on a terminal, elsewhere lines.
 
     Returns:
         `Answers` of one completion a question, with ``n_tokens``, ``n_chars`` and ``n_bytes``.
@@ -173,6 +173,7 @@ def score_completions(
 class _Document:
     id: str
     text: str
+    before: list[int]
     tokens: list[int]
 
 
@@ -197,7 +198,9 @@ def _documents(scorer: Scorer, texts: Iterable[str], ids: Iterable[str] | None, 
         if name in seen:
             raise ValueError(f"the id {name!r} is given twice: ids must be unique")
         seen.add(name)
-        yield _Document(name, text, document_tokens(scorer, text, score_bos=score_bos))
+        before, tokens = scorer.tokens.encode_document(text, score_prefix=score_bos)
+        scorer.tokens.check(before, tokens, f"document {name!r}")
+        yield _Document(name, text, before, tokens)
     if ids is not None and next(names, None) is not None:
         raise ValueError(f"ids has more entries than there are texts, {i + 1}: give one id a text")
 
@@ -232,10 +235,11 @@ def _schema(scorer: Scorer, max_length: int, stride: int, score_bos: bool, token
         "model": scorer.name,
         "revision": scorer.revision or "",
         "dtype": str(getattr(scorer.model, "dtype", "unknown")).removeprefix("torch."),
+        "model_fingerprint": model_fingerprint(scorer.model),
         "tokenizer_hash": tokenizer_hash(scorer.tokenizer),
         "max_length": str(max_length),
         "stride": str(stride),
-        "prefix_token": str(prefix_token(scorer.tokenizer)),
+        "prefix_tokens": " ".join(map(str, scorer.tokens.encode_document([], score_prefix=score_bos)[0])),
         "score_bos": str(score_bos).lower(),
     }
     return pa.schema(fields, metadata=metadata)

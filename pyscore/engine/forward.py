@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from pyscore import ops
+from pyscore.engine.arithmetic import plain_arithmetic
 from pyscore.engine.head import Head
 from pyscore.engine.inputs import host_ids, plain_inputs, tree_inputs
 from pyscore.engine.plan import Batch, Limits, Plan, Row
@@ -70,7 +71,7 @@ class Forward:
         device: torch.device = next((embedding or self.model).parameters()).device
         return device
 
-    @torch.inference_mode()
+    @plain_arithmetic
     def __call__(self, plan: Plan, advance: Callable[[int], None] = lambda tokens: None) -> TokenResults:
         """The results of a plan by slot, [n_slots] on the CPU; ``advance`` hears of the tokens of each batch.
 
@@ -87,7 +88,7 @@ class Forward:
             advance(batch.n_tokens)
         return _by_slot(found, plan.n_slots)
 
-    @torch.inference_mode()
+    @plain_arithmetic
     def run_blank(self, n_tokens: int) -> None:
         """Run so many tokens, in rows of the usual length, and wait: to measure how long that takes."""
         length = min(n_tokens, self.limits.row_tokens)
@@ -97,6 +98,7 @@ class Forward:
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
 
+    @plain_arithmetic
     def begin(self, tokens: Sequence[int]) -> None:
         """Before a run: forget stems and head, for the model may have changed since, and choose the head anew.
 
@@ -122,7 +124,7 @@ class Forward:
         """Whether what is cached is keys and values of every token."""
         return all(stem.is_plain for stem in self._stems)
 
-    @torch.inference_mode()
+    @plain_arithmetic
     def states(self, batch: Batch, places: Sequence[Place], attention: str) -> Tensor:
         """What the head reads at places of a batch, [N, D] (logits [N, V] where the head isn't separated)."""
         self._attention = attention
@@ -130,7 +132,7 @@ class Forward:
             self._run_stems(batch.stems)
             return self._states(batch.stems, batch.rows, places)
 
-    @torch.inference_mode()
+    @plain_arithmetic
     def logprobs_of(self, states: Tensor, targets: Tensor) -> Tensor:
         """Log-probabilities of K candidates a state, [N, K], on the CPU."""
         offsets = torch.arange(len(states) + 1, dtype=torch.int64, device="cpu") * targets.shape[1]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pyscore.engine.forward import TokenResults
@@ -14,7 +15,7 @@ from pyscore.tasks import Question
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["RunInfo", "build_rows", "total"]
+__all__ = ["RunInfo", "build_rows", "related_answers", "total"]
 
 
 class RunInfo(NamedTuple):
@@ -45,12 +46,30 @@ def build_rows(
 
     logprob, is_greedy = results.logprob.tolist(), results.is_greedy.tolist()
     asked = [(question, index) for question in questions for index in range(len(question.answers))]
+    every = iter(answers)
+    related = [each for question in questions for each in related_answers(islice(every, len(question.answers)))]
     rows: list[dict[str, Any]] = []
-    for (question, index), tokens, own in zip(asked, answers, places, strict=True):
+    for (question, index), tokens, relation, own in zip(asked, answers, related, places, strict=True):
         scores = [logprob[place] for place in own]
         row = _row(question, index, tokens, scores, all(is_greedy[place] for place in own), info)
-        rows.append(row | ({"token_logprobs": scores} if token_logprobs else {}))
+        rows.append(row | relation | ({"token_logprobs": scores} if token_logprobs else {}))
     return pa.Table.from_pylist(rows, schema=row_schema(token_logprobs=token_logprobs))
+
+
+def related_answers(answers: Iterable[AnswerTokens]) -> list[dict[str, int | None]]:
+    """The columns ``same_as`` and ``extends`` of one question's answers, which have one context."""
+    tokens = [tuple(each.answer) for each in answers]
+    first: dict[tuple[int, ...], int] = {}
+    for i, own in enumerate(tokens):
+        first.setdefault(own, i)
+    lengths = sorted({len(own) for own in tokens}, reverse=True)
+    return [
+        {
+            "same_as": first[own],
+            "extends": next((first[own[:n]] for n in lengths if n < len(own) and own[:n] in first), None),
+        }
+        for own in tokens
+    ]
 
 
 def _row(

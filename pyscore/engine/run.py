@@ -2,36 +2,45 @@
 
 from __future__ import annotations
 
+import os
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
+from pyscore._integers import as_int
 from pyscore._version import __version__
+from pyscore.engine.asked import Asked
 from pyscore.engine.blocks import WINDOW_QUESTIONS
-from pyscore.engine.requests import check_run, checked_questions, dataset_of
+from pyscore.engine.requests import check_run, checked_questions
 from pyscore.engine.rows import RunInfo
 from pyscore.engine.scorer import Scorer
-from pyscore.store import RunStore, is_merged, merge_run, question_key, remove_run, row_schema
-from pyscore.tasks import Question, render
+from pyscore.engine.skipping import SKIPPED, Skips, skipped_file
+from pyscore.engine.turns import turn
+from pyscore.store import RunStore, row_schema, run_folder
+from pyscore.store.growing import finished_file
+from pyscore.store.reading import has_run
+from pyscore.tasks import ChatTemplate, Question
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["run_folder", "score_to"]
+__all__ = ["score_to"]
 
 
 def score_to(
     scorer: Scorer,
-    path: str,
+    path: str | os.PathLike[str],
     questions: Iterable[Question],
     *,
     resume: bool = False,
-    template: str = "plain",
+    template: str | ChatTemplate = "plain",
     truncate: bool = False,
+    on_error: str = "raise",
     token_logprobs: bool = False,
     dataset: str | None = None,
+    run_id: str | None = None,
     step: int | None = None,
     progress: bool = True,
     arguments: Mapping[str, Any] | None = None,
@@ -46,26 +55,36 @@ def score_to(
         scorer: the model.
         path: the run's folder, a path or an fsspec URL; see `pyscore.store.RunStore`. A name that ends in ".parquet" is
             one file instead, which appears when the run is finished; until then its parts are in the folder
-            "<path>.run".
+            "<path>.run". With ``resume`` a finished file goes on there too, and stays as it is until it is replaced.
         questions: as for `Scorer.score`, all of them, whether they are stored or not.
         resume: go on with the run that is there; begin one where there is none.
-        template, truncate, token_logprobs, dataset, step, progress: as for `Scorer.score`.
+        template, truncate, token_logprobs, dataset, run_id, step, progress: as for `Scorer.score`.
+        on_error: as for `Scorer.score`. With "skip", questions that can't be scored are tried again whenever the run is
+            resumed; they are named in the rows' metadata, and in the file "skipped.jsonl" of the run's folder, or
+            "<path>.skipped.jsonl" beside the one file.
         arguments: what the manifest is to say of this call besides, as JSON.
         window_questions: how many questions are planned together and become one part.
 
     Raises:
-        FileExistsError: there is a run, and ``resume`` is False.
         ValueError: the run was begun with other settings (each is named), or holds questions that are not asked for; as
             for `Scorer.score`. What is stored stays.
+        FileExistsError: there is a run, and ``resume`` is False; or something else wrote the file meanwhile.
         BlockingIOError: another process writes this run.
     """
-    check_run(dataset, None, step, None)
+    step = check_run(dataset, run_id, step, None)
+    window_questions = as_int(window_questions, "window_questions")
+    if window_questions < 1:
+        raise ValueError(f"window_questions={window_questions} must be at least 1")
+    path = os.fspath(path)
     questions = checked_questions(questions, dataset)
-    asked = _keys(questions, scorer, template, dataset)
-    described = scorer.describe(template, questions)
+    skips = Skips(on_error, dataset)
+    asked = Asked(questions, scorer.tokenizer, template, dataset, skips)
+    questions = asked.questions
+    parts = scorer.fingerprint(template)
+    described = scorer.describe(template, questions, parts)
     settings = {
         **{name: described[name] for name in _SETTINGS},
-        **{"model": scorer.name, "revision": scorer.revision, "commit": described.get("commit"), "step": step},
+        **{"fingerprint": parts, "revision": scorer.revision, "step": step},
         **{
             "batch_tokens": scorer.asked_batch_tokens,
             "truncate": truncate,
@@ -74,26 +93,35 @@ def score_to(
         },
     }
     versions = {"pyscore": __version__, "torch": described["torch_version"]}
-    manifest = {"settings": settings, "versions": versions, "arguments": dict(arguments or {})}
+    asked_for = {"model": scorer.name, "commit": described.get("commit"), "arguments": dict(arguments or {})}
+    manifest = {"settings": settings, "versions": versions, **asked_for}
     folder = run_folder(path)
     one_file = folder != path
-    if one_file and is_merged(path, settings, asked, resume=resume):
-        remove_run(folder)
+    earlier = finished_file(path, settings, resume=resume) if one_file else None
+    kept = [] if earlier is None else asked.places_in(earlier)
+    if kept and len(kept) == len(questions) and not has_run(folder):
         return
-    with RunStore.open(folder, manifest, resume=resume) as store, _removed_if_empty(store, folder):
+    with (
+        turn(scorer.model),
+        RunStore.open(folder, manifest, resume=resume, earlier=earlier) as store,
+        _removed_if_empty(store),
+    ):
+        asked.check_run(folder, store.positions())
+        if earlier is not None:
+            store.take_up([asked.keys[i] for i in kept], kept)
         done = store.positions()
-        _check_asked(done, asked, folder)
-        if any(done.get(key, i) != i for i, key in enumerate(asked)):
-            store.reorder(asked)
-        run_id = store.manifest.get("run_id")
-        if run_id is None:
-            run_id = uuid.uuid4().hex
-            store.update(run_id=run_id)
+        run_id = _run_id(store.manifest.get("run_id"), run_id, folder)
+        if any(done.get(key, i) != i for i, key in enumerate(asked.keys)):
+            store.reorder(asked.keys)
+        if "run_id" not in store.manifest:
+            store.update(run_id=run_id, model=scorer.name)
+        _check_state(store.manifest, folder)
         scorer.begin()
         scorer.attention.restore(store.manifest.get("attention"))
         scorer.use_batch_tokens(store.manifest.get("batch_tokens", scorer.batch_tokens))
         store.update(batch_tokens=scorer.batch_tokens)
-        info = RunInfo(run_id, scorer.name, scorer.revision, step, dataset)
+        # However the model is called now, its rows have one name: the fingerprint tells that it is the same.
+        info = RunInfo(store.manifest["run_id"], store.manifest["model"], scorer.revision, step, dataset)
         windows = scorer.stream(
             questions,
             info,
@@ -101,7 +129,8 @@ def score_to(
             truncate=truncate,
             token_logprobs=token_logprobs,
             progress=progress,
-            skip=[i for i, key in enumerate(asked) if key in done],
+            done=[i for i, key in enumerate(asked.keys) if key in done],
+            skips=skips,
             window_questions=window_questions,
         )
         with closing(windows), _Writer(store) as writer:
@@ -110,30 +139,32 @@ def score_to(
                 metadata = row_schema(metadata=described | findings).metadata
                 rows = table.replace_schema_metadata(metadata)
                 entries = {"attention": scorer.attention.state, "metadata": findings}
-                writer.put(rows, [asked[i] for i in indices], indices, entries)
-        store.finish()
-    if one_file:
-        merge_run(folder, path)
-        remove_run(folder)
-
-
-def run_folder(path: str) -> str:
-    """Where `score_to` keeps the parts of a run: a folder beside the file that the path names, or the path itself."""
-    return f"{path}.run" if path.endswith(".parquet") else path
+                writer.put(rows, [asked.keys[i] for i in indices], indices, entries)
+        _note_skipped(store, skips, path)
+        store.finish(path if one_file else None)
 
 
 # Of the metadata of rows, what values depend on; what a self-check finds out follows from these.
-_SETTINGS = ("template", "dtype", "device", "backend", "tokenizer_hash", "add_bos_token")
+_SETTINGS = ("template", "dtype", "device", "backend", "add_bos_token", "prefix_tokens")
+
+
+def _note_skipped(store: RunStore, skips: Skips, path: str) -> None:
+    """In the manifest and in a file: what this session left out, in place of what an earlier one did."""
+    found = {name: text for name, text in store.manifest.get("metadata", {}).items() if name != SKIPPED}
+    store.update(metadata=found | skips.metadata())
+    skips.write(skipped_file(path))
 
 
 @contextmanager
-def _removed_if_empty(store: RunStore, folder: str) -> Iterator[None]:
-    """A run that fails before it has stored anything leaves nothing behind."""
+def _removed_if_empty(store: RunStore) -> Iterator[None]:
+    """A run that fails before it has stored anything leaves nothing behind; one that is another's now stays."""
     try:
         yield
+    except BlockingIOError:
+        raise
     except BaseException:
-        if not store.done():
-            remove_run(folder)
+        with suppress(OSError, ValueError):  # what made the run fail is what has to be told
+            store.discard_if_empty()
         raise
 
 
@@ -169,25 +200,19 @@ class _Writer:
         self._store.write(rows, keys, positions)
 
 
-def _keys(questions: Sequence[Question], scorer: Scorer, template: str, dataset: str | None) -> list[str]:
-    return [
-        question_key(
-            dataset_of(question, dataset),
-            question.id,
-            render(template, question, scorer.tokenizer),
-            question.answers,
-            question.is_matching,
-            question.cluster,
-            question.group,
-        )
-        for question in questions
-    ]
+def _run_id(stored: str | None, asked: str | None, path: str) -> str:
+    if stored is not None and asked not in (None, stored):
+        raise ValueError(f"{path} has the run_id {stored!r}, not {asked!r}: leave it out to go on with this run")
+    return stored or asked or uuid.uuid4().hex
 
 
-def _check_asked(done: Mapping[str, int], asked: Sequence[str], path: str) -> None:
-    other = len(done.keys() - set(asked))
-    if other:
-        raise ValueError(
-            f"{path} holds {other} questions that are not asked for now (removed, or edited since): "
-            "ask for all that it holds, or name another output"
-        )
+def _check_state(manifest: Mapping[str, Any], folder: str) -> None:
+    """Raise ValueError unless what a run found out, and goes on with, is what this module has written."""
+    kinds = {"run_id": str, "model": str, "batch_tokens": int, "attention": Mapping}
+    for name, kind in kinds.items():
+        optional = name in ("batch_tokens", "attention")
+        if not (isinstance(manifest.get(name), kind) or (optional and name not in manifest)):
+            raise ValueError(
+                f"the manifest in {folder} is damaged: its entry {name} is missing or no {kind.__name__.lower()}. "
+                "Put back what it held, or name another output"
+            )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice
+from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,17 +18,21 @@ from pyscore._version import __version__
 from pyscore.engine.attention import Attention
 from pyscore.engine.blocks import WINDOW_QUESTIONS, ahead, window_indices
 from pyscore.engine.budget import check_batch_tokens, fastest_batch_tokens, limits_for
+from pyscore.engine.fingerprint import fingerprint, model_fingerprint
 from pyscore.engine.forward import Forward, TokenResults
 from pyscore.engine.model import context_length, evaluation_mode, load_model
 from pyscore.engine.plan import Limits, Plan, TokenCounts
 from pyscore.engine.progress import Progress
-from pyscore.engine.requests import check_run, checked_questions
+from pyscore.engine.requests import check_metadata, check_run, checked_questions
 from pyscore.engine.rows import RunInfo, build_rows
-from pyscore.engine.tokenization import CLEAN, AnswerTokenizer, AnswerTokens, adds_bos, tokenizer_hash
+from pyscore.engine.skipping import SKIPPED, Skips
+from pyscore.engine.tokenization import CLEAN, AnswerTokenizer, AnswerTokens
+from pyscore.engine.turns import turn
+from pyscore.engine.vocabulary import vocabulary_of
 from pyscore.ops.dispatch import check_backend_name, select
 from pyscore.store.ordering import by_position
 from pyscore.store.schema import row_schema
-from pyscore.tasks import Question, render
+from pyscore.tasks import ChatTemplate, Question, render
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -62,6 +68,7 @@ class ScoredTokens(NamedTuple):
 class Scorer:
     """Scores answers to questions with one causal language model.
 
+    A model runs one thing at a time: calls from other threads, and of other `Scorer`s of it, wait for their turn.
     Forward only: scoring runs in inference mode, and no score carries a gradient to the model.
 
     Args:
@@ -72,12 +79,12 @@ class Scorer:
         revision: what rows call its revision.
         batch_tokens: how many tokens, padding counted, a forward pass may have; "auto" is 1024, and on a
             CUDA device what is fastest by measurement; it is halved when memory runs out. A longer sequence runs alone.
-        add_bos_token: whether every text begins with BOS (never twice); "auto": if the tokenizer puts it there by
-            itself, as in lm-evaluation-harness.
+        add_bos_token: what every text begins with (never twice). "auto": what the tokenizer puts there by itself, as in
+            lm-evaluation-harness; True: the same, and BOS before it unless it is there; False: nothing.
         backend: which backend of `pyscore.linear_logprobs` to use.
 
     Raises:
-        ValueError: a bad argument, or add_bos_token=True and no BOS token.
+        ValueError: a bad argument, add_bos_token=True and no BOS token, or what the tokenizer adds can't be told.
         RuntimeError: no backend, or not the one asked for, serves this model's device and dtype.
     """
 
@@ -101,17 +108,19 @@ class Scorer:
         self.model, self.tokenizer = model, tokenizer
         self.name = name or getattr(config, "_name_or_path", "") or type(model).__name__
         self.revision = revision
-        pad = next((i for i in (tokenizer.pad_token_id, tokenizer.eos_token_id) if i is not None), 0)
+        known = vocabulary_of(model)  # a tokenizer's padding token may have been added without the model's knowledge
+        pad = known.first_known(tokenizer.pad_token_id, tokenizer.eos_token_id)
         self.forward = Forward(model, Limits(1, 1, 1), pad=pad, backend=backend)
-        self.asked_batch_tokens = batch_tokens
+        self.asked_batch_tokens = batch_tokens if batch_tokens == "auto" else check_batch_tokens(batch_tokens)
         self.use_batch_tokens(check_batch_tokens(batch_tokens))
         if batch_tokens == "auto" and self.forward.device.type == "cuda":
-            with evaluation_mode(model):
+            with turn(model), evaluation_mode(model):
                 self.use_batch_tokens(fastest_batch_tokens(self.forward.run_blank))
         self.attention = Attention(self.forward)
         self._backend = select(backend, self.forward.device, getattr(model, "dtype", torch.float32)).name
-        add_bos = adds_bos(tokenizer) if add_bos_token == "auto" else bool(add_bos_token)
-        self.tokens = AnswerTokenizer(tokenizer, add_bos=add_bos, max_length=context_length(model))
+        self.tokens = AnswerTokenizer(
+            tokenizer, add_bos=add_bos_token, max_length=context_length(model), vocabulary=known
+        )
 
     @classmethod
     def from_pretrained(
@@ -123,6 +132,7 @@ class Scorer:
         device: str | torch.device = "auto",
         batch_tokens: int | str = "auto",
         trust_remote_code: bool = False,
+        allow_unused_weights: bool = False,
         add_bos_token: bool | str = "auto",
         backend: str = "auto",
     ) -> Scorer:
@@ -135,6 +145,8 @@ class Scorer:
             dtype: "auto" for the checkpoint's own, or a torch dtype or its name.
             device: "auto" for CUDA where there is one, else the CPU; or a torch device or its name.
             trust_remote_code: allow code that comes with the model to run.
+            allow_unused_weights: accept a checkpoint that holds weights which the model has no place for, as it is
+                configured, and score without them.
             batch_tokens, add_bos_token, backend: as for `Scorer`.
 
         Raises:
@@ -144,7 +156,14 @@ class Scorer:
         # Checked before the long load, not after it.
         check_batch_tokens(batch_tokens)
         check_backend_name(backend)
-        loaded = load_model(model, revision=revision, dtype=dtype, device=device, trust_remote_code=trust_remote_code)
+        loaded = load_model(
+            model,
+            revision=revision,
+            dtype=dtype,
+            device=device,
+            trust_remote_code=trust_remote_code,
+            allow_unused_weights=allow_unused_weights,
+        )
         return cls(
             loaded.model,
             loaded.tokenizer,
@@ -173,10 +192,11 @@ class Scorer:
         self,
         questions: Iterable[Question],
         *,
-        template: str = "plain",
+        template: str | ChatTemplate = "plain",
         progress: bool = True,
         token_logprobs: bool = False,
         truncate: bool = False,
+        on_error: str = "raise",
         dataset: str | None = None,
         run_id: str | None = None,
         step: int | None = None,
@@ -190,14 +210,16 @@ class Scorer:
         Args:
             questions: with ids of their own within a data set.
             template: how a question becomes a prompt; see `pyscore.tasks.render`.
-            progress: show a progress bar on standard error, if that is a terminal.
+            progress: show progress on standard error: a bar on a terminal, elsewhere a line every 30 seconds.
             token_logprobs: add the list column ``token_logprobs``.
             truncate: cut prompts that are too long for the model from the left, which the column ``truncated`` says,
                 instead of raising.
-            dataset: the data set of questions whose ``meta`` has no "dataset".
+            on_error: "raise", or "skip" to leave out questions that can't be scored (too long for the model, an answer
+                without tokens, a template that fails); `pyscore.engine.skipped_questions` names them.
+            dataset: the data set of questions that name none themselves.
             run_id: name of this run, by default a random one.
             step: training step of the model, if it has one.
-            metadata: text to keep in the table's metadata.
+            metadata: text to keep in the table's metadata, under other keys than those that pyscore writes.
 
         Returns:
             A table of one row an answer, in the order given; `pyscore.store.row_schema` and docs/engine.md name the
@@ -209,17 +231,27 @@ class Scorer:
                 is not causal.
             TypeError: something that is not a Question; a dataset, run_id, step or metadata of another type.
         """
-        check_run(dataset, run_id, step, metadata)
+        step = check_run(dataset, run_id, step, metadata)
         questions = checked_questions(questions, dataset)
         info = RunInfo(run_id or uuid.uuid4().hex, self.name, self.revision, step, dataset)
-        self.begin()
+        skips = Skips(on_error, dataset)
         tables, positions = [row_schema(token_logprobs=token_logprobs).empty_table()], []
-        for indices, table in self.stream(
-            questions, info, template=template, truncate=truncate, token_logprobs=token_logprobs, progress=progress
-        ):
-            tables.append(table)
-            positions += indices
-        described = self.describe(template, questions) | self.findings() | dict(metadata or {})
+        with turn(self.model):
+            described = self.describe(template, questions)
+            check_metadata(metadata, [*described, *self.findings(), SKIPPED])
+            self.begin()
+            for indices, table in self.stream(
+                questions,
+                info,
+                template=template,
+                truncate=truncate,
+                token_logprobs=token_logprobs,
+                progress=progress,
+                skips=skips,
+            ):
+                tables.append(table)
+                positions += indices
+            described |= self.findings() | skips.metadata() | dict(metadata or {})
         return by_position(tables, np.array(positions, dtype=np.int64)).replace_schema_metadata(
             row_schema(metadata=described).metadata
         )
@@ -229,48 +261,67 @@ class Scorer:
         questions: Sequence[Question],
         info: RunInfo,
         *,
-        template: str = "plain",
+        template: str | ChatTemplate = "plain",
         truncate: bool = False,
         token_logprobs: bool = False,
         progress: bool = True,
-        skip: Collection[int] = (),
+        done: Collection[int] = (),
+        skips: Skips | None = None,
         window_questions: int = WINDOW_QUESTIONS,
     ) -> Generator[tuple[list[int], pa.Table], None, None]:
         """Score window by window: indices of questions, and the rows of their answers.
 
-        Windows hold neighbours in the order of prompts, so that what they share runs once. Questions of ``skip`` don't
-        run; the others run in the same windows as without it. While the model runs, the next window is tokenised.
+        Windows hold neighbours in the order of prompts, so that what they share runs once. Questions of ``done`` don't
+        run; the others run in the same windows as without it. ``skips`` says what is done with questions that can't be
+        scored, by default the first one raises. While the model runs, the next window is tokenised.
+
+        From its first window until it is exhausted or closed, the model is this stream's alone: every other call raises
+        RuntimeError, from any thread.
         """
+        chosen = skips or Skips("raise")
 
         def prepare(indices: list[int]) -> _Window:
-            chosen = [questions[i] for i in indices]
-            answers = self._tokenize(chosen, template, truncate)
-            return _Window(indices, chosen, answers, self.attention.plan(answers))
+            made = chosen.each(indices, questions, lambda some: self._tokenize(some, template, truncate))
+            answers = [answer for _, own in made for answer in own]
+            kept = [i for i, _ in made]
+            return _Window(kept, [questions[i] for i in kept], answers, self.attention.plan(answers))
 
-        skipped = set(skip)
-        found = ([i for i in window if i not in skipped] for window in window_indices(questions, window_questions))
+        left_out = set(done)
+        found = ([i for i in window if i not in left_out] for window in window_indices(questions, window_questions))
         windows = [window for window in found if window]
-        with self._running(), Progress("scoring", sum(map(len, windows)), "questions", progress) as bar:
+        bar = Progress("scoring", sum(map(len, windows)), "questions", progress)
+        with turn(self.model, stream=True), self._running(), bar:
             for window in ahead(prepare, windows):
+                if not window.indices:
+                    continue
                 plan, results = self._run(window.plan, window.answers, bar.share(len(window.indices)))
                 rows = build_rows(
                     window.questions, window.answers, plan.places, results, info, token_logprobs=token_logprobs
                 )
                 yield window.indices, rows
 
-    def explain(self, questions: Iterable[Question], *, template: str = "plain", truncate: bool = False) -> TokenCounts:
+    def explain(
+        self,
+        questions: Iterable[Question],
+        *,
+        template: str | ChatTemplate = "plain",
+        truncate: bool = False,
+        on_error: str = "raise",
+    ) -> TokenCounts:
         """How many tokens a run would take, without running it; see `TokenCounts`.
 
         Args:
-            questions, template, truncate: as for `score`.
+            questions, template, truncate, on_error: as for `score`.
         """
+        skips = Skips(on_error)
         questions = checked_questions(questions, None)
         counts, last = TokenCounts(), None
-        for window in window_indices(questions):
-            answers = self._tokenize([questions[i] for i in window], template, truncate)
-            plan = self.attention.plan(answers)
-            counts += plan.counts_after(last)
-            last = plan
+        with turn(self.model):
+            for window in window_indices(questions):
+                made = skips.each(window, questions, lambda some: self._tokenize(some, template, truncate))
+                plan = self.attention.plan([answer for _, own in made for answer in own])
+                counts += plan.counts_after(last)
+                last = plan
         return counts
 
     def score_tokens(
@@ -281,22 +332,20 @@ class Scorer:
         Args:
             pairs: (context, continuation), each at least one token id; nothing is added to them, and nothing is cut.
                 Pairs that begin alike share the work, wherever they stand.
-            progress: show a progress bar on standard error, if that is a terminal.
+            progress: show progress on standard error: a bar on a terminal, elsewhere a line every 30 seconds.
 
         Returns:
             One `ScoredTokens` a pair, in order.
 
         Raises:
-            ValueError: a pair without context or continuation, named by its row.
+            TypeError, ValueError: a pair without context or continuation, or with a token that is no integer or none of
+                the model's, named by its row.
         """
-        for i, (context, continuation) in enumerate(pairs):
-            if not len(context) or not len(continuation):
-                raise ValueError(f"pairs[{i}] must have a context and a continuation of at least one token each")
-        answers = [AnswerTokens(list(context), list(answer), CLEAN, False) for context, answer in pairs]
-        self.begin()
+        answers = [self._given_tokens(i, *pair) for i, pair in enumerate(pairs)]
         order = sorted(range(len(answers)), key=lambda i: (*answers[i].context, *answers[i].answer))
         scored: dict[int, ScoredTokens] = {}
-        with self._running(), Progress("scoring", len(answers), "requests", progress) as bar:
+        with turn(self.model), self._running(), Progress("scoring", len(answers), "requests", progress) as bar:
+            self.begin()
             for start in range(0, len(order), _WINDOW_PAIRS):
                 indices = order[start : start + _WINDOW_PAIRS]
                 window = [answers[i] for i in indices]
@@ -307,13 +356,28 @@ class Scorer:
                     scored[i] = ScoredTokens(scores, all(is_greedy[place] for place in own))
         return [scored[i] for i in range(len(answers))]
 
-    def _tokenize(self, questions: Sequence[Question], template: str, truncate: bool) -> list[AnswerTokens]:
+    def _tokenize(
+        self, questions: Sequence[Question], template: str | ChatTemplate, truncate: bool
+    ) -> list[list[AnswerTokens]]:
+        """The answers of each question, as tokens."""
         pairs, names = [], []
         for question in questions:
             prompt = render(template, question, self.tokenizer)
             pairs += [(prompt, answer) for answer in question.answers]
             names += [question.id] * len(question.answers)
-        return self.tokens.encode(pairs, names, truncate=truncate)
+        sizes = [len(question.answers) for question in questions]
+        answers = iter(self.tokens.encode(pairs, names, sizes=sizes, truncate=truncate))
+        return [list(islice(answers, size)) for size in sizes]
+
+    def _given_tokens(self, i: int, context: Sequence[int], continuation: Sequence[int]) -> AnswerTokens:
+        if not len(context) or not len(continuation):
+            raise ValueError(f"pairs[{i}] must have a context and a continuation of at least one token each")
+        try:
+            tokens = AnswerTokens([*map(index, context)], [*map(index, continuation)], CLEAN, False)
+        except TypeError as error:
+            raise TypeError(f"pairs[{i}] must hold token ids: {error}") from None
+        self.tokens.check(tokens.context, tokens.answer, f"pairs[{i}]")
+        return tokens
 
     def _run(
         self, plan: Plan, answers: Sequence[AnswerTokens], advance: Callable[[float], None]
@@ -326,7 +390,8 @@ class Scorer:
     @contextmanager
     def _running(self) -> Iterator[None]:
         """Evaluation mode, and nothing kept from before: the model may have been trained since."""
-        tokens = self.tokenizer(_CHECK_TEXT, add_special_tokens=False)["input_ids"] or [self.forward.pad]
+        tokens = self.tokenizer(_CHECK_TEXT, add_special_tokens=False)["input_ids"]
+        tokens = [token for token in tokens if self.tokens.vocabulary.first_known(token) == token] or [self.forward.pad]
         with evaluation_mode(self.model):
             self.forward.begin(tokens)
             try:
@@ -334,22 +399,37 @@ class Scorer:
             finally:
                 self.forward.release()
 
-    def describe(self, template: str, questions: Sequence[Question]) -> dict[str, str]:
-        """The metadata of rows that is known before a run: what their values depend on."""
-        choices = sorted({str(question.meta["choices"]) for question in questions if "choices" in question.meta})
+    def describe(
+        self, template: str | ChatTemplate, questions: Sequence[Question], parts: Mapping[str, str] | None = None
+    ) -> dict[str, str]:
+        """The metadata of rows that is known before a run: what their values depend on.
+
+        Args:
+            template, questions: of the run.
+            parts: what `fingerprint` gives, where that is known already.
+        """
+        parts = self.fingerprint(template) if parts is None else parts
         described = {
             "pyscore_version": __version__,
-            "template": template,
+            "template": str(template),
             "dtype": str(getattr(self.model, "dtype", "unknown")).removeprefix("torch."),
             "device": str(self.forward.device),
             "backend": self._backend,
-            "tokenizer_hash": tokenizer_hash(self.tokenizer),
-            "add_bos_token": str(self.tokens.bos is not None).lower(),
-            "choices": ",".join(choices) or "given",
+            "model_fingerprint": model_fingerprint(parts),
+            "tokenizer_hash": parts["tokenizer"],
+            "add_bos_token": str(bool(self.tokens.prefix)).lower(),
+            "prefix_tokens": " ".join(map(str, self.tokens.prefix)),
+            "choices": ",".join(sorted({question.choices for question in questions})) or "given",
             "torch_version": torch.__version__,
+            "float32_matmul_precision": torch.get_float32_matmul_precision(),
         }
+        hashes = {"chat_template_hash": parts.get("chat_template"), "template_hash": parts.get("prompts")}
         commit = getattr(getattr(self.model, "config", None), "_commit_hash", None)
-        return described | ({"commit": commit} if commit else {})
+        return described | {k: v for k, v in {**hashes, "commit": commit}.items() if v}
+
+    def fingerprint(self, template: str | ChatTemplate = "plain") -> dict[str, str]:
+        """What values depend on, part by part, as it is now; see `pyscore.engine.fingerprint`."""
+        return fingerprint(self.model, self.tokenizer, template)
 
     def findings(self) -> dict[str, str]:
         """The metadata of rows that a run finds out: how it scored."""

@@ -40,9 +40,9 @@ def separate(model: Any, inputs: dict[str, Any], backend: str) -> Separation:
         backend: as in `pyscore.linear_logprobs`.
 
     Raises:
-        ValueError: the model is not causal, or gives NaN.
+        ValueError: the model can't be run, is not causal, or gives NaN.
     """
-    logits = model(**inputs).logits
+    logits = _own_logits(model, inputs)
     own = logits.double().log_softmax(-1).cpu()
     tolerance = _tolerance(model, logits).cpu()
     half = int(inputs["attention_mask"][1].sum())
@@ -59,6 +59,17 @@ def separate(model: Any, inputs: dict[str, Any], backend: str) -> Separation:
     except NoHead as reason:
         return Separation(f"logits: {reason}", None, None, own.shape[-1])
     return Separation("fused", body, head, own.shape[-1])
+
+
+def _own_logits(model: Any, inputs: dict[str, Any]) -> Tensor:
+    try:
+        logits: Tensor = model(**inputs).logits
+    except torch.OutOfMemoryError:
+        raise
+    except Exception as error:  # the code is the model's own, and may come with its weights
+        text = " ".join(str(error).split())
+        raise ValueError(f"{type(model).__name__} can't be run: {type(error).__name__}: {text}") from error
+    return logits
 
 
 def score_hidden(head: Head, hidden: Tensor, targets: Tensor, offsets: Tensor, backend: str) -> ops.TokenScores:

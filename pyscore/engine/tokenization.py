@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
+import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
+
+from pyscore.engine.prefix import prefix_of
+from pyscore.engine.vocabulary import Vocabulary
 
 __all__ = [
     "CLEAN",
     "MERGED",
+    "SPLIT",
     "AnswerTokenizer",
     "AnswerTokens",
     "move_trailing_space",
@@ -21,17 +27,20 @@ CLEAN = "clean"
 """The prompt's tokens are a prefix of those of prompt and answer: the answer is scored, all of it and nothing else."""
 MERGED = "merged"
 """A token spans the join: the answer is scored from the first token that differs, which holds text of the prompt."""
+SPLIT = "split"
+"""A token spans the join, but not every answer's of the question: scored by tokens of its own after the prompt."""
 
 _CHUNK = 2048  # texts tokenised at once: the tokenizer keeps offsets and words of all of them until they are read
+_ANCHORS = ("", "\n", ":", "x")  # what an answer's own tokens may be found after
 
 
 class AnswerTokens(NamedTuple):
     """The token ids of one prompt and answer.
 
     Attributes:
-        context: what the answer is conditioned on; at least one token.
+        context: what the answer is conditioned on; at least one token, the same for all answers of a question.
         answer: what is scored; at least one token.
-        boundary: `CLEAN` or `MERGED`.
+        boundary: `CLEAN`, `MERGED` or `SPLIT`.
         truncated: tokens were cut from the left of the context.
     """
 
@@ -57,47 +66,123 @@ def split_tokens(prompt: Sequence[int], whole: Sequence[int]) -> tuple[list[int]
     return list(whole[:joined]), list(whole[joined:]), CLEAN if joined == len(prompt) else MERGED
 
 
-def adds_bos(tokenizer: Any) -> bool:
-    """Whether the tokenizer puts BOS before a text by itself."""
-    bos = tokenizer.bos_token_id
-    return bos is not None and list(tokenizer("x")["input_ids"])[:1] == [bos]
-
-
 class AnswerTokenizer:
     """Tokenises prompts with their answers.
 
-    No special tokens are added, except BOS with ``add_bos``, once: a text that begins with it gets no second one. A
-    context without a token becomes BOS, or EOS where the tokenizer has no BOS.
+    Every text begins with the prefix, once: a text that begins with it, or with BOS, gets none. Nothing is put after a
+    text. An empty prompt, or a context without a token, becomes BOS, or EOS where the tokenizer has no BOS.
 
     Args:
         tokenizer: of Hugging Face transformers.
-        add_bos: whether every text begins with BOS.
+        add_bos: what texts begin with. "auto": what the tokenizer puts before them by itself. True: the same, and BOS
+            before it where the tokenizer has one and doesn't put it there. False: nothing.
         max_length: how many tokens the model can take, None for no limit.
+        vocabulary: which tokens the model knows.
+
+    Attributes:
+        prefix: the tokens that every text begins with; may be none.
+
+    Raises:
+        ValueError: add_bos is True, but the tokenizer has no BOS and puts nothing before a text; what it puts there
+            can't be told from the text.
     """
 
-    def __init__(self, tokenizer: Any, *, add_bos: bool = False, max_length: int | None = None) -> None:
+    def __init__(
+        self,
+        tokenizer: Any,
+        *,
+        add_bos: bool | str = False,
+        max_length: int | None = None,
+        vocabulary: Vocabulary | None = None,
+    ) -> None:
         self.tokenizer = tokenizer
         self.max_length = max_length
-        self.bos: int | None = tokenizer.bos_token_id if add_bos else None
-        if add_bos and self.bos is None:
-            raise ValueError("add_bos_token=True, but the tokenizer has no BOS token")
+        self.vocabulary = vocabulary or Vocabulary()
+        self.prefix = prefix_of(tokenizer, add_bos)
+        bos, eos = tokenizer.bos_token_id, tokenizer.eos_token_id
+        self._first: int | None = eos if bos is None else bos
 
-    def encode(
-        self, pairs: Sequence[tuple[str, str]], names: Sequence[str], *, truncate: bool = False
-    ) -> list[AnswerTokens]:
-        """Token ids of every (prompt, answer); ``names`` says in errors which question each belongs to.
+    def of_any_length(self) -> AnswerTokenizer:
+        """The same without a limit."""
+        found = copy.copy(self)
+        found.max_length = None
+        return found
+
+    @property
+    def first(self) -> int:
+        """What the first token follows where there is no prefix: BOS, or EOS where the tokenizer has no BOS.
 
         Raises:
-            ValueError: an answer without tokens, or too many tokens for the model and not ``truncate``.
+            ValueError: it has neither.
+        """
+        if self._first is None:
+            raise ValueError("the tokenizer has neither BOS nor EOS for the first token of a text to follow")
+        return self._first
+
+    def encode(
+        self,
+        pairs: Sequence[tuple[str, str]],
+        names: Sequence[str],
+        *,
+        sizes: Sequence[int] | None = None,
+        truncate: bool = False,
+    ) -> list[AnswerTokens]:
+        """Token ids of every (prompt, answer).
+
+        Args:
+            pairs: the texts.
+            names: which question each pair belongs to, for errors.
+            sizes: how many pairs, one after the other, are the answers of each question; they have one prompt, and are
+                scored after one context. By default each pair stands alone.
+            truncate: cut contexts that are too long from the left.
+
+        Raises:
+            ValueError: an answer without tokens, a token that the model doesn't know, or too many tokens for the model
+                and not ``truncate``.
         """
         moved = [move_trailing_space(prompt, answer) for prompt, answer in pairs]
-        ids = self.encode_texts({text for prompt, answer in moved for text in (prompt, prompt + answer)})
-        return [
-            self._encode_pair(ids[prompt], ids[prompt + answer], f"question {name!r}, answer {_short(given)}", truncate)
-            for (prompt, answer), (_, given), name in zip(moved, pairs, names, strict=True)
-        ]
+        ids = self._encode_texts({text for prompt, answer in moved for text in (prompt, prompt + answer)})
+        found: list[AnswerTokens] = []
+        for size in sizes or [1] * len(pairs):
+            own = range(len(found), len(found) + size)
+            prompt, wholes = ids[moved[own[0]][0]], [ids["".join(moved[i])] for i in own]
+            if pairs[own[0]][0]:  # after no prompt at all, the harness puts `first` and nothing else
+                prompt, *wholes = (self.with_prefix(tokens) for tokens in (prompt, *wholes))
+            labels = [f"question {names[i]!r}, answer {_short(pairs[i][1])}" for i in own]
+            texts = [moved[i][1] for i in own]
+            found += self._encode_question(prompt, wholes, texts, labels, truncate)
+        return found
 
-    def encode_texts(self, texts: Iterable[str]) -> dict[str, list[int]]:
+    def encode_prompt(self, prompt: str) -> list[int]:
+        """What tokens that are given as such follow: the prompt as it stands, at least one token."""
+        return (self.with_prefix(self._encode_texts([prompt])[prompt]) if prompt else []) or [self.first]
+
+    def encode_document(self, text: str | Sequence[int], *, score_prefix: bool = False) -> tuple[list[int], list[int]]:
+        """What is read before a text (or its token ids), and its tokens.
+
+        Args:
+            text: the text or its token ids.
+            score_prefix: count the prefix, or the BOS that the text begins with, among its tokens; they follow `first`.
+        """
+        tokens = self._encode_texts([text])[text] if isinstance(text, str) else list(text)
+        if score_prefix:
+            return [self.first], self.with_prefix(tokens)
+        before = self.prefix
+        if not before or (tokens[: len(before)] != before and tokens[:1] == [self._first]):
+            before = [self.first]
+        return list(before), tokens[len(before) :] if tokens[: len(before)] == before else tokens
+
+    def with_prefix(self, tokens: list[int]) -> list[int]:
+        """The tokens after the prefix, unless they begin with it or with `first`, as in the harness."""
+        if not self.prefix or tokens[: len(self.prefix)] == self.prefix or tokens[:1] == [self._first]:
+            return tokens
+        return [*self.prefix, *tokens]
+
+    def check(self, context: Sequence[int], answer: Sequence[int], name: str) -> None:
+        """Raise ValueError if there is a token that the model doesn't know; ``name`` says in what."""
+        self.vocabulary.check(self.tokenizer, context, answer, name)
+
+    def _encode_texts(self, texts: Iterable[str]) -> dict[str, list[int]]:
         ordered = sorted(texts)
         encoded: dict[str, list[int]] = {}
         for start in range(0, len(ordered), _CHUNK):
@@ -105,43 +190,85 @@ class AnswerTokenizer:
             # verbose=False: texts longer than the model's context are this module's to judge.
             ids = self.tokenizer(chunk, add_special_tokens=False, return_attention_mask=False, verbose=False)
             for text, tokens in zip(chunk, ids["input_ids"], strict=True):
-                encoded[text] = self.with_bos(list(tokens))
+                encoded[text] = list(tokens)
         return encoded
 
-    def with_bos(self, tokens: list[int]) -> list[int]:
-        return tokens if self.bos is None or tokens[:1] == [self.bos] else [self.bos, *tokens]
-
-    def _encode_pair(self, prompt: list[int], whole: list[int], name: str, truncate: bool) -> AnswerTokens:
-        context, answer, boundary = split_tokens(prompt, whole)
-        if not answer:
-            raise ValueError(f"{name}: the answer has no tokens of its own after the prompt, so it has no probability")
+    def _encode_question(
+        self,
+        prompt: list[int],
+        wholes: Sequence[list[int]],
+        texts: Sequence[str],
+        labels: Sequence[str],
+        truncate: bool,
+    ) -> list[AnswerTokens]:
+        """The answers of one question after one context: what all splits have in common, else all of the prompt."""
+        splits = [split_tokens(prompt, whole) for whole in wholes]
+        for (_, answer, _), label in zip(splits, labels, strict=True):
+            if not answer:
+                raise ValueError(
+                    f"{label}: the answer has no tokens of its own after the prompt, so it has no probability"
+                )
+        contexts, answers, boundaries = (list(column) for column in zip(*splits, strict=True))
+        context = contexts[0]
+        if any(len(each) != len(context) for each in contexts):
+            context = prompt
+            for i in (i for i, boundary in enumerate(boundaries) if boundary == MERGED):
+                answers[i], boundaries[i] = self._own_tokens(prompt, wholes[i], texts[i], labels[i]), SPLIT
         if not context:
-            context, answer = self._with_first_context(answer, name)
-        kept = self._fit(context, answer, name, truncate)
-        return AnswerTokens(kept, answer, boundary, len(kept) < len(context))
+            context = [self._first_context(labels[0])]
+            answers = [own[1:] if own[0] == context[0] and len(own) > 1 else own for own in answers]
+        for own, label in zip(answers, labels, strict=True):
+            self.check(context, own, label)
+        kept = self._fit(context, answers, labels, truncate)
+        cut = len(kept) < len(context)
+        return [AnswerTokens(kept, own, boundary, cut) for own, boundary in zip(answers, boundaries, strict=True)]
 
-    def _with_first_context(self, answer: list[int], name: str) -> tuple[list[int], list[int]]:
-        first = self.tokenizer.bos_token_id
-        first = self.tokenizer.eos_token_id if first is None else first
-        if first is None:
-            raise ValueError(f"{name}: nothing precedes it, and the tokenizer has neither BOS nor EOS to stand in")
-        if answer[0] == first and len(answer) > 1:
-            return answer[:1], answer[1:]
-        return [first], answer
+    def _own_tokens(self, prompt: list[int], whole: list[int], text: str, label: str) -> list[int]:
+        """An answer's tokens as they stand after a prompt that they don't merge with.
 
-    def _fit(self, context: list[int], answer: list[int], name: str, truncate: bool) -> list[int]:
-        """The context, cut from the left (after an added BOS) so that the model can take all but the last token."""
-        if self.max_length is None or len(context) + len(answer) - 1 <= self.max_length:
+        A text alone may be encoded with a space before it, so it is also encoded after others; what decodes to the
+        same text as the whole is taken.
+        """
+        wanted = self._text_of(whole)
+        for anchor in _ANCHORS:
+            ids = self._encode_texts({anchor, anchor + text})
+            _, own, boundary = split_tokens(ids[anchor], ids[anchor + text])
+            if own and boundary == CLEAN and self._text_of([*prompt, *own]) == wanted:
+                return own
+        raise ValueError(
+            f"{label}: a token spans the join of prompt and answer, and the tokenizer encodes the answer alone as "
+            "another text: let the prompt end, or the answers begin, with a space"
+        )
+
+    def _text_of(self, tokens: list[int]) -> str:
+        text = self.tokenizer.decode(tokens, skip_special_tokens=False, clean_up_tokenization_spaces=False)
+        return unicodedata.normalize("NFKC", text)
+
+    def _first_context(self, label: str) -> int:
+        if self._first is None:
+            raise ValueError(f"{label}: nothing precedes it, and the tokenizer has neither BOS nor EOS to stand in")
+        return self._first
+
+    def _fit(
+        self, context: list[int], answers: Sequence[list[int]], labels: Sequence[str], truncate: bool
+    ) -> list[int]:
+        """The context, cut from the left (after the prefix) so that the model can take all but the last token.
+
+        It is cut alike for all answers: to what the longest of them leaves.
+        """
+        longest, label = max(zip(map(len, answers), labels, strict=True), key=lambda pair: pair[0])
+        if self.max_length is None or len(context) + longest - 1 <= self.max_length:
             return context
-        room = self.max_length + 1 - len(answer)
+        room = self.max_length + 1 - longest
         if room < 1:
-            raise ValueError(f"{name}: the answer has {len(answer)} tokens, the model takes {self.max_length}")
+            raise ValueError(f"{label}: the answer has {longest} tokens, the model takes {self.max_length}")
         if not truncate:
             raise ValueError(
-                f"{name}: {len(context)} prompt and {len(answer)} answer tokens, more than the model's context of "
+                f"{label}: {len(context)} prompt and {longest} answer tokens, more than the model's context of "
                 f"{self.max_length}; truncate=True (--truncate) cuts prompts from the left"
             )
-        head = 1 if self.bos is not None and context[0] == self.bos and room > 1 else 0
+        n = len(self.prefix)
+        head = n if context[:n] == self.prefix and room > n else 0
         return context[:head] + context[len(context) - room + head :]
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from pyscore._integers import as_int
 from pyscore.engine.scorer import ScoredTokens, Scorer
-from pyscore.ops.scalars import as_int
 
-__all__ = ["Pair", "document_tokens", "document_windows", "prefix_token", "score_stream", "window_sizes"]
+__all__ = ["Pair", "document_windows", "score_stream", "window_sizes"]
 
 Pair = tuple[Sequence[int], Sequence[int]]
 """Token ids: what is read, and what is scored after it."""
@@ -16,20 +16,20 @@ Pair = tuple[Sequence[int], Sequence[int]]
 _CHUNK_TOKENS = 2**20  # how many are planned at once: enough to share prefixes, little to hold
 
 
-def document_windows(tokens: Sequence[int], prefix: int, max_length: int, stride: int) -> Iterator[Pair]:
+def document_windows(before: Sequence[int], tokens: Sequence[int], max_length: int, stride: int) -> Iterator[Pair]:
     """(context, continuation) of the windows that score each token once; see `score_documents`.
 
     Args:
+        before: what is read before the first token, 1 to ``max_length`` tokens.
         tokens: of the text.
-        prefix: a token to read before the first one.
         max_length: tokens that a window reads: its context, and its continuation without the last token.
         stride: tokens that a window after the first scores, 1 to ``max_length``.
     """
-    read = [prefix, *tokens]  # read[i] is what precedes tokens[i]
+    read, n = [*before, *tokens], len(before)  # tokens[i] comes after read[:n + i]
     done = 0
     while done < len(tokens):
-        end = min(done + (stride if done else max_length), len(tokens))
-        yield read[max(0, end - max_length) : done + 1], tokens[done:end]
+        end = min(done + (stride if done else max_length - n + 1), len(tokens))
+        yield read[max(0, end + n - 1 - max_length) : done + n], tokens[done:end]
         done = end
 
 
@@ -47,51 +47,32 @@ def score_stream(scorer: Scorer, pairs: Iterable[Pair], *, progress: bool) -> It
         yield from scorer.score_tokens(chunk, progress=progress)
 
 
-def prefix_token(tokenizer: Any) -> int:
-    """What the first token of a text is conditioned on: BOS, or EOS where the tokenizer has no BOS.
-
-    Raises:
-        ValueError: it has neither.
-    """
-    for token in (tokenizer.bos_token_id, tokenizer.eos_token_id):
-        if token is not None:
-            return int(token)
-    raise ValueError("the tokenizer has neither BOS nor EOS for the first token of a text to follow")
-
-
-def document_tokens(scorer: Scorer, text: str | Sequence[int], *, score_bos: bool = False) -> list[int]:
-    """The tokens of a text, or of its token ids, to score after `prefix_token`, which they don't begin with.
-
-    Args:
-        scorer: whose tokenizer to use.
-        text: the text or its token ids.
-        score_bos: begin with BOS where the tokenizer puts it before a text, and keep the one that a text begins with.
-    """
-    # verbose=False: longer than the model's context is what windows are for
-    ids = (
-        scorer.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"] if isinstance(text, str) else text
-    )
-    tokens: list[int] = list(ids)
-    if score_bos:
-        return scorer.tokens.with_bos(tokens)
-    return tokens[1:] if tokens[:1] == [prefix_token(scorer.tokenizer)] else tokens
-
-
 def window_sizes(scorer: Scorer, max_length: int | None, stride: int | None) -> tuple[int, int]:
     """How many tokens a window reads, and how many a later one scores; by default both are what the model can take.
 
     Raises:
         ValueError: either is out of range, or the model doesn't say how much it can take.
     """
-    limit = scorer.tokens.max_length
-    length = limit if max_length is None else max_length
-    if length is None:
+    limit, prefix = scorer.tokens.max_length, len(scorer.tokens.prefix)
+    if max_length is None and limit is None:
         raise ValueError("the model's configuration doesn't say how many tokens it can take: give max_length=")
-    length = as_int(length, "max_length")
+    length = _tokens(limit if max_length is None else max_length)
     if not 1 <= length <= (limit or length):
         top = f"from 1 to {limit}, what the model can take" if limit else "of at least 1"
-        raise ValueError(f"max_length={length!r} must be a whole number {top}")
-    step = length if stride is None else as_int(stride, "stride")
+        raise ValueError(f"max_length={max_length!r} must be a whole number {top}")
+    if length < prefix:
+        raise ValueError(
+            f"max_length={length} must be at least {prefix}: the tokenizer puts as many tokens before a text"
+        )
+    step = length if stride is None else _tokens(stride)
     if not 1 <= step <= length:
-        raise ValueError(f"stride={step!r} must be a whole number from 1 to max_length, {length}")
+        raise ValueError(f"stride={stride!r} must be a whole number from 1 to max_length, {length}")
     return length, step
+
+
+def _tokens(value: Any) -> int:
+    """A number of tokens; 0, which is too few anywhere, for what is no whole number."""
+    try:
+        return as_int(value, "tokens")
+    except TypeError:
+        return 0

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -11,7 +13,8 @@ from tqdm import tqdm
 
 from pyscore.engine import Scorer
 from pyscore.engine.bundled import BUNDLED_MODEL, bundled_model_path
-from pyscore.engine.model import parse_device, require_transformers
+from pyscore.engine.model import load_weights, parse_device, require_transformers
+from pyscore.engine.tokenization import MERGED, move_trailing_space, split_tokens
 from pyscore.engine.tree import common_prefix
 from pyscore.ops.dispatch import AUTO, check_backend_name
 
@@ -51,12 +54,15 @@ class PyscoreLM(HFLM):  # type: ignore[misc]  # lm_eval has no types
             "hf".
         batch_tokens: as for `pyscore.Scorer`. ``batch_size`` is for generation alone.
         device: as for "hf", or "auto", the default, for CUDA where there is one.
+        allow_unused_weights: as for `pyscore.Scorer.from_pretrained`.
         options: every other argument of "hf".
 
     Raises:
         ValueError: an option or a kind of model that can't be served, a bad argument; one line says which.
         RuntimeError: no backend, or not the one asked for, serves this model's device and dtype.
     """
+
+    _merged = 0  # requests of this call in which a token spans the join
 
     def __init__(
         self,
@@ -65,6 +71,7 @@ class PyscoreLM(HFLM):  # type: ignore[misc]  # lm_eval has no types
         *,
         batch_tokens: int | str = "auto",
         device: str | None = "auto",
+        allow_unused_weights: bool = False,
         **options: Any,
     ) -> None:
         scoring = AUTO if backend in _HF_BACKENDS else backend
@@ -75,6 +82,7 @@ class PyscoreLM(HFLM):  # type: ignore[misc]  # lm_eval has no types
             pretrained, options["gguf_file"] = str(file.parent), file.name
         if device in (None, "auto"):
             device = str(parse_device("auto"))
+        self._allow_unused_weights = allow_unused_weights
         super().__init__(pretrained, backend if backend in _HF_BACKENDS else "default", device=device, **options)
         _check_adapters(self.model)
         self.scorer = Scorer(self.model, self.tokenizer, batch_tokens=batch_tokens, backend=scoring)
@@ -85,6 +93,31 @@ class PyscoreLM(HFLM):  # type: ignore[misc]  # lm_eval has no types
             raise ValueError(
                 f"pyscore scores causal language models, and this one is {self.backend}: use the model 'hf'"
             )
+        # All that the harness does with this class is to load a model by it.
+        load = partial(load_weights, allow_unused=self._allow_unused_weights)
+        self.AUTO_MODEL_CLASS = SimpleNamespace(from_pretrained=load)
+
+    def loglikelihood(self, requests: Sequence[Any], disable_tqdm: bool = False) -> list[tuple[float, bool]]:
+        """The log-likelihood of each request's continuation, nats, and whether it is greedy; one warning for merges."""
+        self._merged = 0
+        found: list[tuple[float, bool]] = super().loglikelihood(requests, disable_tqdm=disable_tqdm)
+        if self._merged:
+            _log.warning(
+                "%d of %d requests: the context's own tokens don't begin those of context and continuation (a token "
+                "spans the join, or the tokenizer ends texts with a token). They are scored as by 'hf', which cuts the "
+                "whole after as many tokens as the context has; pyscore.Scorer cuts it at the first that differs",
+                self._merged,
+                len(requests),
+            )
+        return found
+
+    def _encode_pair(self, context: str, continuation: str) -> tuple[Tokens, Tokens]:
+        """As "hf", but from the first token that differs where "hf" finds none to score and stops."""
+        context, continuation = move_trailing_space(context, continuation)
+        own, whole = self.tok_encode(context), self.tok_encode(context + continuation)
+        before, scored, boundary = split_tokens(own, whole)
+        self._merged += boundary == MERGED
+        return (own, whole[len(own) :]) if len(whole) > len(own) else (before, scored)
 
     def _loglikelihood_tokens(
         self, requests: Sequence[Request], disable_tqdm: bool = False, override_bs: int | None = None
@@ -139,6 +172,7 @@ class PyscoreLM(HFLM):  # type: ignore[misc]  # lm_eval has no types
             if not context or not continuation:
                 missing = "continuation" if context else "context"
                 raise ValueError(f"{_name(requests[i], i)}: the {missing} has no tokens, so there is nothing to score")
+            self.scorer.tokens.check(context, continuation, _name(requests[i], i))
             if len(continuation) > longest:
                 raise ValueError(
                     f"{_name(requests[i], i)}: the continuation has {len(continuation)} tokens, the model takes "

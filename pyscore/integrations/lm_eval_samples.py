@@ -65,7 +65,8 @@ def rescore(
     """Both headline numbers of a multiple-choice task that lm-evaluation-harness ran with ``--log_samples``.
 
     The right choices are read from ``target``: an index, a choice's text, its letter, or a list of them. Where the file
-    says what acc, acc_norm or acc_bytes a question had, the same must come out here.
+    says what acc, acc_norm or acc_bytes a question had, the same must come out here. Samples hold no tokens: coverage
+    and raw mass add up all choices, and are probabilities only where no choice begins another.
 
     Args:
         path: a file ``samples_<task>_<time>.jsonl``.

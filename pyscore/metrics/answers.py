@@ -36,6 +36,9 @@ class Answers:
         is_matching: ``[A]`` bool, true for an answer that matches the behaviour in question, or is the right one.
         n_tokens, n_chars, n_bytes, n_words: ``[A]`` int64, lengths of each answer, above 0; or None.
         unconditional: ``[A]`` float64, finite log-probability of each answer without its prompt; or None.
+        is_nested: ``[A]`` bool, true for an answer whose mass is part of that of another answer of its question: its
+            tokens are those of an earlier one, or begin with all of another's. Coverage leaves it out. None: none is.
+        is_nested_in_matching: ``[A]`` bool, the same among the matching answers alone, for the raw mass; or None.
 
     Raises:
         TypeError: a wrong kind of array or dtype.
@@ -51,6 +54,8 @@ class Answers:
     n_bytes: Array | None = None
     n_words: Array | None = None
     unconditional: Array | None = None
+    is_nested: Array | None = None
+    is_nested_in_matching: Array | None = None
 
     def __post_init__(self) -> None:
         logprob = as_float64(self.logprob, "logprob")
@@ -63,6 +68,9 @@ class Answers:
                 counts = as_index(getattr(self, name), name, _CPU)
                 checks.check_positive(counts, name)
                 self._set(name, counts.numpy())
+        for name in ("is_nested", "is_nested_in_matching"):
+            if getattr(self, name) is not None:
+                self._set(name, as_mask(getattr(self, name), name, _CPU).numpy())
         if self.unconditional is not None:
             unconditional = as_float64(self.unconditional, "unconditional")
             checks.check_log_probabilities(as_tensor(unconditional, "unconditional"), "unconditional", finite=True)

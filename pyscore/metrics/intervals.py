@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 __all__ = [
-    "check_confidence",
     "clustered_size",
     "effective_size",
     "t_interval",
@@ -13,12 +12,6 @@ __all__ = [
     "wilson_interval",
     "z_quantile",
 ]
-
-
-def check_confidence(confidence: float) -> None:
-    """ValueError unless 0 < confidence < 1."""
-    if not 0.0 < confidence < 1.0:
-        raise ValueError(f"confidence must lie between 0 and 1, got {confidence!r} (95 % is 0.95)")
 
 
 def t_quantile(confidence: float, dof: float) -> float:

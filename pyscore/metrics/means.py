@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from pyscore._confidence import check_confidence
+
 from ..ops.scalars import as_int
 from .arrays import Floats, as_float64, cluster_sums
 from .bootstrap import RESAMPLES, bootstrap_estimate, bootstrap_means
 from .estimate import Estimate
-from .intervals import check_confidence, clustered_size, t_interval, wilson_interval, z_quantile
+from .intervals import clustered_size, t_interval, wilson_interval, z_quantile
 from .sampling import Design, Sample, read_design
 
 __all__ = [

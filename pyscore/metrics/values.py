@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..ops import Comparison, checks, score_answers
 from ..ops.answers import SETS, TIES
@@ -56,6 +57,8 @@ PLAIN = Rule()
 def compare(answers: Answers, rule: Rule = PLAIN) -> Comparison:
     """The comparison that `pyscore.score_answers` defines, as float64 NumPy arrays.
 
+    Raw mass and coverage leave out answers that are nested in others, so that both are probabilities.
+
     Raises:
         ValueError: a question without a matching or without another answer; lengths that ``rule`` needs are missing.
     """
@@ -64,7 +67,7 @@ def compare(answers: Answers, rule: Rule = PLAIN) -> Comparison:
         return replace(compare(answers, replace(rule, ties="half")), prefers=turned.prefers[::-1])
     column = answers.need(NEEDS[rule.normalize]) if NEEDS[rule.normalize] else None
     by_length = rule.normalize not in ("sum", "pmi")
-    return score_answers(
+    found = score_answers(
         answers.logprob,
         np.arange(len(answers.logprob) + 1),  # the tokens are summed already: each answer's sum goes in as one token
         answers.question_offsets,
@@ -76,6 +79,19 @@ def compare(answers: Answers, rule: Rule = PLAIN) -> Comparison:
         ties=rule.ties,
         backend="cpu",
     )
+    if answers.is_nested is not None:
+        found = replace(found, coverage=_mass(answers, True, answers.is_nested, found.coverage))
+    if answers.is_nested_in_matching is not None:
+        raw = _mass(answers, answers.is_matching, answers.is_nested_in_matching, found.probability_raw)
+        found = replace(found, probability_raw=raw)
+    return found
+
+
+def _mass(answers: Answers, members: NDArray[np.bool_] | bool, nested: NDArray[np.bool_], whole: Floats) -> Floats:
+    """The mass of each question's members, of which ``whole`` counts nested ones twice."""
+    starts = answers.question_offsets[:-1]
+    once: Floats = np.add.reduceat(np.where(members & ~nested, np.exp(answers.logprob), 0.0), starts)
+    return np.where(np.logical_or.reduceat(nested, starts), once, whole)
 
 
 _FIELDS = ("probability", "probability_raw", "coverage", "log_odds", "margin", "prefers", "tie")
@@ -110,7 +126,10 @@ def inverted_loss(answers: Answers, rule: Rule = PLAIN) -> Floats:
 
 
 def total_logprob(answers: Answers, rule: Rule = PLAIN) -> Floats:
-    """logsumexp of the log-probabilities of all of a question's answers, nats, whatever they are compared by."""
+    """logsumexp of the log-probabilities of all of a question's answers, nats, whatever they are compared by.
+
+    It counts nested answers as well, as published: above 0 it is no logarithm of a probability.
+    """
     return segment_logsumexp(answers.logprob, answers.question_offsets)
 
 

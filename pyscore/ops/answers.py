@@ -43,7 +43,7 @@ def _compare(
     checks.check_choice(ties, "ties", TIES)
     check_backend_name(backend)
     matching = as_mask(is_matching, "is_matching")
-    n_answers = (logprob if answer_offsets is None else answer_offsets[1:]).shape[0]
+    n_answers = logprob.shape[0] if answer_offsets is None else answer_offsets.shape[0] - 1
     if matching.shape != (n_answers,):
         raise ValueError(f"is_matching must be [{n_answers}], one an answer, got shape {tuple(matching.shape)}")
     questions = _offsets(question_offsets, "question_offsets")
@@ -54,7 +54,7 @@ def _compare(
         is_matching=matching,
         unconditional=unconditional,
     )
-    result = torch.ops.pyscore.score_answers(
+    result = torch.ops.pyscore.score_answers.default(
         logprob, answer_offsets, questions, matching, divisor, unconditional, backend, sets, ties
     )
     restore = restorer(like)
@@ -66,7 +66,7 @@ def _log_probabilities(value: Array, name: str) -> Tensor:
     checks.check_values_dtype(tensor, name)
     if tensor.ndim != 1:
         raise ValueError(f"{name} must be flat, got shape {tuple(tensor.shape)}")
-    return tensor.to(float_dtype(tensor))
+    return tensor if tensor.dtype == float_dtype(tensor) else tensor.float()
 
 
 def compare_answers(
@@ -85,6 +85,9 @@ def compare_answers(
     of the matching answer or how often it is the more probable one. See `Comparison` for every field. A question whose
     answers are all -inf counts as the limit of equal log-probabilities: a tie. Forward only: results carry no gradient,
     and an input that requires one while gradients are recorded is warned of.
+
+    ``coverage`` and ``probability_raw`` add up answers as they are given: they are probabilities only where no answer
+    is the same as another or a prefix of it (" S" and " S T"), whose mass is part of its own.
 
     Args:
         answer_logprob: ``[A]`` log-probabilities in nats, float64 or float32 (the dtype of the results; narrower

@@ -74,6 +74,8 @@ def as_index(value: Array | Sequence[int], name: str, device: torch.device | Non
     """Integers (token ids or offsets) as an int64 tensor, on ``device`` if given; lists are taken too."""
     tensor = _as_flat(value, name)
     tensor = tensor if device is None else tensor.to(device)
+    if tensor.dtype == torch.int64:
+        return tensor
     if tensor.numel() == 0 and isinstance(value, (list, tuple)):
         return tensor.to(torch.int64)
     if tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool:
@@ -85,7 +87,9 @@ def as_mask(value: Array | Sequence[bool], name: str, device: torch.device | Non
     """Truth values as a bool tensor, on ``device`` if given; lists are taken too."""
     tensor = _as_flat(value, name)
     tensor = tensor if device is None else tensor.to(device)
-    if tensor.numel() and tensor.dtype != torch.bool:
+    if tensor.dtype == torch.bool:
+        return tensor
+    if tensor.numel():
         raise TypeError(f"{name} must hold bool, got {tensor.dtype}: pass e.g. labels == 1")
     return tensor.to(torch.bool)
 

@@ -9,11 +9,19 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-__all__ = ["Backend", "CompareOptions", "ComparisonTensors", "ScoreOptions", "TokenTensors", "register", "registered"]
+__all__ = [
+    "Backend",
+    "CompareOptions",
+    "ComparisonTensors",
+    "ScoreOptions",
+    "TokenTensors",
+    "offsets_of_rows",
+    "register",
+    "registered",
+]
 
 
-@dataclass(frozen=True)
-class ScoreOptions:
+class ScoreOptions(NamedTuple):
     """How logits become scores: z = softcap * tanh(s / softcap) / temperature, and which results are wanted.
 
     The fields are the last arguments of torch.ops.pyscore.*, in this order.
@@ -45,8 +53,7 @@ class TokenTensors(NamedTuple):
     top_logprobs: Tensor  # [N, top_k]
 
 
-@dataclass(frozen=True)
-class CompareOptions:
+class CompareOptions(NamedTuple):
     """How answers are compared; see `pyscore.compare_answers`."""
 
     sets: str = "max"  # "max" | "sum"
@@ -76,11 +83,11 @@ class Backend:
     Attributes:
         name: what ``backend=`` and ``PYSCORE_BACKEND`` call it.
         objection: (device, dtype) -> why the backend can't serve them, or None if it can.
-        logprobs: (logits [N, V], targets [M], target_offsets [N + 1], temperature [N] or None,
-            ScoreOptions) -> TokenTensors. Logits may have any strides. On a GPU the values of targets are not checked:
-            one outside of a vocabulary that is no shard gives NaN and rank -1.
-        target_logits: (hidden [N, D], weight [V, D], bias [V] or None, targets [M], target_offsets [N + 1],
-            temperature, ScoreOptions) -> final logits z of the targets, [M]; NaN where ignored, -inf where outside of
+        logprobs: (logits [N, V], targets [M], target_offsets [N + 1] or None where every row has M / N targets,
+            temperature [N] or None, ScoreOptions) -> TokenTensors. Logits may have any strides. On a GPU the
+            values of targets are not checked: one outside of a vocabulary that is no shard gives NaN and rank -1.
+        target_logits: (hidden [N, D], weight [V, D], bias [V] or None, targets [M], target_offsets, temperature,
+            ScoreOptions) -> final logits z of the targets, [M]; NaN where ignored, -inf where outside of
             this vocabulary shard. The bits equal those that linear_logprobs sees inside its pass.
         linear_logprobs: the arguments of target_logits, then target_logit [M], of the dtype that target_logits gave
             or widened to float64, or None where the backend finds them itself -> TokenTensors.
@@ -91,14 +98,22 @@ class Backend:
 
     name: str
     objection: Callable[[torch.device, torch.dtype], str | None]
-    logprobs: Callable[[Tensor, Tensor, Tensor, Tensor | None, ScoreOptions], TokenTensors]
-    target_logits: Callable[[Tensor, Tensor, Tensor | None, Tensor, Tensor, Tensor | None, ScoreOptions], Tensor]
+    logprobs: Callable[[Tensor, Tensor, Tensor | None, Tensor | None, ScoreOptions], TokenTensors]
+    target_logits: Callable[[Tensor, Tensor, Tensor | None, Tensor, Tensor | None, Tensor | None, ScoreOptions], Tensor]
     linear_logprobs: Callable[
-        [Tensor, Tensor, Tensor | None, Tensor, Tensor, Tensor | None, ScoreOptions, Tensor | None], TokenTensors
+        [Tensor, Tensor, Tensor | None, Tensor, Tensor | None, Tensor | None, ScoreOptions, Tensor | None], TokenTensors
     ]
     score_answers: Callable[
         [Tensor, Tensor, Tensor, Tensor, Tensor | None, Tensor | None, CompareOptions], ComparisonTensors
     ]
+
+
+def offsets_of_rows(target_offsets: Tensor | None, n_rows: int, targets: Tensor) -> Tensor:
+    """The offsets [N + 1] that a backend was given, or those of rows that have as many targets each."""
+    if target_offsets is not None:
+        return target_offsets
+    each = len(targets) // max(n_rows, 1)
+    return torch.arange(n_rows + 1, dtype=torch.int64, device=targets.device) * each
 
 
 _BACKENDS: dict[str, Backend] = {}

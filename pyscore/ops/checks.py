@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -27,6 +29,9 @@ __all__ = [
 
 OUTPUTS = ("logprob", "logsumexp", "entropy", "rank", "is_greedy", "argmax")
 _TOP = ("top_ids", "top_logprobs")
+_KNOWN = frozenset((*OUTPUTS, *_TOP))
+_FEW = 64
+"""Up to so many values are looked at one by one: tensor ops take 5 to 40 microseconds a check, however few they are."""
 _INF = float("inf")
 # Sizes of numbers that logits are multiplied or divided with: normal ones whose reciprocals are normal too. A kernel
 # sees what was checked: nothing that rounds to 0 or to infinity.
@@ -68,12 +73,11 @@ def check_outputs(outputs: Iterable[str], top_k: int, vocab_size: int) -> frozen
     if not isinstance(outputs, Iterable) or not all(isinstance(name, str) for name in outputs):
         raise TypeError(f"outputs must be a sequence of names, got {outputs!r:.60}")
     wanted = frozenset(outputs)
-    unknown = sorted(wanted - {*OUTPUTS, *_TOP})
-    if unknown:
-        raise ValueError(f"outputs names {unknown[0]!r}, which is not one of {', '.join((*OUTPUTS, *_TOP))}")
+    if not wanted <= _KNOWN:
+        raise ValueError(f"outputs names {min(wanted - _KNOWN)!r}, which is not one of {', '.join((*OUTPUTS, *_TOP))}")
     if not 0 <= top_k <= vocab_size:
         raise ValueError(f"top_k={top_k} must lie between 0 and the vocabulary size {vocab_size}")
-    if top_k == 0 and wanted & set(_TOP):
+    if top_k == 0 and not wanted.isdisjoint(_TOP):
         raise ValueError("outputs names the top entries but top_k is 0: say how many with top_k=")
     return wanted | set(_TOP) if top_k else wanted
 
@@ -101,6 +105,11 @@ def _first(mask: Tensor) -> int | None:
     return int(mask.flatten().nonzero()[0, 0]) if bool(mask.any()) else None
 
 
+def _few_pass(values: Tensor, passes: Callable[[Any], bool]) -> bool:
+    """Whether there are few values and each of them passes; otherwise tensor ops have to find out."""
+    return values.numel() <= _FEW and all(map(passes, values.tolist()))
+
+
 def _refuse_temperature(row: int, value: float, dtype: torch.dtype) -> None:
     if not 0 < value < _INF:
         raise ValueError(f"temperature must be positive and finite, row {row} has {value} (greedy: ask for is_greedy)")
@@ -110,6 +119,8 @@ def _refuse_temperature(row: int, value: float, dtype: torch.dtype) -> None:
 def check_temperature(temperature: Tensor) -> None:
     """Raise ValueError unless every row's temperature [N], float32 or float64, is positive and in its dtype's range."""
     least, greatest = _RANGES[temperature.dtype]
+    if _few_pass(temperature, lambda value: least <= value <= greatest):
+        return
     row = _first(~((temperature >= least) & (temperature <= greatest)))
     if row is not None:
         _refuse_temperature(row, float(temperature[row]), temperature.dtype)
@@ -124,6 +135,10 @@ def check_one_temperature(temperature: float, dtype: torch.dtype) -> None:
 
 def check_offsets(offsets: Tensor, name: str, total: int, of: str) -> None:
     """Raise ValueError unless offsets run from 0 to ``total``, the length of the array ``of``, without falling."""
+    if offsets.numel() <= _FEW:
+        few = offsets.tolist()
+        if few[0] == 0 and few[-1] == total and few == sorted(few):
+            return
     if int(offsets[0]) != 0:
         raise ValueError(f"{name} must start at 0, it starts at {int(offsets[0])}")
     row = _first(offsets[1:] < offsets[:-1])
@@ -138,6 +153,8 @@ def check_targets(targets: Tensor, offsets: Tensor | None, n_rows: int, vocab_si
 
     Without ``offsets`` every row has as many targets.
     """
+    if _few_pass(targets, lambda target: 0 <= target < vocab_size or target == ignore_index):
+        return
     bad = _first(((targets < 0) | (targets >= vocab_size)) & (targets != ignore_index))
     if bad is not None:
         even = bad * n_rows // targets.numel()
@@ -150,6 +167,8 @@ def check_targets(targets: Tensor, offsets: Tensor | None, n_rows: int, vocab_si
 
 def check_log_probabilities(values: Tensor, name: str, *, finite: bool = False) -> None:
     """Raise ValueError at a NaN, a positive value or, with ``finite``, -inf."""
+    if _few_pass(values, lambda value: (-_INF < value <= 0) if finite else value <= 0):
+        return
     row = _first(~(values <= 0) | values.isinf() if finite else ~(values <= 0))
     if row is not None:
         wanted = "finite" if finite else "not NaN"
@@ -158,6 +177,8 @@ def check_log_probabilities(values: Tensor, name: str, *, finite: bool = False) 
 
 def check_positive(values: Tensor, name: str) -> None:
     """Raise ValueError at a value that is not above 0."""
+    if _few_pass(values, lambda value: value > 0):
+        return
     row = _first(~(values > 0))
     if row is not None:
         raise ValueError(f"{name} must be positive; row {row} is {float(values[row])}")
@@ -165,6 +186,8 @@ def check_positive(values: Tensor, name: str) -> None:
 
 def check_no_empty_segment(offsets: Tensor, name: str, what: str) -> None:
     """Raise ValueError where two neighbouring offsets are equal."""
+    if offsets.numel() <= _FEW and len(set(offsets.tolist())) == offsets.numel():
+        return
     row = _first(offsets[1:] == offsets[:-1])
     if row is not None:
         raise ValueError(f"{name} gives {what} {row} nothing: every {what} needs at least one entry")
@@ -172,6 +195,10 @@ def check_no_empty_segment(offsets: Tensor, name: str, what: str) -> None:
 
 def check_matching_sets(is_matching: Tensor, question_offsets: Tensor) -> None:
     """Raise ValueError unless every question has a matching and another answer."""
+    if is_matching.numel() <= _FEW and question_offsets.numel() <= _FEW:
+        flags = is_matching.tolist()
+        if all(0 < sum(flags[first:last]) < last - first for first, last in pairwise(question_offsets.tolist())):
+            return
     running = torch.cat([is_matching.new_zeros(1, dtype=torch.int64), is_matching.long().cumsum(0)])
     matching = running[question_offsets].diff()
     row = _first((matching == 0) | (matching == question_offsets.diff()))

@@ -27,17 +27,22 @@ def _objection(device: torch.device, dtype: torch.dtype) -> str | None:
     return None
 
 
+def _numpy(tensor: Tensor) -> NDArray[Any]:
+    """The tensor's own memory, whether or not it requires grad; copied where it is a view of negated values."""
+    array: NDArray[Any] = tensor.numpy(force=True)
+    return array
+
+
 def _view(tensor: Tensor) -> NDArray[Any]:
     """The tensor's own memory and strides."""
-    tensor = tensor.detach().resolve_neg()
-    array: NDArray[Any] = (tensor if tensor.itemsize != 2 else tensor.view(torch.uint16)).numpy()
-    return array
+    return _numpy(tensor if tensor.itemsize != 2 else tensor.resolve_neg().view(torch.uint16))
 
 
 def _vector(tensor: Tensor, dtype: torch.dtype) -> NDArray[Any]:
     """A contiguous vector; copied where it isn't one, as it is small."""
-    array: NDArray[Any] = tensor.detach().to(dtype).contiguous().numpy()
-    return array
+    if tensor.dtype != dtype or not tensor.is_contiguous():
+        tensor = tensor.to(dtype).contiguous()
+    return _numpy(tensor)
 
 
 def _optional_vector(tensor: Tensor | None, dtype: torch.dtype) -> NDArray[Any] | None:
@@ -46,21 +51,17 @@ def _optional_vector(tensor: Tensor | None, dtype: torch.dtype) -> NDArray[Any] 
 
 def _rows(matrix: Tensor) -> Tensor:
     """The matrix itself where its rows are contiguous, as dot products read them."""
-    return matrix if matrix.shape[1] <= 1 or matrix.stride(1) == 1 else matrix.contiguous()
-
-
-def _tensors(arrays: tuple[NDArray[Any], ...]) -> tuple[Tensor, ...]:
-    return tuple(torch.from_numpy(array) for array in arrays)
+    return matrix if matrix.stride(1) == 1 or matrix.shape[1] <= 1 else matrix.contiguous()
 
 
 def _logprobs(
-    logits: Tensor, targets: Tensor, target_offsets: Tensor, temperature: Tensor | None, options: ScoreOptions
+    logits: Tensor, targets: Tensor, target_offsets: Tensor | None, temperature: Tensor | None, options: ScoreOptions
 ) -> TokenTensors:
     results = _C.logprobs(
         logits=_view(logits),
         dtype=_NAMES[logits.dtype],
         targets=_vector(targets, torch.int64),
-        target_offsets=_vector(target_offsets, torch.int64),
+        target_offsets=_optional_vector(target_offsets, torch.int64),
         temperature=_optional_vector(temperature, torch.float32),
         softcap=options.softcap,
         ignore_index=options.ignore_index,
@@ -70,7 +71,7 @@ def _logprobs(
         top_k=options.top_k,
         threads=torch.get_num_threads(),
     )
-    return TokenTensors(*_tensors(results))
+    return TokenTensors(*map(torch.from_numpy, results))
 
 
 def _linear_arguments(
@@ -78,7 +79,7 @@ def _linear_arguments(
     weight: Tensor,
     bias: Tensor | None,
     targets: Tensor,
-    target_offsets: Tensor,
+    target_offsets: Tensor | None,
     temperature: Tensor | None,
     options: ScoreOptions,
 ) -> dict[str, Any]:
@@ -88,7 +89,7 @@ def _linear_arguments(
         "dtype": _NAMES[hidden.dtype],
         "bias": _optional_vector(bias, torch.float32),
         "targets": _vector(targets, torch.int64),
-        "target_offsets": _vector(target_offsets, torch.int64),
+        "target_offsets": _optional_vector(target_offsets, torch.int64),
         "temperature": _optional_vector(temperature, torch.float32),
         "softcap": options.softcap,
         "logit_scale": options.logit_scale,
@@ -103,7 +104,7 @@ def _target_logits(
     weight: Tensor,
     bias: Tensor | None,
     targets: Tensor,
-    target_offsets: Tensor,
+    target_offsets: Tensor | None,
     temperature: Tensor | None,
     options: ScoreOptions,
 ) -> Tensor:
@@ -116,21 +117,20 @@ def _linear_logprobs(
     weight: Tensor,
     bias: Tensor | None,
     targets: Tensor,
-    target_offsets: Tensor,
+    target_offsets: Tensor | None,
     temperature: Tensor | None,
     options: ScoreOptions,
     target_logit: Tensor | None,
 ) -> TokenTensors:
     arguments = _linear_arguments(hidden, weight, bias, targets, target_offsets, temperature, options)
-    found = torch.from_numpy(_C.target_logits(**arguments)) if target_logit is None else target_logit
     results = _C.linear_logprobs(
         **arguments,
-        target_logit=_vector(found, torch.float32),
+        target_logit=_optional_vector(target_logit, torch.float32),
         entropy=options.entropy,
         rank=options.rank,
         top_k=options.top_k,
     )
-    return TokenTensors(*_tensors(results))
+    return TokenTensors(*map(torch.from_numpy, results))
 
 
 def _score_answers(
@@ -153,7 +153,7 @@ def _score_answers(
         ties=options.ties,
         threads=torch.get_num_threads(),
     )
-    return ComparisonTensors(*_tensors(results))
+    return ComparisonTensors(*map(torch.from_numpy, results))
 
 
 CPU = Backend("cpu", _objection, _logprobs, _target_logits, _linear_logprobs, _score_answers)

@@ -11,7 +11,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from .backend import ScoreOptions, TokenTensors
-from .rows import Rows, option_arguments
+from .rows import Rows
 from .shards import merge_vocab_shards, scores_from_tensors
 from .types import Array, TokenScores
 from .values import check_token_values, to_device
@@ -75,12 +75,12 @@ def score_over_group(
     device = inputs[0].device
     check_token_values(rows.targets, rows.offsets, rows.temperature, (rows.shape.numel(), sum(sizes)), device, options)
     mine = dist.get_rank(group)
-    options = replace(options, vocab_start=sum(sizes[:mine]), sharded=True, top_k=max(options.top_k, 1))
-    arguments = (backend, *option_arguments(options))
+    options = options._replace(vocab_start=sum(sizes[:mine]), sharded=True, top_k=max(options.top_k, 1))
+    arguments = (backend, *options)
     # every rank counts the rank against the target's logit, which only one of them holds
-    target_logit = torch.ops.pyscore.target_logits(*inputs, *arguments)
+    target_logit = torch.ops.pyscore.target_logits.default(*inputs, *arguments)
     dist.all_reduce(target_logit, op=dist.ReduceOp.MAX, group=group)
-    result = TokenTensors(*torch.ops.pyscore.linear_logprobs(*inputs, target_logit, *arguments))
+    result = TokenTensors(*torch.ops.pyscore.linear_logprobs.default(*inputs, target_logit, *arguments))
     needed = wanted - {"is_greedy"} | ({"rank"} if options.rank else set())
     local = scores_from_tensors(result, rows, frozenset(needed), options, sizes[mine], lambda tensor: tensor)
     merged = merge_vocab_shards(_gather_scores(local, group, sizes))

@@ -49,11 +49,6 @@ def float_dtype(values: Tensor) -> torch.dtype:
     return torch.float64 if values.dtype == torch.float64 else torch.float32
 
 
-def _even_offsets(n_rows: int, n_targets: int, device: torch.device) -> Tensor:
-    """Offsets [N + 1] of rows that have as many targets each."""
-    return torch.arange(n_rows + 1, dtype=torch.int64, device=device) * (n_targets // max(n_rows, 1))
-
-
 def _checked_rows(
     targets: Tensor,
     offsets: Tensor | None,
@@ -61,20 +56,20 @@ def _checked_rows(
     shape: tuple[int, int],
     device: torch.device,
     options: ScoreOptions,
-) -> tuple[Tensor, Tensor, Tensor | None]:
+) -> tuple[Tensor, Tensor | None, Tensor | None]:
     """Targets, offsets and temperature on ``device``; ``shape`` is [N, V]."""
     check_token_values(targets, offsets, temperature, shape, device, options)
     return (
         to_device(targets, "targets", device),
-        _even_offsets(shape[0], targets.numel(), device)
-        if offsets is None
-        else to_device(offsets, "target_offsets", device),
+        None if offsets is None else to_device(offsets, "target_offsets", device),
         None if temperature is None else to_device(temperature, "temperature", device),
     )
 
 
 def _row_blocks(logits: Tensor) -> list[Tensor]:
     """2-d views that cover the rows of logits [..., V] in order; a copy could be as large as the logits."""
+    if logits.ndim == 2:
+        return [logits]
     try:
         return [logits.view(-1, logits.shape[-1])]
     except RuntimeError:
@@ -101,12 +96,13 @@ def _logprobs(
     starts = None if len(blocks) == 1 else _starts(given, blocks, targets.numel(), device)
     if starts is None:
         # one view, or ragged targets that only the device can cut: to copy the logits is dear, but waits for nothing
-        return serve(logits.reshape(shape), targets, offsets, temperature, options)
+        rows = blocks[0] if len(blocks) == 1 else logits.reshape(shape)
+        return serve(rows, targets, offsets, temperature, options)
     parts, start = [], 0
     for block, (first, last) in zip(blocks, pairwise(starts), strict=True):
         end = start + block.shape[0]
         part_temperature = None if temperature is None else temperature[start:end]
-        part_offsets = offsets[start : end + 1] - first
+        part_offsets = None if offsets is None else offsets[start : end + 1] - first
         parts.append(serve(block, targets[first:last], part_offsets, part_temperature, options))
         start = end
     return TokenTensors(*(torch.cat(field) for field in zip(*parts, strict=True)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .backend import Backend, CompareOptions, ComparisonTensors, ScoreOptions, TokenTensors
+from .backend import Backend, CompareOptions, ComparisonTensors, ScoreOptions, TokenTensors, offsets_of_rows
 from .underflow import keeps_denormals
 
 __all__ = ["REFERENCE"]
@@ -117,8 +117,9 @@ def _statistics(
 
 @keeps_denormals
 def _logprobs(
-    logits: Tensor, targets: Tensor, target_offsets: Tensor, temperature: Tensor | None, options: ScoreOptions
+    logits: Tensor, targets: Tensor, target_offsets: Tensor | None, temperature: Tensor | None, options: ScoreOptions
 ) -> TokenTensors:
+    target_offsets = offsets_of_rows(target_offsets, len(logits), targets)
     z = _final_logits(logits.double(), temperature, options)
     target_logit = _gather_targets(z, targets, target_offsets, options)
     result = _statistics(z, targets, target_offsets, options, target_logit, _result_dtype(logits))
@@ -134,10 +135,11 @@ def _target_logits(
     weight: Tensor,
     bias: Tensor | None,
     targets: Tensor,
-    target_offsets: Tensor,
+    target_offsets: Tensor | None,
     temperature: Tensor | None,
     options: ScoreOptions,
 ) -> Tensor:
+    target_offsets = offsets_of_rows(target_offsets, len(hidden), targets)
     z = _final_logits(_project(hidden, weight, bias, options), temperature, options)
     return _gather_targets(z, targets, target_offsets, options)
 
@@ -148,11 +150,12 @@ def _linear_logprobs(
     weight: Tensor,
     bias: Tensor | None,
     targets: Tensor,
-    target_offsets: Tensor,
+    target_offsets: Tensor | None,
     temperature: Tensor | None,
     options: ScoreOptions,
     target_logit: Tensor | None,
 ) -> TokenTensors:
+    target_offsets = offsets_of_rows(target_offsets, len(hidden), targets)
     z = _final_logits(_project(hidden, weight, bias, options), temperature, options)
     if target_logit is None:
         target_logit = _gather_targets(z, targets, target_offsets, options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
@@ -11,11 +12,10 @@ from torch import Tensor
 
 from . import checks
 from .arrays import as_index, as_tensor
-from .backend import ScoreOptions
 from .scalars import as_float
 from .types import Array
 
-__all__ = ["Rows", "option_arguments", "read_rows"]
+__all__ = ["Rows", "read_rows"]
 
 
 class Rows(NamedTuple):
@@ -32,8 +32,8 @@ def _flat_targets(
     targets: Array | Sequence[int], target_offsets: Array | Sequence[int] | None, rows: torch.Size
 ) -> tuple[Tensor, Tensor | None, torch.Size]:
     ids = as_index(targets, "targets")
-    n = rows.numel()
     if target_offsets is not None:
+        n = prod(rows)  # Size.numel would fix sizes that torch.export holds open
         offsets = as_index(target_offsets, "target_offsets")
         if ids.ndim != 1:
             raise ValueError(f"targets must be flat [M] beside target_offsets, got shape {tuple(ids.shape)}")
@@ -45,7 +45,7 @@ def _flat_targets(
         raise ValueError(
             f"targets must be {list(rows)}, [{with_k}], or flat with target_offsets; got shape {list(ids.shape)}"
         )
-    return ids.reshape(-1), None, ids.shape
+    return ids if ids.ndim == 1 else ids.reshape(-1), None, ids.shape
 
 
 def _row_temperature(
@@ -59,7 +59,7 @@ def _row_temperature(
         if value == 1:
             return None
         checks.check_one_temperature(value, dtype)
-        return torch.full((rows.numel(),), value, dtype=dtype, device=device)
+        return torch.full((prod(rows),), value, dtype=dtype, device=device)
     tensor = as_tensor(temperature, "temperature")
     if tensor.is_complex() or tensor.dtype == torch.bool:
         raise TypeError(f"temperature must hold numbers, got {tensor.dtype}")
@@ -82,17 +82,3 @@ def read_rows(
     temperatures = _row_temperature(temperature, shape, device, dtype)
     checks.check_not_meta(device, targets=ids, target_offsets=offsets, temperature=temperatures)
     return Rows(shape, ids, offsets, like_targets, temperatures)
-
-
-def option_arguments(options: ScoreOptions) -> tuple[float | int | None, ...]:
-    """The last arguments of torch.ops.pyscore.* (dataclasses.astuple can't be traced)."""
-    return (
-        options.softcap,
-        options.logit_scale,
-        options.ignore_index,
-        options.vocab_start,
-        options.sharded,
-        options.entropy,
-        options.rank,
-        options.top_k,
-    )

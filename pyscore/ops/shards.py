@@ -20,6 +20,10 @@ __all__ = ["merge_vocab_shards", "scores_from_tensors"]
 _NAN, _INF = float("nan"), float("inf")
 
 
+def _shaped(flat: Tensor, shape: torch.Size) -> Tensor:
+    return flat if len(shape) == flat.ndim else flat.reshape(shape)
+
+
 def scores_from_tensors(
     result: TokenTensors,
     rows: Rows,
@@ -31,16 +35,16 @@ def scores_from_tensors(
     """The wanted fields in the caller's shapes and kind of array."""
     chosen: dict[str, Any] = {}
     if "logprob" in wanted or options.sharded:
-        chosen["logprob"] = restore(result.logprob.reshape(rows.like_targets))
+        chosen["logprob"] = restore(_shaped(result.logprob, rows.like_targets))
     for name in ("logsumexp", "entropy", "argmax"):
         if name in wanted:
-            chosen[name] = restore(getattr(result, name).reshape(rows.shape))
+            chosen[name] = restore(_shaped(getattr(result, name), rows.shape))
     if "rank" in wanted:
-        chosen["rank"] = restore(result.rank.reshape(rows.like_targets))
+        chosen["rank"] = restore(_shaped(result.rank, rows.like_targets))
     if "is_greedy" in wanted:
         # a target of another shard has logprob -inf and is not greedy here, whatever its rank
         greedy = (result.rank == 0) & result.logprob.isfinite()
-        chosen["is_greedy"] = restore(greedy.reshape(rows.like_targets))
+        chosen["is_greedy"] = restore(_shaped(greedy, rows.like_targets))
     for name in ("top_ids", "top_logprobs"):
         if name in wanted:
             chosen[name] = restore(getattr(result, name).reshape(*rows.shape, options.top_k))
@@ -49,10 +53,10 @@ def scores_from_tensors(
         shard = VocabShard(
             start=options.vocab_start,
             size=vocab_size,
-            logsumexp=restore(result.logsumexp.reshape(rows.shape)),
-            max_logit=restore(result.max_logit.reshape(rows.shape)),
-            max_logprob=restore(result.top_logprobs[:, 0].reshape(rows.shape)),
-            max_id=restore(result.argmax.reshape(rows.shape)),
+            logsumexp=restore(_shaped(result.logsumexp, rows.shape)),
+            max_logit=restore(_shaped(result.max_logit, rows.shape)),
+            max_logprob=restore(_shaped(result.top_logprobs[:, 0], rows.shape)),
+            max_id=restore(_shaped(result.argmax, rows.shape)),
             target_offsets=None if rows.offsets is None else restore(rows.offsets.to(result.logsumexp.device)),
         )
     return TokenScores(**chosen, shard=shard)

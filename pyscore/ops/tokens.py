@@ -13,7 +13,7 @@ from .arrays import as_tensor, restorer, warn_forward_only
 from .backend import ScoreOptions, TokenTensors
 from .dispatch import AUTO, check_backend_name
 from .library import float_dtype
-from .rows import Rows, option_arguments, read_rows
+from .rows import Rows, read_rows
 from .scalars import as_float, as_int, as_int64
 from .shards import scores_from_tensors
 from .types import Array, TokenScores
@@ -52,7 +52,7 @@ def _score_options(
         vocab_start=vocab_start or 0,
         sharded=vocab_start is not None,
         entropy="entropy" in wanted,
-        rank=bool(wanted & {"rank", "is_greedy"}),
+        rank="rank" in wanted or "is_greedy" in wanted,
         top_k=top_k if vocab_start is None else max(top_k, 1),  # a shard keeps its best entry's log-probability
     )
 
@@ -120,9 +120,7 @@ def logprobs(
     wanted = checks.check_outputs(outputs, top_k, vocab_size)
     options = _score_options(wanted, top_k, softcap, 1.0, ignore_index, vocab_start, dtype)
     rows = read_rows(targets, target_offsets, temperature, values.shape[:-1], values.device, dtype)
-    result = torch.ops.pyscore.logprobs(
-        values, rows.targets, rows.offsets, rows.temperature, backend, *option_arguments(options)
-    )
+    result = torch.ops.pyscore.logprobs.default(values, rows.targets, rows.offsets, rows.temperature, backend, *options)
     return scores_from_tensors(TokenTensors(*result), rows, wanted, options, vocab_size, restorer(logits))
 
 
@@ -144,7 +142,7 @@ def _check_projection(hidden: Tensor, weight: Tensor, bias: Tensor | None) -> No
 def _projection_inputs(
     hidden: Tensor, weight: Tensor, bias: Tensor | None, rows: Rows
 ) -> tuple[Tensor, Tensor, Tensor | None, Tensor, Tensor | None, Tensor | None]:
-    flat = hidden.reshape(-1, hidden.shape[-1])
+    flat = hidden if hidden.ndim == 2 else hidden.reshape(-1, hidden.shape[-1])
     return flat, weight, bias, rows.targets, rows.offsets, rows.temperature
 
 
@@ -210,5 +208,5 @@ def linear_logprobs(
         return score_over_group(inputs, rows, wanted, options, group, sizes, backend, restore)
     wanted = checks.check_outputs(outputs, top_k, vocab_size)
     options = _score_options(wanted, top_k, softcap, logit_scale, ignore_index, vocab_start, dtype)
-    result = torch.ops.pyscore.linear_logprobs(*inputs, None, backend, *option_arguments(options))
+    result = torch.ops.pyscore.linear_logprobs.default(*inputs, None, backend, *options)
     return scores_from_tensors(TokenTensors(*result), rows, wanted, options, vocab_size, restore)

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .backend import Backend, CompareOptions, ComparisonTensors, ScoreOptions, TokenTensors, register
+from .backend import Backend, CompareOptions, ComparisonTensors, ScoreOptions, TokenTensors, offsets_of_rows, register
 
 __all__ = ["TRITON", "register_triton"]
 
@@ -39,13 +39,13 @@ def _vectors(*tensors: Tensor | None) -> tuple[Any, ...]:
 
 
 def _logprobs(
-    logits: Tensor, targets: Tensor, target_offsets: Tensor, temperature: Tensor | None, options: ScoreOptions
+    logits: Tensor, targets: Tensor, target_offsets: Tensor | None, temperature: Tensor | None, options: ScoreOptions
 ) -> TokenTensors:
     from ..kernels.logprobs import logprobs
 
     results = logprobs(
         logits,
-        *_vectors(targets, target_offsets, temperature),
+        *_vectors(targets, offsets_of_rows(target_offsets, len(logits), targets), temperature),
         softcap=options.softcap,
         ignore_index=options.ignore_index,
         vocab_start=options.vocab_start,
@@ -71,13 +71,13 @@ def _target_logits(
     weight: Tensor,
     bias: Tensor | None,
     targets: Tensor,
-    target_offsets: Tensor,
+    target_offsets: Tensor | None,
     temperature: Tensor | None,
     options: ScoreOptions,
 ) -> Tensor:
     from ..kernels.target_logits import target_logits
 
-    vectors = _vectors(targets, target_offsets, temperature)
+    vectors = _vectors(targets, offsets_of_rows(target_offsets, len(hidden), targets), temperature)
     result: Tensor = target_logits(hidden, weight, bias, *vectors, **_linear_options(options))
     return result
 
@@ -87,7 +87,7 @@ def _linear_logprobs(
     weight: Tensor,
     bias: Tensor | None,
     targets: Tensor,
-    target_offsets: Tensor,
+    target_offsets: Tensor | None,
     temperature: Tensor | None,
     options: ScoreOptions,
     target_logit: Tensor | None,
@@ -99,7 +99,7 @@ def _linear_logprobs(
         hidden,
         weight,
         bias,
-        *_vectors(targets, target_offsets, temperature, known),
+        *_vectors(targets, offsets_of_rows(target_offsets, len(hidden), targets), temperature, known),
         **_linear_options(options),
         sharded=options.sharded,
         entropy=options.entropy,

@@ -78,7 +78,9 @@ class Comparison:
     Attributes:
         probability: sum over M of exp(l_k) divided by the sum over all compared answers, in [0, 1].
         probability_raw: sum over M of exp(l_k): the mass the model really puts on the matching answers.
-        coverage: sum over M and N of exp(l_k): the mass that the compared answers cover.
+        coverage: sum over M and N of exp(l_k): the mass that the compared answers cover. This and ``probability_raw``
+            are probabilities only where no answer is the same as another, or its beginning: such mass is counted twice
+            here, and once by `pyscore.comparison_from_rows`, which knows the tokens.
         log_odds: logsumexp over M minus logsumexp over N, nats.
         margin: best of M minus best of N, nats.
         prefers: 1 when M beats N, 0 when N beats M, and by the ``ties`` policy when they are equal.

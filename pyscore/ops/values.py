@@ -26,7 +26,7 @@ def visible(tensor: Tensor | None, device: torch.device) -> Tensor | None:
     Tensors on the host and all that work on the host reads are visible. What lies on another device is only with
     PYSCORE_CHECK_VALUES=1, and never while a CUDA graph is captured, which reading would break.
     """
-    if tensor is None or tensor.device.type == "cpu":
+    if tensor is None or tensor.is_cpu:
         return tensor
     asked = os.environ.get(_VARIABLE) == "1" and not capturing(tensor.device)
     return tensor.cpu() if asked or device.type == "cpu" else None
@@ -38,6 +38,8 @@ def to_device(tensor: Tensor, name: str, device: torch.device) -> Tensor:
     Raises:
         ValueError: the tensor is on the host while a CUDA graph is captured: a replay would read freed host memory.
     """
+    if tensor.device == device:
+        return tensor
     if tensor.device.type != "cpu" or device.type != "cuda":
         return tensor.to(device)
     if capturing(device):

@@ -1,13 +1,18 @@
 """Rows, one an answer: their Arrow schema, files and runs of them, and the way from rows to compared answers."""
 
-from pyscore.store.answers import answers_from_rows
-from pyscore.store.comparison import clusters_from_rows, comparison_from_rows
+from typing import TYPE_CHECKING
+
+from pyscore._lazy import lazy_names
 from pyscore.store.files import check_target
 from pyscore.store.parquet import write_rows
-from pyscore.store.reading import check_no_file, is_merged, merge_run, read_rows, read_run, remove_run
+from pyscore.store.reading import check_no_file, merge_run, read_rows, read_run, remove_run, run_folder
 from pyscore.store.run import RunStore, question_key
 from pyscore.store.schema import SCHEMA_VERSION, metadata_of, row_schema
-from pyscore.store.summaries import RowsSummary, summarize_rows
+
+if TYPE_CHECKING:
+    from pyscore.store.answers import answers_from_rows
+    from pyscore.store.comparison import clusters_from_rows, comparison_from_rows
+    from pyscore.store.summaries import RowsSummary, summarize_rows
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -18,7 +23,6 @@ __all__ = [
     "check_target",
     "clusters_from_rows",
     "comparison_from_rows",
-    "is_merged",
     "merge_run",
     "metadata_of",
     "question_key",
@@ -26,6 +30,19 @@ __all__ = [
     "read_run",
     "remove_run",
     "row_schema",
+    "run_folder",
     "summarize_rows",
     "write_rows",
 ]
+
+# These need torch, which takes seconds to import; files and runs don't.
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "RowsSummary": "summaries",
+        "answers_from_rows": "answers",
+        "clusters_from_rows": "comparison",
+        "comparison_from_rows": "comparison",
+        "summarize_rows": "summaries",
+    },
+)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pyscore.metrics.answers import Answers
 from pyscore.store.grouping import group_rows
+from pyscore.store.nesting import nested_masks
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -19,7 +20,7 @@ def answers_from_rows(table: pa.Table) -> Answers:
 
     Args:
         table: rows as `Scorer.score` returns them, grouped to questions as by `comparison_from_rows`: in the same
-            order, so that `clusters_from_rows` fits both. A length counts the answer as it was scored, with a space
+            order, so that `clusters_from_rows` fits both. A length counts the answer as it was given, with a space
             that it begins with; lm-evaluation-harness doesn't count that space. Where every answer has it,
             ``replace(answers, n_chars=answers.n_chars - 1, n_bytes=answers.n_bytes - 1)`` gives its acc_norm and
             acc_bytes.
@@ -34,4 +35,4 @@ def read_answers(table: pa.Table, lengths: Iterable[str]) -> Answers:
     """`answers_from_rows` with the given lengths alone."""
     order, offsets = group_rows(table)
     columns = {name: table[name].to_numpy()[order] for name in ("logprob", "is_matching", *lengths)}
-    return Answers(question_offsets=offsets, **columns)
+    return Answers(question_offsets=offsets, **columns, **nested_masks(table, order, offsets))

@@ -29,7 +29,8 @@ def comparison_from_rows(
             model, revision, step, dataset and question_id agree, wherever they stand; questions come in the order of
             their first rows, answers in the order of theirs.
         normalize: "sum", or "token", "char" or "byte" to compare by log-probability divided by the answer's length.
-            Raw mass and coverage are of the plain sum in any case.
+            Raw mass and coverage are of the plain sum in any case, and count nested mass once: an answer whose tokens
+            are the same as another's, or begin with all of another's, adds nothing to that one's.
         sets, ties: as in `pyscore.compare_answers`.
 
     Returns:

@@ -65,7 +65,7 @@ class Place(ABC):
 
     @abstractmethod
     def remove_folder(self) -> None:
-        """Remove this folder, which must be empty; one that is gone already is fine."""
+        """Remove this folder, if nothing is in it; one that is gone already is fine."""
 
     @abstractmethod
     def lock(self) -> IO[bytes] | None:
@@ -139,23 +139,29 @@ class _LocalPlace(Place):
         self.path.unlink(missing_ok=True)
 
     def remove_folder(self) -> None:
-        with suppress(FileNotFoundError):
+        try:
             self.path.rmdir()
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.ENOTEMPTY, errno.EEXIST):
+                raise
 
     def lock(self) -> IO[bytes] | None:
         if os.name != "posix":
             return None
         import fcntl
 
-        file = self.path.open("ab")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            file.close()
-            if error.errno in _NO_LOCKS:
-                return None
-            raise
-        return file
+        while True:
+            file = self.path.open("ab")
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if _is_open_as(file, self.path):
+                    return file
+                file.close()  # its holder removed it meanwhile: whoever makes it anew would hold another lock
+            except OSError as error:
+                file.close()
+                if error.errno in _NO_LOCKS:
+                    return None
+                raise
 
 
 class _RemotePlace(Place):
@@ -262,6 +268,13 @@ def check_target(path: str | Path) -> str | Path:
 
 def _is_folder(place: Place) -> str:
     return f"{place} is a folder: name a file to write, for example {place / 'rows.parquet'}"
+
+
+def _is_open_as(file: IO[bytes], path: Path) -> bool:
+    """Whether the path still names the file that is open."""
+    with suppress(FileNotFoundError):
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    return False
 
 
 def _check_parent(path: Path) -> None:

@@ -15,6 +15,7 @@ __all__ = [
     "add_entries",
     "as_json",
     "begin",
+    "check_manifest",
     "check_settings",
     "now",
     "read_manifest",
@@ -25,6 +26,24 @@ __all__ = [
 MANIFEST = "manifest.json"
 
 _FORMAT, _VERSION = "pyscore run", 1
+# What is said of the parts of a fingerprint: they are digests, whose values would tell nobody anything.
+_PARTS = {
+    "source": "the model's class or its code differs",
+    "weights": "the weights of the model differ",
+    "configuration": "the configuration of the model differs",
+    "adapter": "the adapter of the model differs",
+    "tokenizer": "the tokenizer differs",
+    "chat_template": "the tokenizer's chat template differs",
+    "prompts": "the prompts that the template renders differ",
+}
+# Parts that aren't named where what they follow from is.
+_FOLLOWS = {"weights": {"dtype"}, "prompts": {"template", "chat_template"}}
+_PIN = (
+    "The same question gives another prompt now, as where a template prints the date: pin what it prints, "
+    "for example with --template-date {day} or --template-arg key=value (ChatTemplate(date=..., arguments=...)). "
+)
+
+_MEND = "Put back what it held, or name another output"
 _OWN = ("format", "version", "complete", "finished", "stored", "settings", "sessions")
 
 
@@ -68,18 +87,32 @@ def add_entries(manifest: Mapping[str, Any], entries: Mapping[str, Any]) -> dict
     return {**manifest, **as_json(entries)}
 
 
-def check_settings(folder: Place, then: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-    """Raise ValueError unless a run's settings are the new ones; the message has each that differs."""
-    differing = [
-        f"{name} was {_shown(then, name)} and is {_shown(new, name)}"
-        for name in sorted({*then, *new})
-        if name not in then or name not in new or then[name] != new[name]
-    ]
-    if differing:
+def check_settings(place: Place, found: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    """Raise ValueError unless the settings of this manifest are the new ones; the message has each that differs."""
+    then = found["settings"]
+    was, now_is = (settings.get("fingerprint", {}) for settings in (then, new))
+    if now_is and not was:
         raise ValueError(
-            f"{folder} was begun with other settings: {'; '.join(differing)}. "
+            f"{place} was begun by a pyscore that kept no fingerprint of the model, so that nothing tells whether its "
+            "weights are the same: name another output"
+        )
+    settings = _differing(then, new) - {"fingerprint"}
+    parts = _differing(was, now_is)
+    if "chat_template" in was and not parts & {"chat_template", "prompts"}:
+        settings -= {"template"}  # what a date is pinned by: it renders the same
+    parts -= {part for part, causes in _FOLLOWS.items() if causes & (settings | parts)}
+    differing = [f"{name} was {_shown(then, name)} and is {_shown(new, name)}" for name in sorted(settings)]
+    differing += [_PARTS.get(part, f"{part} differs") for part in sorted(parts)]
+    if differing:
+        remedy = _PIN.format(day=found["sessions"][0]["started"][:10]) if "prompts" in parts else ""
+        raise ValueError(
+            f"{place} was begun with other settings: {'; '.join(differing)}. {remedy}"
             "Resume with those that it was begun with, or name another output"
         )
+
+
+def _differing(then: Mapping[str, Any], new: Mapping[str, Any]) -> set[str]:
+    return {name for name in {*then, *new} if name not in then or name not in new or then[name] != new[name]}
 
 
 def read_manifest(folder: Place) -> dict[str, Any] | None:
@@ -94,16 +127,48 @@ def read_manifest(folder: Place) -> dict[str, Any] | None:
     try:
         with place.open() as file:
             manifest = json.loads(file.read())
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"{place} is damaged, or no manifest of a run: {error}") from None
+    return check_manifest(manifest, str(place))
+
+
+def check_manifest(manifest: Any, name: str) -> dict[str, Any]:
+    """The manifest, if it is one of a run with all that readers need; ValueError names what is wrong with it."""
     if not isinstance(manifest, dict) or manifest.get("format") != _FORMAT:
-        raise ValueError(f"{place} is not the manifest of a run: name a folder that pyscore wrote, or another output")
+        raise ValueError(f"{name} is not the manifest of a run: name a folder that pyscore wrote, or another output")
     if manifest.get("version") != _VERSION:
         raise ValueError(
-            f"{place} is of version {manifest.get('version')!r}, this pyscore reads version {_VERSION}: "
+            f"{name} is of version {manifest.get('version')!r}, this pyscore reads version {_VERSION}: "
             "use the pyscore that wrote it"
         )
+    _check_fields(manifest, name, "", {"complete": bool, "settings": dict, "sessions": list})
+    if not manifest["sessions"]:
+        raise ValueError(f"{name} is damaged: its entry sessions is empty. {_MEND}")
+    for i, session in enumerate(manifest["sessions"]):
+        _check_fields({f"sessions[{i}]": session}, name, "", {f"sessions[{i}]": dict})
+        _check_fields(session, name, f"sessions[{i}].", {"id": str, "started": str})
+    _check_fields(manifest["settings"], name, "settings.", {"fingerprint": dict}, optional=True)
+    _check_fields(manifest, name, "", {"metadata": dict}, optional=True)
+    metadata = manifest.get("metadata", {})
+    _check_fields(metadata, name, "metadata.", dict.fromkeys(metadata, str))
+    if manifest["complete"]:
+        _check_fields(manifest, name, "", {"stored": dict})
+        _check_fields(manifest["stored"], name, "stored.", {"questions": int, "keys_sha256": str})
     return manifest
+
+
+def _check_fields(
+    entries: Mapping[str, Any], name: str, path: str, kinds: Mapping[str, type], *, optional: bool = False
+) -> None:
+    for field, kind in kinds.items():
+        if field not in entries:
+            if not optional:
+                raise ValueError(f"{name} is damaged: its entry {path}{field} is missing. {_MEND}")
+        elif not isinstance(entries[field], kind) or (kind is int and isinstance(entries[field], bool)):
+            found = type(entries[field]).__name__
+            raise ValueError(
+                f"{name} is damaged: its entry {path}{field} is of type {found}, not {kind.__name__}. {_MEND}"
+            )
 
 
 def write_manifest(folder: Place, manifest: Mapping[str, Any]) -> None:

@@ -38,11 +38,11 @@ def read_file(place: Place) -> pa.Table:
     Raises:
         FileNotFoundError, ValueError: as `read_rows`.
     """
+    if not place.is_file():
+        raise FileNotFoundError(f"no such file: {place}")
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    if not place.is_file():
-        raise FileNotFoundError(f"no such file: {place}")
     try:
         with place.open() as file:
             table = pq.ParquetFile(file, page_checksum_verification=True).read()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pyscore.store.files import Place, written_for
 from pyscore.store.manifest import MANIFEST
 from pyscore.store.parquet import read_file
+from pyscore.store.schema import upgraded
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -152,7 +153,7 @@ def _footer(place: Place) -> tuple[list[str], list[int], pa.Schema]:
             metadata = parquet.metadata.metadata or {}
             if _KEYS not in metadata or _POSITIONS not in metadata:
                 raise ValueError("it holds no keys of questions")
-            return json.loads(metadata[_KEYS]), json.loads(metadata[_POSITIONS]), parquet.schema_arrow
+            return json.loads(metadata[_KEYS]), json.loads(metadata[_POSITIONS]), upgraded(parquet.schema_arrow)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise ValueError(
             f"{place} can't be read as a part of a run: {str(error).splitlines()[0]}. "

@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pyscore.store.files import Place, check_target, locate
-from pyscore.store.manifest import MANIFEST, as_json, check_settings, read_manifest
+from pyscore.store.manifest import MANIFEST, read_manifest
 from pyscore.store.ordering import by_position
 from pyscore.store.parquet import read_file
-from pyscore.store.parts import LOCK, ORDER, Parts, is_leftover, is_part, read_part, read_parts, summary_of
-from pyscore.store.schema import metadata_of, row_schema
+from pyscore.store.parts import LOCK, ORDER, Parts, is_leftover, is_part, read_part, read_parts
+from pyscore.store.schema import row_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["check_no_file", "is_merged", "merge_run", "read_rows", "read_run", "remove_run"]
+__all__ = [
+    "MANIFEST_ENTRY",
+    "check_no_file",
+    "has_run",
+    "merge",
+    "merge_run",
+    "read_rows",
+    "read_run",
+    "remove_files",
+    "remove_run",
+    "run_folder",
+]
 
-_MANIFEST_ENTRY = "manifest"  # of a merged file's metadata
+MANIFEST_ENTRY = "manifest"
+"""Of a merged file's metadata."""
 
 
 def read_rows(path: str | Path) -> pa.Table:
@@ -63,7 +75,8 @@ def read_run(path: str | Path) -> pa.Table:
     """
     import pyarrow as pa
 
-    schema, tables = _open(locate(path))
+    folder = locate(path)
+    schema, tables = _open(folder, _manifest(folder))
     return pa.concat_tables([schema.empty_table(), *tables])
 
 
@@ -81,43 +94,30 @@ def merge_run(path: str | Path, target: str | Path) -> None:
         FileNotFoundError, ValueError: as `read_run`.
         OSError: as `write_rows`.
     """
+    folder = locate(path)
+    merge(folder, _manifest(folder), target)
+
+
+def merge(folder: Place, manifest: Mapping[str, Any], target: str | Path) -> None:
+    """`merge_run` of a run whose manifest is known."""
     import pyarrow.parquet as pq
 
     place = locate(check_target(target))
-    folder = locate(path)
-    manifest = json.dumps(read_manifest(folder))
-    schema, tables = _open(folder)
-    schema = schema.with_metadata({**schema.metadata, _MANIFEST_ENTRY.encode(): manifest.encode()})
+    schema, tables = _open(folder, manifest)
+    schema = schema.with_metadata({**schema.metadata, MANIFEST_ENTRY.encode(): json.dumps(manifest).encode()})
     with place.replacing() as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
         for table in tables:
             writer.write_table(table.replace_schema_metadata(schema.metadata), row_group_size=table.num_rows)
 
 
-def is_merged(target: str | Path, settings: Mapping[str, Any], keys: Iterable[str], *, resume: bool = True) -> bool:
-    """Whether this file is a finished run of these settings and questions, as `merge_run` wrote it.
+def has_run(path: str | Path) -> bool:
+    """Whether a run was begun in this folder."""
+    return read_manifest(locate(path)) is not None
 
-    Args:
-        target: the file, which need not exist.
-        settings: as in the run's manifest.
-        keys: of the questions.
-        resume: whether it may exist.
 
-    Raises:
-        FileExistsError: it exists, and resume is False.
-        ValueError: it is a file of other rows, settings or questions; the message says which.
-    """
-    check_no_file(target, resume=resume)
-    place = locate(target)
-    if not place.is_file():
-        return False
-    entry = metadata_of(read_file(place)).get(_MANIFEST_ENTRY)
-    if entry is None:
-        raise ValueError(f"{place} holds rows of no run that could go on: name another output")
-    manifest = json.loads(entry)
-    check_settings(place, manifest["settings"], as_json(settings))
-    if not manifest["complete"] or manifest["stored"] != summary_of(list(keys)):
-        raise ValueError(f"{place} is a finished run of other questions: name another output")
-    return True
+def run_folder(path: str) -> str:
+    """Where `score_to` keeps the parts of a run: a folder beside the file that the path names, or the path itself."""
+    return f"{path}.run" if path.endswith(".parquet") else path
 
 
 def check_no_file(target: str | Path, *, resume: bool = False) -> None:
@@ -129,21 +129,45 @@ def check_no_file(target: str | Path, *, resume: bool = False) -> None:
 def remove_run(path: str | Path) -> None:
     """Remove a run's folder with its parts; other files in it stay, and the folder with them.
 
-    The manifest goes last, so that what is left of an interrupted removal is still a run.
+    Raises:
+        BlockingIOError: another process writes the run.
     """
     folder = locate(path)
-    names = [name for name in folder.names() if is_part(name) or is_leftover(name) or name == LOCK]
-    for name in [*names, ORDER, MANIFEST]:
+    if not folder.is_folder():
+        return
+    lock = (folder / LOCK).lock()
+    try:
+        remove_files(folder)
+    finally:
+        if lock is not None:
+            lock.close()
+
+
+def remove_files(folder: Place) -> None:
+    """Remove what a run consists of, and the folder if nothing else is in it; its lock must be held.
+
+    The manifest goes after the parts, so that what is left of an interrupted removal is still a run; the lock goes
+    last, for who finds none makes another.
+    """
+    names = [name for name in folder.names() if is_part(name) or is_leftover(name)]
+    for name in [*names, ORDER, MANIFEST, LOCK]:
         (folder / name).remove()
     if not folder.names():
         folder.remove_folder()
 
 
-def _open(folder: Place) -> tuple[pa.Schema, Iterator[pa.Table]]:
-    """The schema of a run's rows, and its parts one after the other."""
-    manifest = read_manifest(folder)  # before the parts: "complete" must not be said of fewer than all
+def _manifest(folder: Place) -> dict[str, Any]:
+    manifest = read_manifest(folder)
     if manifest is None:
         raise FileNotFoundError(f"no run in {folder}: it has no manifest")
+    return manifest
+
+
+def _open(folder: Place, manifest: Mapping[str, Any]) -> tuple[pa.Schema, Iterator[pa.Table]]:
+    """The schema of a run's rows, and its parts one after the other.
+
+    The manifest is read before the parts are: "complete" must not be said of fewer than all.
+    """
     parts = read_parts(folder)
     if manifest["complete"] and manifest["stored"] != parts.summary():
         raise ValueError(f"{folder} doesn't hold what it held when it was finished: resume it, then read it again")

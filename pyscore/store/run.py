@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from pyscore.store.files import Place, locate
 from pyscore.store.grouping import group
+from pyscore.store.growing import FinishedFile, session_of
 from pyscore.store.manifest import (
     MANIFEST,
     add_entries,
@@ -21,7 +22,8 @@ from pyscore.store.manifest import (
     resumed,
     write_manifest,
 )
-from pyscore.store.parts import LOCK, is_leftover, part_name, read_parts, write_order, write_part
+from pyscore.store.parts import LOCK, is_leftover, is_part, part_name, read_parts, write_order, write_part
+from pyscore.store.reading import merge, remove_files
 from pyscore.store.schema import as_rows
 
 if TYPE_CHECKING:
@@ -65,8 +67,10 @@ class RunStore:
     block, and when the process ends, however it ends.
     """
 
-    def __init__(self, folder: Place, manifest: dict[str, Any], lock: IO[bytes] | None) -> None:
-        self._folder, self._manifest, self._lock = folder, manifest, lock
+    def __init__(
+        self, folder: Place, manifest: dict[str, Any], lock: IO[bytes] | None, earlier: FinishedFile | None
+    ) -> None:
+        self._folder, self._manifest, self._lock, self._earlier = folder, manifest, lock, earlier
         self._open = True
         parts = read_parts(folder)
         self._keys, self._next = parts.keys, parts.next
@@ -81,14 +85,23 @@ class RunStore:
             folder.check_writable()
 
     @classmethod
-    def open(cls, path: str | Path, manifest: Mapping[str, Any], *, resume: bool = False) -> RunStore:
+    def open(
+        cls,
+        path: str | Path,
+        manifest: Mapping[str, Any],
+        *,
+        resume: bool = False,
+        earlier: FinishedFile | None = None,
+    ) -> RunStore:
         """Begin a run in a new or empty folder, or go on with the one that is there.
 
         Args:
             path: the folder, a path or an fsspec URL; the folder that it is in must exist.
-            manifest: "settings", a mapping of all that values depend on (model, revision, template, dtype ...), and
-                what else is worth knowing (versions, arguments). What JSON can hold.
+            manifest: "settings", a mapping of all that values depend on (revision, template, dtype ...), and what else
+                is worth knowing (versions, arguments). What JSON can hold. A mapping "fingerprint" among the settings
+                has digests, of which those that differ are named without their values.
             resume: go on if there is a run. A run without this is an error; no run with it is begun.
+            earlier: a finished run, which a run that is begun now goes on with; see `take_up`.
 
         Raises:
             FileExistsError: there is a run, and resume is False; or the folder has other files, and no run.
@@ -106,13 +119,16 @@ class RunStore:
             # Again: another process may have begun a run before the lock was held.
             found = _check_folder(folder, resume)
             if found is not None:
-                check_settings(folder, found["settings"], opening["settings"])
+                check_settings(folder, found, opening["settings"])
+            if found is None and earlier is not None:
+                found = earlier.manifest
+            current = opening if found is None else resumed(found, opening)
+            write_manifest(folder, current)
+            # After the manifest: where there are no locks, it stops a writer whose file this might be.
             for name in folder.names():
                 if is_leftover(name):
                     (folder / name).remove()
-            current = opening if found is None else resumed(found, opening)
-            write_manifest(folder, current)
-            return cls(folder, current, lock)
+            return cls(folder, current, lock, earlier)
         except BaseException:
             if lock is not None:
                 lock.close()
@@ -178,13 +194,31 @@ class RunStore:
             )
         self._check_mine()
         try:
-            write_part(self._folder / part_name(self._next), rows, keys, places)
+            self._write_part(part_name(self._next), rows, keys, places)
             self._keys.update(zip(keys, places, strict=True))
             self._next += 1
             self._columns = rows.column_names
         except BaseException:
             self.close()  # whether the part is there shows when the run is opened again
             raise
+
+    def take_up(self, keys: Sequence[str], positions: Sequence[int]) -> None:
+        """Store the rows of the finished file that the run goes on with, if they aren't there, as one part.
+
+        Args:
+            keys, positions: of the questions of the file, in their order there.
+
+        Raises:
+            ValueError: the folder's run is another than the file's.
+            BlockingIOError, OSError: as `write`.
+        """
+        if self._earlier is None or self._earlier.manifest["sessions"][0]["id"] != self._manifest["sessions"][0]["id"]:
+            name = self._earlier.name if self._earlier is not None else "no file"
+            raise ValueError(f"{self._folder} and {name} hold two runs: remove one of them, or name another output")
+        missing = [i for i, key in enumerate(keys) if key not in self._keys]
+        if missing:
+            rows = self._earlier.rows_of(missing)
+            self.write(rows, [keys[i] for i in missing], [positions[i] for i in missing])
 
     def update(self, **entries: Any) -> None:
         """Add entries to the manifest, or replace them.
@@ -196,10 +230,15 @@ class RunStore:
         """
         self._replace_manifest(add_entries(self._manifest, entries))
 
-    def finish(self) -> None:
+    def finish(self, target: str | Path | None = None) -> None:
         """Mark the run as complete, and close the store; the parts are read first, to see that they are all there.
 
+        Args:
+            target: a file, a path or an fsspec URL, that the run becomes, as by `merge_run`; the folder is then
+                removed. Until the file is whole it holds what it held before, and the folder all rows.
+
         Raises:
+            FileExistsError: the target has come to be, or was replaced, since the run was opened.
             ValueError: a part is damaged, or the parts don't hold what was written; or the store is closed.
             BlockingIOError: another process has opened the run since.
         """
@@ -208,7 +247,34 @@ class RunStore:
         if parts.keys != self._keys:
             raise ValueError(f"{self._folder} doesn't hold what was written to it: something else changed it; resume")
         self._replace_manifest({**self._manifest, "complete": True, "finished": now(), "stored": parts.summary()})
+        if target is not None:
+            self._check_target(locate(target))
+            # Under the lock, or another process could store rows between the two that would be removed unread.
+            merge(self._folder, self._manifest, target)
+            self._check_mine()
+            remove_files(self._folder)
         self.close()
+
+    def discard_if_empty(self) -> None:
+        """Close the store, and remove its run if no row is stored; what the folder itself says of both decides.
+
+        A run that another process has opened since is never removed, nor is one with a part that this store, which
+        may have been overtaken, doesn't know of.
+        """
+        self.close()
+        if not self._folder.is_folder():
+            return
+        try:
+            lock = (self._folder / LOCK).lock()
+        except BlockingIOError:
+            return
+        try:
+            found = read_manifest(self._folder)
+            if found is not None and self._opened_last(found) and not any(map(is_part, self._folder.names())):
+                remove_files(self._folder)
+        finally:
+            if lock is not None:
+                lock.close()
 
     def close(self) -> None:
         """Let go of the folder; a run that isn't finished stays incomplete, and can be resumed."""
@@ -228,8 +294,30 @@ class RunStore:
         found = read_manifest(self._folder)
         if found is None:
             raise FileNotFoundError(f"{self._folder / MANIFEST} is gone: something else removed it")
-        if found["sessions"][-1]["id"] != self._manifest["sessions"][-1]["id"]:
+        if not self._opened_last(found):
             raise BlockingIOError(f"another process opened the run in {self._folder} since: only that one can go on")
+
+    def _check_target(self, target: Place) -> None:
+        session = None if self._earlier is None else self._earlier.manifest["sessions"][-1]["id"]
+        if session_of(target) != session:
+            raise FileExistsError(
+                f"something else wrote {target} while this run went on: its rows are in {self._folder}; move that file "
+                "away and resume"
+            )
+
+    def _opened_last(self, found: Mapping[str, Any]) -> bool:
+        return bool(found["sessions"][-1]["id"] == self._manifest["sessions"][-1]["id"])
+
+    def _write_part(self, name: str, rows: pa.Table, keys: Sequence[str], places: Sequence[int]) -> None:
+        place = self._folder / name
+        if self._lock is not None:
+            write_part(place, rows, keys, places)
+            return
+        # A write of an earlier session that was under way when this one began can have arrived since.
+        if place.is_file():
+            raise BlockingIOError(f"another process wrote {place} since: resume, to go on after it")
+        write_part(place, rows, keys, places)
+        self._check_mine()
 
     def _check_keys(self, rows: pa.Table, keys: list[str]) -> None:
         questions = len(group(rows)[1]) - 1

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["QUESTION_KEY", "SCHEMA_VERSION", "as_rows", "check_schema", "metadata_of", "row_schema"]
+__all__ = ["QUESTION_KEY", "SCHEMA_VERSION", "as_rows", "check_schema", "metadata_of", "row_schema", "upgraded"]
 
-SCHEMA_VERSION = 1
-"""Raised whenever a column changes its name, type or meaning; a reader refuses any other version."""
+SCHEMA_VERSION = 2
+"""Raised whenever a column changes; rows of version 1 are read as well, with nulls for what they lack."""
 
 RUN_KEY = ("run_id", "model", "revision", "step")
 QUESTION_KEY = (*RUN_KEY, "dataset", "question_id")
@@ -39,7 +39,10 @@ _COLUMNS = (
     ("boundary", "string", False),
     ("prompt_tokens", "int32", False),
     ("truncated", "bool_", False),
+    ("same_as", "int32", True),
+    ("extends", "int32", True),
 )
+_SINCE_2 = ("same_as", "extends")
 
 
 def row_schema(*, token_logprobs: bool = False, metadata: Mapping[str, str] | None = None) -> pa.Schema:
@@ -65,13 +68,18 @@ def metadata_of(table: pa.Table) -> dict[str, str]:
 
 def check_schema(schema: pa.Schema, source: str) -> None:
     """Raise ValueError unless rows of this schema can be read here; ``source`` names them in the message."""
-    version = (schema.metadata or {}).get(b"schema_version", b"").decode(errors="replace")
-    if version and version != str(SCHEMA_VERSION):
+    version = _version(schema)
+    if version not in ("", "1", str(SCHEMA_VERSION)):
         raise ValueError(
-            f"{source} has rows of schema version {version}, this pyscore reads version {SCHEMA_VERSION}: "
+            f"{source} has rows of schema version {version}, this pyscore reads versions 1 and {SCHEMA_VERSION}: "
             "score the questions again, or use the pyscore that wrote it"
         )
-    expected = row_schema(token_logprobs="token_logprobs" in schema.names)
+    lacking = _SINCE_2 if version == "1" else ()
+    expected = [
+        field
+        for field in row_schema(token_logprobs="token_logprobs" in schema.names)
+        if field.name in schema.names or field.name not in lacking
+    ]
     missing = [field.name for field in expected if field.name not in schema.names]
     if missing:
         raise ValueError(f"{source} lacks the columns {', '.join(missing)}: it doesn't hold pyscore's rows")
@@ -83,8 +91,23 @@ def check_schema(schema: pa.Schema, source: str) -> None:
         raise ValueError(f"{source} has no schema_version in its metadata: it was not written by pyscore")
 
 
+def upgraded(schema: pa.Schema) -> pa.Schema:
+    """The schema that rows of this one have once they are read: `as_rows` fills up those of version 1."""
+    if _version(schema) != "1":
+        return schema
+    metadata = {**schema.metadata, b"schema_version": str(SCHEMA_VERSION).encode()}
+    return row_schema(token_logprobs="token_logprobs" in schema.names).with_metadata(metadata)
+
+
+def _version(schema: pa.Schema) -> str:
+    found: bytes = (schema.metadata or {}).get(b"schema_version", b"")
+    return found.decode(errors="replace")
+
+
 def as_rows(table: pa.Table, source: str) -> pa.Table:
     """The table in exactly the types of rows; other software writes, say, large strings for strings.
+
+    Rows of version 1 get nulls in the columns that they lack.
 
     Raises:
         ValueError: as `check_schema`, or a null where rows have none.
@@ -92,6 +115,12 @@ def as_rows(table: pa.Table, source: str) -> pa.Table:
     import pyarrow as pa
 
     expected = row_schema(token_logprobs="token_logprobs" in table.schema.names)
+    if _version(table.schema) == "1":
+        lacking = [name for name in _SINCE_2 if name not in table.schema.names]
+        metadata = {**table.schema.metadata, b"schema_version": str(SCHEMA_VERSION).encode()}
+        for name in lacking:
+            table = table.append_column(expected.field(name), pa.nulls(table.num_rows, expected.field(name).type))
+        table = table.replace_schema_metadata(metadata)
     twice = [name for name in expected.names if table.schema.names.count(name) > 1]
     if twice:
         raise ValueError(f"{source} has the column {twice[0]} more than once: it doesn't hold pyscore's rows")

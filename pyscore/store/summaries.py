@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pyscore.metrics import Summary, summarize
 from pyscore.store.comparison import clusters_from_rows, comparison_from_rows
+from pyscore.store.nesting import count_questions
 from pyscore.store.schema import check_schema
 
 if TYPE_CHECKING:
@@ -32,6 +33,11 @@ class RowsSummary:
         summary: the numbers.
         one_cluster: all questions share one cluster. Clusters can't be compared then, so the intervals count the
             questions as independent and speak for this one cluster only.
+        n_merged: how many questions have an answer with a token that spans its join with the prompt, see
+            docs/engine.md.
+        n_indistinguishable: how many have answers of the same tokens, which tie whatever the model is.
+        n_nested: how many have an answer that begins with all tokens of another, which it can't beat. This and the
+            number before are None where rows don't say, since an earlier release scored them.
     """
 
     model: str
@@ -42,10 +48,13 @@ class RowsSummary:
     n_datasets: int
     summary: Summary
     one_cluster: bool = False
+    n_merged: int = 0
+    n_indistinguishable: int | None = None
+    n_nested: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready; the summary's entries stand beside the names."""
-        names = ("model", "revision", "step", "scope", "dataset", "n_datasets", "one_cluster")
+        names = [field.name for field in fields(self) if field.name != "summary"]
         return {name: getattr(self, name) for name in names} | self.summary.to_dict()
 
 
@@ -84,7 +93,7 @@ def summarize_rows(
         one = clusters is not None and len(set(clusters)) == 1
         summary = summarize(comparison, clusters=None if one else clusters, weights=weights, confidence=confidence)
         model, revision, step = key
-        found.append(RowsSummary(model, revision, step, scope, dataset, n, summary, one))
+        found.append(RowsSummary(model, revision, step, scope, dataset, n, summary, one, *count_questions(rows)))
 
     found: list[RowsSummary] = []
     for key, family in _families(table):

@@ -1,5 +1,6 @@
 """Questions, the prompt templates that wrap them, loaders for the published formats, and the bundled sample."""
 
+from .chat import ChatTemplate
 from .loaders import (
     BLANKS,
     FORMATS,
@@ -11,17 +12,19 @@ from .loaders import (
 )
 from .p_true import p_true_questions
 from .question import Question
-from .templates import TEMPLATES, render
+from .templates import TEMPLATES, read_template, render
 
 __all__ = [
     "BLANKS",
     "FORMATS",
     "TEMPLATES",
+    "ChatTemplate",
     "Question",
     "load_completions",
     "load_questions",
     "p_true_questions",
     "paired_questions",
+    "read_template",
     "render",
     "sample_questions",
     "with_whole_sentences",

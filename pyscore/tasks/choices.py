@@ -40,11 +40,11 @@ def find_choices(prompt: str) -> Choices | None:
 
 
 def with_listed_choices(question: Question) -> Question:
-    """The same question comparing every option that its text lists; ``meta["choices"]`` says "listed".
+    """The same question comparing every option that its text lists; ``choices`` says "listed".
 
     The matching answers stay; all other listed options become the others, written like the given answers, in the
     order of their letters. A question without lettered options, or whose given answers aren't among them, keeps its
-    given answers and its ``meta["choices"]`` stays "given".
+    given answers and stays "given".
     """
     choices = find_choices(question.prompt)
     given = [_ANSWER.fullmatch(answer) for answer in question.answers]
@@ -59,5 +59,5 @@ def with_listed_choices(question: Question) -> Question:
         question,
         answers=tuple(f"{before}({letter}){after}" for letter in choices.letters),
         is_matching=tuple(letter in matching for letter in choices.letters),
-        meta={**question.meta, "choices": "listed"},
+        choices="listed",
     )

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import csv
 import io
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from .jsonl import Record, read_bytes, required
+from .jsonl import Record, required
+from .lines import read_lines
 from .model_written import content_key, listed_in
 from .question import Question
 
@@ -24,26 +26,20 @@ def read_csv(path: Path) -> Iterator[tuple[int, Record]]:
     """The rows of a CSV file with a header, as strings, each with the line of the file on which it begins.
 
     Rows are counted from 0 after the header; empty ones are passed over and not counted. Line ends inside of quotes
-    stay as they are.
+    stay as they are. What isn't asked for isn't read.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the path is a folder, or a line (named in the message) is not UTF-8, not CSV, or has more or fewer
-            fields than the header.
+        ValueError: the path is a folder, its file is not text, or a line (named in the message) is not UTF-8, not CSV,
+            or has more or fewer fields than the header.
     """
-    data = read_bytes(path)
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        before = data.count(b"\n", 0, error.start)
-        raise ValueError(f"{path}, line {before + 1}: not UTF-8 (byte {error.start} of the file)") from None
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    reader = csv.reader(_text_lines(path), strict=True)
     header: list[str] = []
     row = 0
     while True:
         line = reader.line_num + 1
         try:
-            fields = next(reader)
+            fields = _next_row(reader)
         except StopIteration:
             return
         except csv.Error as error:
@@ -57,6 +53,33 @@ def read_csv(path: Path) -> Iterator[tuple[int, Record]]:
             raise ValueError(f"{path}, line {line}: {len(fields)} fields, but the header names {len(header)}")
         yield line, Record(row, dict(zip(header, fields, strict=True)))
         row += 1
+
+
+def _text_lines(path: Path) -> Iterator[str]:
+    for i, line in enumerate(read_lines(path)):
+        try:
+            text = line.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{path}, line {i + 1}: not UTF-8 (byte {error.start} of the line)") from None
+        # The reader of csv takes a carriage return for the end of a line, too, and wants each line by itself.
+        yield from io.StringIO(text + "\n", newline="")
+
+
+_LONGEST_FIELD = 2**31 - 1  # the most that fits into the C long of every platform
+_limit_lock = threading.Lock()
+
+
+def _next_row(reader: Iterator[list[str]]) -> list[str]:
+    """The next row, its fields of any length: csv's limit of 131,072 characters holds for a whole process.
+
+    It is lifted while one row is read, by one thread at a time, so that each puts back what it found.
+    """
+    with _limit_lock:
+        limit = csv.field_size_limit(_LONGEST_FIELD)
+        try:
+            return next(reader)
+        finally:
+            csv.field_size_limit(limit)
 
 
 def classification_question(record: Record, stem: str) -> Question:
@@ -78,17 +101,16 @@ def classification_question(record: Record, stem: str) -> Question:
 def logodds_questions(record: Record, stem: str) -> tuple[Question, Question]:
     """The same two classes after ``prompt`` and after ``other_prompt``: the second id ends in ":other".
 
-    Both have one cluster and the group "prompt" or "other_prompt"; ``meta["pair"]`` is the id of the first.
+    Both have one cluster and the group "prompt" or "other_prompt".
     """
     prompt, answers, is_matching = _prompt_and_classes(record.values)
     other_prompt = required(record.values, "other_prompt", str)
     if len(answers) != 2:
         raise ValueError(f"a difference of log odds is of exactly two classes, found {len(answers)}")
-    pair = f"{stem}:{record.row}"
-    cluster, meta = content_key(prompt), _meta(record.values) | {"pair": pair}
+    id, cluster, meta = f"{stem}:{record.row}", content_key(prompt), _meta(record.values)
     return (
-        Question(pair, prompt, answers, is_matching, cluster, "prompt", meta),
-        Question(f"{pair}:other", other_prompt, answers, is_matching, cluster, "other_prompt", meta),
+        Question(id, prompt, answers, is_matching, cluster, "prompt", meta),
+        Question(f"{id}:other", other_prompt, answers, is_matching, cluster, "other_prompt", meta),
     )
 
 
@@ -104,6 +126,11 @@ def _checked_header(fields: list[str], where: str) -> list[str]:
     twice = [name for name in fields if fields.count(name) > 1]
     if twice:
         raise ValueError(f"{where}: the header names {twice[0]!r} more than once")
+    if fields[0].lstrip().startswith("{"):
+        raise ValueError(f"{where}: a header is needed. JSON lines? Their file's name must not end in .csv")
+    other = [name for name, mark in (("tabs", "\t"), ("semicolons", ";")) if len(fields) == 1 and mark in fields[0]]
+    if other:
+        raise ValueError(f"{where}: one field. Fields are separated by commas, and these by {other[0]}, it seems")
     return fields
 
 

@@ -9,11 +9,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from pyscore._integers import as_int
+
 from .choices import with_listed_choices
 from .inverse_scaling import classification_question, completion_pair, logodds_questions, read_csv
 from .jsonl import Record, read_records, required
 from .model_written import model_written_question, winogenerated_question
-from .question import Question
+from .question import CHOICES, Question
 
 __all__ = [
     "BLANKS",
@@ -32,6 +34,8 @@ _NO_COMPARISON = (
     f"{_SEQUENCE_PROB} has one completion a prompt and nothing to compare it with: "
     "read it with load_completions, score it with score_completions"
 )
+
+_NOTHING = "it is empty, or has blank lines or a header alone"
 
 
 def pyscore_question(record: Record, stem: str) -> Question:
@@ -67,7 +71,7 @@ def load_questions(
         path: the file; CSV if its name ends in ".csv", else JSONL.
         format: a name in `FORMATS`, or "auto": told from the keys of the first row.
         choices: "given" compares the answers that the file names; "listed" compares every option that a lettered
-            question lists (see `pyscore.tasks.choices`). ``meta["choices"]`` says which was used for each question.
+            question lists (see `pyscore.tasks.choices`). `Question.choices` says which was used for each question.
         blank: of winogenerated alone: "pronoun" compares the pronouns at the blank, "whole" what follows from there to
             the end of the sentence; see `with_whole_sentences`.
         limit: read only the first rows, this many.
@@ -78,6 +82,7 @@ def load_questions(
 
     Raises:
         FileNotFoundError: there is no such file.
+        TypeError: a limit that is no integer (NumPy's and tensors without dimensions are).
         ValueError: a bad argument, no questions, or a malformed line, named with what is wrong about it.
     """
     path = Path(path)
@@ -85,7 +90,7 @@ def load_questions(
         raise ValueError(_NO_COMPARISON)
     if format != "auto" and format not in FORMATS:
         raise ValueError(f"format {format!r} is unknown: give 'auto' or one of {', '.join(FORMATS)}")
-    if choices not in ("given", "listed"):
+    if choices not in CHOICES:
         raise ValueError(f"choices must be 'given' or 'listed', got {choices!r}")
     if blank not in BLANKS:
         raise ValueError(f"blank must be 'pronoun' or 'whole', got {blank!r}")
@@ -101,7 +106,7 @@ def load_questions(
         except (ValueError, TypeError) as error:
             raise ValueError(f"{path}, line {line}: {error}") from error
     if not questions:
-        raise ValueError(f"{path} holds no questions")
+        raise ValueError(f"{path} holds no questions: {_NOTHING}")
     return list(questions.values())
 
 
@@ -138,7 +143,7 @@ def load_completions(path: str | Path, *, limit: int | None = None) -> list[tupl
         except ValueError as error:
             raise ValueError(f"{path}, line {line}: {error}") from error
     if not pairs:
-        raise ValueError(f"{path} holds no completions")
+        raise ValueError(f"{path} holds no completions: {_NOTHING}")
     return pairs
 
 
@@ -149,10 +154,16 @@ def with_whole_sentences(question: Question) -> Question:
     pronouns alone.
 
     Raises:
-        ValueError: the question has no blank: ``meta["after_blank"]`` is missing.
+        ValueError: the question has no blank: ``meta["after_blank"]`` is missing; or its sentence is whole already, or
+            ``meta`` has an entry of these names that would be lost.
     """
     if "after_blank" not in question.meta:
         raise ValueError("blank='whole' is for winogenerated: this question has no text after a blank")
+    for key in ("pronouns", "blank"):
+        if key in question.meta:
+            raise ValueError(
+                f"blank='whole' puts {key!r} into meta, where there is one already: is the sentence whole?"
+            )
     return replace(
         question,
         answers=tuple(answer + question.meta["after_blank"] for answer in question.answers),
@@ -172,15 +183,16 @@ def sample_questions() -> list[Question]:
 
 def _numbered(path: Path, limit: int | None) -> Iterator[tuple[int, Record]]:
     """The first records of a file, each with the number of its line, from 1."""
-    if limit is not None and limit < 1:
-        raise ValueError(f"limit must be at least 1, got {limit}")
+    if limit is not None:
+        limit = as_int(limit, "limit")
+        if limit < 1:
+            raise ValueError(f"limit must be at least 1, got {limit}")
     if path.suffix.lower() == ".csv":
         return islice(read_csv(path), limit)
     return islice(((record.row + 1, record) for record in read_records(path)), limit)
 
 
 def _with_options(question: Question, choices: str, blank: str) -> Question:
-    question = replace(question, meta={"choices": "given", **question.meta})
     question = with_listed_choices(question) if choices == "listed" else question
     return with_whole_sentences(question) if blank == "whole" else question
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import re
+from math import inf, isfinite
 from typing import Any
 
 from .choices import find_choices
@@ -72,7 +73,7 @@ def winogenerated_question(record: Record, stem: str) -> Question:
         cluster=occupation,
         group=occupation,
         meta={
-            "bls_percent_women": float(required(values, "BLS_percent_women_2019", (int, float))),
+            "bls_percent_women": _finite(values, "BLS_percent_women_2019"),
             "other_person": required(values, "other_person", str),
             "after_blank": after,
         },
@@ -96,6 +97,17 @@ def content_key(prompt: str) -> str:
         stem = _HEADING.sub("", choices.stem).strip()
         return _digest([_SENTENCE_END.split(stem)[-1], *options])
     return _digest(options)
+
+
+def _finite(values: dict[str, Any], key: str) -> float:
+    value = required(values, key, (int, float))
+    try:
+        number = float(value)
+    except OverflowError:  # an int of hundreds of digits
+        number = inf
+    if not isfinite(number):
+        raise ValueError(f"{key!r} must be a finite number, found {number}")
+    return number
 
 
 def _answers(values: dict[str, Any], key: str) -> list[str]:

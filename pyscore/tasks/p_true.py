@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from .model_written import content_key
 from .question import Question
 
@@ -88,6 +86,8 @@ def _read_outcome(is_correct: Sequence[bool] | None, i: int) -> dict[str, Any]:
     """The entry of ``meta``, as Python's bool: NumPy's own can't be written as JSON."""
     if is_correct is None:
         return {}
+    import numpy as np  # here, for the command line imports this package before it knows what it needs
+
     value = is_correct[i]
     if not isinstance(value, bool | np.bool_):
         raise TypeError(f"is_correct[{i}] must be a bool, got {type(value).__name__}")

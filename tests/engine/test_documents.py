@@ -11,7 +11,6 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from tokenizers import processors
 
 from pyscore import Scorer
 from pyscore.engine import windows
@@ -19,7 +18,7 @@ from pyscore.engine.documents import perplexity, score_completions, score_docume
 from pyscore.engine.scorer import ScoredTokens
 from pyscore.engine.windows import document_windows
 from pyscore.metrics import apply_preset
-from tests.engine.tiny import CORPUS, tiny_configs, tiny_model, tiny_tokenizer
+from tests.engine.tiny import CORPUS, tiny_configs, tiny_model, tiny_tokenizer, tokenizer_adding
 
 TEXTS = [
     " ".join(CORPUS * 2),  # some 220 tokens: several windows of 32, one of 256
@@ -27,7 +26,7 @@ TEXTS = [
     "Do you agree?\n\n Caf\u00e9 \u2013 or not?",
     CORPUS[0] * 2,
 ]
-BOS = 0
+BOS, PAD = 0, 2
 
 
 @pytest.fixture(scope="module")
@@ -43,11 +42,7 @@ def scorer(model):
 @pytest.fixture(scope="module")
 def bos_tokenizer():
     """The tiny tokenizer, which now puts BOS before every text by itself."""
-    tokenizer = copy.deepcopy(tiny_tokenizer())
-    tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
-        single="<s> $A", special_tokens=[("<s>", BOS)]
-    )
-    return tokenizer
+    return tokenizer_adding("<s> $A")
 
 
 def encode(text):
@@ -59,6 +54,12 @@ def oracle(model, read, targets):
     """Log-probabilities of the last tokens, float64 log-softmax of the model's own logits, no batch."""
     logits = model(input_ids=torch.tensor([read])).logits[0].double().log_softmax(-1)
     return [float(logits[len(read) - len(targets) + i, token]) for i, token in enumerate(targets)]
+
+
+@pytest.mark.parametrize("integer", [np.int64, torch.tensor], ids=["NumPy", "tensor"])
+def test_sizes_of_windows_may_be_integers_of_any_kind(scorer, integer):
+    table = score_documents(scorer, TEXTS, max_length=integer(32), stride=integer(8))
+    assert table.equals(score_documents(scorer, TEXTS, max_length=32, stride=8), check_metadata=True)
 
 
 def guide(model, tokens, max_length, stride):
@@ -108,6 +109,31 @@ def test_bos_is_scored_only_on_request_and_then_as_in_the_harness(model, scorer,
     assert scored["n_tokens"].to_pylist() == [n + 1 for n in plain["n_tokens"].to_pylist()]
 
 
+def test_a_text_follows_all_that_the_tokenizer_puts_before_it(model):
+    scorer = Scorer(model, tokenizer_adding("<pad> <s> $A </s>", bos=None))
+    table = score_documents(scorer, TEXTS, token_logprobs=True, max_length=16)
+    assert table["token_ids"].to_pylist() == [encode(text) for text in TEXTS]
+    for text, found in zip(TEXTS, table["token_logprobs"].to_pylist(), strict=True):
+        tokens = encode(text)[:15]  # the first window reads the two tokens before the text and 14 of its own
+        assert found[:15] == pytest.approx(oracle(model, [PAD, BOS, *tokens[:-1]], tokens), abs=1e-4)
+    assert table.schema.metadata[b"prefix_tokens"] == b"2 0"
+    with pytest.raises(ValueError, match="max_length=1 must be at least 2"):
+        score_documents(scorer, TEXTS, max_length=1)
+
+
+def test_all_that_a_tokenizer_puts_before_a_text_is_scored_on_request_as_in_the_harness(model):
+    tokenizer = tokenizer_adding("<pad> <s> $A", bos=None)
+    table = score_documents(Scorer(model, tokenizer), TEXTS, max_length=32, score_bos=True)
+    assert table["logprob"].to_pylist() == pytest.approx(harness(model, tokenizer, 32), abs=1e-4)
+
+
+def test_a_document_with_a_token_that_the_model_does_not_know_is_named(model):
+    tokenizer = copy.deepcopy(tiny_tokenizer())
+    tokenizer.add_tokens(["<new>"])
+    with pytest.raises(ValueError, match=r"document 'b': the token 320 \('<new>'\) is none of the model's, 0 to 319"):
+        score_documents(Scorer(model, tokenizer), ["Yes", "Yes <new>"], ids=["a", "b"])
+
+
 def test_a_text_that_begins_with_bos_gets_no_second_one(scorer):
     with_bos, without = score_documents(scorer, ["<s>Do you agree?", "Do you agree?"])["logprob"].to_pylist()
     assert with_bos == pytest.approx(without, abs=1e-5)
@@ -125,14 +151,15 @@ def test_overlapping_windows_equal_the_loop_of_the_guide(model, scorer, stride):
 @given(n=st.integers(0, 60), max_length=st.integers(1, 12), data=st.data())
 def test_windows_score_every_token_once_with_the_context_promised(n, max_length, data):
     stride = data.draw(st.integers(1, max_length))
-    windows = list(document_windows(range(1, n + 1), 0, max_length, stride))
+    first = 1 - data.draw(st.integers(1, max_length))  # the tokens before the text are first, ..., 0
+    windows = list(document_windows(range(first, 1), range(1, n + 1), max_length, stride))
     assert [token for _, targets in windows for token in targets] == list(range(1, n + 1))
     for i, (context, targets) in enumerate(windows):
         read = [*context, *targets[:-1]]
         assert read == list(range(targets[-1] - len(read), targets[-1]))  # contiguous, up to the last target
-        assert len(read) == min(max_length, targets[-1])  # as much as fits or is there
+        assert len(read) == min(max_length, targets[-1] - first)  # as much as fits or is there
         assert len(targets) <= (stride if i else max_length)
-        assert len(context) >= min(max_length - stride + 1, targets[0])
+        assert len(context) >= min(max_length - stride + 1, targets[0] - first)
 
 
 def test_counts_are_those_of_the_text(scorer):
@@ -269,7 +296,8 @@ def test_long_prompts_of_completions_are_cut_only_on_request(model, scorer):
         (["a"], {"max_length": 257}, ValueError, "max_length=257 must be a whole number from 1 to 256"),
         (["a"], {"max_length": 0}, ValueError, "max_length=0 must"),
         (["a"], {"max_length": 8, "stride": 9}, ValueError, "stride=9 must be a whole number from 1 to max_length, 8"),
-        (["a"], {"stride": 0.5}, TypeError, "stride must be an integer, got float 0.5"),
+        (["a"], {"stride": 0.5}, ValueError, "stride=0.5 must"),
+        (["a"], {"stride": True}, ValueError, "stride=True must"),
     ],
 )
 def test_bad_documents_are_named(scorer, texts, options, error, message):

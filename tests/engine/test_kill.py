@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import random
 import time
@@ -16,9 +15,10 @@ from pyscore import Scorer
 from pyscore.engine.run import score_to
 from pyscore.store import RunStore, metadata_of, read_run
 from tests.engine.tiny import SMALL, some_questions, tiny_model, tiny_tokenizer, transformers
+from tests.processes import forkserver
 
 KILLS = 30
-QUESTIONS = 3000
+QUESTIONS = 1600
 # what a process needs is imported before it is forked
 CONFIG, _ = transformers.LlamaConfig(**SMALL, tie_word_embeddings=False), transformers.LlamaForCausalLM
 
@@ -44,8 +44,7 @@ def score(run: Path, told: Connection) -> None:
 
 def run_once(run: Path, kill_after: tuple[int, float] | None = None) -> int:
     """The number of parts that the process said were stored; killed so many parts and seconds after it was ready."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])  # so that a process starts at once: what it needs is imported once
+    context = forkserver()
     mine, told = context.Pipe(duplex=False)
     process = context.Process(target=score, args=(run, told))
     process.start()

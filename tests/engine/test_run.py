@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import os
 import random
 import warnings
+from dataclasses import replace
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from pyscore import Question, Scorer
 from pyscore.engine.run import score_to
 from pyscore.store import RunStore, metadata_of, read_rows, read_run, write_rows
+from pyscore.store.files import locate
 from tests.engine.tiny import (
     SMALL,
     VOCAB,
@@ -109,6 +114,109 @@ def test_more_questions_are_added_to_a_finished_run(scorer, tmp_path):
     assert table["question_id"].to_pylist() == [q.id for q in questions for _ in q.answers]
 
 
+def test_a_finished_file_grows_as_a_folder_does_and_scores_only_what_is_missing(scorer, tmp_path, monkeypatch):
+    questions, ran, run_window = some_questions(17), [], Scorer._run
+    for name in ("run", "rows.parquet"):
+        run(scorer, tmp_path / name, questions[3:10])
+        with pytest.raises(Stopped):
+            run(stopping_after(scorer, 1), tmp_path / name, questions, resume=True)
+        if name == "rows.parquet":
+            assert read_rows(tmp_path / name).num_rows == sum(len(q.answers) for q in questions[3:10])
+        stored = read_run(tmp_path / (f"{name}.run" if "." in name else name)).num_rows
+        with monkeypatch.context() as patch:
+            patch.setattr(Scorer, "_run", lambda *given: (ran.append(len(given[2])), run_window(*given))[1])
+            table = run(scorer, tmp_path / name, questions, resume=True)
+        assert stored + sum(ran) == table.num_rows == sum(len(q.answers) for q in questions)
+        ran.clear()
+    folder, file = (read_rows(tmp_path / name) for name in ("run", "rows.parquet"))
+    assert values(file).equals(values(folder))
+    assert len(set(file["run_id"].to_pylist())) == 1
+    own = {"manifest": metadata_of(file)["manifest"]}
+    assert metadata_of(file) == metadata_of(folder) | own and metadata_of(file)["complete"] == "true"
+    assert len(json.loads(own["manifest"])["sessions"]) == 3
+    assert sorted(os.listdir(tmp_path)) == ["rows.parquet", "run"]
+
+
+def test_a_file_grows_behind_a_url(scorer):
+    questions = some_questions(9)
+    run(scorer, "memory://growing/rows.parquet", questions[:4])
+    table = run(scorer, "memory://growing/rows.parquet", questions, resume=True)
+    assert table["question_id"].to_pylist() == [q.id for q in questions for _ in q.answers]
+    assert locate("memory://growing").names() == ["rows.parquet"]
+
+
+def test_a_file_that_was_growing_when_it_was_asked_for_less_is_refused_and_nothing_is_lost(scorer, tmp_path):
+    path, questions = tmp_path / "rows.parquet", some_questions(17)
+    small = run(scorer, path, questions[:7])
+    with pytest.raises(Stopped):
+        run(stopping_after(scorer, 1), path, questions, resume=True)
+    with pytest.raises(ValueError, match=r"rows\.parquet\.run holds \d questions that are not asked for now"):
+        run(scorer, path, questions[:7], resume=True)
+    assert read_rows(path).equals(small)
+    run(scorer, path, questions, resume=True)
+
+
+def test_a_file_that_something_else_wrote_meanwhile_is_not_written_over(scorer, tmp_path, monkeypatch):
+    path, questions = tmp_path / "rows.parquet", some_questions(7)
+    other, finish = scorer.score(some_questions(2)), RunStore.finish
+    for before in (3, 0):
+        if before:
+            run(scorer, path, questions[:before])
+
+        def late(store, target=None):
+            write_rows(other, target)
+            finish(store, target)
+
+        with (
+            monkeypatch.context() as patch,
+            pytest.raises(FileExistsError, match="something else wrote"),
+        ):
+            patch.setattr(RunStore, "finish", late)
+            run(scorer, path, questions, resume=True)
+        assert read_rows(path).equals(other)
+        path.unlink()
+        table = run(stopping_after(scorer, 0), path, questions, resume=True)
+        assert table["question_id"].to_pylist() == [q.id for q in questions for _ in q.answers]
+        path.unlink()
+
+
+def test_a_finished_file_beside_the_folder_of_another_run_is_refused(scorer, tmp_path):
+    path, questions = tmp_path / "rows.parquet", some_questions(7)
+    finished = run(scorer, tmp_path / "other.parquet", questions[:3])
+    with pytest.raises(Stopped):
+        run(stopping_after(scorer, 1), path, questions)
+    os.rename(tmp_path / "other.parquet", path)
+    with pytest.raises(ValueError, match="hold two runs: remove one of them"):
+        run(scorer, path, questions, resume=True)
+    assert read_rows(path).equals(finished) and read_run(f"{path}.run").num_rows > 0
+
+
+@pytest.mark.parametrize("name", ["run", "rows.parquet"])
+def test_what_was_removed_and_what_was_edited_is_told_apart(scorer, tmp_path, name):
+    questions = some_questions(9)
+    run(scorer, tmp_path / name, questions, dataset="d")
+    edited = [replace(questions[1], answers=(" (A)", " (B)", " (D)")), replace(questions[2], cluster="c")]
+    with pytest.raises(ValueError, match="holds 3 questions that are not asked for now") as refused:
+        run(scorer, tmp_path / name, [*edited, *questions[3:]], dataset="d", resume=True)
+    assert "(removed: 'q0' of 'd'; edited: 'q1' of 'd' (answers), 'q2' of 'd' (cluster))" in str(refused.value)
+    prompt = replace(questions[1], prompt="Another one")
+    message = {
+        "run": r"holds 1 questions .*edited: 'q1' of 'd' \(prompt\)",
+        "rows.parquet": "the prompts of some were edited",
+    }
+    with pytest.raises(ValueError, match=message[name]):
+        run(scorer, tmp_path / name, [questions[0], prompt, *questions[2:]], dataset="d", resume=True)
+
+
+@pytest.mark.parametrize("entry", ["run_id", "model", "batch_tokens", "attention"])
+def test_a_manifest_whose_state_was_edited_is_refused_by_the_entry(scorer, tmp_path, entry):
+    run(scorer, tmp_path / "run", some_questions(3))
+    manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
+    (tmp_path / "run" / "manifest.json").write_text(json.dumps(manifest | {entry: [1]}))
+    with pytest.raises(ValueError, match=rf"manifest in .*run is damaged: its entry {entry} is missing or no"):
+        run(scorer, tmp_path / "run", some_questions(5), resume=True)
+
+
 def test_questions_may_be_put_before_those_that_are_stored(scorer, tmp_path):
     questions = some_questions(17)
     for name in ("run", "rows.parquet"):
@@ -119,6 +227,19 @@ def test_questions_may_be_put_before_those_that_are_stored(scorer, tmp_path):
                 run(stopping_after(scorer, 2), tmp_path / name, questions[5:])
         table = run(scorer, tmp_path / name, questions, resume=True)
         assert table["question_id"].to_pylist() == [q.id for q in questions for _ in q.answers]
+
+
+@pytest.mark.parametrize("value", [0, -3, True, 2.0])
+def test_windows_hold_a_whole_number_of_questions(scorer, tmp_path, value):
+    with pytest.raises((TypeError, ValueError), match="window_questions"):
+        run(scorer, tmp_path / "run", some_questions(3), window_questions=value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_windows_may_be_counted_by_an_integer_of_any_kind(scorer, tmp_path):
+    expected = run(scorer, tmp_path / "int", some_questions(12))
+    found = run(scorer, tmp_path / "NumPy", some_questions(12), window_questions=np.int64(5))
+    assert values(found).equals(values(expected))
 
 
 def test_a_file_is_not_overwritten_without_being_asked(scorer, tmp_path):
@@ -168,6 +289,22 @@ def test_a_file_of_rows_that_is_no_run_is_not_resumed(scorer, tmp_path):
     write_rows(scorer.score(some_questions(3)), tmp_path / "rows.parquet")
     with pytest.raises(ValueError, match="rows of no run"):
         run(scorer, tmp_path / "rows.parquet", some_questions(3), resume=True)
+
+
+def test_a_run_that_another_process_took_over_leaves_that_ones_rows(scorer):
+    url, questions = "memory://taken-over", some_questions(7)
+    other = Scorer(scorer.model, scorer.tokenizer, name="tiny", batch_tokens=100)
+    run_window, tables = scorer._run, []
+
+    def overtaken(*arguments):
+        if not tables:
+            tables.append(run(other, url, questions, resume=True))
+        return run_window(*arguments)
+
+    scorer._run = overtaken
+    with pytest.raises(BlockingIOError, match="another process opened the run"):
+        run(scorer, url, questions)
+    assert read_rows(url).equals(tables[0], check_metadata=True)
 
 
 def test_a_bad_question_keeps_what_was_scored_before_it(scorer, tmp_path):

@@ -5,15 +5,26 @@ from __future__ import annotations
 import copy
 import random
 
+import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-from tokenizers import processors
+from tokenizers import normalizers
 
 import pyscore
-from pyscore import Question, Scorer
-from pyscore.store import row_schema
-from tests.engine.tiny import question, save_tiny, some_questions, tiny_configs, tiny_model, tiny_tokenizer
+from pyscore import Question, Scorer, comparison_from_rows
+from pyscore.engine.run import score_to
+from pyscore.store import row_schema, summarize_rows
+from pyscore.tasks import ChatTemplate
+from tests.engine.tiny import (
+    question,
+    save_tiny,
+    some_questions,
+    tiny_configs,
+    tiny_model,
+    tiny_tokenizer,
+    tokenizer_adding,
+)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +61,7 @@ def test_rows_have_the_published_schema_and_describe_the_run(scorer):
     assert row["n_tokens"] == len(tiny_tokenizer().encode(" Ye\u00e9", add_special_tokens=False))
     assert row["prompt_tokens"] == len(tiny_tokenizer().encode("Do you agree?", add_special_tokens=False))
     metadata = {key.decode(): value.decode() for key, value in table.schema.metadata.items()}
-    assert metadata["schema_version"] == "1"
+    assert metadata["schema_version"] == "2"
     assert metadata["pyscore_version"] == pyscore.__version__
     assert metadata["template"] == "plain"
     assert metadata["dtype"] == "float32"
@@ -102,11 +113,37 @@ def test_scoring_leaves_training_mode_as_it_was_and_runs_without_dropout():
     assert logprobs(first) == logprobs(second)
 
 
+def test_a_chat_templates_options_are_recorded_and_reach_the_prompt(model):
+    tokenizer = copy.deepcopy(tiny_tokenizer())  # the tiny one is shared by all tests
+    tokenizer.chat_template = "{% for message in messages %}{{ message.content }}\n{% endfor %}"
+    scorer, template = Scorer(model, tokenizer), ChatTemplate(system="Be brief.", assistant_prefix="So")
+    table = scorer.score([question()], template=template)
+    by_hand = scorer.score([question(prompt=f"Be brief.\n{question().prompt}\nSo")])
+    assert logprobs(table) == logprobs(by_hand)
+    assert table.schema.metadata[b"template"] == b'chat {"assistant_prefix": "So", "system": "Be brief."}'
+
+
 def test_a_dataset_named_by_a_question_wins(scorer):
-    own = Question("q", "Do you agree?", (" Yes", " No"), (True, False), meta={"dataset": "own", "choices": "listed"})
+    own = Question("q", "Do you agree?", (" Yes", " No"), (True, False), dataset="own", choices="listed")
     table = scorer.score([own, question("q2")], dataset="given")
     assert table["dataset"].to_pylist() == ["own", "own", "given", "given"]
-    assert table.schema.metadata[b"choices"] == b"listed"
+    assert table.schema.metadata[b"choices"] == b"given,listed"
+
+
+@pytest.mark.parametrize("integer", [np.int64, torch.tensor], ids=["NumPy", "tensor"])
+def test_integers_of_other_libraries_are_integers(model, tmp_path, integer):
+    scorer = Scorer(model, tiny_tokenizer(), batch_tokens=integer(64))
+    assert scorer.score([question()], step=integer(7))["step"].to_pylist() == [7, 7]
+    score_to(scorer, str(tmp_path / "run"), [question()], step=integer(7))
+    score_to(scorer, str(tmp_path / "run"), [question()], step=7, resume=True)
+
+
+def test_a_data_sets_own_keys_change_neither_the_data_set_nor_what_is_recorded(scorer):
+    meta = {"dataset": None, "choices": ["(A) yes", "(B) no"]}
+    own = Question("q", "Do you agree?", (" Yes", " No"), (True, False), meta=meta)
+    table = scorer.score([own], dataset="mine")
+    assert table["dataset"].to_pylist() == ["mine", "mine"]
+    assert table.schema.metadata[b"choices"] == b"given"
 
 
 def test_truncated_prompts_are_scored_and_marked(model):
@@ -121,10 +158,7 @@ def test_truncated_prompts_are_scored_and_marked(model):
 
 def test_bos_is_added_where_the_tokenizer_adds_it_by_itself(model, scorer):
     n_tokens = len(tiny_tokenizer().encode("Do you agree?", add_special_tokens=False))
-    with_bos = copy.deepcopy(tiny_tokenizer())  # the tiny one is shared by all tests
-    with_bos.backend_tokenizer.post_processor = processors.TemplateProcessing(
-        single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 1)]
-    )
+    with_bos = tokenizer_adding("<s> $A </s>")
     assert scorer.score([question()])["prompt_tokens"].to_pylist() == [n_tokens] * 2
     added = Scorer(model, with_bos).score([question()])
     assert added["prompt_tokens"].to_pylist() == [n_tokens + 1] * 2
@@ -137,6 +171,61 @@ def test_no_family_of_models_is_given_bos_that_its_tokenizer_does_not_add(scorer
     gemma = Scorer(tiny_model(tiny_configs()["gemma2"]), tiny_tokenizer()).score([question()])
     assert gemma["prompt_tokens"].to_pylist() == scorer.score([question()])["prompt_tokens"].to_pylist()
     assert gemma.schema.metadata[b"add_bos_token"] == b"false"
+
+
+def test_answers_are_compared_after_one_context_also_where_one_of_them_merges_with_the_prompt(model, scorer):
+    asked = question(prompt="people pre", answers=("fer", "-1"))
+    rows = scorer.score([asked]).to_pylist()
+    assert [row["boundary"] for row in rows] == ["split", "clean"]
+    context = tiny_tokenizer().encode(asked.prompt, add_special_tokens=False)
+    assert [row["prompt_tokens"] for row in rows] == [len(context)] * 2
+    for row in rows:
+        tokens = context + tiny_tokenizer().encode(row["answer"], add_special_tokens=False)
+        with torch.no_grad():
+            logprobs = model(torch.tensor([tokens])).logits[0].double().log_softmax(-1)
+        expected = sum(float(logprobs[i - 1, tokens[i]]) for i in range(len(context), len(tokens)))
+        assert row["logprob"] == pytest.approx(expected, abs=1e-4)
+
+
+def test_rows_say_which_answers_are_the_same_tokens_or_begin_with_anothers(model):
+    lower = copy.deepcopy(tiny_tokenizer())
+    lower.backend_tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
+    asked = [
+        question("same", answers=(" Yes", " yes", " No", " \u00e9", " e\u0301")),
+        question("nested", answers=(" X", " X Y", " Z", " X Y Z")),
+        question("plain", answers=(" Yes", " No")),
+    ]
+    table = Scorer(model, lower).score(asked)
+    assert table["same_as"].to_pylist() == [0, 0, 2, 3, 3, *range(4), 0, 1]
+    assert table["extends"].to_pylist() == [None] * 5 + [None, 0, None, 1] + [None] * 2
+    (found,) = summarize_rows(table)
+    assert (found.n_indistinguishable, found.n_nested, found.n_merged) == (1, 1, 0)
+    mass = dict(zip(table["answer"].to_pylist()[5:9], np.exp(table["logprob"].to_numpy()[5:9]), strict=True))
+    assert comparison_from_rows(table).coverage[1] == pytest.approx(mass[" X"] + mass[" Z"], abs=0)
+
+
+def test_tokens_that_the_model_does_not_know_are_named_with_their_question(model):
+    tokenizer = copy.deepcopy(tiny_tokenizer())
+    tokenizer.add_tokens(["<new>"])
+    scorer = Scorer(model, tokenizer)
+    for asked in (question("q3", "Well <new>?"), question("q3", answers=(" Yes", " <new>"))):
+        with pytest.raises(
+            ValueError, match=r"question 'q3', answer .*: the token 320 \('<new>'\) is none of the model's"
+        ):
+            scorer.score([question(), asked])
+    for pair in (([5, 320], [5]), ([5], [320]), ([5], [5, -1])):
+        with pytest.raises(ValueError, match=r"pairs\[1\]: the token (320|-1).* is none of the model's, 0 to 319"):
+            scorer.score_tokens([([5], [5]), pair])
+    with pytest.raises(TypeError, match=r"pairs\[0\] must hold token ids: 'float' object"):
+        scorer.score_tokens([([5.0], [5])])
+
+
+def test_a_padding_token_that_the_model_does_not_know_is_not_run(model, scorer):
+    tokenizer = copy.deepcopy(tiny_tokenizer())
+    tokenizer.add_special_tokens({"pad_token": "[PAD]"})
+    assert tokenizer.pad_token_id == 320
+    found = Scorer(model, tokenizer, batch_tokens=64).score(some_questions())
+    assert logprobs(found) == logprobs(scorer.score(some_questions()))
 
 
 @pytest.mark.parametrize(
@@ -168,7 +257,9 @@ def test_questions_may_come_from_a_generator(scorer):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"step": "last"}, "step must be an int, got str"),
+        ({"metadata": {"note": "n", "template": "mine"}}, "metadata can't set 'template': pyscore writes it itself"),
+        ({"metadata": {"head": "mine"}}, "metadata can't set 'head'"),
+        ({"step": "last"}, "step must be an integer, got str"),
         ({"step": 2**63}, "step=9223372036854775808 doesn't fit into 64 bits"),
         ({"dataset": 3}, "dataset must be a string, got int"),
         ({"dataset": "\ud800"}, "dataset must be text that UTF-8 can hold"),
@@ -182,12 +273,6 @@ def test_what_rows_cannot_hold_is_refused_before_the_run(scorer, monkeypatch, ar
     monkeypatch.setattr(scorer, "_run", lambda *_: pytest.fail("the model was run"))
     with pytest.raises((TypeError, ValueError), match=message):
         scorer.score([question()], **arguments)
-
-
-def test_a_data_set_that_rows_cannot_hold_is_refused_with_the_questions_name(scorer, monkeypatch):
-    monkeypatch.setattr(scorer, "_run", lambda *_: pytest.fail("the model was run"))
-    with pytest.raises(TypeError, match="the data set of question 'q' must be a string, got int"):
-        scorer.score([Question("q", "Well?", (" Yes", " No"), (True, False), meta={"dataset": 7})])
 
 
 def test_a_saved_model_scores_like_the_loaded_one(model, scorer, tmp_path):

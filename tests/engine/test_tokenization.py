@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import Regex, normalizers, pre_tokenizers
 
+from pyscore.engine.prefix import added_tokens
 from pyscore.engine.tokenization import (
     CLEAN,
     MERGED,
+    SPLIT,
     AnswerTokenizer,
+    AnswerTokens,
     move_trailing_space,
     split_tokens,
     tokenizer_hash,
 )
-from tests.engine.tiny import tiny_tokenizer
+from tests.engine.tiny import tiny_tokenizer, tokenizer_adding
 
 IDS = st.lists(st.integers(0, 3), max_size=6)
 TEXT = st.text(st.sampled_from("Yesno AB()\n\u00e9\u200b"), min_size=1, max_size=12)
@@ -73,6 +79,58 @@ def test_a_merge_across_the_join_is_scored_from_the_first_token_that_differs():
     assert tiny_tokenizer().decode(found.answer) == "refer"  # " p" ends the context, "r" + "efer" differ from "r" + "e"
 
 
+def encode_question(prompt: str, *answers: str, truncate: bool = False, **options) -> list[AnswerTokens]:
+    tokens = AnswerTokenizer(tiny_tokenizer(), **options)
+    pairs = [(prompt, answer) for answer in answers]
+    return tokens.encode(pairs, ["q7"] * len(pairs), sizes=[len(pairs)], truncate=truncate)
+
+
+def test_answers_of_a_question_of_which_some_merge_with_the_prompt_are_scored_after_the_prompts_own_tokens():
+    merged, *others = encode_question("people pre", "fer", "-1", " No")
+    assert encode("people pre", "fer").context == ids("people p")
+    assert (merged.context, merged.answer, merged.boundary) == (ids("people pre"), ids("fer"), SPLIT)
+    assert others == [encode("people pre", "-1"), encode("people pre", " No")]
+
+
+def test_answers_whose_joins_are_alike_are_scored_as_if_each_stood_alone():
+    for prompt, answers in (("Do you agree?", (" Yes", " No", " (A)")), ("people pre", ("fer", "fers"))):
+        assert encode_question(prompt, *answers) == [encode(prompt, answer) for answer in answers]
+
+
+@settings(max_examples=60)
+@given(prompt=TEXT, answers=st.lists(TEXT, min_size=2, max_size=4, unique=True))
+def test_all_answers_of_a_question_have_one_context_and_their_own_text(prompt, answers):
+    try:
+        alone = [encode(prompt, answer) for answer in answers]
+    except ValueError:  # an answer without tokens
+        return
+    found = encode_question(prompt, *answers)
+    assert len({tuple(each.context) for each in found}) == 1
+    for each, own, answer in zip(found, alone, answers, strict=True):
+        assert tiny_tokenizer().decode([*each.context, *each.answer]).removeprefix("<s>") == prompt + answer
+        assert each == own or own.boundary == MERGED
+
+
+def test_an_answer_is_scored_without_the_space_that_a_tokenizer_puts_before_texts():
+    tokenizer = copy.deepcopy(tiny_tokenizer())
+    tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    pairs = [("people pre", "fer"), ("people pre", "-1")]
+    found = AnswerTokenizer(tokenizer).encode(pairs, ["q"] * 2, sizes=[2])
+    assert [tokenizer.decode(each.answer) for each in found] == ["fer", "-1"]
+    tokenizer.backend_tokenizer.normalizer = normalizers.Replace(Regex("^.?fer$"), "X")
+    with pytest.raises(ValueError, match=r"'q', answer 'fer': a token spans the join .* begin, with a space"):
+        AnswerTokenizer(tokenizer).encode(pairs, ["q"] * 2, sizes=[2])
+
+
+def test_a_prompt_is_cut_alike_for_all_answers_of_a_question():
+    prompt = "Question: which of these do you prefer? Answer:"
+    answers = (" Yes", " certainly not")
+    long = max(len(ids(answer)) for answer in answers)
+    found = encode_question(prompt, *answers, max_length=10, truncate=True)
+    assert [each.context for each in found] == [ids(prompt)[-(11 - long) :]] * 2
+    assert [each.truncated for each in found] == [True, True]
+
+
 def test_encoding_many_pairs_equals_encoding_them_one_by_one():
     pairs = [("Do you agree?", " Yes"), ("Do you agree?", " No"), ("say", " no"), ("Do you agree? ", "No")]
     together = AnswerTokenizer(tiny_tokenizer()).encode(pairs, ["q"] * len(pairs))
@@ -92,6 +150,66 @@ def test_bos_is_added_once_and_only_on_request():
     assert encode("Do you agree?", " Yes", add_bos=True).context == [bos, *ids("Do you agree?")]
     assert encode("<s>Do you agree?", " Yes", add_bos=True).context == [bos, *ids("Do you agree?")]
     assert encode("", "Yes", add_bos=True).context == [bos]
+
+
+@pytest.mark.parametrize(
+    ("template", "bos", "before", "after"),
+    [
+        ("$A", "<s>", [], []),
+        ("<s> $A", "<s>", [0], []),
+        ("<s> $A </s>", "<s>", [0], [1]),
+        ("$A </s>", None, [], [1]),
+        ("<pad> <s> $A", None, [2, 0], []),
+        ("<s> <pad> $A </s>", "<s>", [0, 2], [1]),
+    ],
+)
+def test_what_a_tokenizer_adds_is_found_by_encoding_and_what_it_puts_before_a_text_stands_there(
+    template, bos, before, after
+):
+    tokenizer = tokenizer_adding(template, bos=bos)
+    assert added_tokens(tokenizer) == (before, after)
+    (found,) = AnswerTokenizer(tokenizer, add_bos="auto").encode([("Do you agree?", " Yes")], ["q"])
+    assert (found.context, found.answer) == ([*before, *ids("Do you agree?")], ids(" Yes"))
+    (found,) = AnswerTokenizer(tokenizer, add_bos=False).encode([("Do you agree?", " Yes")], ["q"])
+    assert (found.context, found.answer) == (ids("Do you agree?"), ids(" Yes"))
+
+
+@pytest.mark.parametrize(
+    ("template", "bos", "before"),
+    [("$A </s>", "<s>", [0]), ("<pad> $A", "<s>", [0, 2]), ("<s> <pad> $A", "<s>", [0, 2]), ("<pad> $A", None, [2])],
+)
+def test_bos_on_request_comes_once_before_what_the_tokenizer_adds_by_itself(template, bos, before):
+    assert AnswerTokenizer(tokenizer_adding(template, bos=bos), add_bos=True).prefix == before
+
+
+def test_bos_on_request_is_an_error_where_there_is_nothing_to_add():
+    with pytest.raises(ValueError, match="add_bos_token=True, but the tokenizer has no BOS token"):
+        AnswerTokenizer(tokenizer_adding("$A </s>", bos=None), add_bos=True)
+
+
+@pytest.mark.parametrize("text", ["<pad><s>Do you agree?", "</s>Do you agree?"])
+def test_a_text_that_begins_with_what_stands_before_texts_gets_it_once(text):
+    tokens = AnswerTokenizer(tokenizer_adding("<pad> <s> $A", bos=None), add_bos="auto")
+    (found,) = tokens.encode([(text, " Yes")], ["q"])
+    assert found.context == ids(text)
+
+
+def test_a_tokenizer_that_encodes_the_text_itself_otherwise_is_refused():
+    def changing(text, *, add_special_tokens=True):
+        return {"input_ids": ids(text.upper() if add_special_tokens else text)}
+
+    with pytest.raises(ValueError, match="can't be told from the text: give add_bos_token=False"):
+        added_tokens(changing)
+
+
+def test_truncation_keeps_all_that_stands_before_texts():
+    prompt, answer = "Question: which of these do you prefer? Answer:", " Yes"
+    tokenizer = tokenizer_adding("<pad> <s> $A", bos=None)
+    limit = len(ids(prompt)) - 3
+    (cut,) = AnswerTokenizer(tokenizer, add_bos="auto", max_length=limit).encode(
+        [(prompt, answer)], ["q"], truncate=True
+    )
+    assert cut.context == [2, 0, *ids(prompt)[-(limit - 2) :]]
 
 
 def test_an_answer_without_tokens_is_an_error_that_names_question_and_answer():

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+import json
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
 from pyscore.engine.model import require_transformers
 from pyscore.tasks import Question
@@ -37,6 +39,17 @@ def tiny_tokenizer() -> Any:
     tokenizer.train_from_iterator(CORPUS * 4, trainer)
     return transformers.PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", pad_token="<pad>"
+    )
+
+
+def tokenizer_adding(template: str, *, bos: str | None = "<s>") -> Any:
+    """The tiny tokenizer, which now makes of every text by itself what the template says, as "<s> $A </s>"."""
+    tokenizer = copy.deepcopy(tiny_tokenizer().backend_tokenizer)  # the tiny one is shared by all tests
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=template, special_tokens=[("<s>", 0), ("</s>", 1), ("<pad>", 2)]
+    )
+    return transformers.PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, bos_token=bos, eos_token="</s>", pad_token="<pad>"
     )
 
 
@@ -87,6 +100,48 @@ def save_tiny(folder: Path, kind: str = "llama") -> Path:
     tiny_model(tiny_configs()[kind]).save_pretrained(folder)
     tiny_tokenizer().save_pretrained(folder)
     return folder
+
+
+def save_tiny_gguf(file: Path, more: dict[str, Any] | None = None) -> Path:
+    """A tiny Llama in float32 as a GGUF file, with ``more`` tensors than it has a place for."""
+    import gguf
+    import numpy as np
+
+    writer = gguf.GGUFWriter(file, "llama")
+    writer.add_name("tiny")
+    writer.add_block_count(2)
+    writer.add_context_length(256)
+    writer.add_embedding_length(32)
+    writer.add_feed_forward_length(64)
+    writer.add_head_count(4)
+    writer.add_head_count_kv(2)
+    writer.add_rope_freq_base(10000.0)
+    writer.add_rope_dimension_count(8)
+    writer.add_layer_norm_rms_eps(1e-6)
+    writer.add_vocab_size(VOCAB)
+    definition = json.loads(tiny_tokenizer().backend_tokenizer.to_str())["model"]
+    tokens = sorted(definition["vocab"], key=definition["vocab"].get)
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("default")
+    writer.add_token_list([*tokens, *(f"<unused{i}>" for i in range(VOCAB - len(tokens)))])
+    writer.add_token_merges([" ".join(pair) for pair in definition["merges"]])
+    writer.add_bos_token_id(0)
+    writer.add_eos_token_id(1)
+    numbers = np.random.default_rng(0)
+    shapes = {"token_embd": (VOCAB, 32), "output": (VOCAB, 32), "output_norm": (32,)}
+    for i in range(2):
+        kinds = {"attn_norm": (32,), "ffn_norm": (32,), "attn_q": (32, 32), "attn_k": (16, 32), "attn_v": (16, 32)}
+        kinds |= {"attn_output": (32, 32), "ffn_gate": (64, 32), "ffn_up": (64, 32), "ffn_down": (32, 64)}
+        shapes |= {f"blk.{i}.{kind}": shape for kind, shape in kinds.items()}
+    for name, shape in shapes.items():
+        writer.add_tensor(f"{name}.weight", numbers.normal(size=shape).astype(np.float32))
+    for name, value in (more or {}).items():
+        writer.add_tensor(name, value)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return file
 
 
 def question(id: str = "q", prompt: str = "Do you agree?", answers: tuple[str, ...] = (" Yes", " No")) -> Question:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import yaml
 
@@ -93,15 +94,16 @@ def run_task(folder: Path, name: str, lm: Any, **options: Any) -> tuple[dict[str
 
     manager = TaskManager(include_path=str(folder), include_defaults=False)
     tracker = EvaluationTracker(output_path=str(folder / "out"))
-    found = simple_evaluate(
-        lm,
-        tasks=[name],
-        task_manager=manager,
-        log_samples=True,
-        evaluation_tracker=tracker,
-        bootstrap_iters=0,
-        **options,
-    )
+    with mock.patch("lm_eval.evaluator.add_env_info"):  # it lists the packages of the environment, for seconds
+        found = simple_evaluate(
+            lm,
+            tasks=[name],
+            task_manager=manager,
+            log_samples=True,
+            evaluation_tracker=tracker,
+            bootstrap_iters=0,
+            **options,
+        )
     tracker.save_results_aggregated(results=found, samples=found["samples"])
     tracker.save_results_samples(task_name=name, samples=found["samples"][name])
     (path,) = (folder / "out").rglob(f"samples_{name}_*.jsonl")

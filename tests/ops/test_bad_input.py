@@ -164,3 +164,29 @@ def test_bad_input_gives_one_clear_error(error: type[Exception], message: str, c
     with pytest.raises(error, match=message) as caught:
         call()
     assert "\n" not in str(caught.value)
+
+
+def _many(value: Any, bad: Any) -> torch.Tensor:
+    """Two hundred entries of which the last but one is bad: so many are looked at by tensor ops."""
+    values = torch.full((200,), value)
+    values[198] = bad
+    return values
+
+
+MANY, PAIRS = torch.arange(201), torch.arange(101) * 2
+FLAGS = torch.arange(200) % 2 == 0
+MANY_CASES: list[tuple[str, Callable[[], Any]]] = [
+    ("targets holds 7 in row 198", lambda: logprobs(torch.zeros(200, 7), _many(0, 7))),
+    ("temperature .* row 198 has 0.0", lambda: logprobs(torch.zeros(200, 7), _many(0, 1), temperature=_many(1.0, 0))),
+    ("question_offsets must not fall", lambda: compare_answers(_many(-1.0, -2.0), PAIRS - 3 * (PAIRS == 198), FLAGS)),
+    ("row 198 is nan", lambda: compare_answers(_many(-1.0, NAN), PAIRS, FLAGS)),
+    ("question 99 no matching", lambda: compare_answers(_many(-1.0, -2.0), PAIRS, FLAGS & (MANY[:-1] != 198))),
+    ("answer 198 nothing", lambda: score_answers(_many(-1.0, -2.0), MANY + (MANY == 198), PAIRS, FLAGS)),
+    ("row 198 is 0", lambda: score_answers(_many(-1.0, -2.0), MANY, PAIRS, FLAGS, normalize="char", n_chars=_many(1, 0))),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("message", "call"), MANY_CASES, ids=[message for message, _ in MANY_CASES])
+def test_a_bad_value_among_many_gives_the_same_error(message: str, call: Callable[[], Any]) -> None:
+    with pytest.raises(ValueError, match=message):
+        call()

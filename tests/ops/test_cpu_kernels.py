@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -42,7 +40,7 @@ pytestmark = pytest.mark.usefixtures("two_threads")
 @pytest.mark.parametrize("v", [1, 7, 2048, 5001])
 def test_ready_logits_agree_with_the_definition(isa: str, dtype: torch.dtype, v: int) -> None:
     logits = (draw(4, v) * 12).clamp(-30, 30).to(dtype)
-    counts, options = [3, 0, 1, 2], replace(ALL, top_k=min(v, 5))
+    counts, options = [3, 0, 1, 2], ALL._replace(top_k=min(v, 5))
     targets = draw_ids(6, v)
     expected = REFERENCE.logprobs(logits.double(), targets, offsets(counts), None, options)
     assert_close(CPU.logprobs(logits, targets, offsets(counts), None, options), expected, atol=2e-6)
@@ -52,7 +50,7 @@ def test_ready_logits_agree_with_the_definition(isa: str, dtype: torch.dtype, v:
 @every_dtype
 def test_softcap_and_temperature_agree_with_the_definition(isa: str, dtype: torch.dtype) -> None:
     logits, targets, temperature = (draw(4, 3000) * 20).to(dtype), draw_ids(4, 3000), torch.tensor([0.5, 1, 1.7, 9])
-    options = replace(ALL, softcap=15.0)
+    options = ALL._replace(softcap=15.0)
     expected = REFERENCE.logprobs(logits.double(), targets, one_each(4), temperature, options)
     # float32 ties logits that float64 tells apart where tanh saturates: no ids
     assert_close(CPU.logprobs(logits, targets, one_each(4), temperature, options), expected, atol=8e-6, ids=False)
@@ -149,7 +147,7 @@ def test_infinite_logits_have_the_limits_of_logsumexp(isa: str, dtype: torch.dty
     logits[4, :4990] = -INF
     logits[5, :] = -INF
     logits[5, 4321] = 2.0
-    targets, options = torch.tensor([0, 4000, 11, 1, 4999, 4321]), replace(ALL, top_k=20)
+    targets, options = torch.tensor([0, 4000, 11, 1, 4999, 4321]), ALL._replace(top_k=20)
     scores = CPU.logprobs(logits, targets, one_each(6), None, options)
     assert_close(scores, REFERENCE.logprobs(logits.double(), targets, one_each(6), None, options), atol=2e-6)
     assert scores.logsumexp[:2].tolist() == [-INF, INF]
@@ -198,7 +196,7 @@ def test_ignored_rows_are_not_read_and_yield_nan(isa: str) -> None:
 def test_an_ignored_candidate_leaves_its_rows_other_candidates() -> None:
     logits, counts = draw(2, 40), [3, 2]
     targets = torch.tensor([5, -1, 7, -1, -1])
-    scores = CPU.logprobs(logits, targets, offsets(counts), None, replace(ALL, ignore_index=-1))
+    scores = CPU.logprobs(logits, targets, offsets(counts), None, ALL._replace(ignore_index=-1))
     expected = logits[0].double().log_softmax(-1)[[5, 7]].float()
     torch.testing.assert_close(scores.logprob[[0, 2]], expected, rtol=2e-6, atol=1e-6)
     assert scores.logprob[[1, 3, 4]].isnan().all()
@@ -211,7 +209,7 @@ def test_an_ignored_candidate_leaves_its_rows_other_candidates() -> None:
 def test_top_k_orders_ties_by_id(isa: str, k: int) -> None:
     logits = (draw(3, 5000) * 2).round()  # some ten distinct values
     logits[1, ::2] = -INF
-    scores = CPU.logprobs(logits, torch.tensor([0, 1, 2]), one_each(3), None, replace(ALL, top_k=k))
+    scores = CPU.logprobs(logits, torch.tensor([0, 1, 2]), one_each(3), None, ALL._replace(top_k=k))
     assert torch.equal(scores.top_ids, logits.argsort(dim=-1, descending=True, stable=True)[:, :k])
     # a projection by the identity has the same logits, and cuts the vocabulary in pieces
     both = linear(
@@ -219,7 +217,7 @@ def test_top_k_orders_ties_by_id(isa: str, k: int) -> None:
         logits.where(logits.isfinite(), -99.0).T.contiguous(),
         torch.tensor([0, 1, 2]),
         one_each(3),
-        replace(ALL, top_k=k),
+        ALL._replace(top_k=k),
     )
     finite = scores.top_logprobs.isfinite()
     assert torch.equal(both.top_ids[finite], scores.top_ids[finite])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -36,7 +35,7 @@ pytestmark = pytest.mark.usefixtures("two_threads")
 def test_linear_logits_agree_with_the_definition(isa: str, dtype: torch.dtype, n: int, d: int, v: int) -> None:
     hidden, weight, bias = draw(n, d).to(dtype), (draw(v, d, seed=2) * (3 / d**0.5)).to(dtype), draw(v, seed=4)
     targets, ends, temperature = draw_ids(2 * n, v), 2 * one_each(n), torch.linspace(0.6, 2, n)
-    for options in (ALL, replace(ALL, logit_scale=0.7, softcap=5.0)):
+    for options in (ALL, ALL._replace(logit_scale=0.7, softcap=5.0)):
         arguments = (hidden, weight, bias, targets, ends, temperature, options)
         exact = (hidden.double(), weight.double(), *arguments[2:])
         found, wanted = CPU.target_logits(*arguments), REFERENCE.target_logits(*exact)
@@ -71,7 +70,7 @@ def test_rows_that_are_not_contiguous_give_the_same_bits(isa: str, dtype: torch.
 @every_isa
 def test_a_vocabulary_shard_reports_ids_of_the_whole_and_leaves_other_targets_to_others(isa: str) -> None:
     hidden, weight, targets = draw(3, 20), draw(60, 20, seed=2), torch.tensor([5, 45, 59])
-    shard = replace(ALL, vocab_start=40)
+    shard = ALL._replace(vocab_start=40)
     whole, part = linear(hidden, weight, targets, one_each(3), ALL), weight[40:]
     found = CPU.target_logits(hidden, part, None, targets, one_each(3), None, shard)
     assert found[0].item() == -INF

@@ -32,7 +32,7 @@ def of_gpu(tensor: Tensor) -> Tensor:
 def implementations(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lets the public functions call the ops' implementations, where torch would call the fakes for meta tensors."""
     names = ("logprobs", "target_logits", "linear_logprobs", "score_answers")
-    ops = SimpleNamespace(**{name: getattr(library, f"_{name}") for name in names})
+    ops = SimpleNamespace(**{name: SimpleNamespace(default=getattr(library, f"_{name}")) for name in names})
     monkeypatch.setattr(torch.ops, "pyscore", ops, raising=False)
     monkeypatch.setenv("PYSCORE_BACKEND", "reference")
 

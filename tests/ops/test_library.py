@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import torch
+from torch import Tensor
+from torch._dynamo.testing import CompileCounter
 
-from pyscore import compare_answers, linear_logprobs, logprobs
+from pyscore import TokenScores, compare_answers, linear_logprobs, logprobs, score_answers
 from pyscore.ops.dispatch import objections, select
 
 from .cases import OUTPUTS, assert_same_bits, every_backend, random_projection, random_rows
@@ -54,6 +59,98 @@ def test_compile_with_dynamic_shapes() -> None:
     for n in (3, 5, 8):
         hidden, targets = torch.randn(n, 16), torch.randint(0, 50, (n, 2))
         assert_same_bits(graph(hidden, targets), score(hidden, targets))
+
+
+class _Module(torch.nn.Module):
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__()
+        self.forward = function
+
+
+def _tensors(scores: TokenScores) -> tuple[Tensor, ...]:
+    """All but the shard, as a graph returns tuples but no dataclass."""
+    floats = (scores.logprob, scores.logsumexp, scores.entropy, scores.top_logprobs)
+    return (*floats, scores.rank, scores.is_greedy, scores.argmax, scores.top_ids)
+
+
+def _ready(logits: Tensor, targets: Tensor) -> Any:
+    return _tensors(logprobs(logits, targets, temperature=0.5, outputs=OUTPUTS, top_k=2))
+
+
+def _ragged(logits: Tensor, targets: Tensor, offsets: Tensor, temperature: Tensor) -> Any:
+    return _tensors(
+        logprobs(logits, targets, target_offsets=offsets, temperature=temperature, outputs=OUTPUTS, top_k=2)
+    )
+
+
+def _linear(hidden: Tensor, targets: Tensor) -> Any:
+    weight = torch.linspace(-1, 1, 320).reshape(20, 16)
+    return _tensors(linear_logprobs(hidden, weight, targets, outputs=OUTPUTS, top_k=2, softcap=9.0))
+
+
+def _compare(logprob: Tensor, offsets: Tensor, is_matching: Tensor) -> Any:
+    compared = compare_answers(logprob, offsets, is_matching)
+    return compared.probability, compared.log_odds, compared.tie, compared.predicted
+
+
+def _score(logprob: Tensor, answers: Tensor, questions: Tensor, is_matching: Tensor) -> Any:
+    compared = score_answers(logprob, answers, questions, is_matching, normalize="token")
+    return compared.probability, compared.log_odds, compared.tie, compared.predicted
+
+
+def _inputs(function: Callable[..., Any], n: int) -> tuple[Tensor, ...]:
+    """Arguments of which every first dimension follows from n."""
+    flags = torch.arange(2 * n) % 2 == 0
+    return {
+        _ready: (torch.randn(n, 20), torch.randint(0, 20, (n, 3))),
+        _ragged: (torch.randn(n, 20), torch.randint(0, 20, (2 * n,)), torch.arange(n + 1) * 2, torch.rand(n) + 0.5),
+        _linear: (torch.randn(n, 16), torch.randint(0, 20, (n,))),
+        _compare: (-torch.rand(2 * n), torch.arange(n + 1) * 2, flags),
+        _score: (-torch.rand(6 * n), torch.arange(2 * n + 1) * 3, torch.arange(n + 1) * 2, flags),
+    }[function]
+
+
+_every_function = pytest.mark.parametrize("function", (_ready, _ragged, _linear, _compare, _score))
+
+
+@_every_function
+def test_export_keeps_the_number_of_rows_open(function: Callable[..., Any]) -> None:
+    inputs = _inputs(function, 5)
+    open_rows = tuple({0: torch.export.Dim.DYNAMIC} for _ in inputs)
+    program = torch.export.export(_Module(function), inputs, dynamic_shapes=open_rows)
+    for n in (3, 8):
+        again = _inputs(function, n)
+        for exported, eager in zip(program.module()(*again), function(*again), strict=True):
+            torch.testing.assert_close(exported, eager, rtol=0, atol=0, equal_nan=True)
+
+
+@_every_function
+def test_compiled_once_for_every_number_of_rows(function: Callable[..., Any]) -> None:
+    compiled = torch.compile(function, fullgraph=True, dynamic=True, backend=(counter := CompileCounter()))
+    for n in (5, 3, 8):
+        again = _inputs(function, n)
+        for graph, eager in zip(compiled(*again), function(*again), strict=True):
+            torch.testing.assert_close(graph, eager, rtol=0, atol=0, equal_nan=True)
+    assert counter.frame_count == 1
+
+
+def test_an_exported_program_still_checks_values() -> None:
+    inputs, row = _inputs(_linear, 5), {0: torch.export.Dim("n")}
+    program = torch.export.export(_Module(_linear), inputs, dynamic_shapes=(row, row))
+    with pytest.raises(ValueError, match="targets holds 20 in row 2"):
+        program.module()(torch.randn(3, 16), torch.tensor([0, 1, 20]))
+
+
+@every_backend
+def test_rows_without_offsets_have_as_many_targets_each(backend: str) -> None:
+    hidden, weight, _ = random_projection(3, 8, 20, torch.float32)
+    targets, even = torch.randint(0, 20, (6,)), torch.tensor([0, 2, 4, 6])
+    for op, inputs, rest in (
+        (torch.ops.pyscore.logprobs, (hidden @ weight.T,), ()),
+        (torch.ops.pyscore.linear_logprobs, (hidden, weight, None), (None,)),
+    ):
+        given, without = (op(*inputs, targets, ends, None, *rest, backend, *_OPTIONS) for ends in (even, None))
+        assert all(torch.equal(a, b) for a, b in zip(given, without, strict=True))
 
 
 def test_auto_takes_the_first_backend_that_can_serve() -> None:

@@ -11,6 +11,7 @@ import torch.multiprocessing as mp
 
 from pyscore import linear_logprobs, logprobs, merge_vocab_shards
 from pyscore.ops import values
+from tests.processes import forkserver
 
 from .cases import LINEAR, OUTPUTS, every_backend, every_compiled_backend, random_projection, scores_close
 
@@ -122,7 +123,8 @@ def _score_on_a_rank(rank: int, world: int, backend: str, folder: str) -> None:
 def test_group_gives_every_rank_the_scores_of_the_whole_vocabulary(world: int, backend: str, tmp_path: Path) -> None:
     if torch.cuda.is_available() and backend == "triton":
         pytest.skip("gloo's ranks score CPU tensors, which Triton takes only through its interpreter")
-    mp.spawn(_score_on_a_rank, args=(world, backend, str(tmp_path)), nprocs=world)
+    forkserver()  # its server, which knows what to import, starts the ranks
+    mp.start_processes(_score_on_a_rank, (world, backend, str(tmp_path)), nprocs=world, start_method="forkserver")
 
 
 @every_backend

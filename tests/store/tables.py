@@ -30,6 +30,8 @@ def row(**columns: Any) -> dict[str, Any]:
         "boundary": "clean",
         "prompt_tokens": 5,
         "truncated": False,
+        "same_as": columns.get("answer_index", 0),
+        "extends": None,
     }
     return defaults | columns
 
@@ -38,6 +40,13 @@ def pair(yes: float, no: float, **columns: Any) -> list[dict[str, Any]]:
     """A question's two rows; the matching answer first."""
     other = {"answer_index": 1, "answer": " No", "is_matching": False, "n_chars": 3, "n_bytes": 3}
     return [row(logprob=yes, **columns), row(logprob=no, **columns, **other)]
+
+
+def as_version_1(rows: pa.Table) -> pa.Table:
+    """The same rows as releases before the columns ``same_as`` and ``extends`` wrote them."""
+    return rows.drop_columns(["same_as", "extends"]).replace_schema_metadata(
+        {**rows.schema.metadata, b"schema_version": b"1"}
+    )
 
 
 def table(rows: list[dict[str, Any]], **metadata: str) -> pa.Table:

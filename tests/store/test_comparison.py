@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import math
 import random
+from itertools import product
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pyscore import comparison_from_rows
-from pyscore.store import clusters_from_rows
+from pyscore.engine.rows import related_answers
+from pyscore.engine.tokenization import CLEAN, AnswerTokens
+from pyscore.metrics.values import Rule, compare
+from pyscore.store import answers_from_rows, clusters_from_rows
 from tests.store.tables import pair, row, table
 
 
@@ -68,6 +74,44 @@ def test_normalising_divides_by_length_and_leaves_the_mass_alone(normalize, leng
     found = comparison_from_rows(table([yes, no]), normalize=normalize)
     assert found.margin == pytest.approx([-4 / lengths[0] + 6 / lengths[1]])
     assert found.coverage == pytest.approx([math.exp(-4) + math.exp(-6)])
+
+
+def rows_of_tokens(answers, matching, mass):
+    """One question's rows: token tuples, which of them match, and how much probability each has."""
+    related = related_answers([AnswerTokens([0], list(tokens), CLEAN, False) for tokens in answers])
+    return [
+        row(answer_index=i, answer=str(i), is_matching=is_matching, logprob=math.log(mass[tokens])) | relation
+        for i, (tokens, is_matching, relation) in enumerate(zip(answers, matching, related, strict=True))
+    ]
+
+
+@given(st.data())
+def test_coverage_and_raw_mass_are_those_of_the_union_of_all_continuations(data):
+    weights = data.draw(st.lists(st.integers(1, 9), min_size=27, max_size=27))
+    leaves = dict(zip(product(range(3), repeat=3), np.array(weights) / sum(weights), strict=True))
+
+    def union(chosen):
+        return sum(p for leaf, p in leaves.items() if any(leaf[: len(tokens)] == tokens for tokens in chosen))
+
+    tokens = st.integers(1, 3).flatmap(lambda n: st.tuples(*[st.integers(0, 2)] * n))
+    answers = data.draw(st.lists(tokens, min_size=2, max_size=6))
+    matching = [True, False, *data.draw(st.lists(st.booleans(), min_size=len(answers) - 2, max_size=len(answers) - 2))]
+    rows = rows_of_tokens(answers, matching, {each: union([each]) for each in answers})
+    order = data.draw(st.permutations(range(len(rows))))
+    written = table([*pair(-1.0, -2.0, question_id="p"), *(rows[i] for i in order)])
+    for ties in ("half", "last"):
+        found = compare(answers_from_rows(written), Rule(ties=ties))
+        assert found.coverage[1] == pytest.approx(union(answers))
+        chosen = [each for each, is_matching in zip(answers, matching, strict=True) if is_matching]
+        assert found.probability_raw[1] == pytest.approx(union(chosen))
+        assert found.coverage[0] == pytest.approx(math.exp(-1) + math.exp(-2))
+
+
+def test_an_answer_that_extends_one_which_was_taken_out_counts_for_itself():
+    mass = {(1,): 0.5, (1, 2): 0.3, (3,): 0.1}
+    rows = rows_of_tokens(list(mass), [False, True, False], mass)
+    assert comparison_from_rows(table(rows)).coverage == pytest.approx([0.6])
+    assert comparison_from_rows(table(rows[1:])).coverage == pytest.approx([0.4])
 
 
 def test_ties_go_where_they_are_told():

@@ -141,6 +141,23 @@ def test_a_lock_has_one_holder(tmp_path):
     place.lock().close()
 
 
+def test_a_lock_whose_file_its_holder_removed_is_taken_anew(tmp_path, monkeypatch):
+    place, flock = locate(tmp_path / "lock"), fcntl.flock
+    held = place.lock()
+
+    def late(file, how):
+        monkeypatch.setattr(fcntl, "flock", flock)
+        place.remove()
+        held.close()
+        flock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    mine = place.lock()
+    with pytest.raises(BlockingIOError):
+        place.lock()
+    mine.close()
+
+
 def test_file_systems_without_locks_have_none_and_other_failures_are_told(tmp_path, monkeypatch):
     def refuse(number):
         def flock(file, how):

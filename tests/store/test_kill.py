@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import random
 import re
+import shutil
 import signal
 import time
 from multiprocessing.connection import Connection
@@ -14,7 +14,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from pyscore.store import metadata_of, read_run
+from pyscore.store import RunStore, metadata_of, read_rows, read_run
+from pyscore.store.growing import finished_file
+from tests.processes import forkserver
+from tests.store import stores
 from tests.store.stores import begin, keys_of, rows_of, write
 
 QUESTIONS = 200
@@ -67,21 +70,22 @@ def writer(run: Path, seed: int | None, told: Connection, kill_at: tuple[str, in
 
 
 def run_writer(
-    run: Path, seed: int | None = None, *, kill_after: float | None = None, kill_at=None
+    run: Path, seed: int | None = None, *, kill_after: tuple[int, float] | None = None, kill_at=None
 ) -> tuple[list[int], int]:
-    """The numbers that the writer said were stored, and its exit code."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])  # so that a writer starts at once: what it needs is imported once
+    """The numbers that the writer said were stored, and its exit code; killed so many parts and seconds after ready."""
+    context = forkserver()
     mine, told = context.Pipe(duplex=False)
     process = context.Process(target=writer, args=(run, seed, told, kill_at))
     process.start()
     told.close()
     assert mine.recv() == "ready"
+    stored = []
     if kill_after is not None:
-        time.sleep(kill_after)
+        for _ in range(kill_after[0]):
+            stored += mine.recv()
+        time.sleep(kill_after[1])
         process.kill()
     process.join()
-    stored = []
     while mine.poll():
         try:
             stored += mine.recv()
@@ -117,7 +121,7 @@ def check_resumed(run: Path, stored: list[int]) -> None:
 def test_runs_killed_at_random_lose_nothing_and_double_nothing(tmp_path):
     run, stored, rng = tmp_path / "run", [], random.Random(0)
     for kill in range(10):
-        told, code = run_writer(run, kill, kill_after=rng.random() * 0.15)
+        told, code = run_writer(run, kill, kill_after=(rng.randint(0, 4), rng.uniform(0, 0.01)))
         assert code == -signal.SIGKILL
         stored += told
         check_resumed(run, stored)
@@ -141,3 +145,57 @@ def test_a_run_killed_around_any_call_that_makes_a_file_whole_goes_on(tmp_path, 
         check_resumed(run, stored)
     # The manifest, four parts, the manifest again; each file and then its folder is synced, and first the run's parent.
     assert count == {"fsync": 13, "replace": 6}[place]
+
+
+def grow(target: Path, kill_at: tuple[str, int] | None) -> None:
+    """Go on with a finished file of questions 0 to 5 until it holds 0 to 8, killed before a call of the os module."""
+    counts: dict[str, int] = {}
+
+    def watched(name, call):
+        def wrapper(*args, **kwargs):
+            at = (name, counts.get(name, 0))
+            counts[name] = at[1] + 1
+            if kill_at == at:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return call(*args, **kwargs)
+
+        return wrapper
+
+    earlier = finished_file(target, stores.SETTINGS)
+    for name in ("replace", "unlink", "rmdir"):
+        setattr(os, name, watched(name, getattr(os, name)))
+    opening = {"settings": stores.SETTINGS}
+    with RunStore.open(f"{target}.run", opening, resume=True, earlier=earlier) as store:
+        numbers = list(range(len(earlier.rows) // 2))
+        store.take_up(keys_of(*numbers), numbers)
+        left = [number for number in range(9) if keys_of(number)[0] not in store.done()]
+        for number in left:
+            write(store, number)
+        store.finish(target)
+
+
+@pytest.mark.parametrize("place", ["replace", "unlink", "rmdir"])
+def test_a_file_that_grows_is_whole_whenever_its_writer_is_killed(tmp_path, place):
+    context = forkserver()
+    with begin(tmp_path / "small.parquet.run") as store:
+        write(store, *range(6))
+        store.finish(tmp_path / "small.parquet")
+    for count in range(100):
+        (tmp_path / str(count)).mkdir()
+        target = tmp_path / str(count) / "rows.parquet"
+        shutil.copy(tmp_path / "small.parquet", target)
+        codes = []
+        for kill_at in ((place, count), None):
+            process = context.Process(target=grow, args=(target, kill_at))
+            process.start()
+            process.join()
+            codes.append(process.exitcode)
+            rows = read_rows(target)
+            assert rows.equals(rows_of(*range(6))) or rows.equals(rows_of(*range(9)))
+        assert rows.equals(rows_of(*range(9))) and codes[1] == 0
+        assert [name for name in os.listdir(target.parent) if not name.endswith(".tmp")] == ["rows.parquet"]
+        if codes[0] == 0:
+            break
+        assert codes[0] == -signal.SIGKILL
+    # Replaced: the manifest, the old rows, three parts, the manifest, the file. Removed: parts, order, manifest, lock.
+    assert count == {"replace": 7, "unlink": 7, "rmdir": 1}[place]

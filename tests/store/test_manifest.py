@@ -94,3 +94,46 @@ def test_manifests_of_others_are_refused_by_name(tmp_path, content, message):
     with pytest.raises(ValueError, match=rf"manifest\.json {message}"):
         read_rows(tmp_path)
     assert (tmp_path / "manifest.json").read_bytes() == content
+
+
+FINGERPRINT = {"weights": "w", "tokenizer": "t", "chat_template": "c", "prompts": "p"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"fingerprint": FINGERPRINT | {"weights": "v"}}, "settings: the weights of the model differ. Resume"),
+        ({"fingerprint": FINGERPRINT | {"adapter": "a"}}, "settings: the adapter of the model differs. Resume"),
+        ({"fingerprint": FINGERPRINT | {"new": "n"}}, "settings: new differs. Resume"),
+        (
+            {"fingerprint": FINGERPRINT | {"weights": "v"}, "dtype": "bfloat16"},
+            "settings: dtype was 'float32' and is 'bfloat16'. Resume",
+        ),
+        (
+            {"fingerprint": FINGERPRINT | {"chat_template": "d", "prompts": "q"}},
+            "settings: the tokenizer's chat template differs. Resume",
+        ),
+        (
+            {"fingerprint": FINGERPRINT | {"prompts": "q"}},
+            r"settings: the prompts that the template renders differ\. The same question gives another prompt now.*"
+            r"--template-date \d{4}-\d\d-\d\d or --template-arg.*ChatTemplate\(date=",
+        ),
+    ],
+)
+def test_what_differs_between_fingerprints_is_named_by_its_cause(run, settings, message):
+    own = {"dtype": "float32", "fingerprint": FINGERPRINT}
+    begin(run, settings=own).close()
+    with pytest.raises(ValueError, match=message):
+        begin(run, settings=own | settings, resume=True)
+
+
+def test_a_chat_template_whose_date_was_pinned_to_the_runs_own_goes_on(run):
+    own = {"template": "chat", "fingerprint": FINGERPRINT}
+    begin(run, settings=own).close()
+    begin(run, settings=own | {"template": "chat, date 2026-11-29"}, resume=True).close()
+
+
+def test_a_run_without_a_fingerprint_is_not_gone_on_with(run):
+    begin(run, settings={"model": "m"}).close()
+    with pytest.raises(ValueError, match=r"kept no fingerprint of the model.*name another output"):
+        begin(run, settings={"model": "m", "fingerprint": FINGERPRINT}, resume=True)

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pyscore.store import check_target, metadata_of, read_rows, write_rows
-from tests.store.tables import pair, table
+from pyscore.store import check_target, metadata_of, read_rows, summarize_rows, write_rows
+from tests.store.tables import as_version_1, pair, table
 
 ROWS = pair(-1.0, -2.0)
 NOT_UTF8 = pa.Array.from_buffers(pa.string(), 2, pa.array([b"\xff", b"a"]).buffers())
@@ -21,7 +21,7 @@ def test_rows_and_metadata_survive_a_file(tmp_path):
     write_rows(written, tmp_path / "rows.parquet")
     read = read_rows(tmp_path / "rows.parquet")
     assert read.equals(written)
-    assert metadata_of(read) == {"schema_version": "1", "template": "plain"}
+    assert metadata_of(read) == {"schema_version": "2", "template": "plain"}
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
@@ -99,7 +99,10 @@ def test_other_schemas_are_refused(tmp_path):
     path = tmp_path / "rows.parquet"
     for rows, message in [
         (table(ROWS).drop_columns(["logprob"]), "lacks the columns logprob"),
-        (table(ROWS).replace_schema_metadata({"schema_version": "99"}), "version 99, this pyscore reads version 1"),
+        (
+            table(ROWS).replace_schema_metadata({"schema_version": "99"}),
+            "version 99, .* reads versions 1 and 2",
+        ),
         (table(ROWS).replace_schema_metadata(None), "no schema_version"),
         (pa.table({"x": [1]}), "lacks the columns run_id"),
         (table(ROWS).append_column("logprob", table(ROWS)["logprob"]), "has the column logprob more than once"),
@@ -120,6 +123,19 @@ def test_rows_rewritten_by_other_software_are_read_and_nulls_are_refused(tmp_pat
     pq.write_table(holes, path)
     with pytest.raises(ValueError, match=r"rows\.parquet has no value in some rows of the column logprob"):
         read_rows(path)
+
+
+def test_rows_of_version_1_are_read_with_nulls_for_what_they_lack(tmp_path):
+    rows = table(ROWS, template="plain")
+    pq.write_table(as_version_1(rows), tmp_path / "rows.parquet")
+    read = read_rows(tmp_path / "rows.parquet")
+    assert read.schema.equals(rows.schema, check_metadata=True)
+    assert read.drop_columns(["same_as", "extends"]).equals(rows.drop_columns(["same_as", "extends"]))
+    assert read["same_as"].null_count == read["extends"].null_count == len(ROWS)
+    for old in (read, as_version_1(rows)):
+        (summary,) = summarize_rows(old)
+        assert summary.summary == summarize_rows(rows)[0].summary
+        assert (summary.n_indistinguishable, summary.n_nested, summary.n_merged) == (None, None, 0)
 
 
 def test_a_damaged_file_is_named(tmp_path):

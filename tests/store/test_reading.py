@@ -13,7 +13,9 @@ import pytest
 
 from pyscore.store import merge_run, metadata_of, read_rows, read_run, row_schema, summarize_rows, write_rows
 from pyscore.store.files import locate
+from pyscore.store.parts import write_part
 from tests.store.stores import begin, keys_of, manifest_of, remove, rows_of, write
+from tests.store.tables import as_version_1
 
 
 def test_parts_come_back_as_one_table_in_the_order_of_writing(run):
@@ -31,13 +33,27 @@ def test_an_unfinished_run_can_be_read_and_says_so(run):
     with begin(run) as store:
         write(store, 1)
         assert metadata_of(read_run(run))["complete"] == "false"
-    assert metadata_of(read_rows(run)) == {"schema_version": "1", "complete": "false"}
+    assert metadata_of(read_rows(run)) == {"schema_version": "2", "complete": "false"}
     assert read_run(run).equals(rows_of(1))
     begin(run, resume=True).finish()
     assert metadata_of(read_run(run))["complete"] == "true"
     begin(run, resume=True).close()
     assert metadata_of(read_run(run))["complete"] == "false"
     assert "finished" not in manifest_of(run)
+
+
+def test_parts_of_version_1_are_read_beside_others(tmp_path):
+    run = tmp_path / "run"
+    with begin(run) as store:
+        write(store, 1, template="plain")
+        write(store, 2, template="plain")
+        store.finish()
+    expected = read_run(run)
+    write_part(locate(run) / "part-00000.parquet", as_version_1(rows_of(1, template="plain")), keys_of(1), [0])
+    found = read_run(run)
+    assert found.schema.equals(expected.schema, check_metadata=True)
+    assert found.drop_columns(["same_as"]).equals(expected.drop_columns(["same_as"]))
+    assert found["same_as"].to_pylist() == [None, None, *expected["same_as"].to_pylist()[2:]]
 
 
 def test_a_run_without_rows_reads_as_no_rows(run):

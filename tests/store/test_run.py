@@ -12,7 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyscore.store import question_key, read_run, row_schema
+from pyscore.store import metadata_of, question_key, read_rows, read_run, remove_run, row_schema
+from pyscore.store import run as run_module
+from pyscore.store.files import locate
+from pyscore.store.parts import write_part
+from pyscore.store.reading import merge, remove_files
 from tests.store.stores import begin, keys_of, manifest_of, remove, rows_of, write
 from tests.store.tables import pair, table
 
@@ -125,6 +129,99 @@ def test_without_locks_the_store_that_was_opened_last_writes(run):
     write(second, 2)
     second.finish()
     assert read_run(run).equals(rows_of(1, 2))
+
+
+def test_only_a_run_that_the_folder_shows_to_be_empty_is_discarded(run):
+    begin(run).discard_if_empty()
+    assert locate(run).names() == []
+    store = begin(run)
+    write(store, 1)
+    store.discard_if_empty()
+    assert read_run(run).equals(rows_of(1))
+
+
+@pytest.mark.parametrize("run", ["memory://", "object://"], indirect=True)
+def test_a_store_that_was_overtaken_discards_nothing_of_the_other(run):
+    first = begin(run)
+    second = begin(run, resume=True)
+    first.discard_if_empty()
+    write(second, 1)
+    first.discard_if_empty()
+    second.finish()
+    assert read_run(run).equals(rows_of(1))
+
+
+def test_a_store_whose_lock_another_took_since_discards_nothing(tmp_path):
+    first = begin(tmp_path / "run")
+    first.close()
+    with begin(tmp_path / "run", resume=True) as second:
+        first.discard_if_empty()
+        write(second, 1)
+    first.discard_if_empty()
+    assert read_run(tmp_path / "run").equals(rows_of(1))
+
+
+@pytest.mark.parametrize("run", ["memory://", "object://"], indirect=True)
+def test_without_locks_a_part_that_arrived_late_is_not_written_over(run):
+    late, first, second = locate(run) / "part-00000.parquet", begin(run), begin(run, resume=True)
+    with begin(f"{run}-elsewhere") as elsewhere:
+        write(elsewhere, 1)
+    with (locate(f"{run}-elsewhere") / "part-00000.parquet").open() as source, late.replacing() as file:
+        file.write(source.read())  # as if first had been writing when second opened the run
+    with pytest.raises(BlockingIOError, match=r"another process wrote .*part-00000\.parquet since: resume"):
+        write(second, 2)
+    first.close()
+    with begin(run, resume=True) as third:
+        assert third.done() == set(keys_of(1))
+        write(third, 2)
+    assert read_run(run).equals(rows_of(1, 2))
+
+
+@pytest.mark.parametrize("run", ["memory://", "object://"], indirect=True)
+def test_without_locks_a_part_that_arrives_after_another_took_over_is_not_called_stored(run, monkeypatch):
+    first = begin(run)
+
+    def overtaken(*arguments):
+        write_part(*arguments)
+        begin(run, resume=True)
+
+    monkeypatch.setattr(run_module, "write_part", overtaken)
+    with pytest.raises(BlockingIOError, match="another process opened the run"):
+        write(first, 1)
+
+
+def test_a_run_becomes_a_file_before_anybody_else_can_go_on_with_it(tmp_path, monkeypatch):
+    run, target = tmp_path / "run", tmp_path / "rows.parquet"
+    store = begin(run)
+    write(store, 1)
+
+    def watched(folder):
+        assert read_rows(target).equals(rows_of(1))
+        with pytest.raises(BlockingIOError, match="another process writes the run"):
+            begin(run, resume=True)
+        with pytest.raises(BlockingIOError):
+            remove_run(run)
+        remove_files(folder)
+
+    monkeypatch.setattr(run_module, "remove_files", watched)
+    store.finish(target)
+    assert os.listdir(tmp_path) == ["rows.parquet"]
+
+
+@pytest.mark.parametrize("run", ["memory://", "object://"], indirect=True)
+def test_without_locks_a_run_that_another_opened_while_it_became_a_file_is_not_removed(run, monkeypatch):
+    store = begin(run)
+    write(store, 1)
+
+    def overtaken(*arguments):
+        merge(*arguments)
+        begin(run, resume=True)
+
+    monkeypatch.setattr(run_module, "merge", overtaken)
+    with pytest.raises(BlockingIOError, match="another process opened the run"):
+        store.finish(f"{run}.parquet")
+    assert read_run(run).equals(rows_of(1))
+    assert metadata_of(read_rows(f"{run}.parquet"))["complete"] == "true"
 
 
 def test_a_closed_store_writes_nothing(run):

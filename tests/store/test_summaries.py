@@ -85,6 +85,19 @@ def test_a_summary_is_json_ready():
     assert document["mean_probability"]["value"] == pytest.approx(found.summary.mean_probability.value)
 
 
+def test_questions_that_are_to_be_read_with_care_are_counted():
+    rows = [
+        *pair(-1.0, -2.0),
+        *(r | {"same_as": 0} for r in pair(-1.0, -1.0, question_id="q1")),
+        *(r | {"extends": 0 if r["answer_index"] else None} for r in pair(-1.0, -2.0, question_id="q2")),
+        *pair(-1.0, -2.0, question_id="q3", boundary="merged"),
+        *(r | {"boundary": ("split", "clean")[r["answer_index"]]} for r in pair(-1.0, -2.0, question_id="q4")),
+    ]
+    (found,) = summarize_rows(table(rows))
+    counts = {"n_indistinguishable": 1, "n_nested": 1, "n_merged": 2}
+    assert counts.items() <= found.to_dict().items()
+
+
 def test_no_rows_are_an_error():
     with pytest.raises(ValueError, match="no rows"):
         summarize_rows(table([]))

@@ -27,12 +27,12 @@ def test_listed_compares_every_option_of_the_question(tmp_path: Path) -> None:
     question = load(tmp_path, THREE, " (C)", " (A)")
     assert question.answers == (" (A)", " (B)", " (C)")
     assert question.is_matching == (False, False, True)
-    assert question.meta["choices"] == "listed"
+    assert question.choices == "listed"
 
 
 def test_given_compares_what_the_file_names(tmp_path: Path) -> None:
     question = load(tmp_path, THREE, " (C)", " (A)", choices="given")
-    assert (question.answers, question.meta["choices"]) == ((" (C)", " (A)"), "given")
+    assert (question.answers, question.choices) == ((" (C)", " (A)"), "given")
 
 
 def test_several_matching_letters_stay_matching(tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_options_that_cannot_be_found_leave_the_given_answers(
     tmp_path: Path, prompt: str, matching: str, other: str
 ) -> None:
     question = load(tmp_path, prompt, matching, other)
-    assert (question.answers, question.meta["choices"]) == ((matching, other), "given")
+    assert (question.answers, question.choices) == ((matching, other), "given")
 
 
 def test_the_last_block_of_options_is_the_one_asked() -> None:

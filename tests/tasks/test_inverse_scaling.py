@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyscore.tasks import load_completions, load_questions, paired_questions
+from pyscore.tasks import load_completions, load_questions, paired_questions, with_whole_sentences
 
 HEADER = "prompt,classes,answer_index"
 ROW = "Q: Is it?\\nA: ,\"[' Yes', ' No']\",1"
@@ -29,7 +29,7 @@ def test_a_row_becomes_a_question_with_all_classes(tmp_path: Path) -> None:
     assert (question.id, question.prompt) == ("set:0", "Pick one: ")  # the trailing space is kept
     assert question.answers == (" a", " b", " c")
     assert question.is_matching == (False, False, True)
-    assert question.meta == {"choices": "given", "part": "p1"}
+    assert question.meta == {"part": "p1"}
 
 
 @pytest.mark.parametrize("end", ["\r\n", "\n"])
@@ -70,7 +70,7 @@ def test_the_released_jsonl_is_read_as_well(tmp_path: Path) -> None:
     path.write_text("\n".join(json.dumps(values | extra) for extra in ({}, {"classes": "[' a', ' b']"})))
     for question in load_questions(path):
         assert (question.answers, question.is_matching) == ((" a", " b"), (False, True))
-        assert question.meta == {"choices": "given", "round": 2}
+        assert question.meta == {"round": 2}
 
 
 def test_equal_prompts_share_a_cluster(tmp_path: Path) -> None:
@@ -93,11 +93,15 @@ def test_a_row_of_log_odds_becomes_a_pair(tmp_path: Path) -> None:
     assert [question.prompt for question in others] == ["Q1: ", "Q2"]
     assert [question.id for question in others] == ["set:0:other", "set:1:other"]
     for question, other in zip(questions, others, strict=True):
-        assert question.meta["pair"] == other.meta["pair"] == question.id
         assert question.cluster == other.cluster
         assert (question.answers, question.is_matching) == (other.answers, other.is_matching)
     assert {q.group for q in questions} == {"prompt"} and {q.group for q in others} == {"other_prompt"}
     assert questions[1].is_matching == (False, True)
+
+
+def test_a_column_named_pair_is_the_files_own(tmp_path: Path) -> None:
+    path = write(tmp_path, "prompt,other_prompt,classes,answer_index,pair", "a,b,\"[' x', ' y']\",0,seven")
+    assert [question.meta for question in load_questions(path)] == [{"pair": "seven"}] * 2
 
 
 def test_load_questions_gives_both_of_a_pair_and_limits_rows(tmp_path: Path) -> None:
@@ -156,6 +160,42 @@ def test_three_classes_have_no_log_odds(tmp_path: Path) -> None:
         load_questions(path)
 
 
+def test_a_field_may_be_longer_than_csvs_own_limit_which_stays_as_it_was(tmp_path: Path) -> None:
+    limit, prompt = csv.field_size_limit(), "long " * 30_000
+    path = write(tmp_path, HEADER, f"\"{prompt}\",\"[' x', ' y']\",0", ROW, "broken")
+    assert [len(question.prompt) for question in load_questions(path, limit=2)] == [150_000, len("Q: Is it?\\nA: ")]
+    assert csv.field_size_limit() == limit
+    with pytest.raises(ValueError, match="line 4: 1 fields"):
+        load_questions(path)
+    assert csv.field_size_limit() == limit
+
+
+def test_limit_reads_no_further_than_a_buffer_of_a_csv(tmp_path: Path) -> None:
+    path = write(tmp_path, "\ufeff" + HEADER, "\"a\u2028\rb\",\"[' x', ' y']\",0", ROW)
+    with path.open("r+b") as file:
+        file.truncate(2**40)  # a hole, of NUL bytes: nothing can read that much into memory
+    questions = load_questions(path, limit=2)
+    assert [question.prompt for question in questions] == ["a\u2028\rb", "Q: Is it?\\nA: "]
+    with pytest.raises(ValueError, match=r"line 3: not UTF-8"):
+        path.write_bytes(path.open("rb").read(200).rstrip(b"\0").replace(b"Q", b"\xff"))
+        load_questions(path)
+    assert len(load_questions(path, limit=1)) == 1
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        ('{"question": "a", "b": "c"}', "line 1: a header is needed. JSON lines"),
+        ("prompt\tclasses\tanswer_index", "line 1: one field. .* by tabs"),
+        ("prompt;classes;answer_index", "line 1: one field. .* by semicolons"),
+        ("prompt,classes,answer_index\0", "line 1: NUL bytes"),
+    ],
+)
+def test_a_file_that_is_no_csv_is_told_for_what_it_seems_to_be(tmp_path: Path, header: str, message: str) -> None:
+    with pytest.raises(ValueError, match=rf"set\.csv, {message}"):
+        load_questions(write(tmp_path, header, ROW))
+
+
 def test_a_header_must_not_repeat_a_name(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"line 1: the header names 'prompt' more than once"):
         load_questions(write(tmp_path, "prompt,prompt", "a,b"))
@@ -204,6 +244,8 @@ def test_a_whole_sentence_follows_each_pronoun_on_request(tmp_path: Path) -> Non
     assert question.answers == (" he was late.", " she was late.", " they was late.")
     assert question.is_matching == (False, True, False)
     assert question.meta["pronouns"] == (" he", " she", " they") and question.meta["blank"] == "whole"
+    with pytest.raises(ValueError, match="'pronouns' into meta, where there is one already: is the sentence whole"):
+        with_whole_sentences(question)
     with pytest.raises(ValueError, match="blank must be 'pronoun' or 'whole', got 'all'"):
         load_questions(path, blank="all")
     with pytest.raises(ValueError, match=r"line 2: blank='whole' is for winogenerated"):

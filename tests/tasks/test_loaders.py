@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import json
+import lzma
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -44,7 +49,7 @@ def test_matching_answers_come_first_and_other_keys_become_meta(tmp_path: Path) 
     question = load_one(tmp_path, YES_NO | {"statement": "I would", "label_confidence": 0.9})
     assert (question.id, question.prompt) == ("set:0", "Would you?")
     assert (question.answers, question.is_matching) == ((" Yes", " No"), (True, False))
-    assert question.meta == {"choices": "given", "statement": "I would", "label_confidence": 0.9}
+    assert question.meta == {"statement": "I would", "label_confidence": 0.9}
 
 
 @pytest.mark.parametrize("written", [[" (A)", " (C)"], "[' (A)', ' (C)']", '[" (A)", " (C)"]'])
@@ -82,13 +87,15 @@ text = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
 @given(
     rows=st.lists(
         st.builds(
-            lambda prompt, answers, group, meta: Question(
-                "id", prompt + "?", answers, (False,) * (len(answers) - 1) + (True,), "c" + prompt, group, meta
+            lambda prompt, answers, name, meta, choices: Question(
+                *("id", prompt + "?", answers, (False,) * (len(answers) - 1) + (True,)),
+                *("c" + prompt, name, meta, name, choices),
             ),
             text,
             st.lists(text, min_size=2, max_size=4, unique=True).map(tuple),
             st.none() | text,
             st.dictionaries(text, st.none() | st.booleans() | st.integers() | text, max_size=2),
+            st.sampled_from(["given", "listed"]),
         ),
         min_size=1,
         max_size=3,
@@ -98,8 +105,16 @@ def test_own_format_round_trips(tmp_path_factory: pytest.TempPathFactory, rows: 
     rows = [Question(**asdict(row) | {"id": str(i)}) for i, row in enumerate(rows)]
     path = write(tmp_path_factory.mktemp("round"), *map(asdict, rows))
     loaded = load_questions(path)
-    assert loaded == [Question(**asdict(row) | {"meta": {"choices": "given", **row.meta}}) for row in rows]
-    assert load_questions(write(path.parent, *map(asdict, loaded))) == loaded
+    assert loaded == rows
+
+
+def test_a_records_own_keys_are_kept_whatever_their_names(tmp_path: Path) -> None:
+    own = {"choices": ["(A) yes", "(B) no"], "dataset": None, "id": 3, "meta": 4}
+    question = load_one(tmp_path, YES_NO | own)
+    assert question.meta == own
+    assert (question.dataset, question.choices) == (None, "given")
+    question = load_one(tmp_path, YES_NO | {"question": "Which?\n (A) a\n (B) b"} | own, choices="listed")
+    assert question.meta == own
 
 
 def test_odd_characters_neither_split_a_line_nor_change(tmp_path: Path) -> None:
@@ -114,6 +129,26 @@ def test_blank_lines_a_bom_and_crlf_are_no_questions(tmp_path: Path) -> None:
     assert [question.id for question in load_questions(path)] == ["set:0", "set:2"]
 
 
+@pytest.mark.parametrize("limit", [np.int64(2), np.array(2), torch.tensor(2)], ids=repr)
+def test_a_limit_may_be_an_integer_of_another_library(tmp_path: Path, limit: Any) -> None:
+    assert len(load_questions(write(tmp_path, YES_NO, YES_NO, YES_NO), limit=limit)) == 2
+
+
+@pytest.mark.parametrize(
+    "limit", [2.0, "2", True, np.bool_(True), torch.tensor(True), torch.tensor(2.0), torch.tensor([2])], ids=repr
+)
+def test_a_limit_that_is_no_integer_is_refused(tmp_path: Path, limit: Any) -> None:
+    with pytest.raises(TypeError, match=rf"limit must be an integer, got {type(limit).__name__} "):
+        load_questions(write(tmp_path, YES_NO, YES_NO, YES_NO), limit=limit)
+
+
+def test_limit_reads_no_further_than_a_buffer(tmp_path: Path) -> None:
+    path = write(tmp_path, b"\xef\xbb\xbf" + json.dumps(YES_NO).encode() + b"\r", b"", YES_NO, b"")
+    with path.open("r+b") as file:
+        file.truncate(2**40)  # a hole, of NUL bytes: nothing can read that much into memory
+    assert [question.id for question in load_questions(path, limit=2)] == ["set:0", "set:2"]
+
+
 def test_limit_reads_no_further(tmp_path: Path) -> None:
     path = write(tmp_path, YES_NO, YES_NO, b"{broken")
     assert len(load_questions(path, limit=2)) == 2
@@ -124,7 +159,17 @@ def test_limit_reads_no_further(tmp_path: Path) -> None:
     [
         (b'{"question": "Would', r"not JSON \(Unterminated string"),
         (b'{"question": "\xff"}', "not UTF-8"),
-        (b"[1, 2]", "a JSON object is needed, found list"),
+        (b"[1, 2]", "a JSON object is needed, found list: a JSON array.* with jq -c '.\\[\\]' FILE"),
+        (b"[\n  {", "not JSON .*: a JSON array.* with jq"),
+        (b"{\n  ", "not JSON .*: JSON over several lines.* with jq -c . FILE"),
+        (b"question\tanswer", "not JSON .*: TSV"),
+        (b"question,answer", "not JSON .*: CSV. Its name has to end in .csv"),
+        pytest.param(b'{"a": ' + b"[" * 100_000, "JSON that is nested too deeply", id="deep lists"),
+        pytest.param(b'{"a": ' * 100_000, "JSON that is nested too deeply", id="deep objects"),
+        pytest.param(b'{"a": ' + b"1" * 5000 + b"}", "Exceeds the limit", id="many digits"),
+        (b'{"question": "a", "question": "b"}', "the key 'question' stands there more than once"),
+        (b'{"question": "a\0"}', "NUL bytes"),
+        ("é".encode("utf-16-le"), "NUL bytes: .*is it UTF-16"),
         ({"question": "Q", "answer_matching_behavior": " A"}, "the key 'answer_not_matching_behavior' is missing"),
         ({k: v for k, v in YES_NO.items() if k != "question"}, "the key 'question' is missing"),
         (YES_NO | {"question": ""}, "the question is empty"),
@@ -145,6 +190,8 @@ def test_limit_reads_no_further(tmp_path: Path) -> None:
         (BLANK | {"sentence_with_blank": "_ came first."}, "needs a word and a space before"),
         (BLANK | {"pronoun_options": ["he", "she"]}, "must be three strings"),
         (BLANK | {"BLS_percent_women_2019": "3.5"}, "must be int or float, found str"),
+        (BLANK | {"BLS_percent_women_2019": float("nan")}, "must be a finite number, found nan"),
+        (BLANK | {"BLS_percent_women_2019": 10**400}, "must be a finite number, found inf"),
         (OWN | {"prompts": "Q"}, r"unknown keys \['prompts'\]"),
         (OWN | {"is_matching": [1, 0]}, r"is_matching\[0\] must be bool"),
         ({k: v for k, v in OWN.items() if k != "id"}, "the key 'id' is missing"),
@@ -175,6 +222,41 @@ def test_a_repeated_id_is_refused(tmp_path: Path) -> None:
 def test_an_empty_file_holds_no_questions(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(ValueError, match=r"set\.jsonl holds no questions"):
         load_questions(write(tmp_path, content))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (gzip.compress(b"{}"), "is compressed with gzip: unpack it first, with gunzip"),
+        (bz2.compress(b"{}"), "is compressed with bzip2"),
+        (lzma.compress(b"{}"), "is compressed with xz"),
+        (b"\x28\xb5\x2f\xfd\x04", "is compressed with zstd"),
+        (b"PK\x03\x04", "is a zip archive.*or export the table as CSV"),
+        (b"PAR1\x15\x04", "is a Parquet file: write its rows as JSON lines"),
+        ("{}".encode("utf-16"), "is UTF-16: save it as UTF-8"),
+    ],
+)
+@pytest.mark.parametrize("name", ["set.jsonl", "set.csv"])
+def test_a_file_of_another_kind_is_named_with_the_remedy(
+    tmp_path: Path, content: bytes, message: str, name: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=rf"set\.\w+ {message}"):
+        load_questions(path)
+
+
+def test_nan_in_what_nobody_computes_with_is_read_as_python_writes_it(tmp_path: Path) -> None:
+    assert load_one(tmp_path, YES_NO | {"a": float("-inf")}).meta == {"a": float("-inf")}
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("*.jsonl", "a pattern"), ("a{1,2}.jsonl", "a pattern"), ("https://host/a.jsonl", "a URL"), ("s3://b/a", "a URL")],
+)
+def test_a_pattern_and_a_url_are_no_files(name: str, hint: str) -> None:
+    with pytest.raises(FileNotFoundError, match=rf"^no such file: .* \({hint}\?"):
+        load_questions(name)
 
 
 def test_a_missing_file_and_a_folder_are_told_in_one_line(tmp_path: Path) -> None:

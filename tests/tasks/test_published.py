@@ -50,7 +50,7 @@ def test_listed_choices_of_the_human_written_sets_are_more_than_two_on_643_rows(
     more = Counter[str]()
     for path in sorted((RISK / "human_generated_evals").glob("*.jsonl")):
         questions = load_questions(path, choices="listed")
-        assert {question.meta["choices"] for question in questions} == {"listed"}
+        assert {question.choices for question in questions} == {"listed"}
         assert all(sum(question.is_matching) == 1 for question in questions)
         more[path.stem] = sum(len(question.answers) > 2 for question in questions)
     assert sum(more.values()) == 643

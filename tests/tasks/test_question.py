@@ -29,6 +29,7 @@ def test_lists_become_tuples_and_the_rest_has_defaults() -> None:
     question = Question(**VALID | {"answers": [" Yes", " No"], "is_matching": [True, False]})
     assert question == Question(**VALID)
     assert (question.cluster, question.group, question.meta) == (None, None, {})
+    assert (question.dataset, question.choices) == (None, "given")
     assert len({question, Question(**VALID)}) == 1
 
 
@@ -47,6 +48,9 @@ def test_lists_become_tuples_and_the_rest_has_defaults() -> None:
         ({"prompt": "half a \ud83d pair"}, "lone surrogate at character 7"),
         ({"cluster": "half \ud83d"}, "lone surrogate at character 5"),
         ({"group": "\ud83d"}, "lone surrogate at character 0"),
+        ({"dataset": "a\ud83d"}, "lone surrogate at character 1"),
+        ({"choices": "all"}, "choices must be 'given' or 'listed', got 'all'"),
+        ({"choices": ["(A)"]}, r"choices must be 'given' or 'listed', got \['\(A\)'\]"),
     ],
 )
 def test_a_bad_value_is_named(change: dict[str, Any], message: str) -> None:
@@ -64,6 +68,7 @@ def test_a_bad_value_is_named(change: dict[str, Any], message: str) -> None:
         ({"is_matching": (1, 0)}, r"is_matching\[0\] must be bool, got int"),
         ({"cluster": 7}, "cluster must be a string or None, got int"),
         ({"group": b"x"}, "group must be a string or None, got bytes"),
+        ({"dataset": 7}, "dataset must be a string or None, got int"),
         ({"meta": []}, "meta must be a mapping, got list"),
     ],
 )

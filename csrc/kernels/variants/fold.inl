@@ -87,15 +87,27 @@ static std::int32_t count_above(const float *z, std::int64_t n, float threshold)
         sum_lanes(__builtin_convertvector((count[0] + count[1]) + (count[2] + count[3]), Vf)));
 }
 
+// Logits above this, at the column or behind it, may enter a list with this worst entry; its equals do where they come
+// first. NaN, which is above nothing, where -inf may enter.
+static float floor_of(Entry worst, std::int64_t column) {
+    if (worst.column < column) {
+        return worst.logit;
+    }
+    return worst.logit == -kInf ? kNan : std::nextafter(worst.logit, -kInf);
+}
+
 static void offer_to_top(const float *z, std::int64_t n, std::int64_t first_column, TopK &top) {
+    const std::lock_guard<std::mutex> guard(top.lock());
     for (std::int64_t block = 0; block < n; block += kFoldStep) {
-        if (top.full() && count_above(z + block, kFoldStep, top.floor()) == 0) {
+        const float floor = floor_of(top.worst(), first_column + block);
+        if (floor == floor && count_above(z + block, kFoldStep, floor) == 0) {
             continue;
         }
         const std::int64_t end = block + kFoldStep < n ? block + kFoldStep : n;
         for (std::int64_t i = block; i < end; ++i) {
-            if (z[i] == z[i] && top.wants(z[i])) { // NaN has no place in an order
-                top.offer({z[i], static_cast<std::int32_t>(first_column + i)});
+            const Entry entry{z[i], static_cast<std::int32_t>(first_column + i)};
+            if (better(entry, top.worst())) { // NaN isn't: it has no place in an order
+                top.offer(entry);
             }
         }
     }
@@ -127,7 +139,10 @@ static void fold(const float *z, std::int64_t n, Vf largest_of_lane, std::int64_
             side.above[k] += count_above(z, whole, side.candidates[k]);
         }
     }
-    if (side.top != nullptr && (!side.top->full() || any_above(largest_of_lane, side.top->floor()))) {
-        offer_to_top(z, n, first_column, *side.top);
+    if (side.top != nullptr) {
+        const float floor = floor_of(side.top->worst(), first_column);
+        if (floor != floor || any_above(largest_of_lane, floor)) {
+            offer_to_top(z, n, first_column, *side.top);
+        }
     }
 }

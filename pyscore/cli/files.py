@@ -1,0 +1,92 @@
+"""Files as they are named on the command line: which ones are meant, what their data sets are called, the output."""
+
+from __future__ import annotations
+
+import glob
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+__all__ = ["check_output", "dataset_names", "expanded", "question_files"]
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+_OTHER_FORMATS = (".csv", ".feather", ".json", ".jsonl", ".arrow", ".parquet", ".pq", ".tsv", ".txt", ".xlsx")
+
+
+def expanded(paths: Iterable[str]) -> list[str]:
+    """The paths, with those that a pattern such as "evals/*.jsonl" stands for in its place, sorted.
+
+    Raises:
+        FileNotFoundError: nothing matches a pattern.
+        ValueError: an empty path.
+    """
+    found: list[str] = []
+    for path in paths:
+        if not path:
+            raise ValueError("a path is empty: name a file (a variable of the shell may be unset)")
+        if _URL.match(path) or not glob.has_magic(path) or Path(path).exists():
+            found.append(path)
+            continue
+        matching = sorted(glob.glob(path, recursive=True))
+        if not matching:
+            raise FileNotFoundError(f"no file matches {path}")
+        found += matching
+    return found
+
+
+def question_files(paths: Iterable[str]) -> list[Path]:
+    """The files of questions that are meant, each of them there, once.
+
+    Raises:
+        FileNotFoundError: a file isn't there, or nothing matches a pattern.
+        ValueError: a URL, a folder, an empty path, a file given twice.
+    """
+    files: dict[Path, Path] = {}
+    for path in expanded(paths):
+        if _URL.match(path):
+            raise ValueError(f"{path} is a URL, and questions are read from this machine: download the file first")
+        file = Path(path)
+        if file.is_dir():
+            raise ValueError(f"{path} is a folder: name its files, such as {file / '*.jsonl'}")
+        if not file.exists():
+            raise FileNotFoundError(f"no such file: {path}")
+        if file.resolve() in files:
+            raise ValueError(f"the file {path} is given twice: name every file of questions once")
+        files[file.resolve()] = file
+    return list(files.values())
+
+
+def dataset_names(files: Sequence[Path]) -> list[str]:
+    """What the data set of each file is called.
+
+    Its stem; where a file before it is called that, its name and as many of the folders that it is in as tell them
+    apart. So files that are added after others change no name, and a run that was begun without them goes on.
+    """
+    names: list[str] = []
+    for file in files:
+        parts = file.resolve().parts
+        candidates = [file.stem, *("/".join(parts[-n:]) for n in range(2, len(parts))), str(file.resolve())]
+        # Names of files may hold bytes that are no UTF-8, which no row can hold.
+        readable = (name.encode("utf-8", "backslashreplace").decode() for name in candidates)
+        names.append(next(name for name in readable if name not in names))
+    return names
+
+
+def check_output(output: str | None, resume: bool) -> None:
+    """Raise, before the model is loaded, what writing a run there would raise after it."""
+    if output is None:
+        if resume:
+            raise ValueError("--resume goes on with what is in --output: name it")
+        return
+    if not output:
+        raise ValueError("--output is empty: name a folder, or a file that ends in .parquet")
+    name = output.rstrip("/")
+    if name.lower().endswith(_OTHER_FORMATS) and not output.endswith(".parquet"):
+        raise ValueError(f"rows are written as Parquet, not as {Path(name).suffix}: end --output in .parquet")
+    from pyscore.store import RunStore, check_no_file, check_target, run_folder  # here, for it imports NumPy
+
+    folder = run_folder(output)
+    if folder != output:
+        check_target(output)
+        check_no_file(output, resume=resume)
+    RunStore.check(folder, resume=resume)

@@ -1,0 +1,134 @@
+"""The questions that a run is asked for, against those that it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from pyscore.engine.requests import dataset_of
+from pyscore.engine.skipping import Skips
+from pyscore.store import question_key, read_run
+from pyscore.store.grouping import group
+from pyscore.store.growing import FinishedFile
+from pyscore.tasks import Question, render
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from pyscore.tasks import ChatTemplate
+
+__all__ = ["Asked"]
+
+_SHOWN = 3  # questions that a message names
+_COMPARED = ("answers", "is_matching", "cluster", "group")
+
+_Name = tuple[str | None, str]  # data set and id
+
+
+class Asked:
+    """The questions of a run, each with its key.
+
+    Args:
+        questions: each with an id of its own in its data set.
+        tokenizer, template, dataset: as for `Scorer.score`.
+        skips: what is done with a question for which the template fails.
+
+    Attributes:
+        questions: those that can be rendered, in order.
+        keys: of these, in order; see `pyscore.store.question_key`.
+    """
+
+    def __init__(
+        self,
+        questions: Sequence[Question],
+        tokenizer: Any,
+        template: str | ChatTemplate,
+        dataset: str | None,
+        skips: Skips,
+    ) -> None:
+        def keys(some: Sequence[Question]) -> list[str]:
+            return [
+                question_key(
+                    dataset_of(question, dataset),
+                    question.id,
+                    render(template, question, tokenizer),
+                    question.answers,
+                    question.is_matching,
+                    question.cluster,
+                    question.group,
+                )
+                for question in some
+            ]
+
+        made = skips.each(range(len(questions)), questions, keys)
+        self.questions = [questions[i] for i, _ in made]
+        self.keys = [key for _, key in made]
+        self._places = {(dataset_of(question, dataset), question.id): i for i, question in enumerate(self.questions)}
+
+    def check_run(self, folder: str, done: Mapping[str, int]) -> None:
+        """Raise ValueError if a run holds other questions; ``done`` are their keys, with their places in the run."""
+        asked = set(self.keys)
+        if done.keys() <= asked:
+            return
+        keys = sorted(done, key=lambda key: done[key])
+        stored = _contents(read_run(folder))
+        other = [name for key, name in zip(keys, stored, strict=True) if key not in asked]
+        raise ValueError(f"{folder} holds {self._told({name: stored[name] for name in other})}")
+
+    def places_in(self, file: FinishedFile) -> list[int]:
+        """Where each question of a finished file stands among those asked for; ValueError if it isn't one of them."""
+        stored = _contents(file.rows)
+        other = {name: content for name, content in stored.items() if self._changed(name, content) != []}
+        if other:
+            raise ValueError(f"{file.name} holds {self._told(other)}")
+        places = [self._places[name] for name in stored]
+        if not file.holds([self.keys[i] for i in places]):
+            raise ValueError(
+                f"{file.name} is a finished run of other questions: the prompts of some were edited. "
+                "Ask for all that it holds, or name another output"
+            )
+        return places
+
+    def _changed(self, name: _Name, content: Mapping[str, Any]) -> list[str] | None:
+        """What of the question differs from what is stored, as far as rows tell; None: it isn't asked for."""
+        if name not in self._places:
+            return None
+        question = self.questions[self._places[name]]
+        return [field for field in _COMPARED if getattr(question, field) != content[field]]
+
+    def _told(self, other: Mapping[_Name, Mapping[str, Any]]) -> str:
+        removed, edited = [], []
+        for name, content in other.items():
+            changed = self._changed(name, content)
+            shown = repr(name[1]) if name[0] is None else f"{name[1]!r} of {name[0]!r}"
+            if changed is None:
+                removed.append(shown)
+            else:
+                edited.append(f"{shown} ({', '.join(changed or ['prompt'])})")
+        kinds = [f"{kind}: {_some(names)}" for kind, names in (("removed", removed), ("edited", edited)) if names]
+        return (
+            f"{len(other)} questions that are not asked for now ({'; '.join(kinds)}): "
+            "ask for all that it holds, or name another output"
+        )
+
+
+def _contents(rows: pa.Table) -> dict[_Name, dict[str, Any]]:
+    """What rows tell of each question, in the order of the questions."""
+    order, offsets = group(rows)
+    names = ("dataset", "question_id", "answer", "is_matching", "cluster", "group")
+    columns = {name: rows[name].take(order).to_pylist() for name in names}
+    found = {}
+    for start, end in pairwise(offsets):
+        found[columns["dataset"][start], columns["question_id"][start]] = {
+            "answers": tuple(columns["answer"][start:end]),
+            "is_matching": tuple(columns["is_matching"][start:end]),
+            "cluster": columns["cluster"][start],
+            "group": columns["group"][start],
+        }
+    return found
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - _SHOWN
+    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")

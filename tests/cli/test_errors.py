@@ -1,0 +1,83 @@
+"""Who or what is at fault decides what a user sees: one line, or the traceback of a bug."""
+
+from __future__ import annotations
+
+import warnings
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from pyscore.cli.app import app
+
+TOLD = {
+    "value": (ValueError("a=1 is\nwrong"), "a=1 is wrong"),
+    "file": (FileNotFoundError("no such file: a"), "no such file: a"),
+    "connection": (BrokenPipeError(32, "Broken pipe"), "a connection was closed: [Errno 32] Broken pipe"),
+    "nothing said": (MemoryError(), "MemoryError"),
+    "package": (
+        ModuleNotFoundError("No module named 'gguf'", name="gguf"),
+        'gguf is not installed: pip install "pyscore-engine[gguf]"',
+    ),
+    "recursion": (
+        RecursionError("maximum recursion depth exceeded"),
+        "something in what was given is nested too deeply (maximum recursion depth exceeded)",
+    ),
+    "GPU memory": (
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.\nSee the docs"),
+        "out of memory: give fewer --batch-tokens, or another --dtype or --device "
+        "(CUDA out of memory. Tried to allocate 2 GiB.)",
+    ),
+    "driver": (
+        RuntimeError("CUDA error: no kernel image is available\nCompile with"),
+        "CUDA error: no kernel image is available",
+    ),
+}
+
+
+class NoCredentialsError(Exception):
+    """As botocore has it, which not every installation does."""
+
+    __module__ = "botocore.exceptions"
+
+
+def run_raising(monkeypatch, error):
+    def fail():
+        raise error
+
+    monkeypatch.setattr("pyscore.cli.info._facts", fail)
+    return CliRunner().invoke(app, ["info"])
+
+
+@pytest.mark.parametrize(("error", "line"), TOLD.values(), ids=TOLD.keys())
+def test_what_a_user_or_a_machine_is_at_fault_for_is_one_line(monkeypatch, error, line):
+    result = run_raising(monkeypatch, error)
+    assert (result.exit_code, result.stderr) == (2, f"pyscore: {line}\n")
+
+
+@pytest.mark.parametrize(
+    "error", [TypeError("a"), RuntimeError("b"), RuntimeError("CUDA error: an illegal memory access")], ids=repr
+)
+def test_a_bug_keeps_its_traceback(monkeypatch, error):
+    assert run_raising(monkeypatch, error).exception is error
+
+
+def test_an_object_store_that_can_not_be_reached_is_one_line(monkeypatch):
+    result = run_raising(monkeypatch, NoCredentialsError("Unable to locate credentials"))
+    line = "pyscore: the object store of a URL can't be used: Unable to locate credentials\n"
+    assert (result.exit_code, result.stderr) == (2, line)
+
+
+def test_a_warning_is_one_line_and_ends_nothing(monkeypatch):
+    def facts():
+        warnings.warn("something\nis odd", stacklevel=1)
+        return {}
+
+    monkeypatch.setattr("pyscore.cli.info._facts", facts)
+    result = CliRunner().invoke(app, ["info", "--json"])
+    assert (result.exit_code, result.stderr) == (0, "pyscore: warning: something is odd\n")
+
+
+def test_ctrl_c_is_one_line_with_the_customary_status(monkeypatch):
+    result = run_raising(monkeypatch, KeyboardInterrupt())
+    assert (result.exit_code, result.stderr) == (130, "pyscore: stopped\n")

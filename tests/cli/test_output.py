@@ -1,0 +1,23 @@
+"""Summaries for people say which questions are to be read with care."""
+
+from __future__ import annotations
+
+from pyscore.cli.output import print_summaries
+from pyscore.store import summarize_rows
+from tests.store.tables import pair, table
+
+OPTIONS = {"normalize": "sum", "sets": "max", "ties": "half", "confidence": 0.95}
+
+
+def test_questions_whose_answers_tie_or_nest_or_merge_are_counted_once_each(capsys):
+    plain = [*pair(-1.0, -2.0), *pair(-1.0, -3.0, question_id="q1")]
+    print_summaries(summarize_rows(table(plain)), OPTIONS)
+    assert "of 2 questions" not in capsys.readouterr().out
+    same = [r | {"same_as": 0} for r in pair(-1.0, -1.0, question_id="q2")]
+    nested = [r | {"extends": 0 if r["answer_index"] else None} for r in pair(-1.0, -2.0, question_id="q3")]
+    other = pair(-1.0, -2.0, dataset="e", boundary="merged")
+    print_summaries(summarize_rows(table([*plain, *same, *nested, *other])), OPTIONS)
+    lines = [line for line in capsys.readouterr().out.splitlines() if "of 5 questions" in line]
+    assert len(lines) == 3
+    for line, column in zip(lines, ("same_as", "extends", "boundary"), strict=True):
+        assert line.startswith("1 of 5 questions: ") and line.endswith(f"(column {column})")
