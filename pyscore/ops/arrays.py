@@ -94,7 +94,6 @@ def as_mask(value: Array | Sequence[bool], name: str, device: torch.device | Non
     return tensor.to(torch.bool)
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 def _warn(function: str, names: str) -> bool:
     """Warn at the public function's caller. torch.compile calls this while it traces and stays in one graph."""
     message = (
@@ -103,6 +102,10 @@ def _warn(function: str, names: str) -> bool:
     )
     warnings.warn(message, UserWarning, stacklevel=4)
     return True
+
+
+# All that torch.compiler.assume_constant_result does, which would import torch's compiler, and Triton, with pyscore.
+_warn._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
 def warn_forward_only(function: str, **inputs: object) -> None:
