@@ -70,10 +70,13 @@ def check_outputs(outputs: Iterable[str], top_k: int, vocab_size: int) -> frozen
     """The names in ``outputs``, after checking them and ``top_k``, which asks for the top entries."""
     if isinstance(outputs, str):
         raise TypeError(f"outputs must be a sequence of names, got the string {outputs!r}: write ({outputs!r},)")
-    if not isinstance(outputs, Iterable) or not all(isinstance(name, str) for name in outputs):
-        raise TypeError(f"outputs must be a sequence of names, got {outputs!r:.60}")
-    wanted = frozenset(outputs)
+    try:
+        wanted = frozenset(outputs)
+    except TypeError:  # no iterable, or of what can't be hashed
+        raise TypeError(f"outputs must be a sequence of names, got {outputs!r:.60}") from None
     if not wanted <= _KNOWN:
+        if not all(isinstance(name, str) for name in wanted):
+            raise TypeError(f"outputs must be a sequence of names, got {outputs!r:.60}")
         raise ValueError(f"outputs names {min(wanted - _KNOWN)!r}, which is not one of {', '.join((*OUTPUTS, *_TOP))}")
     if not 0 <= top_k <= vocab_size:
         raise ValueError(f"top_k={top_k} must lie between 0 and the vocabulary size {vocab_size}")
