@@ -47,7 +47,7 @@ def as_tensor(value: Array, name: str) -> Tensor:
     if isinstance(value, Tensor):
         if value.layout is not torch.strided or value.is_nested or value.is_quantized:
             _refuse(value, name)
-        return value.detach()
+        return value.detach() if value.requires_grad else value
     if isinstance(value, np.ndarray):
         return _from_numpy(value, name)
     if hasattr(value, "__dlpack__"):
