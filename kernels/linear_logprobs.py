@@ -12,8 +12,9 @@ from torch import Tensor
 from .candidates import any_candidate_inside, in_parts, most_candidates, store_counts_above, store_own_logits
 from .configs import LinearConfig, multiprocessors
 from .launch import Launch, run
-from .merge import Outputs, merge_launch, new_outputs, new_statistics
+from .merge import Outputs, merge_launch, new_outputs, new_statistics, scratch_of_a_row
 from .projection import aligned_rows, descriptor, multiply, projection_arguments, weight_config
+from .row_groups import row_groups, take
 from .scored_rows import plan_scored_rows
 from .statistics import NO_ID, final_logits, fold_tile, keep_best
 from .target_logits import target_logits
@@ -143,6 +144,18 @@ def linear_piece_kernel(
             tl.store(top_id_ptr + slots, top_id, mask=done[:, None])
 
 
+def _pieces(columns: int, config: LinearConfig) -> tuple[int, int]:
+    """Tiles of a piece of the vocabulary, and pieces."""
+    tiles = triton.cdiv(columns, config.block_v)
+    piece_tiles = triton.cdiv(tiles, config.pieces)
+    return piece_tiles, triton.cdiv(tiles, piece_tiles)
+
+
+def _list_size(top_k: int) -> int:
+    """Largest entries kept a pass."""
+    return triton.next_power_of_2(min(top_k, _LIST_SIZE)) if top_k else 0
+
+
 def plan_linear_logprobs(
     hidden: Tensor,
     weight: Tensor,
@@ -162,15 +175,14 @@ def plan_linear_logprobs(
     top_k: int,
     config: LinearConfig,
     multiprocessors: int,
+    outputs: Outputs | None = None,
 ) -> tuple[Outputs, list[Launch]]:
-    """The results' tensors and the launches that fill them; ``rank`` needs target_logit."""
+    """The results' tensors, unless they are given, and the launches that fill them; ``rank`` needs target_logit."""
     rows, columns, targets_count = hidden.shape[0], weight.shape[0], targets.shape[0]
     tile = config.few if rows <= config.few.block_n else config.many
-    tiles = triton.cdiv(columns, config.block_v)
-    piece_tiles = triton.cdiv(tiles, config.pieces)
-    pieces = triton.cdiv(tiles, piece_tiles)
-    list_size = triton.next_power_of_2(min(top_k, _LIST_SIZE)) if top_k else 0
-    outputs = new_outputs(hidden, rows, targets_count, entropy, rank, top_k)
+    piece_tiles, pieces = _pieces(columns, config)
+    list_size = _list_size(top_k)
+    outputs = new_outputs(hidden, rows, targets_count, entropy, rank, top_k) if outputs is None else outputs
     chunks = pieces * piece_tiles * config.parts
     above = hidden.new_empty(targets_count, chunks, dtype=torch.uint8) if rank else None
     statistics = new_statistics(hidden, rows, pieces, entropy, above, list_size)
@@ -237,21 +249,26 @@ def linear_logprobs(
     float32 is multiplied as such (no TF32). ``target_logit``: as `target_logits` gives them, where several shards of
     the vocabulary share them; else the targets' logits are found here. Scratch: 12 to 16 bytes a row and piece of the
     vocabulary (at most 304 pieces), a byte a target and 64 vocabulary entries with ``rank``, 8 bytes a row, piece and
-    listed entry with ``top_k``. ``top_k`` above 16 takes one more pass for every 16 entries. Never waits for the
-    device.
+    listed entry with ``top_k``: rows then run in groups, so that it stays under 1 % of [N, V] float32 logits (or 128
+    rows, or 16 MiB). ``top_k`` above 16 takes one more pass for every 16 entries. Never waits for the device.
     """
-    inputs = (aligned_rows(hidden), weight, bias, targets, target_offsets, temperature)
+    hidden, config = aligned_rows(hidden), config or weight_config(weight)
     options: dict[str, Any] = {
         "softcap": softcap, "logit_scale": logit_scale, "ignore_index": ignore_index, "vocab_start": vocab_start,
-        "config": config or weight_config(weight),
+        "config": config,
     }  # fmt: skip
     # with one block of rows and few candidates, to find them in the pass takes less than one more launch
-    rows = hidden.shape[0]
-    if target_logit is None and (rank or rows > options["config"].many.block_n or targets.shape[0] > 8 * rows):
-        target_logit = target_logits(*inputs, **options)
-    outputs, launches = plan_linear_logprobs(
-        *inputs, target_logit, **options, sharded=sharded, entropy=entropy, rank=rank, top_k=top_k,
-        multiprocessors=multiprocessors(hidden.device),
-    )  # fmt: skip
-    run(launches, hidden.device)
+    rows, columns = hidden.shape[0], weight.shape[0]
+    if target_logit is None and (rank or rows > config.many.block_n or targets.shape[0] > 8 * rows):
+        target_logit = target_logits(hidden, weight, bias, targets, target_offsets, temperature, **options)
+    outputs = new_outputs(hidden, rows, targets.shape[0], entropy, rank, top_k)
+    scratch = scratch_of_a_row(_pieces(columns, config)[1], entropy, _list_size(top_k))
+    for group in row_groups(rows, columns, scratch):
+        launches = plan_linear_logprobs(
+            take(hidden, group), weight, bias, targets, take(target_offsets, slice(group.start, group.stop + 1)),
+            take(temperature, group), target_logit, **options, sharded=sharded,
+            entropy=entropy, rank=rank, top_k=top_k, multiprocessors=multiprocessors(hidden.device),
+            outputs=outputs.of_rows(group),
+        )[1]  # fmt: skip
+        run(launches, hidden.device)
     return outputs

@@ -9,8 +9,9 @@ from torch import Tensor
 
 from .configs import ReadyConfig, architecture, ready_config
 from .launch import Launch, run
-from .merge import Outputs, merge_launch, new_outputs, new_statistics
+from .merge import Outputs, merge_launch, new_outputs, new_statistics, scratch_of_a_row
 from .projection import loads_wide
+from .row_groups import row_groups, take
 from .statistics import LOG2_E, NO_ID, comes_before, final_logits, finite_or_zero
 
 __all__ = ["logprobs", "plan_logprobs"]
@@ -209,6 +210,14 @@ def piece_kernel(
             tl.store(top_id_ptr + program * LIST_SIZE + slot, id)
 
 
+def _pieces(logits: Tensor, config: ReadyConfig) -> tuple[int, int, int]:
+    """Entries of a vector, vectors that a lane folds, and pieces of the vocabulary."""
+    columns, width = logits.shape[1], 16 // logits.itemsize
+    # rows of such V rarely lie on 16-byte edges, and what is loaded entry by entry takes more registers
+    vectors = config.vectors if columns % 16 == 0 else max(config.vectors // 2, 1)
+    return width, vectors, triton.cdiv(columns, config.lanes * vectors * width)
+
+
 def plan_logprobs(
     logits: Tensor,
     targets: Tensor,
@@ -223,15 +232,13 @@ def plan_logprobs(
     rank: bool,
     top_k: int,
     config: ReadyConfig,
+    outputs: Outputs | None = None,
 ) -> tuple[Outputs, list[Launch]]:
-    """The results' tensors and the launches that fill them."""
+    """The results' tensors, unless they are given, and the launches that fill them."""
     (rows, columns), (targets_count,) = logits.shape, targets.shape
-    width = 16 // logits.itemsize
-    # rows of such V rarely lie on 16-byte edges, and what is loaded entry by entry takes more registers
-    vectors = config.vectors if columns % 16 == 0 else max(config.vectors // 2, 1)
-    pieces = triton.cdiv(columns, config.lanes * vectors * width)
+    width, vectors, pieces = _pieces(logits, config)
     list_size = min(top_k, _LIST_SIZE)
-    outputs = new_outputs(logits, rows, targets_count, entropy, rank, top_k)
+    outputs = new_outputs(logits, rows, targets_count, entropy, rank, top_k) if outputs is None else outputs
     above = logits.new_empty(targets_count, pieces, dtype=torch.int32) if rank else None
     statistics = new_statistics(logits, rows, pieces, entropy, above, list_size)
     target_logit = logits.new_empty(targets_count, dtype=outputs.logprob.dtype)
@@ -287,13 +294,20 @@ def logprobs(
     """Scores of targets from logits [N, V] (float32, bfloat16, float16; any strides) in two launches.
 
     Row n's candidates are ``targets[target_offsets[n]:target_offsets[n + 1]]``. Scratch: 12 to 16 bytes a row and piece
-    of V, 4 bytes a target and piece with ``rank``, 8 bytes a row, piece and listed entry with ``top_k``. ``top_k``
-    above 64 takes one more pass over the logits for every 64 entries. Never waits for the device.
+    of V, 4 bytes a target and piece with ``rank``, 8 bytes a row, piece and listed entry with ``top_k``: rows then run
+    in groups, so that it stays under 1 % of the logits as float32 (or 128 rows, or 16 MiB). ``top_k`` above 64 takes
+    one more pass over the logits for every 64 entries. Never waits for the device.
     """
-    outputs, launches = plan_logprobs(
-        logits, targets, target_offsets, temperature, softcap=softcap, ignore_index=ignore_index,
-        vocab_start=vocab_start, sharded=sharded, entropy=entropy, rank=rank, top_k=top_k,
-        config=config or ready_config(architecture(logits.device), logits.dtype, logits.shape[1]),
-    )  # fmt: skip
-    run(launches, logits.device)
+    config = config or ready_config(architecture(logits.device), logits.dtype, logits.shape[1])
+    rows, columns = logits.shape
+    outputs = new_outputs(logits, rows, targets.shape[0], entropy, rank, top_k)
+    scratch = scratch_of_a_row(_pieces(logits, config)[2], entropy, min(top_k, _LIST_SIZE))
+    for group in row_groups(rows, columns, scratch):
+        launches = plan_logprobs(
+            take(logits, group), targets, take(target_offsets, slice(group.start, group.stop + 1)),
+            take(temperature, group),
+            softcap=softcap, ignore_index=ignore_index, vocab_start=vocab_start, sharded=sharded, entropy=entropy,
+            rank=rank, top_k=top_k, config=config, outputs=outputs.of_rows(group),
+        )[1]  # fmt: skip
+        run(launches, logits.device)
     return outputs

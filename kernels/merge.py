@@ -10,9 +10,10 @@ import triton.language as tl
 from torch import Tensor
 
 from .launch import Launch
+from .row_groups import take
 from .statistics import NO_ID, comes_before, finite_or_zero, next_best, row_is_scored
 
-__all__ = ["Outputs", "PieceStatistics", "merge_launch", "new_outputs", "new_statistics"]
+__all__ = ["Outputs", "PieceStatistics", "merge_launch", "new_outputs", "new_statistics", "scratch_of_a_row"]
 
 
 class PieceStatistics(NamedTuple):
@@ -41,6 +42,12 @@ class Outputs(NamedTuple):
     top_ids: Tensor  # [N, top_k] int64
     top_logprobs: Tensor  # [N, top_k] float32
 
+    def of_rows(self, rows: slice) -> Outputs:
+        """The results of these rows, in the same memory; those of targets stay whole, for offsets point into all."""
+        return Outputs(
+            *(value if name in ("logprob", "rank") else take(value, rows) for name, value in self._asdict().items())
+        )
+
 
 def new_statistics(
     like: Tensor, rows: int, pieces: int, entropy: bool, above: Tensor | None, list_size: int
@@ -64,6 +71,11 @@ def new_statistics(
         after_value=like.new_full((rows,), float("inf"), dtype=torch.float32) if list_size else None,
         after_id=like.new_full((rows,), -1, dtype=torch.int32) if list_size else None,
     )
+
+
+def scratch_of_a_row(pieces: int, entropy: bool, list_size: int) -> int:
+    """Bytes that `new_statistics` takes for a row, without ``above``, which has no rows."""
+    return pieces * (12 + 4 * entropy + 8 * list_size) + 8 * bool(list_size)
 
 
 def new_outputs(like: Tensor, rows: int, targets: int, entropy: bool, rank: bool, top_k: int) -> Outputs:
