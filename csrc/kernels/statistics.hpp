@@ -67,7 +67,7 @@ class TopK {
     void replace_worst(Entry entry);
     Entry *slots_ = nullptr; // once full a heap, whose root is the worst entry
     std::int64_t k_ = 0, size_ = 0;
-    std::atomic<Entry> worst_{}; // while there is room, an entry that any other is better than
+    std::atomic<Entry> worst_{Entry{}}; // while there is room, an entry that any other is better than
     std::mutex lock_;
 };
 
