@@ -104,10 +104,10 @@ def logprobs(
         ValueError: shapes that don't fit, a target outside of the vocabulary (its row is named), offsets that don't
             close, a temperature or softcap that is not positive or out of range, an unknown output or backend, a
             sparse, nested, quantised or meta tensor; an array on the host while a CUDA graph is captured.
+        RuntimeError: the forced backend can't serve these tensors; the message says why.
 
     Warns:
         UserWarning: see "Forward only" above.
-        RuntimeError: the forced backend can't serve these tensors; the message says why.
     """
     check_backend_name(backend)
     warn_forward_only("logprobs", logits=logits, temperature=temperature)
