@@ -81,8 +81,9 @@ def score_to(
     skips = Skips(on_error, dataset)
     asked = Asked(questions, scorer.tokenizer, template, dataset, skips)
     questions = asked.questions
-    parts = scorer.fingerprint(template)
-    described = scorer.describe(template, questions, parts)
+    with turn(scorer.model):  # another thread's run may have it in a mode in which an adapter is merged
+        parts = scorer.fingerprint(template)
+        described = scorer.describe(template, questions, parts)
     settings = {
         **{name: described[name] for name in _SETTINGS},
         **{"fingerprint": parts, "revision": scorer.revision, "step": step},
