@@ -20,8 +20,6 @@ STOPPED = 130
 """Exit status after Ctrl-C: what shells give for the signal SIGINT, 128 + 2."""
 
 _OWN_BUGS = ("illegal memory access", "misaligned address", "device-side assert")
-_STORES = ("adlfs", "aiobotocore", "aiohttp", "azure", "botocore", "gcsfs", "google", "s3fs")
-"""Packages by which fsspec reaches object stores; each raises errors of its own."""
 _EXTRAS = {"engine": ("fsspec", "jinja2", "pyarrow", "rich", "transformers", "typer"), "gguf": ("accelerate", "gguf")}
 
 
@@ -76,8 +74,6 @@ def _told(error: Exception) -> str | None:
         return f"out of memory: give fewer --batch-tokens, or another --dtype or --device ({text.splitlines()[0]})"
     if isinstance(error, ValueError | OSError | ImportError | MemoryError):
         return text
-    if type(error).__module__.partition(".")[0] in _STORES:
-        return f"the object store of a URL can't be used: {text}"
     if isinstance(error, RuntimeError) and "CUDA" in text and not any(bug in text for bug in _OWN_BUGS):
         return text.splitlines()[0]
     return None

@@ -10,7 +10,6 @@ from pathlib import Path
 __all__ = ["check_output", "dataset_names", "expanded", "question_files"]
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
-_OTHER_FORMATS = (".csv", ".feather", ".json", ".jsonl", ".arrow", ".parquet", ".pq", ".tsv", ".txt", ".xlsx")
 
 
 def expanded(paths: Iterable[str]) -> list[str]:
@@ -80,9 +79,6 @@ def check_output(output: str | None, resume: bool) -> None:
         return
     if not output:
         raise ValueError("--output is empty: name a folder, or a file that ends in .parquet")
-    name = output.rstrip("/")
-    if name.lower().endswith(_OTHER_FORMATS) and not output.endswith(".parquet"):
-        raise ValueError(f"rows are written as Parquet, not as {Path(name).suffix}: end --output in .parquet")
     from pyscore.store import RunStore, check_no_file, check_target, run_folder  # here, for it imports NumPy
 
     folder = run_folder(output)

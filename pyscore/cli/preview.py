@@ -39,20 +39,17 @@ def print_previews(
 
 
 def _shown(found: Preview, template: str) -> str:
-    context = found.answers[0].context
     lines = [
         f"data set {visible(found.dataset or '(no name)')}, question {visible(found.question_id)}",
         "question:",
         *_framed(found.question),
         f"prompt, template {visible(repr(template))}:",
         *_framed(found.prompt),
-        _tokens("prompt tokens", context),
+        _tokens("prompt tokens", found.answers[0].context),
     ]
     for answer in found.answers:
         kind = "matching answer" if answer.is_matching else "other answer"
         lines.append(_tokens(f"{kind} {visible(repr(answer.answer))}, boundary {answer.boundary}", answer.tokens))
-        if answer.context != context:
-            lines.append(_tokens("  after other prompt tokens", answer.context))
     return "".join(f"{line}\n" for line in lines)
 
 

@@ -20,11 +20,11 @@ _STEERING = ("Cc", "Cf", "Cs", "Zl", "Zp")
 names that are no UTF-8), separators of lines and paragraphs."""
 
 
-def visible(text: str, keep: str = "") -> str:
-    r"""The text with every control character written as an escape, such as \x1b, except those in ``keep``."""
+def visible(text: str) -> str:
+    r"""The text with every control character written as an escape, such as \x1b."""
 
     def shown(character: str) -> str:
-        if character in keep or character in _JOINERS or unicodedata.category(character) not in _STEERING:
+        if character in _JOINERS or unicodedata.category(character) not in _STEERING:
             return character
         return character.encode("unicode_escape", "surrogatepass").decode("ascii")
 

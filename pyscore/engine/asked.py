@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from pyscore.engine.listing import listed
 from pyscore.engine.requests import dataset_of
 from pyscore.engine.skipping import Skips
 from pyscore.store import question_key, read_run
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Asked"]
 
-_SHOWN = 3  # questions that a message names
 _COMPARED = ("answers", "is_matching", "cluster", "group")
 
 _Name = tuple[str | None, str]  # data set and id
@@ -106,7 +106,7 @@ class Asked:
                 removed.append(shown)
             else:
                 edited.append(f"{shown} ({', '.join(changed or ['prompt'])})")
-        kinds = [f"{kind}: {_some(names)}" for kind, names in (("removed", removed), ("edited", edited)) if names]
+        kinds = [f"{kind}: {listed(names)}" for kind, names in (("removed", removed), ("edited", edited)) if names]
         return (
             f"{len(other)} questions that are not asked for now ({'; '.join(kinds)}): "
             "ask for all that it holds, or name another output"
@@ -127,8 +127,3 @@ def _contents(rows: pa.Table) -> dict[_Name, dict[str, Any]]:
             "group": columns["group"][start],
         }
     return found
-
-
-def _some(names: Sequence[str]) -> str:
-    more = len(names) - _SHOWN
-    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")

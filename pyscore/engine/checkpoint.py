@@ -10,10 +10,9 @@ from functools import cache
 from typing import Any
 
 from pyscore.engine.head import text_config
+from pyscore.engine.listing import and_more, listed
 
 __all__ = ["CheckpointError", "GgufTensors", "check_checkpoint", "gguf_read_once", "recorded_gguf_tensors"]
-
-_SHOWN = 3  # names in a message
 
 # What transformers reports as unused and next-token log-probabilities of text don't depend on.
 _BUFFERS = re.compile(  # of older versions of models: computed from the configuration, not trained
@@ -112,11 +111,11 @@ def check_checkpoint(model: Any, info: Mapping[str, Any], gguf: GgufTensors, *, 
         name, held, wanted = mismatched[0]
         raise CheckpointError(
             f"the checkpoint and its configuration disagree on shapes: {name} is {list(held)} in the checkpoint and "
-            f"{list(wanted)} by the configuration{_and_more(mismatched, 1)}"
+            f"{list(wanted)} by the configuration{and_more(mismatched, 1)}"
         )
     missing = sorted(info["missing_keys"])
     if missing:
-        raise CheckpointError(f"the checkpoint lacks weights that {kind} needs: {_listed(missing)}")
+        raise CheckpointError(f"the checkpoint lacks weights that {kind} needs: {listed(missing)}")
     if allow_unused:
         return
     quantised = getattr(model, "hf_quantizer", None) is not None
@@ -130,7 +129,7 @@ def check_checkpoint(model: Any, info: Mapping[str, Any], gguf: GgufTensors, *, 
     if unused:
         raise CheckpointError(
             f"the checkpoint holds weights that {kind} has no place for as it is configured{_depth(unused, config)}: "
-            f"{_listed(unused)}. Its values would not be those of the whole; {insist} them"
+            f"{listed(unused)}. Its values would not be those of the whole; {insist} them"
         )
     method = _unknown_quantization(model)
     if method is not None:
@@ -164,11 +163,3 @@ def _unknown_quantization(model: Any) -> str | None:
         return None
     found = stated.get("quant_method") if isinstance(stated, dict) else getattr(stated, "quant_method", None)
     return str(found)
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(names[:_SHOWN]) + _and_more(names, _SHOWN)
-
-
-def _and_more(names: list[Any], shown: int) -> str:
-    return f" and {len(names) - shown} more" if len(names) > shown else ""

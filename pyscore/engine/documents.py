@@ -15,6 +15,7 @@ from pyscore.engine.fingerprint import model_fingerprint
 from pyscore.engine.rows import total
 from pyscore.engine.scorer import ScoredTokens, Scorer
 from pyscore.engine.tokenization import tokenizer_hash
+from pyscore.engine.turns import turn
 from pyscore.engine.windows import document_windows, score_stream, window_sizes
 from pyscore.metrics.answers import Answers
 from pyscore.metrics.presets import PRESETS, Metric, apply_preset
@@ -83,7 +84,8 @@ def score_documents(
     import pyarrow as pa
 
     length, step = window_sizes(scorer, max_length, stride)
-    schema = _schema(scorer, length, step, score_bos, token_logprobs)
+    with turn(scorer.model):  # as for `score_to`: its weights are read
+        schema = _schema(scorer, length, step, score_bos, token_logprobs)
     documents, ahead = tee(_documents(scorer, texts, ids, score_bos))
     scores = score_stream(
         scorer,

@@ -20,6 +20,7 @@ from pyscore.engine.skipping import SKIPPED, Skips, skipped_file
 from pyscore.engine.turns import turn
 from pyscore.store import RunStore, row_schema, run_folder
 from pyscore.store.growing import finished_file
+from pyscore.store.manifest import check_fields
 from pyscore.store.reading import has_run
 from pyscore.tasks import ChatTemplate, Question
 
@@ -80,8 +81,9 @@ def score_to(
     skips = Skips(on_error, dataset)
     asked = Asked(questions, scorer.tokenizer, template, dataset, skips)
     questions = asked.questions
-    parts = scorer.fingerprint(template)
-    described = scorer.describe(template, questions, parts)
+    with turn(scorer.model):  # another thread's run may have it in a mode in which an adapter is merged
+        parts = scorer.fingerprint(template)
+        described = scorer.describe(template, questions, parts)
     settings = {
         **{name: described[name] for name in _SETTINGS},
         **{"fingerprint": parts, "revision": scorer.revision, "step": step},
@@ -210,11 +212,6 @@ def _run_id(stored: str | None, asked: str | None, path: str) -> str:
 
 def _check_state(manifest: Mapping[str, Any], folder: str) -> None:
     """Raise ValueError unless what a run found out, and goes on with, is what this module has written."""
-    kinds = {"run_id": str, "model": str, "batch_tokens": int, "attention": Mapping}
-    for name, kind in kinds.items():
-        optional = name in ("batch_tokens", "attention")
-        if not (isinstance(manifest.get(name), kind) or (optional and name not in manifest)):
-            raise ValueError(
-                f"the manifest in {folder} is damaged: its entry {name} is missing or no {kind.__name__.lower()}. "
-                "Put back what it held, or name another output"
-            )
+    name = f"the manifest in {folder}"
+    check_fields(manifest, name, "", {"run_id": str, "model": str})
+    check_fields(manifest, name, "", {"batch_tokens": int, "attention": dict}, optional=True)

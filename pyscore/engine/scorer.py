@@ -291,10 +291,12 @@ class Scorer:
         windows = [window for window in found if window]
         bar = Progress("scoring", sum(map(len, windows)), "questions", progress)
         with turn(self.model, stream=True), self._running(), bar:
-            for window in ahead(prepare, windows):
-                if not window.indices:
+            for asked, window in zip(windows, ahead(prepare, windows), strict=True):
+                advance = bar.share(len(asked))
+                if not window.indices:  # all of them were skipped
+                    advance(1.0)
                     continue
-                plan, results = self._run(window.plan, window.answers, bar.share(len(window.indices)))
+                plan, results = self._run(window.plan, window.answers, advance)
                 rows = build_rows(
                     window.questions, window.answers, plan.places, results, info, token_logprobs=token_logprobs
                 )

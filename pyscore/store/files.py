@@ -22,7 +22,7 @@ _ONE_REQUEST = 2**26
 _OTHER_FORMATS = (
     *(".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".yaml", ".yml", ".xml", ".html", ".md", ".xlsx", ".xls"),
     *(".arrow", ".feather", ".ipc", ".orc", ".avro", ".db", ".sqlite", ".duckdb", ".pkl", ".pickle", ".npy", ".npz"),
-    *(".pt", ".safetensors", ".gz", ".bz2", ".xz", ".zst", ".zip", ".tar", ".tgz"),
+    *(".pq", ".pt", ".safetensors", ".gz", ".bz2", ".xz", ".zst", ".zip", ".tar", ".tgz"),
 )
 
 _OF_CONTENT = ("pyscore", "pyarrow", "json")  # packages whose errors are of what a file holds

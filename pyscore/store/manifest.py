@@ -15,6 +15,7 @@ __all__ = [
     "add_entries",
     "as_json",
     "begin",
+    "check_fields",
     "check_manifest",
     "check_settings",
     "now",
@@ -141,25 +142,34 @@ def check_manifest(manifest: Any, name: str) -> dict[str, Any]:
             f"{name} is of version {manifest.get('version')!r}, this pyscore reads version {_VERSION}: "
             "use the pyscore that wrote it"
         )
-    _check_fields(manifest, name, "", {"complete": bool, "settings": dict, "sessions": list})
+    check_fields(manifest, name, "", {"complete": bool, "settings": dict, "sessions": list})
     if not manifest["sessions"]:
         raise ValueError(f"{name} is damaged: its entry sessions is empty. {_MEND}")
     for i, session in enumerate(manifest["sessions"]):
-        _check_fields({f"sessions[{i}]": session}, name, "", {f"sessions[{i}]": dict})
-        _check_fields(session, name, f"sessions[{i}].", {"id": str, "started": str})
-    _check_fields(manifest["settings"], name, "settings.", {"fingerprint": dict}, optional=True)
-    _check_fields(manifest, name, "", {"metadata": dict}, optional=True)
+        check_fields({f"sessions[{i}]": session}, name, "", {f"sessions[{i}]": dict})
+        check_fields(session, name, f"sessions[{i}].", {"id": str, "started": str})
+    check_fields(manifest["settings"], name, "settings.", {"fingerprint": dict}, optional=True)
+    check_fields(manifest, name, "", {"metadata": dict}, optional=True)
     metadata = manifest.get("metadata", {})
-    _check_fields(metadata, name, "metadata.", dict.fromkeys(metadata, str))
+    check_fields(metadata, name, "metadata.", dict.fromkeys(metadata, str))
     if manifest["complete"]:
-        _check_fields(manifest, name, "", {"stored": dict})
-        _check_fields(manifest["stored"], name, "stored.", {"questions": int, "keys_sha256": str})
+        check_fields(manifest, name, "", {"stored": dict})
+        check_fields(manifest["stored"], name, "stored.", {"questions": int, "keys_sha256": str})
     return manifest
 
 
-def _check_fields(
+def check_fields(
     entries: Mapping[str, Any], name: str, path: str, kinds: Mapping[str, type], *, optional: bool = False
 ) -> None:
+    """Raise ValueError unless entries of a manifest are of these kinds.
+
+    Args:
+        entries: of the manifest, or of a mapping in it.
+        name: of the manifest, for the message.
+        path: what stands before the entries' names in it, such as "settings.".
+        kinds: the type of each entry.
+        optional: an entry may be missing.
+    """
     for field, kind in kinds.items():
         if field not in entries:
             if not optional:

@@ -336,6 +336,7 @@ class RunStore:
 def _check_folder(folder: Place, resume: bool) -> dict[str, Any] | None:
     """The manifest of the run to go on with, None for a new one; raises where neither is possible."""
     if folder.is_file():
+        check_format(str(folder))
         raise FileExistsError(f"{folder} is a file: name a folder for the run")
     found = read_manifest(folder)
     if found is None:

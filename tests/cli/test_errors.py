@@ -35,12 +35,6 @@ TOLD = {
 }
 
 
-class NoCredentialsError(Exception):
-    """As botocore has it, which not every installation does."""
-
-    __module__ = "botocore.exceptions"
-
-
 def run_raising(monkeypatch, error):
     def fail():
         raise error
@@ -60,12 +54,6 @@ def test_what_a_user_or_a_machine_is_at_fault_for_is_one_line(monkeypatch, error
 )
 def test_a_bug_keeps_its_traceback(monkeypatch, error):
     assert run_raising(monkeypatch, error).exception is error
-
-
-def test_an_object_store_that_can_not_be_reached_is_one_line(monkeypatch):
-    result = run_raising(monkeypatch, NoCredentialsError("Unable to locate credentials"))
-    line = "pyscore: the object store of a URL can't be used: Unable to locate credentials\n"
-    assert (result.exit_code, result.stderr) == (2, line)
 
 
 def test_a_warning_is_one_line_and_ends_nothing(monkeypatch):

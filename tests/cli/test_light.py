@@ -55,7 +55,7 @@ MISTAKES = {
     "no confidence to summarise with": (["summarize", "q.jsonl", "--confidence", "0"], "confidence must lie between"),
     "resuming nothing": (["score", "q.jsonl", "--resume"], "--resume goes on with what is in --output"),
     "no output": (["score", "q.jsonl", "-o", ""], "--output is empty"),
-    "rows in another format": (["score", "q.jsonl", "-o", "rows.csv"], "not as .csv: end --output in .parquet"),
+    "rows in another format": (["score", "q.jsonl", "-o", "rows.csv"], "rows.csv names a .csv file"),
     "an output that holds other things": (["score", "q.jsonl", "-o", "run"], "has files and is no run"),
     "an output folder that isn't there": (["score", "q.jsonl", "-o", "none/run"], "doesn't exist"),
     "a run id that rows can't hold": (["score", "--run-id", "\udce9"], "run_id must be text that UTF-8 can hold"),

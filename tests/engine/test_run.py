@@ -222,7 +222,7 @@ def test_a_manifest_whose_state_was_edited_is_refused_by_the_entry(scorer, tmp_p
     run(scorer, tmp_path / "run", some_questions(3))
     manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
     (tmp_path / "run" / "manifest.json").write_text(json.dumps(manifest | {entry: [1]}))
-    with pytest.raises(ValueError, match=rf"manifest in .*run is damaged: its entry {entry} is missing or no"):
+    with pytest.raises(ValueError, match=rf"manifest in .*run is damaged: its entry {entry} is of type list, not"):
         run(scorer, tmp_path / "run", some_questions(5), resume=True)
 
 

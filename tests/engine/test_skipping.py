@@ -65,6 +65,13 @@ def test_rows_of_a_run_without_bad_questions_name_none(scorer):
     assert b"skipped" not in table.schema.metadata
 
 
+@pytest.mark.parametrize("good", [0, 3])
+def test_progress_counts_what_is_skipped(scorer, monkeypatch, capsys, good):
+    monkeypatch.setattr("pyscore.engine.progress._SECONDS", 0.0)
+    scorer.score([*some_questions(good), TOO_LONG], on_error="skip")
+    assert f"scoring: {good + 1}/{good + 1} questions" in capsys.readouterr().err.splitlines()[-1]
+
+
 def test_where_every_question_is_bad_there_are_no_rows_and_every_reason(scorer):
     table = scorer.score([TOO_LONG], on_error="skip", progress=False)
     assert table.num_rows == 0

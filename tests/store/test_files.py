@@ -243,7 +243,7 @@ def test_an_empty_path_is_none():
             attempt()
 
 
-@pytest.mark.parametrize("name", ["rows.csv", "rows.JSONL", "rows.arrow", "rows.parquet.gz", "rows.tsv/"])
+@pytest.mark.parametrize("name", ["rows.csv", "rows.JSONL", "rows.arrow", "rows.parquet.gz", "rows.pq", "rows.tsv/"])
 def test_rows_are_not_written_under_the_name_of_another_format(tmp_path, name):
     path = f"{tmp_path}/{name}"
     for attempt in (lambda: RunStore.check(path), lambda: begin(path), lambda: write_rows(ROWS, path.rstrip("/"))):

@@ -51,17 +51,17 @@ def test_a_run_is_never_overwritten_unasked(run):
 
 
 def test_folders_that_are_no_runs_are_refused_and_left_alone(tmp_path):
-    (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "notes").write_text("mine")
     (tmp_path / "empty").mkdir()
     for path, error, message in [
         (tmp_path, FileExistsError, r"has files and is no run \(empty\): name a new or an empty folder"),
-        (tmp_path / "notes.txt", FileExistsError, "is a file: name a folder"),
+        (tmp_path / "notes", FileExistsError, "is a file: name a folder"),
         (tmp_path / "none" / "run", FileNotFoundError, "none doesn't exist"),
     ]:
         for resume in (False, True):
             with pytest.raises(error, match=message):
                 begin(path, resume=resume)
-    assert sorted(os.listdir(tmp_path)) == ["empty", "notes.txt"]
+    assert sorted(os.listdir(tmp_path)) == ["empty", "notes"]
     with pytest.raises(FileNotFoundError, match=r"no run in .*: it has no manifest"):
         read_run(tmp_path)
     begin(tmp_path / "empty").close()
