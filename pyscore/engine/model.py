@@ -34,7 +34,7 @@ __all__ = [
 _DTYPES = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
 _SHORT_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 _CONTEXT_LENGTHS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "seq_length")
-_loading = threading.Lock()
+_loading = threading.RLock()
 """Held while a model is loaded: what keeps transformers quiet in that time are settings of the whole process."""
 
 
@@ -184,7 +184,7 @@ def load_weights(location: str, *, allow_unused: bool = False, **options: Any) -
     if is_gguf and options.get("quantization_config") is None and hasattr(transformers, "GgufConfig"):
         # Else a package for kernels, where there is one, would keep the weights in blocks.
         options["quantization_config"] = transformers.GgufConfig(dequantize=True)
-    with _float32_by_default(), recorded_gguf_tensors() as gguf:
+    with _loading, _float32_by_default(), recorded_gguf_tensors() as gguf:
         model, info = transformers.AutoModelForCausalLM.from_pretrained(
             location,
             output_loading_info=True,

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from pyscore.engine.requests import dataset_of
-from pyscore.store import metadata_of, run_folder
+from pyscore.store import metadata_of, parts, run_folder
 from pyscore.store.files import locate
 from pyscore.tasks import Question
 
@@ -99,7 +99,7 @@ class Skips:
 
 def skipped_file(path: str) -> str:
     """Where `score_to` writes the questions that it left out: in the run's folder, or beside the one file."""
-    return f"{path}/skipped.jsonl" if run_folder(path) == path else f"{path}.skipped.jsonl"
+    return f"{path}/{parts.SKIPPED}" if run_folder(path) == path else f"{path}.{parts.SKIPPED}"
 
 
 def skipped_questions(table: pa.Table) -> list[Skipped]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LOCK",
     "ORDER",
+    "SKIPPED",
     "Parts",
     "is_leftover",
     "is_part",
@@ -33,6 +34,8 @@ __all__ = [
 
 LOCK = ".lock"
 ORDER = "order.json"
+SKIPPED = "skipped.jsonl"
+"""Which questions were left out, and why; written by the engine."""
 
 _PART = re.compile(r"part-(\d{5,})\.parquet")
 _KEYS = b"pyscore_question_keys"
@@ -81,7 +84,7 @@ def is_part(name: str) -> bool:
 def is_leftover(name: str) -> bool:
     """Whether this is a temporary file that a writer of the run left when it was killed."""
     target = written_for(name) or ""
-    return target in (MANIFEST, ORDER) or is_part(target)
+    return target in (MANIFEST, ORDER, SKIPPED) or is_part(target)
 
 
 def read_parts(folder: Place) -> Parts:

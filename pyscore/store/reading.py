@@ -13,7 +13,7 @@ from pyscore.store.files import Place, check_target, locate
 from pyscore.store.manifest import MANIFEST, read_manifest
 from pyscore.store.ordering import by_position
 from pyscore.store.parquet import read_file
-from pyscore.store.parts import LOCK, ORDER, Parts, is_leftover, is_part, read_part, read_parts
+from pyscore.store.parts import LOCK, ORDER, SKIPPED, Parts, is_leftover, is_part, read_part, read_parts
 from pyscore.store.schema import row_schema
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def remove_files(folder: Place) -> None:
     last, for who finds none makes another.
     """
     names = [name for name in folder.names() if is_part(name) or is_leftover(name)]
-    for name in [*names, ORDER, MANIFEST, LOCK]:
+    for name in [*names, SKIPPED, ORDER, MANIFEST, LOCK]:
         (folder / name).remove()
     if not folder.names():
         folder.remove_folder()

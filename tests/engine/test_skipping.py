@@ -9,7 +9,7 @@ import pytest
 
 from pyscore import Scorer
 from pyscore.engine import Skipped, score_to, skipped_questions
-from pyscore.store import read_rows
+from pyscore.store import read_rows, remove_run
 from tests.engine.tiny import question, some_questions, tiny_configs, tiny_model, tiny_tokenizer
 
 TOO_LONG = question("long", "value other people " * 100)
@@ -109,3 +109,9 @@ def test_what_was_skipped_and_can_be_scored_later_is_no_longer_named(scorer, tmp
     assert skipped_questions(read_rows(path)) == []
     assert not (path / "skipped.jsonl").exists()
     assert set(read_rows(path)["question_id"].to_pylist()) == {"a", "long"}
+
+
+def test_a_removed_run_leaves_nothing_of_what_it_left_out(scorer, tmp_path):
+    score_to(scorer, str(tmp_path / "run"), [question("a"), TOO_LONG], on_error="skip", progress=False)
+    remove_run(tmp_path / "run")
+    assert not (tmp_path / "run").exists()
