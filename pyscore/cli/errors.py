@@ -11,7 +11,7 @@ from typing import Any
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from pyscore.cli.text import say
+from pyscore.cli.text import CLOSED_PIPE, say
 
 __all__ = ["MISTAKE", "STOPPED", "Commands"]
 
@@ -36,6 +36,9 @@ class Commands(TyperGroup):
                 raise
             say(line)
             sys.exit(MISTAKE)
+        except SystemExit as error:
+            # Typer writes help by itself, and ends with 1 and without a word where nobody reads it.
+            sys.exit(CLOSED_PIPE if isinstance(error.__context__, BrokenPipeError) else error.code)
         if status == STOPPED:
             say("stopped")
         sys.exit(status or 0)

@@ -6,12 +6,12 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 from pyscore.cli.text import visible, write_out
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -102,19 +102,18 @@ def print_skipped(skipped: Sequence[Skipped], file: str | None) -> None:
 
 def _print(tables: Sequence[Table], lines: Sequence[str]) -> None:
     """Tables and the lines under them, laid out before the first of them is written."""
-    console = _console()
-    with console.capture() as captured:
-        for table in tables:
-            console.print(table)
-        for line in lines:
-            console.print(_text(line), style="dim", soft_wrap=True)
-    write_out(captured.get())
-
-
-def _console() -> Console:
     from rich.console import Console
 
-    return Console(highlight=False, width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
+    out = StringIO()
+    is_terminal = sys.stdout is not None and sys.stdout.isatty()
+    console = Console(
+        file=out, highlight=False, force_terminal=is_terminal, width=None if is_terminal else _PLAIN_WIDTH
+    )
+    for table in tables:
+        console.print(table)
+    for line in lines:
+        console.print(_text(line), style="dim", soft_wrap=True)
+    write_out(out.getvalue())
 
 
 def _text(name: str) -> Text:

@@ -43,6 +43,8 @@ def write_out(text: str) -> None:
         typer.Exit: nobody reads it any more.
         OSError: it can't be written.
     """
+    if sys.stdout is None:  # Python's way to say that it was closed before the start
+        raise OSError("standard output is closed, so nothing can be shown")
     encoding = sys.stdout.encoding or "utf-8"
     try:
         sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
@@ -52,6 +54,8 @@ def write_out(text: str) -> None:
         with suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(CLOSED_PIPE) from None
+    except OSError as error:
+        raise OSError(f"standard output can't be written: {error}") from error
 
 
 def say(text: str) -> None:

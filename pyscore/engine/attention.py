@@ -19,13 +19,32 @@ from pyscore.engine.stems import NotShared
 from pyscore.engine.tokenization import AnswerTokens
 from pyscore.engine.tree import chain_of
 
-__all__ = ["Attention"]
+__all__ = ["Attention", "check_state"]
 
 _WINDOWS = ("sliding_window", "attention_chunk_size", "window_size")
 _CHANGING_ROPE = ("longrope", "dynamic")
 _PROBES = 8  # positions compared of each sequence
 _SHORT = 512  # tokens
 _CLIPPED = (32, 16)  # tokens of two rows that are run together
+
+
+def check_state(state: Any, name: str) -> None:
+    """Raise ValueError unless a manifest's entry is what `Attention.state` gives, or None; ``name`` is the manifest."""
+    if state is None:
+        return
+    kinds = {"attention": str, "reasons": list, "checked": dict, "used": dict}
+    fits = all(isinstance(state.get(entry), kind) for entry, kind in kinds.items())
+    if not (
+        fits
+        and state["attention"] in ATTENTIONS
+        and all(isinstance(reason, str) for reason in state["reasons"])
+        and all(isinstance(tokens, int) and not isinstance(tokens, bool) for tokens in state["checked"].values())
+        and all(isinstance(reason, str) and kind in ATTENTIONS for kind, reason in state["used"].items())
+    ):
+        raise ValueError(
+            f"{name} is damaged: its entry attention is no state of a run. Put back what it held, "
+            "or name another output"
+        )
 
 
 class Attention:

@@ -104,6 +104,8 @@ def _explained(error: BaseException, part: str, own_code: bool) -> str:
             "its weights are a pickle that is damaged or would run code, and is not read: "
             "convert them to safetensors where you trust them"
         )
+    if "does not recognize this architecture" in text:
+        return f"{text.partition('.')[0]}: correct model_type in config.json, or update transformers"
     if "CONVERSION" in text:
         return "its weights can't be put together: some are missing, or of other shapes than config.json says"
     if part == "tokenizer" and "instantiate the backend tokenizer" in text:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pyscore._integers import as_int
 from pyscore._version import __version__
 from pyscore.engine.asked import Asked
+from pyscore.engine.attention import check_state
 from pyscore.engine.blocks import WINDOW_QUESTIONS
 from pyscore.engine.requests import check_run, checked_questions
 from pyscore.engine.rows import RunInfo
@@ -117,9 +118,9 @@ def score_to(
         run_id = _run_id(store.manifest.get("run_id"), run_id, folder)
         if any(done.get(key, i) != i for i, key in enumerate(asked.keys)):
             store.reorder(asked.keys)
-        if "run_id" not in store.manifest:
+        if not done and "run_id" not in store.manifest:
             store.update(run_id=run_id, model=scorer.name)
-        _check_state(store.manifest, folder)
+        _check_state(store, folder)
         scorer.begin()
         scorer.attention.restore(store.manifest.get("attention"))
         scorer.use_batch_tokens(store.manifest.get("batch_tokens", scorer.batch_tokens))
@@ -210,8 +211,19 @@ def _run_id(stored: str | None, asked: str | None, path: str) -> str:
     return stored or asked or uuid.uuid4().hex
 
 
-def _check_state(manifest: Mapping[str, Any], folder: str) -> None:
+def _check_state(store: RunStore, folder: str) -> None:
     """Raise ValueError unless what a run found out, and goes on with, is what this module has written."""
-    name = f"the manifest in {folder}"
+    manifest, name = store.manifest, f"the manifest in {folder}"
     check_fields(manifest, name, "", {"run_id": str, "model": str})
     check_fields(manifest, name, "", {"batch_tokens": int, "attention": dict}, optional=True)
+    check_state(manifest.get("attention"), name)
+    rows = store.first_rows()
+    if rows is None:
+        return
+    for entry in ("run_id", "model"):
+        stored = rows[entry][0].as_py()
+        if manifest[entry] != stored:
+            raise ValueError(
+                f"{name} is damaged: its entry {entry} is {manifest[entry]!r}, and its rows have {stored!r}. "
+                "Put back what the rows have, or name another output"
+            )

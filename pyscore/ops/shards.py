@@ -121,6 +121,8 @@ def merge_vocab_shards(scores: Sequence[TokenScores]) -> TokenScores:
     and the same targets (ids of the whole vocabulary), outputs and ``top_k``. With L_s a shard's logsumexp,
     ``L = logsumexp_s(L_s)`` and ``log p(t) = log p_s(t) + L_s - L`` for the shard s that holds the target.
 
+    Forward only: results carry no gradient.
+
     Args:
         scores: the shards' scores, in id order.
 

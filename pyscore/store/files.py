@@ -264,8 +264,11 @@ def locate(path: str | Path) -> Place:
     from fsspec.core import url_to_fs
     from fsspec.implementations.local import LocalFileSystem
 
-    with _told(path):
-        files, inner = url_to_fs(path)
+    try:
+        with _told(path):
+            files, inner = url_to_fs(path)
+    except (ImportError, ValueError) as error:  # no package for such URLs, or no such kind of URL
+        raise type(error)(f"{path} can't be used: {error}") from None
     return _LocalPlace(Path(inner)) if isinstance(files, LocalFileSystem) else _RemotePlace(files, inner)
 
 

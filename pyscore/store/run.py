@@ -22,7 +22,7 @@ from pyscore.store.manifest import (
     resumed,
     write_manifest,
 )
-from pyscore.store.parts import LOCK, is_leftover, is_part, part_name, read_parts, write_order, write_part
+from pyscore.store.parts import LOCK, is_leftover, is_part, part_name, read_part, read_parts, write_order, write_part
 from pyscore.store.reading import merge, remove_files
 from pyscore.store.schema import as_rows
 
@@ -75,6 +75,7 @@ class RunStore:
         parts = read_parts(folder)
         self._keys, self._next = parts.keys, parts.next
         self._columns = None if parts.schema is None else parts.schema.names
+        self._first = parts.names[0] if parts.names else None
 
     @staticmethod
     def check(path: str | Path, *, resume: bool = False) -> None:
@@ -149,6 +150,10 @@ class RunStore:
     def done(self) -> set[str]:
         """The keys of the questions whose rows are stored."""
         return set(self._keys)
+
+    def first_rows(self) -> pa.Table | None:
+        """The rows of the first part that was there when the store was opened; None where there was none."""
+        return None if self._first is None else read_part(self._folder / self._first)
 
     def positions(self) -> dict[str, int]:
         """Where each stored question stands in the run, by its key."""

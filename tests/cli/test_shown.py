@@ -140,3 +140,19 @@ def test_a_terminal_that_knows_ascii_only_is_shown_ascii(environment, tmp_path):
         )
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout.isascii()
+
+
+@pytest.mark.parametrize("command", ["info", "--version", "summarize"])
+def test_a_closed_or_full_standard_output_is_one_line(rows, command):
+    arguments = [command, str(rows)] if command == "summarize" else [command]
+    shell = 'exec "$0" -m pyscore "$@" >&-'
+    done = subprocess.run(
+        ["sh", "-c", shell, sys.executable, *arguments], cwd=ROOT, stderr=subprocess.PIPE, text=True, timeout=600
+    )
+    assert (done.returncode, done.stderr) == (2, "pyscore: standard output is closed, so nothing can be shown\n")
+    if os.path.exists("/dev/full"):
+        with open("/dev/full", "w") as full:
+            done = process(*arguments, stdout=full)
+        assert (
+            done.returncode == 2 and "standard output can't be written" in done.stderr and done.stderr.count("\n") == 1
+        )

@@ -367,3 +367,39 @@ def test_integers_of_numpy_and_torch_are_integers(scorer, tmp_path):
 def test_a_path_object_and_a_suffix_in_capitals_are_a_file(scorer, tmp_path):
     score_to(scorer, tmp_path / "rows.PARQUET", some_questions(2), progress=False)
     assert os.listdir(tmp_path) == ["rows.PARQUET"]
+
+
+@pytest.mark.parametrize("entry", ["run_id", "model"])
+@pytest.mark.parametrize("edited", ["other", None], ids=["changed", "removed"])
+def test_an_edited_manifest_does_not_give_the_rows_of_one_run_two_names(scorer, tmp_path, entry, edited):
+    run(scorer, tmp_path / "run", some_questions(5))
+    file = tmp_path / "run" / "manifest.json"
+    manifest = json.loads(file.read_text())
+    manifest[entry] = edited
+    file.write_text(json.dumps({name: value for name, value in manifest.items() if value is not None}))
+    with pytest.raises(ValueError, match=f"is damaged: its entry {entry} is "):
+        run(scorer, tmp_path / "run", some_questions(10), resume=True)
+    assert read_run(tmp_path / "run").num_rows == len([a for q in some_questions(5) for a in q.answers])
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"reasons": None},
+        {"reasons": [3]},
+        {"used": 3},
+        {"used": {"tree": 1}},
+        {"checked": {"tree branches": None}},
+        {"checked": None},
+        {"attention": "none"},
+    ],
+    ids=str,
+)
+def test_an_edited_state_of_sharing_is_refused(scorer, tmp_path, state):
+    run(scorer, tmp_path / "run", some_questions(5))
+    file = tmp_path / "run" / "manifest.json"
+    manifest = json.loads(file.read_text())
+    manifest["attention"] |= state
+    file.write_text(json.dumps(manifest))
+    with pytest.raises(ValueError, match="its entry attention is no state of a run"):
+        run(scorer, tmp_path / "run", some_questions(10), resume=True)

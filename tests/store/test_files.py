@@ -251,3 +251,8 @@ def test_rows_are_not_written_under_the_name_of_another_format(tmp_path, name):
             attempt()
     assert os.listdir(tmp_path) == []
     begin(tmp_path / "llama-3.1-8b").close()
+
+
+def test_a_url_of_an_unknown_kind_is_named():
+    with pytest.raises(ValueError, match=r"nosuch://bucket/rows\.parquet can't be used: Protocol not known"):
+        locate("nosuch://bucket/rows.parquet")
