@@ -197,5 +197,6 @@ def test_a_file_that_grows_is_whole_whenever_its_writer_is_killed(tmp_path, plac
         if codes[0] == 0:
             break
         assert codes[0] == -signal.SIGKILL
-    # Replaced: the manifest, the old rows, three parts, the manifest, the file. Removed: parts, order, manifest, lock.
-    assert count == {"replace": 7, "unlink": 7, "rmdir": 1}[place]
+    # Replaced: the manifest, the old rows, three parts, the manifest, the file. Removed: parts, the list of skipped
+    # questions, order, manifest, lock.
+    assert count == {"replace": 7, "unlink": 8, "rmdir": 1}[place]
