@@ -235,6 +235,7 @@ def test_an_empty_file_holds_no_questions(tmp_path: Path, content: bytes) -> Non
         (b"PAR1\x15\x04", "is a Parquet file: write its rows as JSON lines"),
         ("{}".encode("utf-16"), "is UTF-16: save it as UTF-8"),
     ],
+    ids=["gzip", "bzip2", "xz", "zstd", "zip", "Parquet", "UTF-16"],  # gzip writes the time
 )
 @pytest.mark.parametrize("name", ["set.jsonl", "set.csv"])
 def test_a_file_of_another_kind_is_named_with_the_remedy(
