@@ -154,7 +154,7 @@ _SETTINGS = ("template", "dtype", "device", "backend", "add_bos_token", "prefix_
 
 
 def _note_skipped(store: RunStore, skips: Skips, path: str) -> None:
-    """In the manifest and in a file: what this session left out, in place of what an earlier one did."""
+    """In the manifest and in a file: what the run left out this time, in place of what it left out before."""
     found = {name: text for name, text in store.manifest.get("metadata", {}).items() if name != SKIPPED}
     store.update(metadata=found | skips.metadata())
     skips.write(skipped_file(path))
