@@ -20,12 +20,11 @@ from typing import Any
 
 import triton
 
+from benchmarks.compiled import Facts, facts_of
+from benchmarks.launches import ARCHITECTURES, Case, cases, launches_of
 from pyscore.kernels.aot import compile_launch
 from pyscore.kernels.configs import table
 from pyscore.kernels.launch import Launch
-
-from .compiled import Facts, facts_of
-from .launches import ARCHITECTURES, Case, cases, launches_of
 
 __all__ = ["MATRIX", "MULTIPLYING", "Record", "main", "problems", "records", "same_but_for_width"]
 

@@ -14,16 +14,25 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
+from benchmarks.gpu.clock import Call, spread, take_turns
+from benchmarks.gpu.contest import why
+from benchmarks.gpu.lab import SPREAD, Lab, poisoned
+from benchmarks.gpu.truth import LARGEST_ERROR, logits_of, logprob_error, sample, truth
+from benchmarks.tuning import (
+    STAGES,
+    Limits,
+    changes,
+    choose,
+    linear_row,
+    neighbours,
+    ready_candidates,
+    ready_row,
+    scores,
+)
 from pyscore.kernels.configs import LinearConfig, ReadyConfig, Tile, architecture, linear_config, ready_config
 from pyscore.kernels.linear_logprobs import linear_logprobs
 from pyscore.kernels.logprobs import logprobs
 from pyscore.kernels.target_logits import target_logits
-
-from .gpu.clock import Call, spread, take_turns
-from .gpu.contest import why
-from .gpu.lab import SPREAD, Lab, poisoned
-from .gpu.truth import LARGEST_ERROR, logits_of, logprob_error, sample, truth
-from .tuning import STAGES, Limits, changes, choose, linear_row, neighbours, ready_candidates, ready_row, scores
 
 __all__ = ["linear_search", "ready_search", "spills", "times_of", "verify_linear"]
 

@@ -8,9 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from benchmarks.rounds import side_by_side
 from pyscore import Comparison, score_answers
-
-from .rounds import side_by_side
 
 QUESTIONS, ANSWERS, TOKENS = 1_000_000, 2, 3
 

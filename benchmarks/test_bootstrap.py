@@ -9,9 +9,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
+from benchmarks.rounds import side_by_side
 from pyscore.metrics import Estimate, Interval, estimate_mean
-
-from .rounds import side_by_side
 
 QUESTIONS, RESAMPLES = 100_000, 10_000
 AT_ONCE = 2_000_000  # draws: peers are fastest where a batch stays in the cache

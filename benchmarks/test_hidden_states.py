@@ -7,11 +7,10 @@ from typing import Any
 import pytest
 import torch
 
+from benchmarks.ceilings import multiply_add_rate, read_rate
+from benchmarks.peers import ALL_OUTPUTS, linear_peers, score_hidden
+from benchmarks.rounds import side_by_side
 from pyscore import linear_logprobs
-
-from .ceilings import multiply_add_rate, read_rate
-from .peers import ALL_OUTPUTS, linear_peers, score_hidden
-from .rounds import side_by_side
 
 # (D, V): a 135M-parameter model's, and two of the size that larger ones have
 SHAPES = {

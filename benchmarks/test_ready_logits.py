@@ -7,11 +7,10 @@ from typing import Any
 import pytest
 import torch
 
+from benchmarks.ceilings import read_rate
+from benchmarks.peers import ALL_OUTPUTS, ready_peers, score_logits, score_logits_all
+from benchmarks.rounds import side_by_side
 from pyscore import logprobs
-
-from .ceilings import read_rate
-from .peers import ALL_OUTPUTS, ready_peers, score_logits, score_logits_all
-from .rounds import side_by_side
 
 ROTATED = 3
 IN_CACHE = 48 * 2**20  # bytes: a smaller input may still be there from the last round

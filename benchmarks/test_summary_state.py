@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.ceilings import read_rate
+from benchmarks.rounds import side_by_side
 from pyscore import Comparison, SummaryState, summarize
-
-from .ceilings import read_rate
-from .rounds import side_by_side
 
 QUESTIONS = 10_000_000
 FIELDS = ("probability", "prefers", "probability_raw", "log_odds", "coverage", "tie")

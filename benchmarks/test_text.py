@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 import sacrebleu
 
+from benchmarks.rounds import side_by_side
 from pyscore.metrics.diversity import sentence_self_bleu
-
-from .rounds import side_by_side
 
 WORDS = 50_000
 WORDS_A_TEXT = 25

@@ -42,11 +42,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not torch.cuda.is_available():
         print("python -m benchmarks.tune needs a CUDA GPU, and there is none here", file=sys.stderr)
         return 2
+    from benchmarks.gpu.lab import Lab
+    from benchmarks.search import linear_search, ready_search
+    from benchmarks.tuning import merge_row
     from pyscore.kernels.configs import TABLE
-
-    from .gpu.lab import Lab
-    from .search import linear_search, ready_search
-    from .tuning import merge_row
 
     lab = Lab(rehearsal=False)
     rows: list[dict[str, Any]] = []

@@ -13,7 +13,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from .launch import Launch, run
+from pyscore.kernels.launch import Launch, run
 
 __all__ = ["ComparedAnswers", "plan_score_answers", "score_answers"]
 

@@ -11,7 +11,7 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 from triton.tools.tensor_descriptor import TensorDescriptor
 
-from .launch import OPTIONS, Launch
+from pyscore.kernels.launch import OPTIONS, Launch
 
 __all__ = ["TARGETS", "compile_launch"]
 

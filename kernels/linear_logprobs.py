@@ -9,15 +9,21 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from .candidates import any_candidate_inside, in_parts, most_candidates, store_counts_above, store_own_logits
-from .configs import LinearConfig, multiprocessors
-from .launch import Launch, run
-from .merge import Outputs, merge_launch, new_outputs, new_statistics, scratch_of_a_row
-from .projection import aligned_rows, descriptor, multiply, projection_arguments, weight_config
-from .row_groups import row_groups, take
-from .scored_rows import plan_scored_rows
-from .statistics import NO_ID, final_logits, fold_tile, keep_best
-from .target_logits import target_logits
+from pyscore.kernels.candidates import (
+    any_candidate_inside,
+    in_parts,
+    most_candidates,
+    store_counts_above,
+    store_own_logits,
+)
+from pyscore.kernels.configs import LinearConfig, multiprocessors
+from pyscore.kernels.launch import Launch, run
+from pyscore.kernels.merge import Outputs, merge_launch, new_outputs, new_statistics, scratch_of_a_row
+from pyscore.kernels.projection import aligned_rows, descriptor, multiply, projection_arguments, weight_config
+from pyscore.kernels.row_groups import row_groups, take
+from pyscore.kernels.scored_rows import plan_scored_rows
+from pyscore.kernels.statistics import NO_ID, final_logits, fold_tile, keep_best
+from pyscore.kernels.target_logits import target_logits
 
 __all__ = ["linear_logprobs", "plan_linear_logprobs"]
 

@@ -7,12 +7,12 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from .configs import ReadyConfig, architecture, ready_config
-from .launch import Launch, run
-from .merge import Outputs, merge_launch, new_outputs, new_statistics, scratch_of_a_row
-from .projection import loads_wide
-from .row_groups import row_groups, take
-from .statistics import LOG2_E, NO_ID, comes_before, final_logits, finite_or_zero
+from pyscore.kernels.configs import ReadyConfig, architecture, ready_config
+from pyscore.kernels.launch import Launch, run
+from pyscore.kernels.merge import Outputs, merge_launch, new_outputs, new_statistics, scratch_of_a_row
+from pyscore.kernels.projection import loads_wide
+from pyscore.kernels.row_groups import row_groups, take
+from pyscore.kernels.statistics import LOG2_E, NO_ID, comes_before, final_logits, finite_or_zero
 
 __all__ = ["logprobs", "plan_logprobs"]
 

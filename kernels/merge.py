@@ -9,9 +9,9 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from .launch import Launch
-from .row_groups import take
-from .statistics import NO_ID, comes_before, finite_or_zero, next_best, row_is_scored
+from pyscore.kernels.launch import Launch
+from pyscore.kernels.row_groups import take
+from pyscore.kernels.statistics import NO_ID, comes_before, finite_or_zero, next_best, row_is_scored
 
 __all__ = ["Outputs", "PieceStatistics", "merge_launch", "new_outputs", "new_statistics", "scratch_of_a_row"]
 

@@ -9,7 +9,7 @@ import triton.language as tl
 from torch import Tensor
 from triton.tools.tensor_descriptor import TensorDescriptor
 
-from .configs import LinearConfig, architecture, linear_config
+from pyscore.kernels.configs import LinearConfig, architecture, linear_config
 
 __all__ = ["aligned_rows", "descriptor", "loads_wide", "multiply", "projection_arguments", "weight_config"]
 

@@ -7,7 +7,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from .launch import Launch
+from pyscore.kernels.launch import Launch
 
 __all__ = ["plan_scored_rows"]
 

@@ -11,10 +11,10 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from .configs import LinearConfig
-from .launch import Launch, run
-from .projection import aligned_rows, multiply, projection_arguments, weight_config
-from .statistics import final_logits
+from pyscore.kernels.configs import LinearConfig
+from pyscore.kernels.launch import Launch, run
+from pyscore.kernels.projection import aligned_rows, multiply, projection_arguments, weight_config
+from pyscore.kernels.statistics import final_logits
 
 __all__ = ["plan_target_logits", "target_logits"]
 

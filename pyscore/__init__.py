@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING
 # the compiled parts lie in site-packages when an installed pyscore is imported from the root of a checkout
 __path__ = extend_path(__path__, __name__)
 
-from . import _extension as _extension  # first of all, for it says in one line what to do where it can't be loaded
-from ._lazy import lazy_names
-from ._torch_ops import register_with_torch
-from ._version import __version__
+from pyscore import (
+    _extension as _extension,  # first of all, for it says in one line what to do where it can't be loaded
+)
+from pyscore._lazy import lazy_names
+from pyscore._torch_ops import register_with_torch
+from pyscore._version import __version__
 
 if TYPE_CHECKING:
-    from .engine import Scorer
-    from .metrics import Difference, Estimate, Summary, SummaryState, paired_difference, summarize
-    from .ops import (
+    from pyscore.engine import Scorer
+    from pyscore.metrics import Difference, Estimate, Summary, SummaryState, paired_difference, summarize
+    from pyscore.ops import (
         Comparison,
         TokenScores,
         VocabShard,
@@ -29,8 +31,8 @@ if TYPE_CHECKING:
         merge_vocab_shards,
         score_answers,
     )
-    from .store import comparison_from_rows
-    from .tasks import Question, load_questions, sample_questions
+    from pyscore.store import comparison_from_rows
+    from pyscore.tasks import Question, load_questions, sample_questions
 
 __all__ = [
     "Comparison",

@@ -7,11 +7,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from ._sources import source_hash
-from ._version import __version__
+from pyscore._sources import source_hash
+from pyscore._version import __version__
 
 if TYPE_CHECKING:
-    from . import _C
+    from pyscore import _C
 
 __all__ = ["_C"]
 

@@ -13,9 +13,8 @@ from pyscore import TokenScores, compare_answers, linear_logprobs, logprobs, mer
 from pyscore.engine.inputs import plain_inputs
 from pyscore.engine.plan import Row
 from pyscore.engine.separation import fixed_candidates
-
-from .ops.cases import OUTPUTS, assert_same_bits, every_backend, random_projection, random_rows
-from .paths import ROOT
+from tests.ops.cases import OUTPUTS, assert_same_bits, every_backend, random_projection, random_rows
+from tests.paths import ROOT
 
 # Every public function of torch that takes dtype= and device= and has no tensor to take them from.
 _MAKERS = {

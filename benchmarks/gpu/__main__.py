@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         status: int = report([])
         return status
-    from .run import run
+    from benchmarks.gpu.run import run
 
     with warnings.catch_warnings():
         if arguments.rehearse:

@@ -11,10 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from benchmarks.gpu.clock import Call, spread, take_turns
+from benchmarks.gpu.lab import Lab, poisoned
 from pyscore import Comparison, TokenScores
-
-from .clock import Call, spread, take_turns
-from .lab import Lab, poisoned
 
 __all__ = ["OURS", "Contestant", "Outcome", "contest", "why"]
 

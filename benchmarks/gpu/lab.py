@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .clock import Call, Clock, CudaClock, HostClock
+from benchmarks.gpu.clock import Call, Clock, CudaClock, HostClock
 
 __all__ = ["CACHED", "Ceilings", "Lab", "LinearInputs", "poisoned"]
 

@@ -15,10 +15,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 import pyscore
+from benchmarks.gpu.contest import OURS, Contestant
+from benchmarks.peers import compiled, torch_all, torch_logprob
 from pyscore import TokenScores
-
-from ..peers import compiled, torch_all, torch_logprob
-from .contest import OURS, Contestant
 
 __all__ = [
     "CUBLAS", "MM", "ROWS", "VERL", "cublas_and_pass", "linear_peers", "matrix_product", "ours", "ready_peers",
@@ -171,7 +170,7 @@ def ready_peers(every_output: bool, *, backend: str, rows: bool) -> list[Contest
     function = torch_all if every_output else torch_logprob
 
     def program_a_row() -> Function:
-        from .row_kernel import row_logprobs
+        from benchmarks.gpu.row_kernel import row_logprobs
 
         return partial(row_logprobs, every_output=every_output)
 

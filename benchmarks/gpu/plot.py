@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from .clock import spread
-from .contest import OURS
+from benchmarks.gpu.clock import spread
+from benchmarks.gpu.contest import OURS
 
 __all__ = ["panels", "plot"]
 

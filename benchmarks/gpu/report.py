@@ -8,10 +8,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from .clock import spread
-from .contest import OURS
-from .lab import Ceilings
-from .targets import TARGETS, Row, number, standing
+from benchmarks.gpu.clock import spread
+from benchmarks.gpu.contest import OURS
+from benchmarks.gpu.lab import Ceilings
+from benchmarks.gpu.targets import TARGETS, Row, number, standing
 
 __all__ = ["describe", "reasons", "row_of", "section_of", "write"]
 

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import torch
 
-from .contest import why
-from .lab import Lab
-from .machine import facts, slug
-from .plot import plot
-from .report import describe, reasons, section_of, write
-from .sections import SECTIONS
-from .targets import Row, standing, target_table
+from benchmarks.gpu.contest import why
+from benchmarks.gpu.lab import Lab
+from benchmarks.gpu.machine import facts, slug
+from benchmarks.gpu.plot import plot
+from benchmarks.gpu.report import describe, reasons, section_of, write
+from benchmarks.gpu.sections import SECTIONS
+from benchmarks.gpu.targets import Row, standing, target_table
 
 __all__ = ["run"]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from .contest import Outcome
+from benchmarks.gpu.contest import Outcome
 
 __all__ = ["TARGETS", "Row", "Target", "number", "standing", "target_table"]
 

@@ -8,9 +8,8 @@ import torch
 from torch import Tensor
 
 import pyscore
+from benchmarks.gpu.lab import LinearInputs
 from pyscore import TokenScores
-
-from .lab import LinearInputs
 
 __all__ = ["LARGEST_ERROR", "complaints", "logits_of", "logprob_error", "sample", "truth"]
 

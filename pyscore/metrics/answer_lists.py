@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import Codes, as_list, take
-from .estimate import NAN, Estimate
-from .means import Interval, estimate_rate
+from pyscore.metrics.arrays import Codes, as_list, take
+from pyscore.metrics.estimate import NAN, Estimate
+from pyscore.metrics.means import Interval, estimate_rate
 
 __all__ = ["Mask", "check_length", "equal", "rate_among", "read_answers", "read_known"]
 

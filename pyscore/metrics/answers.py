@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..ops import checks
-from ..ops.arrays import as_index, as_mask, as_tensor
-from ..ops.types import Array
-from .arrays import Floats, as_float64
+from pyscore.metrics.arrays import Floats, as_float64
+from pyscore.ops import checks
+from pyscore.ops.arrays import as_index, as_mask, as_tensor
+from pyscore.ops.types import Array
 
 __all__ = ["LENGTHS", "NEEDS", "Answers", "segment_logsumexp", "segment_max", "segment_softmax"]
 

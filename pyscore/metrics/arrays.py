@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..ops.types import Comparison
+from pyscore.ops.types import Comparison
 
 __all__ = [
     "METRICS",

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import Floats, as_float64, cluster_sums
-from .estimate import Estimate
-from .intervals import effective_size, t_interval, t_quantile, wilson_interval
-from .means import Interval, read_values
-from .sampling import Design, read_design
+from pyscore.metrics.arrays import Floats, as_float64, cluster_sums
+from pyscore.metrics.estimate import Estimate
+from pyscore.metrics.intervals import effective_size, t_interval, t_quantile, wilson_interval
+from pyscore.metrics.means import Interval, read_values
+from pyscore.metrics.sampling import Design, read_design
 
 __all__ = ["auroc", "read_binary"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from .._extension import _C
-from .arrays import Floats
-from .estimate import Estimate
-from .sampling import Sample
+from pyscore._extension import _C
+from pyscore.metrics.arrays import Floats
+from pyscore.metrics.estimate import Estimate
+from pyscore.metrics.sampling import Sample
 
 __all__ = ["RESAMPLES", "bca_interval", "bootstrap_estimate", "bootstrap_means", "percentile_interval"]
 

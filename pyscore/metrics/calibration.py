@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..ops import checks
-from ..ops.arrays import as_index, as_tensor
-from ..ops.scalars import as_int
-from ..ops.types import Comparison
-from .arrays import Codes, Floats, as_float64, cluster_codes, read_columns, take
-from .auroc import auroc, read_binary
-from .binning import assign_bins, brier_parts, calibration_errors
-from .estimate import NAN, Estimate
-from .means import Interval, estimate_mean, estimate_rate, read_shares
-from .report import Report, write_signature
+from pyscore.metrics.arrays import Codes, Floats, as_float64, cluster_codes, read_columns, take
+from pyscore.metrics.auroc import auroc, read_binary
+from pyscore.metrics.binning import assign_bins, brier_parts, calibration_errors
+from pyscore.metrics.estimate import NAN, Estimate
+from pyscore.metrics.means import Interval, estimate_mean, estimate_rate, read_shares
+from pyscore.metrics.report import Report, write_signature
+from pyscore.ops import checks
+from pyscore.ops.arrays import as_index, as_tensor
+from pyscore.ops.scalars import as_int
+from pyscore.ops.types import Comparison
 
 __all__ = ["calibration", "comparison_calibration", "multiclass_calibration"]
 

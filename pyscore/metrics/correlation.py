@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from .arrays import Floats
-from .estimate import NAN, Estimate
-from .trends import spearman
+from pyscore.metrics.arrays import Floats
+from pyscore.metrics.estimate import NAN, Estimate
+from pyscore.metrics.trends import spearman
 
 __all__ = ["correlations", "pearson"]
 

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..ops import checks
-from .answer_lists import Mask, check_length, read_known
-from .arrays import Codes, Floats, cluster_codes, encode, take
-from .auroc import read_binary
-from .estimate import NAN, Estimate
-from .means import Interval, estimate_mean, estimate_rate
-from .report import Report, write_signature
-from .stable import difference, log_expit, read_logprobs
+from pyscore.metrics.answer_lists import Mask, check_length, read_known
+from pyscore.metrics.arrays import Codes, Floats, cluster_codes, encode, take
+from pyscore.metrics.auroc import read_binary
+from pyscore.metrics.estimate import NAN, Estimate
+from pyscore.metrics.means import Interval, estimate_mean, estimate_rate
+from pyscore.metrics.report import Report, write_signature
+from pyscore.metrics.stable import difference, log_expit, read_logprobs
+from pyscore.ops import checks
 
 __all__ = ["TIES", "debate_accuracy"]
 

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..ops.types import Comparison
-from .arrays import METRICS, SHARES, Floats, check_lengths, why_refused
-from .summary import N_BINS
+from pyscore.metrics.arrays import METRICS, SHARES, Floats, check_lengths, why_refused
+from pyscore.metrics.summary import N_BINS
+from pyscore.ops.types import Comparison
 
 __all__ = ["DeviceSums", "Moments", "device_of"]
 

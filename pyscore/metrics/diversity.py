@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .._extension import _C
-from ..ops.scalars import as_int
-from .arrays import Floats
-from .corpus import Corpus, Tokenize, read_corpus, tokenizer_name
-from .means import Interval, estimate_mean
-from .report import Report, write_signature
-from .text import read_strings
+from pyscore._extension import _C
+from pyscore.metrics.arrays import Floats
+from pyscore.metrics.corpus import Corpus, Tokenize, read_corpus, tokenizer_name
+from pyscore.metrics.means import Interval, estimate_mean
+from pyscore.metrics.report import Report, write_signature
+from pyscore.metrics.text import read_strings
+from pyscore.ops.scalars import as_int
 
 __all__ = ["distinct_n", "self_bleu", "sentence_self_bleu"]
 

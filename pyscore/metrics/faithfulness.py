@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .answer_lists import check_length, equal, rate_among, read_answers
-from .arrays import Floats, as_float64, as_list, cluster_codes, take
-from .means import Interval, estimate_columns, estimate_mean
-from .report import Report, write_signature
-from .sampling import read_design
+from pyscore.metrics.answer_lists import check_length, equal, rate_among, read_answers
+from pyscore.metrics.arrays import Floats, as_float64, as_list, cluster_codes, take
+from pyscore.metrics.means import Interval, estimate_columns, estimate_mean
+from pyscore.metrics.report import Report, write_signature
+from pyscore.metrics.sampling import read_design
 
 __all__ = ["answer_change", "same_answer_curve"]
 

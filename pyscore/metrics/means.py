@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 
 from pyscore._confidence import check_confidence
-
-from ..ops.scalars import as_int
-from .arrays import Floats, as_float64, cluster_sums
-from .bootstrap import RESAMPLES, bootstrap_estimate, bootstrap_means
-from .estimate import Estimate
-from .intervals import clustered_size, t_interval, wilson_interval, z_quantile
-from .sampling import Design, Sample, read_design
+from pyscore.metrics.arrays import Floats, as_float64, cluster_sums
+from pyscore.metrics.bootstrap import RESAMPLES, bootstrap_estimate, bootstrap_means
+from pyscore.metrics.estimate import Estimate
+from pyscore.metrics.intervals import clustered_size, t_interval, wilson_interval, z_quantile
+from pyscore.metrics.sampling import Design, Sample, read_design
+from pyscore.ops.scalars import as_int
 
 __all__ = [
     "METHODS",

@@ -7,10 +7,10 @@ from typing import Any, overload
 
 import numpy as np
 
-from .arrays import Floats
-from .means import Interval, read_shares
-from .paired import Difference
-from .report import Report, write_signature
+from pyscore.metrics.arrays import Floats
+from pyscore.metrics.means import Interval, read_shares
+from pyscore.metrics.paired import Difference
+from pyscore.metrics.report import Report, write_signature
 
 __all__ = ["ADJUSTMENTS", "adjust_p_values", "compare_many"]
 

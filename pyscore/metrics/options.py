@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .arrays import cluster_codes, take
-from .estimate import Estimate
-from .means import Interval, estimate_rate
-from .report import Report, write_signature
-from .text import read_strings
+from pyscore.metrics.arrays import cluster_codes, take
+from pyscore.metrics.estimate import Estimate
+from pyscore.metrics.means import Interval, estimate_rate
+from pyscore.metrics.report import Report, write_signature
+from pyscore.metrics.text import read_strings
 
 __all__ = ["extract_option", "extract_options", "option_accuracy"]
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ..ops.types import Comparison
-from .arrays import METRICS, Floats, cluster_sums, read_clusters, read_columns
-from .estimate import Estimate, json_number, table
-from .means import Interval, estimate_difference
-from .report import write_signature
+from pyscore.metrics.arrays import METRICS, Floats, cluster_sums, read_clusters, read_columns
+from pyscore.metrics.estimate import Estimate, json_number, table
+from pyscore.metrics.means import Interval, estimate_difference
+from pyscore.metrics.report import write_signature
+from pyscore.ops.types import Comparison
 
 __all__ = ["Difference", "paired_difference", "sign_test"]
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .means import read_values
-from .report import Report, write_signature
-from .stable import read_array
+from pyscore.metrics.means import read_values
+from pyscore.metrics.report import Report, write_signature
+from pyscore.metrics.stable import read_array
 
 __all__ = ["pareto", "pareto_front"]
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ..ops.types import Comparison
-from .arrays import METRICS, read_columns
-from .means import Interval, estimate_columns, infinite_mean
-from .sampling import read_design
-from .state import SummaryState
-from .summary import RATES, Summary, bin_gaps, summary_signature
+from pyscore.metrics.arrays import METRICS, read_columns
+from pyscore.metrics.means import Interval, estimate_columns, infinite_mean
+from pyscore.metrics.sampling import read_design
+from pyscore.metrics.state import SummaryState
+from pyscore.metrics.summary import RATES, Summary, bin_gaps, summary_signature
+from pyscore.ops.types import Comparison
 
 __all__ = ["summarize"]
 

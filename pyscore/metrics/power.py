@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from ..ops.scalars import as_int
-from ..ops.types import Comparison
-from .arrays import METRICS, Floats, cluster_codes, read_columns
-from .estimate import Estimate
-from .means import Interval, estimate_difference, estimate_mean, read_values
-from .report import Report, write_signature
+from pyscore.metrics.arrays import METRICS, Floats, cluster_codes, read_columns
+from pyscore.metrics.estimate import Estimate
+from pyscore.metrics.means import Interval, estimate_difference, estimate_mean, read_values
+from pyscore.metrics.report import Report, write_signature
+from pyscore.ops.scalars import as_int
+from pyscore.ops.types import Comparison
 
 __all__ = ["minimum_detectable_effect", "power_analysis", "required_n"]
 

@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .answer_lists import check_length
-from .arrays import Codes, Floats, cluster_codes, take
-from .correlation import correlations
-from .estimate import NAN, Estimate
-from .means import Interval, estimate_mean, estimate_rate, read_shares, read_values
-from .report import Report, write_signature
-from .stable import difference, log_expit, read_logprobs
+from pyscore.metrics.answer_lists import check_length
+from pyscore.metrics.arrays import Codes, Floats, cluster_codes, take
+from pyscore.metrics.correlation import correlations
+from pyscore.metrics.estimate import NAN, Estimate
+from pyscore.metrics.means import Interval, estimate_mean, estimate_rate, read_shares, read_values
+from pyscore.metrics.report import Report, write_signature
+from pyscore.metrics.stable import difference, log_expit, read_logprobs
 
 __all__ = ["RewardEnsemble", "label_confidence", "preference_model", "preference_probability", "reward_ensemble"]
 

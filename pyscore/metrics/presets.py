@@ -10,13 +10,13 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from ..ops import checks
-from .answers import LENGTHS, NEEDS, Answers
-from .arrays import Floats, cluster_codes
-from .estimate import NAN, Estimate
-from .means import Interval, estimate_mean, estimate_rate, estimate_ratio
-from .report import Report, write_signature
-from .values import SHIFTS, VALUES, Rule, per_question
+from pyscore.metrics.answers import LENGTHS, NEEDS, Answers
+from pyscore.metrics.arrays import Floats, cluster_codes
+from pyscore.metrics.estimate import NAN, Estimate
+from pyscore.metrics.means import Interval, estimate_mean, estimate_rate, estimate_ratio
+from pyscore.metrics.report import Report, write_signature
+from pyscore.metrics.values import SHIFTS, VALUES, Rule, per_question
+from pyscore.ops import checks
 
 __all__ = ["PRESETS", "Metric", "Preset", "apply_preset"]
 

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..ops import checks
-from .answer_lists import check_length
-from .arrays import Floats, as_float64, as_list, encode
-from .bootstrap import bootstrap_estimate
-from .estimate import NAN, Estimate
-from .means import Interval
-from .report import Report, write_signature
-from .sampling import Design, read_design
+from pyscore.metrics.answer_lists import check_length
+from pyscore.metrics.arrays import Floats, as_float64, as_list, encode
+from pyscore.metrics.bootstrap import bootstrap_estimate
+from pyscore.metrics.estimate import NAN, Estimate
+from pyscore.metrics.means import Interval
+from pyscore.metrics.report import Report, write_signature
+from pyscore.metrics.sampling import Design, read_design
+from pyscore.ops import checks
 
 __all__ = ["RATINGS", "ratings"]
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .._version import __version__
-from .estimate import Estimate, columns, json_number, table
+from pyscore._version import __version__
+from pyscore.metrics.estimate import Estimate, columns, json_number, table
 
 __all__ = ["Report", "ties_of", "write_signature"]
 

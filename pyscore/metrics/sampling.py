@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import Floats, as_float64, cluster_sums, read_clusters
+from pyscore.metrics.arrays import Floats, as_float64, cluster_sums, read_clusters
 
 __all__ = ["Design", "Sample", "read_design"]
 

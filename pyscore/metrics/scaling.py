@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .answer_lists import check_length, rate_among
-from .arrays import Floats, as_float64, cluster_codes, cluster_keys
-from .estimate import Estimate
-from .means import Interval, estimate_mean, estimate_rate, read_values
-from .report import Report, write_signature
-from .summary import Summary
-from .trends import EXACT, fit_parabola, fit_slope, spearman
+from pyscore.metrics.answer_lists import check_length, rate_among
+from pyscore.metrics.arrays import Floats, as_float64, cluster_codes, cluster_keys
+from pyscore.metrics.estimate import Estimate
+from pyscore.metrics.means import Interval, estimate_mean, estimate_rate, read_values
+from pyscore.metrics.report import Report, write_signature
+from pyscore.metrics.summary import Summary
+from pyscore.metrics.trends import EXACT, fit_parabola, fit_slope, spearman
 
 __all__ = ["ScalingPoint", "scaling_table", "scaling_trend", "sign_agreement"]
 

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .answer_lists import Mask
-from .arrays import Floats, as_float64, cluster_codes, cluster_sums, take
-from .means import Interval, estimate_mean, estimate_ratio
-from .report import Report, write_signature
-from .stable import check_logprobs, log1mexp, read_array, read_logprobs
+from pyscore.metrics.answer_lists import Mask
+from pyscore.metrics.arrays import Floats, as_float64, cluster_codes, cluster_sums, take
+from pyscore.metrics.means import Interval, estimate_mean, estimate_ratio
+from pyscore.metrics.report import Report, write_signature
+from pyscore.metrics.stable import check_logprobs, log1mexp, read_array, read_logprobs
 
 __all__ = ["forward_kl", "unlikelihood", "unlikelihood_loss"]
 

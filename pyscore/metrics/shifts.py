@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from .answer_lists import Mask, check_length, equal, rate_among, read_answers, read_known
-from .arrays import Codes, cluster_codes, cluster_sums, take
-from .estimate import NAN, Estimate
-from .means import Interval, estimate_difference, estimate_mean, estimate_rate, read_values
-from .paired import sign_test
-from .report import Report, write_signature
+from pyscore.metrics.answer_lists import Mask, check_length, equal, rate_among, read_answers, read_known
+from pyscore.metrics.arrays import Codes, cluster_codes, cluster_sums, take
+from pyscore.metrics.estimate import NAN, Estimate
+from pyscore.metrics.means import Interval, estimate_difference, estimate_mean, estimate_rate, read_values
+from pyscore.metrics.paired import sign_test
+from pyscore.metrics.report import Report, write_signature
 
 __all__ = ["biased_feature", "red_team", "trigger_effect"]
 
@@ -189,7 +189,7 @@ def _drop_among(before: Mask, after: Mask, among: Mask, codes: Codes | None, int
 
 
 def _detector_auroc(on: Any, off: Any, units: Codes, interval: Interval) -> Estimate:
-    from .auroc import auroc
+    from pyscore.metrics.auroc import auroc
 
     if on is None or off is None:
         raise ValueError("detector_with and detector_without go together: give both or neither")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from .arrays import Floats, as_float64
+from pyscore.metrics.arrays import Floats, as_float64
 
 __all__ = ["check_logprobs", "difference", "log1mexp", "log_expit", "read_array", "read_logprobs"]
 

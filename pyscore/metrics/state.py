@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from .._extension import _C
-from ..ops.types import Comparison
-from ..ops.values import capturing
-from .arrays import METRICS, Floats, cluster_sums, read_clusters, read_columns, read_fields
-from .device_state import DeviceSums, Moments, device_of
-from .means import Interval, from_stderr, infinite_mean
-from .sampling import Sample
-from .summary import N_BINS, RATES, Summary, summary_signature
+from pyscore._extension import _C
+from pyscore.metrics.arrays import METRICS, Floats, cluster_sums, read_clusters, read_columns, read_fields
+from pyscore.metrics.device_state import DeviceSums, Moments, device_of
+from pyscore.metrics.means import Interval, from_stderr, infinite_mean
+from pyscore.metrics.sampling import Sample
+from pyscore.metrics.summary import N_BINS, RATES, Summary, summary_signature
+from pyscore.ops.types import Comparison
+from pyscore.ops.values import capturing
 
 __all__ = ["SummaryState"]
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import METRICS, Columns, Floats, cluster_sums
-from .binning import width_bins
-from .estimate import Estimate, json_number, table
-from .means import Interval
-from .report import ties_of, write_signature
+from pyscore.metrics.arrays import METRICS, Columns, Floats, cluster_sums
+from pyscore.metrics.binning import width_bins
+from pyscore.metrics.estimate import Estimate, json_number, table
+from pyscore.metrics.means import Interval
+from pyscore.metrics.report import ties_of, write_signature
 
 __all__ = ["N_BINS", "RATES", "Summary", "bin_gaps", "summary_signature"]
 

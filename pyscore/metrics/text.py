@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import Floats, cluster_codes, encode
-from .means import Interval, estimate_mean, estimate_rate
-from .report import Report, write_signature
+from pyscore.metrics.arrays import Floats, cluster_codes, encode
+from pyscore.metrics.means import Interval, estimate_mean, estimate_rate
+from pyscore.metrics.report import Report, write_signature
 
 __all__ = ["exact_matches", "normalize_answer", "read_strings", "same_answer_matrix", "squad", "token_f1s"]
 

@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
-from .arrays import Floats
-from .estimate import NAN, Estimate
-from .intervals import t_interval, z_quantile
+from pyscore.metrics.arrays import Floats
+from pyscore.metrics.estimate import NAN, Estimate
+from pyscore.metrics.intervals import t_interval, z_quantile
 
 __all__ = ["EXACT", "fit_parabola", "fit_slope", "spearman"]
 

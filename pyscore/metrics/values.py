@@ -9,10 +9,10 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from ..ops import Comparison, checks, score_answers
-from ..ops.answers import SETS, TIES
-from .answers import NEEDS, Answers, segment_logsumexp, segment_softmax
-from .arrays import Floats, as_float64
+from pyscore.metrics.answers import NEEDS, Answers, segment_logsumexp, segment_softmax
+from pyscore.metrics.arrays import Floats, as_float64
+from pyscore.ops import Comparison, checks, score_answers
+from pyscore.ops.answers import SETS, TIES
 
 __all__ = [
     "SHIFTS",

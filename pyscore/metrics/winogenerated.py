@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .answer_lists import check_length, read_known
-from .arrays import Floats, cluster_codes, cluster_sums, encode
-from .correlation import correlations
-from .means import Interval, estimate_mean
-from .report import Report, write_signature
-from .stable import read_logprobs
+from pyscore.metrics.answer_lists import check_length, read_known
+from pyscore.metrics.arrays import Floats, cluster_codes, cluster_sums, encode
+from pyscore.metrics.correlation import correlations
+from pyscore.metrics.means import Interval, estimate_mean
+from pyscore.metrics.report import Report, write_signature
+from pyscore.metrics.stable import read_logprobs
 
 __all__ = ["GENDERS", "occupation_bias"]
 

@@ -1,14 +1,14 @@
 """What the kernels compute: public ops, their float64 definition, and the backends that serve them."""
 
-from . import library as library
-from .answers import compare_answers, score_answers
-from .backend import register
-from .cpu import register_cpu
-from .reference import REFERENCE
-from .shards import merge_vocab_shards
-from .tokens import linear_logprobs, logprobs
-from .triton import register_triton
-from .types import Comparison, TokenScores, VocabShard
+from pyscore.ops import library as library
+from pyscore.ops.answers import compare_answers, score_answers
+from pyscore.ops.backend import register
+from pyscore.ops.cpu import register_cpu
+from pyscore.ops.reference import REFERENCE
+from pyscore.ops.shards import merge_vocab_shards
+from pyscore.ops.tokens import linear_logprobs, logprobs
+from pyscore.ops.triton import register_triton
+from pyscore.ops.types import Comparison, TokenScores, VocabShard
 
 # the order in which backend="auto" asks them
 register_cpu()

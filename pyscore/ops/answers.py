@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from . import checks
-from .arrays import as_index, as_mask, as_tensor, restorer, warn_forward_only
-from .dispatch import AUTO, check_backend_name
-from .library import float_dtype
-from .types import Array, Comparison
+from pyscore.ops import checks
+from pyscore.ops.arrays import as_index, as_mask, as_tensor, restorer, warn_forward_only
+from pyscore.ops.dispatch import AUTO, check_backend_name
+from pyscore.ops.library import float_dtype
+from pyscore.ops.types import Array, Comparison
 
 __all__ = ["NORMALIZATIONS", "SETS", "TIES", "compare_answers", "score_answers"]
 

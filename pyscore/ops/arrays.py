@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .types import Array
+from pyscore.ops.types import Array
 
 __all__ = ["as_index", "as_mask", "as_tensor", "restorer", "warn_forward_only"]
 

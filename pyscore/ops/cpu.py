@@ -8,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .._extension import _C
-from .backend import Backend, CompareOptions, ComparisonTensors, ScoreOptions, TokenTensors, register
+from pyscore._extension import _C
+from pyscore.ops.backend import Backend, CompareOptions, ComparisonTensors, ScoreOptions, TokenTensors, register
 
 __all__ = ["CPU", "register_cpu"]
 

@@ -6,7 +6,7 @@ import os
 
 import torch
 
-from .backend import Backend, registered
+from pyscore.ops.backend import Backend, registered
 
 __all__ = ["AUTO", "check_backend_name", "objections", "select"]
 

@@ -10,11 +10,11 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from .backend import ScoreOptions, TokenTensors
-from .rows import Rows
-from .shards import merge_vocab_shards, scores_from_tensors
-from .types import Array, TokenScores
-from .values import check_token_values, to_device
+from pyscore.ops.backend import ScoreOptions, TokenTensors
+from pyscore.ops.rows import Rows
+from pyscore.ops.shards import merge_vocab_shards, scores_from_tensors
+from pyscore.ops.types import Array, TokenScores
+from pyscore.ops.values import check_token_values, to_device
 
 if TYPE_CHECKING:
     from torch.distributed import ProcessGroup

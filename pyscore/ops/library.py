@@ -13,9 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .backend import CompareOptions, ComparisonTensors, ScoreOptions, TokenTensors
-from .dispatch import select
-from .values import check_answer_values, check_token_values, to_device, visible
+from pyscore.ops.backend import CompareOptions, ComparisonTensors, ScoreOptions, TokenTensors
+from pyscore.ops.dispatch import select
+from pyscore.ops.values import check_answer_values, check_token_values, to_device, visible
 
 __all__ = ["float_dtype"]
 

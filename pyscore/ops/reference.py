@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .backend import Backend, CompareOptions, ComparisonTensors, ScoreOptions, TokenTensors, offsets_of_rows
-from .underflow import keeps_denormals
+from pyscore.ops.backend import Backend, CompareOptions, ComparisonTensors, ScoreOptions, TokenTensors, offsets_of_rows
+from pyscore.ops.underflow import keeps_denormals
 
 __all__ = ["REFERENCE"]
 

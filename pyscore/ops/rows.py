@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from . import checks
-from .arrays import as_index, as_tensor
-from .scalars import as_float
-from .types import Array
+from pyscore.ops import checks
+from pyscore.ops.arrays import as_index, as_tensor
+from pyscore.ops.scalars import as_float
+from pyscore.ops.types import Array
 
 __all__ = ["Rows", "read_rows"]
 

@@ -6,8 +6,8 @@ from typing import Any, SupportsFloat, SupportsIndex
 
 import torch
 
-from .._integers import as_int as _as_int
-from .._integers import describe, is_single
+from pyscore._integers import as_int as _as_int
+from pyscore._integers import describe, is_single
 
 __all__ = ["as_float", "as_int", "as_int64"]
 

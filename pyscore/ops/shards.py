@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .arrays import as_tensor, restorer
-from .backend import ScoreOptions, TokenTensors
-from .rows import Rows
-from .types import Array, TokenScores, VocabShard
-from .underflow import keeps_denormals
+from pyscore.ops.arrays import as_tensor, restorer
+from pyscore.ops.backend import ScoreOptions, TokenTensors
+from pyscore.ops.rows import Rows
+from pyscore.ops.types import Array, TokenScores, VocabShard
+from pyscore.ops.underflow import keeps_denormals
 
 __all__ = ["merge_vocab_shards", "scores_from_tensors"]
 

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from . import checks
-from .arrays import as_tensor, restorer, warn_forward_only
-from .backend import ScoreOptions, TokenTensors
-from .dispatch import AUTO, check_backend_name
-from .library import float_dtype
-from .rows import Rows, read_rows
-from .scalars import as_float, as_int, as_int64
-from .shards import scores_from_tensors
-from .types import Array, TokenScores
+from pyscore.ops import checks
+from pyscore.ops.arrays import as_tensor, restorer, warn_forward_only
+from pyscore.ops.backend import ScoreOptions, TokenTensors
+from pyscore.ops.dispatch import AUTO, check_backend_name
+from pyscore.ops.library import float_dtype
+from pyscore.ops.rows import Rows, read_rows
+from pyscore.ops.scalars import as_float, as_int, as_int64
+from pyscore.ops.shards import scores_from_tensors
+from pyscore.ops.types import Array, TokenScores
 
 if TYPE_CHECKING:
     from torch.distributed import ProcessGroup
@@ -200,7 +200,7 @@ def linear_logprobs(
     if group is not None:
         if vocab_start is not None:
             raise ValueError("vocab_start and group exclude each other: group finds each rank's start by itself")
-        from .group import score_over_group, shard_sizes  # torch.distributed is optional in a torch build
+        from pyscore.ops.group import score_over_group, shard_sizes  # torch.distributed is optional in a torch build
 
         sizes = shard_sizes(group, vocab_size, states.device)
         wanted = checks.check_outputs(outputs, top_k, min(sizes))

@@ -9,7 +9,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .backend import Backend, CompareOptions, ComparisonTensors, ScoreOptions, TokenTensors, offsets_of_rows, register
+from pyscore.ops.backend import (
+    Backend,
+    CompareOptions,
+    ComparisonTensors,
+    ScoreOptions,
+    TokenTensors,
+    offsets_of_rows,
+    register,
+)
 
 __all__ = ["TRITON", "register_triton"]
 
@@ -41,7 +49,7 @@ def _vectors(*tensors: Tensor | None) -> tuple[Any, ...]:
 def _logprobs(
     logits: Tensor, targets: Tensor, target_offsets: Tensor | None, temperature: Tensor | None, options: ScoreOptions
 ) -> TokenTensors:
-    from ..kernels.logprobs import logprobs
+    from pyscore.kernels.logprobs import logprobs
 
     results = logprobs(
         logits,
@@ -75,7 +83,7 @@ def _target_logits(
     temperature: Tensor | None,
     options: ScoreOptions,
 ) -> Tensor:
-    from ..kernels.target_logits import target_logits
+    from pyscore.kernels.target_logits import target_logits
 
     vectors = _vectors(targets, offsets_of_rows(target_offsets, len(hidden), targets), temperature)
     result: Tensor = target_logits(hidden, weight, bias, *vectors, **_linear_options(options))
@@ -92,7 +100,7 @@ def _linear_logprobs(
     options: ScoreOptions,
     target_logit: Tensor | None,
 ) -> TokenTensors:
-    from ..kernels.linear_logprobs import linear_logprobs
+    from pyscore.kernels.linear_logprobs import linear_logprobs
 
     known = None if target_logit is None else target_logit.float()
     results = linear_logprobs(
@@ -118,7 +126,7 @@ def _score_answers(
     unconditional: Tensor | None,
     options: CompareOptions,
 ) -> ComparisonTensors:
-    from ..kernels.answers import score_answers
+    from pyscore.kernels.answers import score_answers
 
     vectors = _vectors(token_logprob, answer_offsets, question_offsets, is_matching, divisor, unconditional)
     return ComparisonTensors(*score_answers(*vectors, sets=options.sets, ties=options.ties))

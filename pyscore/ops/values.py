@@ -7,8 +7,8 @@ import os
 import torch
 from torch import Tensor
 
-from . import checks
-from .backend import ScoreOptions
+from pyscore.ops import checks
+from pyscore.ops.backend import ScoreOptions
 
 __all__ = ["capturing", "check_answer_values", "check_token_values", "to_device", "visible"]
 

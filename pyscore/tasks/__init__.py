@@ -1,7 +1,7 @@
 """Questions, the prompt templates that wrap them, loaders for the published formats, and the bundled sample."""
 
-from .chat import ChatTemplate
-from .loaders import (
+from pyscore.tasks.chat import ChatTemplate
+from pyscore.tasks.loaders import (
     BLANKS,
     FORMATS,
     load_completions,
@@ -10,9 +10,9 @@ from .loaders import (
     sample_questions,
     with_whole_sentences,
 )
-from .p_true import p_true_questions
-from .question import Question
-from .templates import TEMPLATES, read_template, render
+from pyscore.tasks.p_true import p_true_questions
+from pyscore.tasks.question import Question
+from pyscore.tasks.templates import TEMPLATES, read_template, render
 
 __all__ = [
     "BLANKS",

@@ -11,8 +11,8 @@ from functools import lru_cache
 from math import isfinite
 from typing import Any
 
-from .probing import prints, reason_of
-from .question import Question, check_utf8
+from pyscore.tasks.probing import prints, reason_of
+from pyscore.tasks.question import Question, check_utf8
 
 __all__ = ["ChatTemplate", "render_chat"]
 

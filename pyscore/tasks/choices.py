@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from typing import NamedTuple
 
-from .question import Question
+from pyscore.tasks.question import Question
 
 __all__ = ["Choices", "find_choices", "with_listed_choices"]
 

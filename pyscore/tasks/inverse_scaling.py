@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from .jsonl import Record, required
-from .lines import read_lines
-from .model_written import content_key, listed_in
-from .question import Question
+from pyscore.tasks.jsonl import Record, required
+from pyscore.tasks.lines import read_lines
+from pyscore.tasks.model_written import content_key, listed_in
+from pyscore.tasks.question import Question
 
 __all__ = ["classification_question", "completion_pair", "logodds_questions", "read_csv"]
 

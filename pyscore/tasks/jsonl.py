@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .lines import read_lines
+from pyscore.tasks.lines import read_lines
 
 __all__ = ["Record", "read_records", "required"]
 

@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from pyscore._integers import as_int
-
-from .choices import with_listed_choices
-from .inverse_scaling import classification_question, completion_pair, logodds_questions, read_csv
-from .jsonl import Record, read_records, required
-from .model_written import model_written_question, winogenerated_question
-from .question import CHOICES, Question
+from pyscore.tasks.choices import with_listed_choices
+from pyscore.tasks.inverse_scaling import classification_question, completion_pair, logodds_questions, read_csv
+from pyscore.tasks.jsonl import Record, read_records, required
+from pyscore.tasks.model_written import model_written_question, winogenerated_question
+from pyscore.tasks.question import CHOICES, Question
 
 __all__ = [
     "BLANKS",

@@ -11,9 +11,9 @@ import re
 from math import inf, isfinite
 from typing import Any
 
-from .choices import find_choices
-from .jsonl import Record, required
-from .question import Question
+from pyscore.tasks.choices import find_choices
+from pyscore.tasks.jsonl import Record, required
+from pyscore.tasks.question import Question
 
 __all__ = ["content_key", "listed_in", "model_written_question", "winogenerated_question"]
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .model_written import content_key
-from .question import Question
+from pyscore.tasks.model_written import content_key
+from pyscore.tasks.question import Question
 
 __all__ = ["p_true_questions"]
 

@@ -8,14 +8,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .chat import ChatTemplate, render_chat
-from .lines import open_file
-from .probing import prints, reason_of
+from pyscore.tasks.chat import ChatTemplate, render_chat
+from pyscore.tasks.lines import open_file
+from pyscore.tasks.probing import prints, reason_of
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
-    from .question import Question
+    from pyscore.tasks.question import Question
 
 __all__ = ["TEMPLATES", "read_template", "render"]
 

@@ -21,8 +21,7 @@ from pyscore.metrics.binning import BINS, mass_bins
 from pyscore.metrics.calibration import calibration, comparison_calibration, multiclass_calibration
 from pyscore.metrics.means import Interval, estimate_rate
 from pyscore.metrics.report import Report
-
-from .cases import compare_pairs, comparisons, random_pairs
+from tests.metrics.cases import compare_pairs, comparisons, random_pairs
 
 
 def forecasts(seed: int, n: int, levels: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -8,8 +8,7 @@ from hypothesis import given
 from scipy import stats
 
 from pyscore import Comparison, summarize
-
-from .cases import comparisons, of_preferences, take
+from tests.metrics.cases import comparisons, of_preferences, take
 
 
 def wilson_size(rate: float, end: float) -> float:

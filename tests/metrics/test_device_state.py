@@ -21,10 +21,9 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from pyscore import Comparison, SummaryState, summarize
 from pyscore.metrics import device_state, state
 from pyscore.metrics.device_state import DeviceSums
+from tests.metrics.cases import compare_pairs, comparisons, of_preferences, random_pairs, take
+from tests.metrics.test_state import numbers
 from tests.waits import NoHostWaits
-
-from .cases import compare_pairs, comparisons, of_preferences, random_pairs, take
-from .test_state import numbers
 
 CPU = torch.device("cpu")
 

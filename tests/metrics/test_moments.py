@@ -14,8 +14,7 @@ from pyscore._extension import _C
 from pyscore.metrics.arrays import read_columns
 from pyscore.metrics.summary import bin_gaps
 from pyscore.ops.types import Comparison
-
-from .cases import compare_pairs, random_pairs
+from tests.metrics.cases import compare_pairs, random_pairs
 
 ISAS = [name for name, available in _C.cpu_isas() if available]
 FIELDS = ("probability", "prefers", "probability_raw", "log_odds", "coverage")

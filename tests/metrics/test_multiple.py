@@ -14,8 +14,7 @@ from statsmodels.stats.multitest import multipletests
 
 from pyscore import Difference, paired_difference
 from pyscore.metrics.multiple import ADJUSTMENTS, adjust_p_values, compare_many
-
-from .cases import of_preferences
+from tests.metrics.cases import of_preferences
 
 THEIR_NAMES = {"holm": "holm", "benjamini-hochberg": "fdr_bh"}
 p_values = st.lists(st.one_of(st.floats(0, 1), st.sampled_from([0.0, 0.01, 0.04, 1.0])), min_size=1, max_size=30)

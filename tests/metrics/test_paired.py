@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from pyscore import Difference, paired_difference, summarize
-
-from .cases import compare_pairs, of_preferences, random_pairs
+from tests.metrics.cases import compare_pairs, of_preferences, random_pairs
 
 
 @given(st.integers(0, 10**6), st.integers(2, 50))

@@ -14,8 +14,7 @@ from statsmodels.stats.power import NormalIndPower
 
 from pyscore import paired_difference, summarize
 from pyscore.metrics.power import minimum_detectable_effect, power_analysis, required_n
-
-from .cases import compare_pairs, random_pairs
+from tests.metrics.cases import compare_pairs, random_pairs
 
 sizes, variances = st.integers(1, 100_000), st.floats(1e-4, 10)
 powers, alphas = st.floats(0.5, 0.99), st.floats(1e-4, 0.2)

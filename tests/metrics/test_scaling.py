@@ -18,8 +18,7 @@ from pyscore import summarize
 from pyscore.metrics.estimate import Estimate
 from pyscore.metrics.means import Interval, estimate_mean, estimate_rate
 from pyscore.metrics.scaling import ScalingPoint, scaling_table, scaling_trend, sign_agreement
-
-from .cases import of_preferences
+from tests.metrics.cases import of_preferences
 
 SIZES = 10.0 ** np.arange(6, 12)
 

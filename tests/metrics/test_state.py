@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from pyscore import Comparison, Summary, SummaryState, summarize
 from pyscore.metrics.arrays import METRICS
-
-from .cases import compare_pairs, comparisons, of_preferences, random_pairs, take
+from tests.metrics.cases import compare_pairs, comparisons, of_preferences, random_pairs, take
 
 
 def numbers(summary: Summary) -> list[float]:

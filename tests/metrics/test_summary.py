@@ -17,9 +17,8 @@ from scipy import stats
 
 from pyscore import Comparison, Estimate, Summary, compare_answers, summarize
 from pyscore.metrics.arrays import METRICS
+from tests.metrics.cases import compare_pairs, comparisons, of_preferences, random_pairs, take
 from tests.paths import ORACLES, needs_oracles
-
-from .cases import compare_pairs, comparisons, of_preferences, random_pairs, take
 
 HALF_AND_HALF = of_preferences([1, 1, 1, 0, 0.5])
 

@@ -13,9 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyscore import Comparison, compare_answers, score_answers, summarize
+from tests.ops.cases import every_backend, every_compiled_backend
 from tests.paths import ORACLES, needs_oracles
-
-from .cases import every_backend, every_compiled_backend
 
 INF = float("inf")
 

@@ -9,8 +9,7 @@ import pytest
 import torch
 
 from pyscore import compare_answers, linear_logprobs, logprobs
-
-from .cases import random_rows
+from tests.ops.cases import random_rows
 
 
 class DLPackOnly:

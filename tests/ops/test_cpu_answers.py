@@ -10,8 +10,7 @@ from torch import Tensor
 from pyscore.ops.backend import CompareOptions
 from pyscore.ops.cpu import CPU
 from pyscore.ops.reference import REFERENCE
-
-from .cpu_cases import draw_ids
+from tests.ops.cpu_cases import draw_ids
 
 pytestmark = pytest.mark.usefixtures("two_threads")
 

@@ -12,8 +12,17 @@ import torch
 from pyscore import logprobs, merge_vocab_shards
 from pyscore._extension import _C
 from pyscore.ops.backend import ScoreOptions, TokenTensors
-
-from .cpu_cases import NAN, Case, assert_same_bits, every_case, every_dtype, every_isa, linear_case, ready_case, rows
+from tests.ops.cpu_cases import (
+    NAN,
+    Case,
+    assert_same_bits,
+    every_case,
+    every_dtype,
+    every_isa,
+    linear_case,
+    ready_case,
+    rows,
+)
 
 pytestmark = pytest.mark.usefixtures("two_threads")
 

@@ -11,8 +11,7 @@ from pyscore._extension import _C
 from pyscore.ops.backend import ScoreOptions
 from pyscore.ops.cpu import CPU
 from pyscore.ops.reference import REFERENCE
-
-from .cpu_cases import (
+from tests.ops.cpu_cases import (
     ALL,
     DTYPES,
     INF,

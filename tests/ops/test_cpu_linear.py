@@ -10,8 +10,7 @@ import torch
 
 from pyscore.ops.cpu import CPU
 from pyscore.ops.reference import REFERENCE
-
-from .cpu_cases import (
+from tests.ops.cpu_cases import (
     ALL,
     INF,
     assert_close,

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from .cpu_cases import assert_same_bits, linear_case, ready_case
+from tests.ops.cpu_cases import assert_same_bits, linear_case, ready_case
 
 pytestmark = pytest.mark.usefixtures("two_threads")
 linux = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux to count threads")

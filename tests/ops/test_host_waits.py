@@ -13,9 +13,8 @@ from torch import Tensor
 from pyscore import compare_answers, linear_logprobs, logprobs, score_answers
 from pyscore.ops import library, values
 from pyscore.ops.types import TokenScores
+from tests.ops.cases import LINEAR, OUTPUTS, assert_same_bits, random_projection, random_rows, scores_close
 from tests.waits import HostWaits, NoHostWaits
-
-from .cases import LINEAR, OUTPUTS, assert_same_bits, random_projection, random_rows, scores_close
 
 META = torch.device("meta")
 H, W, X = torch.zeros(3, 4, device=META), torch.zeros(7, 4, device=META), torch.zeros(3, 7, device=META)

@@ -12,8 +12,7 @@ from torch._dynamo.testing import CompileCounter
 
 from pyscore import TokenScores, compare_answers, linear_logprobs, logprobs, score_answers
 from pyscore.ops.dispatch import objections, select
-
-from .cases import OUTPUTS, assert_same_bits, every_backend, random_projection, random_rows
+from tests.ops.cases import OUTPUTS, assert_same_bits, every_backend, random_projection, random_rows
 
 _OPTIONS = (None, 1.0, -100, 0, False, True, True, 2)
 

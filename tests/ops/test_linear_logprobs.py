@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyscore import linear_logprobs, logprobs
-
-from .cases import (
+from tests.ops.cases import (
     DTYPES,
     LINEAR,
     OUTPUTS,

@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyscore import linear_logprobs, logprobs, merge_vocab_shards
-
-from .cases import (
+from tests.ops.cases import (
     OUTPUTS,
     READY,
     assert_same_bits,

@@ -10,8 +10,7 @@ import torch
 
 from pyscore import linear_logprobs, logprobs
 from pyscore.ops.scalars import as_float, as_int
-
-from .cases import OUTPUTS, READY, assert_same_bits, every_backend, scores_close
+from tests.ops.cases import OUTPUTS, READY, assert_same_bits, every_backend, scores_close
 
 LEAST, GREATEST = 2.0**-126, 2.0**126
 LOGITS = torch.tensor([[3.0, 1.0, -2.0, 0.0]])

@@ -11,9 +11,8 @@ import torch.multiprocessing as mp
 
 from pyscore import linear_logprobs, logprobs, merge_vocab_shards
 from pyscore.ops import values
+from tests.ops.cases import LINEAR, OUTPUTS, every_backend, every_compiled_backend, random_projection, scores_close
 from tests.processes import forkserver
-
-from .cases import LINEAR, OUTPUTS, every_backend, every_compiled_backend, random_projection, scores_close
 
 MERGEABLE = tuple(name for name in OUTPUTS if name != "rank")
 CUTS = ((0, 40), (40, 41), (41, 150))

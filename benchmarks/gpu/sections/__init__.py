@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from ..lab import Lab
-from ..targets import Row
-from .accuracy import accuracy
-from .answers import answers
-from .invariance import invariance
-from .linear import large, middle, narrow, small
-from .outputs import outputs
-from .ready import ready
+from benchmarks.gpu.lab import Lab
+from benchmarks.gpu.sections.accuracy import accuracy
+from benchmarks.gpu.sections.answers import answers
+from benchmarks.gpu.sections.invariance import invariance
+from benchmarks.gpu.sections.linear import large, middle, narrow, small
+from benchmarks.gpu.sections.outputs import outputs
+from benchmarks.gpu.sections.ready import ready
+from benchmarks.gpu.targets import Row
 
 __all__ = ["SECTIONS", "Section"]
 

@@ -7,11 +7,10 @@ from collections.abc import Iterator
 import torch
 
 import pyscore
-
-from ..lab import Lab, LinearInputs, poisoned
-from ..targets import TARGETS, Row
-from ..truth import logits_of, logprob_error, sample, truth
-from .linear import SIZES, TOY
+from benchmarks.gpu.lab import Lab, LinearInputs, poisoned
+from benchmarks.gpu.sections.linear import SIZES, TOY
+from benchmarks.gpu.targets import TARGETS, Row
+from benchmarks.gpu.truth import logits_of, logprob_error, sample, truth
 
 __all__ = ["accuracy"]
 

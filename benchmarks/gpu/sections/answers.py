@@ -9,12 +9,11 @@ import torch
 from torch import Tensor
 
 import pyscore
+from benchmarks.gpu.contest import OURS, Contestant, contest
+from benchmarks.gpu.lab import Lab
+from benchmarks.gpu.targets import Row
+from benchmarks.peers import compiled
 from pyscore import Comparison
-
-from ...peers import compiled
-from ..contest import OURS, Contestant, contest
-from ..lab import Lab
-from ..targets import Row
 
 __all__ = ["answers"]
 

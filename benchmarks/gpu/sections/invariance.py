@@ -9,15 +9,14 @@ import torch
 from torch import Tensor
 
 import pyscore
+from benchmarks.gpu.clock import Call, spread, take_turns
+from benchmarks.gpu.contest import OURS, Outcome, why
+from benchmarks.gpu.lab import SPREAD, Lab
+from benchmarks.gpu.sections.linear import TOY
+from benchmarks.gpu.targets import Row
+from benchmarks.peers import ALL_OUTPUTS
+from benchmarks.tuning import Limits, neighbours
 from pyscore import TokenScores
-
-from ...peers import ALL_OUTPUTS
-from ...tuning import Limits, neighbours
-from ..clock import Call, spread, take_turns
-from ..contest import OURS, Outcome, why
-from ..lab import SPREAD, Lab
-from ..targets import Row
-from .linear import TOY
 
 __all__ = ["BATCHES", "invariance"]
 

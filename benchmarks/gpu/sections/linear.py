@@ -7,13 +7,12 @@ from typing import Any
 
 from torch import Tensor
 
+from benchmarks.gpu.contest import OURS, Contestant, Outcome, contest
+from benchmarks.gpu.lab import Lab
+from benchmarks.gpu.peers import CUBLAS, MM, VERL, linear_peers, matrix_product, ours
+from benchmarks.gpu.targets import Row
+from benchmarks.gpu.truth import LARGEST_ERROR, complaints, logits_of, logprob_error, sample, truth
 from pyscore import TokenScores
-
-from ..contest import OURS, Contestant, Outcome, contest
-from ..lab import Lab
-from ..peers import CUBLAS, MM, VERL, linear_peers, matrix_product, ours
-from ..targets import Row
-from ..truth import LARGEST_ERROR, complaints, logits_of, logprob_error, sample, truth
 
 __all__ = ["check", "large", "linear_row", "middle", "narrow", "small"]
 

@@ -8,15 +8,14 @@ from typing import Any
 from torch import Tensor
 
 import pyscore
+from benchmarks.gpu.clock import take_turns
+from benchmarks.gpu.contest import OURS, Outcome
+from benchmarks.gpu.lab import Lab, poisoned
+from benchmarks.gpu.sections.linear import TOY
+from benchmarks.gpu.targets import Row
+from benchmarks.gpu.truth import LARGEST_ERROR, complaints, logits_of, sample
+from benchmarks.peers import ALL_OUTPUTS
 from pyscore import TokenScores
-
-from ...peers import ALL_OUTPUTS
-from ..clock import take_turns
-from ..contest import OURS, Outcome
-from ..lab import Lab, poisoned
-from ..targets import Row
-from ..truth import LARGEST_ERROR, complaints, logits_of, sample
-from .linear import TOY
 
 __all__ = ["outputs"]
 

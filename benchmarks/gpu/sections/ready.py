@@ -9,15 +9,14 @@ import torch
 from torch import Tensor
 
 import pyscore
+from benchmarks.gpu.contest import OURS, Contestant, contest
+from benchmarks.gpu.lab import SPREAD, Lab
+from benchmarks.gpu.peers import ROWS, ready_peers
+from benchmarks.gpu.sections.linear import TOY
+from benchmarks.gpu.targets import Row
+from benchmarks.gpu.truth import LARGEST_ERROR, complaints, logprob_error, sample, truth
+from benchmarks.peers import ALL_OUTPUTS
 from pyscore import TokenScores
-
-from ...peers import ALL_OUTPUTS
-from ..contest import OURS, Contestant, contest
-from ..lab import SPREAD, Lab
-from ..peers import ROWS, ready_peers
-from ..targets import Row
-from ..truth import LARGEST_ERROR, complaints, logprob_error, sample, truth
-from .linear import TOY
 
 __all__ = ["ready"]
 
