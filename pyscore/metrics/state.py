@@ -15,7 +15,7 @@ from pyscore.metrics.means import Interval, from_stderr, infinite_mean
 from pyscore.metrics.sampling import Sample
 from pyscore.metrics.summary import N_BINS, RATES, Summary, summary_signature
 from pyscore.ops.types import Comparison
-from pyscore.ops.values import capturing
+from pyscore.ops.value_checks import capturing
 
 __all__ = ["SummaryState"]
 

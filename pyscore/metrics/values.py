@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pyscore.metrics.answers import NEEDS, Answers, segment_logsumexp, segment_softmax
 from pyscore.metrics.arrays import Floats, as_float64
 from pyscore.ops import Comparison, checks, score_answers
-from pyscore.ops.answers import SETS, TIES
+from pyscore.ops.compare import SETS, TIES
 
 __all__ = [
     "SHIFTS",

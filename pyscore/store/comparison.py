@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pyscore.metrics.values import Rule, compare
 from pyscore.ops import Comparison, checks
-from pyscore.ops.answers import TIES
+from pyscore.ops.compare import TIES
 from pyscore.store.answers import read_answers
 from pyscore.store.grouping import group
 
