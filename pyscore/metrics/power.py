@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from pyscore.metrics.arrays import METRICS, Floats, cluster_codes, read_columns
-from pyscore.metrics.estimate import Estimate
-from pyscore.metrics.means import Interval, estimate_difference, estimate_mean, read_values
-from pyscore.metrics.report import Report, write_signature
+from pyscore.metrics.core.arrays import Clusters, Floats
+from pyscore.metrics.core.columns import METRICS, read_columns
+from pyscore.metrics.core.intervals import Interval
+from pyscore.metrics.core.means import estimate_difference, estimate_mean
+from pyscore.metrics.core.readers import cluster_codes, read_values
+from pyscore.metrics.core.report import Estimate, Report, write_signature
 from pyscore.ops.scalars import as_int
 from pyscore.ops.types import Comparison
 
@@ -83,7 +85,7 @@ def power_analysis(
     *,
     n: int | Sequence[int] | None = None,
     metric: str = "mean_probability",
-    clusters: Iterable[Hashable] | None = None,
+    clusters: Clusters = None,
     power: float = 0.8,
     alpha: float = 0.05,
 ) -> Report:

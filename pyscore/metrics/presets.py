@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pyscore.metrics.answers import LENGTHS, NEEDS, Answers
-from pyscore.metrics.arrays import Floats, cluster_codes
-from pyscore.metrics.estimate import NAN, Estimate
-from pyscore.metrics.means import Interval, estimate_mean, estimate_rate, estimate_ratio
-from pyscore.metrics.report import Report, write_signature
-from pyscore.metrics.values import SHIFTS, VALUES, Rule, per_question
+from pyscore.metrics.core.answer_scores import LENGTHS, NEEDS, Answers
+from pyscore.metrics.core.arrays import Clusters, Floats
+from pyscore.metrics.core.intervals import Interval
+from pyscore.metrics.core.means import estimate_mean, estimate_rate, estimate_ratio
+from pyscore.metrics.core.readers import cluster_codes
+from pyscore.metrics.core.report import NAN, Estimate, Report, write_signature
+from pyscore.metrics.question_values import SHIFTS, VALUES, Rule, per_question
 from pyscore.ops import checks
 
 __all__ = ["PRESETS", "Metric", "Preset", "apply_preset"]
@@ -214,7 +215,7 @@ def apply_preset(
     preset: str | Preset,
     *,
     other: Answers | None = None,
-    clusters: Iterable[Hashable] | None = None,
+    clusters: Clusters = None,
     confidence: float = 0.95,
 ) -> Report:
     """What a published eval would report of these answers, with intervals; the presets are listed in docs/families.md.
