@@ -86,8 +86,7 @@ def _target_logits(
     from pyscore.kernels.target_logits import target_logits
 
     vectors = _vectors(targets, offsets_of_rows(target_offsets, len(hidden), targets), temperature)
-    result: Tensor = target_logits(hidden, weight, bias, *vectors, **_linear_options(options))
-    return result
+    return target_logits(hidden, weight, bias, *vectors, **_linear_options(options))
 
 
 def _linear_logprobs(
