@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyscore._version import __version__
-from pyscore.engine.fingerprint import model_fingerprint
 from pyscore.engine.rows import total
 from pyscore.engine.scorer import ScoredTokens, Scorer
+from pyscore.engine.sources.huggingface.fingerprint import model_fingerprint
 from pyscore.engine.tokenization import tokenizer_hash
 from pyscore.engine.turns import turn
 from pyscore.engine.windows import document_windows, score_stream, window_sizes

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from pyscore import Scorer
-from pyscore.engine.model import load_model
+from pyscore.engine.sources.huggingface.load import load_model
 from tests.engine.tiny import SMALL, save_tiny, save_tiny_gguf, some_questions, tiny_tokenizer, transformers
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from pyscore import Scorer
-from pyscore.engine.budget import fastest_batch_tokens
+from pyscore.engine.sources.huggingface.budget import fastest_batch_tokens
 from tests.engine.tiny import tiny_configs, tiny_model, tiny_tokenizer
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from pyscore import ops
-from pyscore.engine.head import Head, NoHead, find_body, find_heads
+from pyscore.engine.sources.huggingface.head import Head, NoHead, find_body, find_heads
 
 __all__ = ["Separation", "fixed_candidates", "hidden_states", "score_hidden", "separate"]
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from pyscore.engine.plan import Row
+from pyscore.engine.sources.huggingface.plan import Row
 
 __all__ = ["NotShared", "Stem", "copied", "first_tokens", "seen_by"]
 

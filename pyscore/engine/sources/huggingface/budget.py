@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 
 from pyscore._integers import as_int
-from pyscore.engine.plan import Limits
+from pyscore.engine.sources.huggingface.plan import Limits
 
 __all__ = ["DEFAULT_BATCH_TOKENS", "check_batch_tokens", "fastest_batch_tokens", "limits_for"]
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pyscore.engine.plan import Row
+from pyscore.engine.sources.huggingface.plan import Row
 
 __all__ = ["host_ids", "plain_inputs", "tree_inputs"]
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from pyscore.engine.sources.huggingface.tree import ATTENTIONS, Limits, Row, Span, Tree, spans
 from pyscore.engine.tokenization import AnswerTokens
-from pyscore.engine.tree import ATTENTIONS, Limits, Row, Span, Tree, spans
 
 __all__ = ["ATTENTIONS", "Batch", "Limits", "Plan", "Row", "TokenCounts", "plan_batches"]
 

@@ -13,7 +13,7 @@ from torch import nn
 from transformers.utils import chat_template_utils
 
 from pyscore import Scorer
-from pyscore.engine.fingerprint import fingerprint, model_fingerprint
+from pyscore.engine.sources.huggingface.fingerprint import fingerprint, model_fingerprint
 from pyscore.store import metadata_of
 from pyscore.tasks import ChatTemplate
 from tests.engine.test_run import run, values

@@ -12,11 +12,11 @@ import pytest
 import torch
 
 from pyscore import Question, Scorer
-from pyscore.engine import attention as attention_module
-from pyscore.engine import forward as forward_module
-from pyscore.engine import inputs, stems
-from pyscore.engine.plan import Limits, plan_batches
 from pyscore.engine.rows import RunInfo
+from pyscore.engine.sources.huggingface import forward as forward_module
+from pyscore.engine.sources.huggingface import inputs, stems
+from pyscore.engine.sources.huggingface import sharing as sharing_module
+from pyscore.engine.sources.huggingface.plan import Limits, plan_batches
 from pyscore.engine.tokenization import CLEAN, AnswerTokens
 from tests.engine.tiny import SMALL, VOCAB, some_questions, tiny_configs, tiny_model, tiny_tokenizer, transformers
 
@@ -320,4 +320,4 @@ def test_an_out_of_memory_error_in_the_self_check_is_not_taken_for_an_objection(
     monkeypatch.setattr(scorer.forward, "states", fails)
     with pytest.raises(torch.OutOfMemoryError):
         quiet_score(scorer, questions())
-    assert attention_module.ATTENTIONS[0] == scorer.attention.attention
+    assert sharing_module.ATTENTIONS[0] == scorer.attention.attention

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from pyscore.engine.checkpoint import CheckpointError
+from pyscore.engine.sources.huggingface.checkpoint import CheckpointError
 
 __all__ = ["check_folder", "one_line_errors"]
 

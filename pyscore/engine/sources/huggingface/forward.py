@@ -12,12 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from pyscore import ops
-from pyscore.engine.arithmetic import plain_arithmetic
-from pyscore.engine.head import Head
-from pyscore.engine.inputs import host_ids, plain_inputs, tree_inputs
-from pyscore.engine.plan import Batch, Limits, Plan, Row
-from pyscore.engine.separation import hidden_states, score_hidden, separate
-from pyscore.engine.stems import Stem, copied, first_tokens, seen_by
+from pyscore.engine.sources.huggingface.arithmetic import plain_arithmetic
+from pyscore.engine.sources.huggingface.head import Head
+from pyscore.engine.sources.huggingface.inputs import host_ids, plain_inputs, tree_inputs
+from pyscore.engine.sources.huggingface.plan import Batch, Limits, Plan, Row
+from pyscore.engine.sources.huggingface.separation import hidden_states, score_hidden, separate
+from pyscore.engine.sources.huggingface.stems import Stem, copied, first_tokens, seen_by
 
 __all__ = ["Forward", "Place", "TokenResults"]
 

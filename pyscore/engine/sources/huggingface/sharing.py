@@ -11,13 +11,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pyscore.engine.forward import Forward, Place
-from pyscore.engine.head import NoHead, find_body, text_config
-from pyscore.engine.plan import ATTENTIONS, Batch, Limits, Plan, Row, plan_batches
-from pyscore.engine.separation import fixed_candidates
-from pyscore.engine.stems import NotShared
+from pyscore.engine.sources.huggingface.forward import Forward, Place
+from pyscore.engine.sources.huggingface.head import NoHead, find_body, text_config
+from pyscore.engine.sources.huggingface.plan import ATTENTIONS, Batch, Limits, Plan, Row, plan_batches
+from pyscore.engine.sources.huggingface.separation import fixed_candidates
+from pyscore.engine.sources.huggingface.stems import NotShared
+from pyscore.engine.sources.huggingface.tree import chain_of
 from pyscore.engine.tokenization import AnswerTokens
-from pyscore.engine.tree import chain_of
 
 __all__ = ["Attention", "check_state"]
 

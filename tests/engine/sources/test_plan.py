@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyscore.engine.plan import ATTENTIONS, Limits, TokenCounts, plan_batches
+from pyscore.engine.sources.huggingface.plan import ATTENTIONS, Limits, TokenCounts, plan_batches
 from pyscore.engine.tokenization import CLEAN, AnswerTokens
 
 TOKENS = st.lists(st.integers(0, 2), min_size=1, max_size=7)

@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 
 import torch
 
-from pyscore.engine.bundled import BUNDLED_MODEL, bundled_model_path
-from pyscore.engine.checkpoint import check_checkpoint, gguf_read_once, recorded_gguf_tensors
-from pyscore.engine.head import text_config
-from pyscore.engine.load_errors import check_folder, one_line_errors
+from pyscore.engine.sources.huggingface.bundled import BUNDLED_MODEL, bundled_model_path
+from pyscore.engine.sources.huggingface.checkpoint import check_checkpoint, gguf_read_once, recorded_gguf_tensors
+from pyscore.engine.sources.huggingface.head import text_config
+from pyscore.engine.sources.huggingface.load_errors import check_folder, one_line_errors
 
 __all__ = [
     "Loaded",
