@@ -125,7 +125,7 @@ def _score_answers(
     unconditional: Tensor | None,
     options: CompareOptions,
 ) -> ComparisonTensors:
-    from pyscore.kernels.answers import score_answers
+    from pyscore.kernels.score_answers import score_answers
 
     vectors = _vectors(token_logprob, answer_offsets, question_offsets, is_matching, divisor, unconditional)
     return ComparisonTensors(*score_answers(*vectors, sets=options.sets, ties=options.ties))
