@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pyscore.engine import Skipped
     from pyscore.engine.sources.huggingface.plan import TokenCounts
     from pyscore.metrics import Estimate
-    from pyscore.store import RowsSummary
+    from pyscore.results import RowsSummary
 
 __all__ = ["print_counts", "print_json", "print_skipped", "print_summaries"]
 

@@ -270,7 +270,8 @@ def _saved(table: pa.Table) -> str:
 def _show(table: pa.Table, options: dict[str, Any], clusters: bool, output: str | None, as_json: bool) -> None:
     from pyscore.engine import skipped_questions
     from pyscore.engine.skipping import skipped_file
-    from pyscore.store import metadata_of, summarize_rows
+    from pyscore.results import summarize_rows
+    from pyscore.store import metadata_of
 
     skipped = skipped_questions(table)
     if skipped and not table.num_rows:

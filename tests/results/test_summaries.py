@@ -7,7 +7,7 @@ import math
 import pytest
 
 from pyscore import comparison_from_rows, summarize
-from pyscore.store import summarize_rows
+from pyscore.results import summarize_rows
 from tests.store.tables import pair, table
 
 

@@ -1,4 +1,4 @@
-"""How often 95 % intervals of a rate hold it: `python -m benchmarks.coverage [benchmarks/results/coverage.json]`.
+"""How often 95 % intervals of a rate hold it: `python -m tools.coverage [benchmarks/results/coverage.json]`.
 
 The coverage at one rate jumps with the rate, because counts are whole numbers (Brown, Cai & DasGupta 2001, "Interval
 Estimation for a Binomial Proportion"), so it is averaged over rates near 0.02, 0.5 and 0.98 (uniform on [0.01, 0.03],

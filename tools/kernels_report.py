@@ -1,4 +1,4 @@
-"""What the compilers make of every kernel, without a GPU: `python -m benchmarks.kernels_report`, `make kernels-report`.
+"""What the compilers make of every kernel, without a GPU: `python -m tools.kernels_report`, `make kernels-report`.
 
 Every row of kernels/configs.json is compiled ahead of time, for the architectures that it serves, with every kind of
 output, tile and weight. Prints a table; exit status 1 and the reasons where a kernel is not what it was meant to be.
@@ -20,11 +20,11 @@ from typing import Any
 
 import triton
 
-from benchmarks.compiled import Facts, facts_of
-from benchmarks.launches import ARCHITECTURES, Case, cases, launches_of
 from pyscore.kernels.aot import compile_launch
 from pyscore.kernels.configs import table
 from pyscore.kernels.launch import Launch
+from tools.compiled import Facts, facts_of
+from tools.launches import ARCHITECTURES, Case, cases, launches_of
 
 __all__ = ["MATRIX", "MULTIPLYING", "Record", "main", "problems", "records", "same_but_for_width"]
 
@@ -231,9 +231,7 @@ def _text(found: Sequence[Record]) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Exit status: 0, or 1 if there are problems."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.kernels_report", description=(__doc__ or "").split("\n")[0]
-    )
+    parser = argparse.ArgumentParser(prog="python -m tools.kernels_report", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--architecture", nargs="+", choices=ARCHITECTURES, default=ARCHITECTURES, metavar="NAME")
     parser.add_argument("--quick", action="store_true", help="fewer outputs, but for sm_90")
     parser.add_argument("--json", action="store_true", help="print records and problems for machines")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyscore.metrics import Summary, summarize
-from pyscore.store.comparison import clusters_from_rows, comparison_from_rows
+from pyscore.results.comparison import clusters_from_rows, comparison_from_rows
 from pyscore.store.nesting import count_questions
 from pyscore.store.schema import check_schema
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pyscore.metrics.values import Rule, compare
 from pyscore.ops import Comparison, checks
 from pyscore.ops.answers import TIES
-from pyscore.store.answers import read_answers
+from pyscore.results.answers import answers_from_rows
 from pyscore.store.grouping import group
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def comparison_from_rows(
         raise ValueError(f"normalize={normalize!r} is not one of {', '.join(NORMALIZATIONS)}{hint}")
     checks.check_choice(ties, "ties", TIES)
     column = NORMALIZATIONS[normalize]
-    answers = read_answers(table, () if column is None else (column,))
+    answers = answers_from_rows(table, lengths=() if column is None else (column,))
     return compare(answers, Rule(normalize, sets, ties))
 
 

@@ -12,10 +12,10 @@ from pyscore.store.nesting import nested_masks
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["answers_from_rows", "read_answers"]
+__all__ = ["answers_from_rows"]
 
 
-def answers_from_rows(table: pa.Table) -> Answers:
+def answers_from_rows(table: pa.Table, *, lengths: Iterable[str] = ("n_tokens", "n_chars", "n_bytes")) -> Answers:
     """The answers of every question of a table of rows, with their lengths.
 
     Args:
@@ -24,15 +24,11 @@ def answers_from_rows(table: pa.Table) -> Answers:
             that it begins with; lm-evaluation-harness doesn't count that space. Where every answer has it,
             ``replace(answers, n_chars=answers.n_chars - 1, n_bytes=answers.n_bytes - 1)`` gives its acc_norm and
             acc_bytes.
+        lengths: the columns of lengths to read.
 
     Raises:
         ValueError: as `comparison_from_rows`; the message names the question.
     """
-    return read_answers(table, ("n_tokens", "n_chars", "n_bytes"))
-
-
-def read_answers(table: pa.Table, lengths: Iterable[str]) -> Answers:
-    """`answers_from_rows` with the given lengths alone."""
     order, offsets = group_rows(table)
     columns = {name: table[name].to_numpy()[order] for name in ("logprob", "is_matching", *lengths)}
     return Answers(question_offsets=offsets, **columns, **nested_masks(table, order, offsets))

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import search, tune
 from benchmarks.gpu.lab import Lab
-from benchmarks.tuning import (
+from pyscore.kernels.configs import TABLE, LinearConfig, ReadyConfig, Tile
+from tools import search, tune
+from tools.tuning import (
     MOVES,
     STAGES,
     Limits,
@@ -25,7 +26,6 @@ from benchmarks.tuning import (
     ready_row,
     scores,
 )
-from pyscore.kernels.configs import TABLE, LinearConfig, ReadyConfig, Tile
 
 HOPPER = Limits(shared=227 << 10, multiprocessors=132, descriptors=True)
 CONFIG = LinearConfig(

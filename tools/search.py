@@ -18,7 +18,11 @@ from benchmarks.gpu.clock import Call, spread, take_turns
 from benchmarks.gpu.contest import why
 from benchmarks.gpu.lab import SPREAD, Lab, poisoned
 from benchmarks.gpu.truth import LARGEST_ERROR, logits_of, logprob_error, sample, truth
-from benchmarks.tuning import (
+from pyscore.kernels.configs import LinearConfig, ReadyConfig, Tile, architecture, linear_config, ready_config
+from pyscore.kernels.linear_logprobs import linear_logprobs
+from pyscore.kernels.logprobs import logprobs
+from pyscore.kernels.target_logits import target_logits
+from tools.tuning import (
     STAGES,
     Limits,
     changes,
@@ -29,10 +33,6 @@ from benchmarks.tuning import (
     ready_row,
     scores,
 )
-from pyscore.kernels.configs import LinearConfig, ReadyConfig, Tile, architecture, linear_config, ready_config
-from pyscore.kernels.linear_logprobs import linear_logprobs
-from pyscore.kernels.logprobs import logprobs
-from pyscore.kernels.target_logits import target_logits
 
 __all__ = ["linear_search", "ready_search", "spills", "times_of", "verify_linear"]
 

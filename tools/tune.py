@@ -1,4 +1,4 @@
-"""Searches for tile parameters on the present GPU and writes them to kernels/configs.json: `python -m benchmarks.tune`.
+"""Searches for tile parameters on the present GPU and writes them to kernels/configs.json: `python -m tools.tune`.
 
 For each size the search changes one thing at a time about the best config so far, and keeps what is fastest over
 one row and thousands alike: a row's bits follow from the tiles, so the choice may never depend on N. A candidate whose
@@ -22,7 +22,7 @@ DTYPES = ("bfloat16", "float16", "float32")
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.tune", description=(__doc__ or "").split("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m tools.tune", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--depth", type=int, nargs="+", metavar="D", help="hidden sizes, one for each --vocab")
     parser.add_argument("--vocab", type=int, nargs="+", metavar="V", help="vocabulary sizes, one for each --depth")
     parser.add_argument("--dtype", nargs="+", choices=DTYPES, default=["bfloat16"])
@@ -40,12 +40,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Exit status: 0, or 2 without a GPU."""
     arguments = _arguments(argv)
     if not torch.cuda.is_available():
-        print("python -m benchmarks.tune needs a CUDA GPU, and there is none here", file=sys.stderr)
+        print("python -m tools.tune needs a CUDA GPU, and there is none here", file=sys.stderr)
         return 2
     from benchmarks.gpu.lab import Lab
-    from benchmarks.search import linear_search, ready_search
-    from benchmarks.tuning import merge_row
     from pyscore.kernels.configs import TABLE
+    from tools.search import linear_search, ready_search
+    from tools.tuning import merge_row
 
     lab = Lab(rehearsal=False)
     rows: list[dict[str, Any]] = []
