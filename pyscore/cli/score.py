@@ -18,8 +18,8 @@ from pyscore.cli.options import Clusters, Confidence, Json, Normalize, Sets, Tie
 from pyscore.cli.output import print_counts, print_json, print_skipped, print_summaries
 from pyscore.cli.prompts import chosen_template
 from pyscore.cli.text import say
-from pyscore.engine.bundled import BUNDLED_MODEL
 from pyscore.engine.requests import check_run
+from pyscore.engine.sources.huggingface.bundled import BUNDLED_MODEL
 from pyscore.tasks import TEMPLATES, Question, load_questions, render, sample_questions
 
 if TYPE_CHECKING:
@@ -293,6 +293,6 @@ def _notes(metadata: dict[str, str], output: str | None) -> list[str]:
     head = metadata["head"] if metadata["head"] == "fused" else f"not fused ({metadata['head']})"
     notes = [
         f"template {metadata['template']!r}, answers compared: {metadata['choices']}, {metadata['dtype']} on "
-        f"{metadata['device']}, head {head}, attention {metadata['attention']}"
+        f"{metadata['device']}, head {head}, sharing {metadata['sharing']}"
     ]
     return [*notes, f"rows written to {output}"] if output else notes

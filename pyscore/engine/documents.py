@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyscore._version import __version__
-from pyscore.engine.fingerprint import model_fingerprint
 from pyscore.engine.rows import total
 from pyscore.engine.scorer import ScoredTokens, Scorer
+from pyscore.engine.sources.huggingface.fingerprint import model_fingerprint
 from pyscore.engine.tokenization import tokenizer_hash
 from pyscore.engine.turns import turn
 from pyscore.engine.windows import document_windows, score_stream, window_sizes
@@ -145,8 +145,8 @@ def _documents(scorer: Scorer, texts: Iterable[str], ids: Iterable[str] | None, 
             try:
                 value.encode()
             except UnicodeEncodeError as error:
-                place = f"lone surrogate at character {error.start}"
-                raise ValueError(f"{label}[{i}] can't be written as UTF-8: {place}") from None
+                where = f"lone surrogate at character {error.start}"
+                raise ValueError(f"{label}[{i}] can't be written as UTF-8: {where}") from None
         if name in seen:
             raise ValueError(f"the id {name!r} is given twice: ids must be unique")
         seen.add(name)
