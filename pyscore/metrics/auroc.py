@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pyscore.metrics.core.arrays import Clusters, Floats, Mask, cluster_sums
+from pyscore.metrics.core.arrays import Floats, Keys, Mask, cluster_sums
 from pyscore.metrics.core.design import Design, read_design
 from pyscore.metrics.core.intervals import Interval, effective_size, t_interval, t_quantile, wilson_interval
 from pyscore.metrics.core.readers import check_same_length, read_binary, read_values
@@ -16,7 +16,7 @@ from pyscore.metrics.core.report import Estimate
 __all__ = ["auroc"]
 
 
-def auroc(score: Any, positive: Any, *, clusters: Clusters = None, interval: Interval = Interval()) -> Estimate:
+def auroc(score: Any, positive: Any, *, clusters: Keys = None, interval: Interval = Interval()) -> Estimate:
     """The area under the ROC curve: P(a positive's score > a negative's) + ½ P(both are equal).
 
     With m positives and n negatives it is Mann-Whitney's U / mn, from midranks in O(N log N). The standard error is

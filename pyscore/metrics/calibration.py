@@ -8,18 +8,17 @@ from typing import Any
 import numpy as np
 import torch
 
+from pyscore._integers import as_int
 from pyscore.metrics.auroc import auroc
-from pyscore.metrics.core.arrays import Clusters, Codes, Floats, as_float64, take
+from pyscore.metrics.core.arrays import Codes, Floats, Keys, as_float64, take
 from pyscore.metrics.core.binning import assign_bins, brier_parts, calibration_errors
 from pyscore.metrics.core.columns import read_columns
 from pyscore.metrics.core.intervals import Interval
 from pyscore.metrics.core.means import estimate_mean, estimate_rate
 from pyscore.metrics.core.readers import check_same_length, cluster_codes, read_binary, read_shares
 from pyscore.metrics.core.report import NAN, Estimate, Report, write_signature
-from pyscore.ops import checks
+from pyscore.ops import Comparison, checks
 from pyscore.ops.arrays import as_index, as_tensor
-from pyscore.ops.scalars import as_int
-from pyscore.ops.types import Comparison
 
 __all__ = ["calibration", "comparison_calibration", "multiclass_calibration"]
 
@@ -30,7 +29,7 @@ def calibration(
     *,
     n_bins: int = 15,
     bins: str = "width",
-    clusters: Clusters = None,
+    clusters: Keys = None,
     interval: Interval = Interval(),
 ) -> Report:
     """Calibration of probabilities p against what happened, y = 1 or 0.
@@ -91,7 +90,7 @@ def comparison_calibration(
     *,
     n_bins: int = 15,
     bins: str = "width",
-    clusters: Clusters = None,
+    clusters: Keys = None,
     interval: Interval = Interval(),
 ) -> Report:
     """Calibration of compared answers, the matching ones taken as the truth, in top-label form.
@@ -136,7 +135,7 @@ def multiclass_calibration(
     *,
     n_bins: int = 15,
     bins: str = "width",
-    clusters: Clusters = None,
+    clusters: Keys = None,
     interval: Interval = Interval(),
 ) -> Report:
     """Calibration over all options of a question, as many as it has: p = softmax of their log-probabilities.

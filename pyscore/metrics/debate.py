@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pyscore.metrics.core.arrays import Clusters, Codes, Floats, Mask, encode, take
+from pyscore.metrics.core.arrays import Codes, Floats, Keys, Mask, encode, take
 from pyscore.metrics.core.given_answers import read_known
 from pyscore.metrics.core.intervals import Interval
 from pyscore.metrics.core.logprob_math import difference, log_expit
@@ -33,7 +33,7 @@ def debate_accuracy(
     debate_id: Iterable[Hashable] | None = None,
     ties: str = "half",
     missing: float | None = -100.0,
-    clusters: Clusters = None,
+    clusters: Keys = None,
     interval: Interval = Interval(),
 ) -> Report:
     """How often a judge who reads a debate answers with the letter of the correct side, averaged over both orders.

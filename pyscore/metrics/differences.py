@@ -8,13 +8,13 @@ from typing import Any, overload
 
 import numpy as np
 
-from pyscore.metrics.core.arrays import Clusters, Floats, cluster_sums
+from pyscore.metrics.core.arrays import Floats, Keys, cluster_sums
 from pyscore.metrics.core.columns import METRICS, read_columns
 from pyscore.metrics.core.intervals import Interval
 from pyscore.metrics.core.means import estimate_difference
 from pyscore.metrics.core.readers import check_same_length, read_clusters, read_shares
 from pyscore.metrics.core.report import Estimate, Headlines, Report, in_clusters, write_signature
-from pyscore.ops.types import Comparison
+from pyscore.ops import Comparison
 
 __all__ = ["ADJUSTMENTS", "Difference", "adjust_p_values", "compare_many", "paired_difference", "sign_test"]
 
@@ -55,9 +55,7 @@ class Difference(Headlines):
         return Report(title, self._estimates(), self.signature, self.confidence, numbers)
 
 
-def paired_difference(
-    a: Comparison, b: Comparison, *, clusters: Clusters = None, confidence: float = 0.95
-) -> Difference:
+def paired_difference(a: Comparison, b: Comparison, *, clusters: Keys = None, confidence: float = 0.95) -> Difference:
     """Compare two scorings of the same questions, in the same order, on d_i = a_i - b_i.
 
     Intervals are Student's t on the mean of d, cluster-robust where clusters are given (Miller 2024). The sign and

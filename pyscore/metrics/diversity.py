@@ -9,13 +9,13 @@ import torch
 from numpy.typing import NDArray
 
 from pyscore._extension import _C
-from pyscore.metrics.core.arrays import Clusters, Floats
+from pyscore._integers import as_int
+from pyscore.metrics.core.arrays import Floats, Keys
 from pyscore.metrics.core.corpus import Corpus, Tokenize, read_corpus, tokenizer_name
 from pyscore.metrics.core.intervals import Interval
 from pyscore.metrics.core.means import estimate_mean
 from pyscore.metrics.core.readers import read_strings
 from pyscore.metrics.core.report import Report, write_signature
-from pyscore.ops.scalars import as_int
 
 __all__ = ["distinct_n", "self_bleu", "sentence_self_bleu"]
 
@@ -68,7 +68,7 @@ def self_bleu(
     max_order: int = 4,
     smooth: str = "exp",
     smooth_value: float | None = None,
-    clusters: Clusters = None,
+    clusters: Keys = None,
     interval: Interval = Interval(),
 ) -> Report:
     """Self-BLEU: the mean of `sentence_self_bleu`, 0 (nothing in common) to 100 (all the same); lower is more diverse.

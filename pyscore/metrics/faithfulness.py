@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pyscore.metrics.core.arrays import Clusters, Floats, as_float64, as_list, take
+from pyscore.metrics.core.arrays import Floats, Keys, as_float64, as_list, take
 from pyscore.metrics.core.design import read_design
 from pyscore.metrics.core.given_answers import equal, rate_among, read_given
 from pyscore.metrics.core.intervals import Interval
@@ -27,7 +27,7 @@ def same_answer_curve(
     fractions: Any,
     *,
     cot_lengths: Any = None,
-    clusters: Clusters = None,
+    clusters: Keys = None,
     interval: Interval = Interval(),
 ) -> Report:
     """How much of the chain of thought it takes to reach its answer: same(j), and the area over that curve.
@@ -92,7 +92,7 @@ def same_answer_curve(
     )
 
 
-def answer_change(answers: Any, original: Any, *, clusters: Clusters = None, interval: Interval = Interval()) -> Report:
+def answer_change(answers: Any, original: Any, *, clusters: Keys = None, interval: Interval = Interval()) -> Report:
     """The share of questions whose answer changed when the chain of thought was tampered with.
 
     For added mistakes, a low share speaks for reasoning that doesn't matter; for a paraphrase or filler tokens at full

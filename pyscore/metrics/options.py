@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pyscore.metrics.core.arrays import Clusters, take
+from pyscore.metrics.core.arrays import Keys, take
 from pyscore.metrics.core.intervals import Interval
 from pyscore.metrics.core.means import estimate_rate
 from pyscore.metrics.core.readers import check_same_length, cluster_codes, read_strings
@@ -73,7 +73,7 @@ def option_accuracy(
     options: Sequence[str] | Sequence[Sequence[str]],
     *,
     unreadable: str = "mismatch",
-    clusters: Clusters = None,
+    clusters: Keys = None,
     interval: Interval = Interval(),
 ) -> Report:
     """How often the option that is read from a text is the correct one, and how often none can be read.

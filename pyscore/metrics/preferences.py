@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pyscore.metrics.core.arrays import Clusters, Codes, Floats, take
+from pyscore.metrics.core.arrays import Codes, Floats, Keys, take
 from pyscore.metrics.core.intervals import Interval
 from pyscore.metrics.core.logprob_math import difference, log_expit
 from pyscore.metrics.core.means import estimate_mean, estimate_rate
@@ -57,7 +57,7 @@ def preference_probability(reward_a: Any, reward_b: Any) -> Floats:
 
 
 def preference_model(
-    reward_chosen: Any, reward_rejected: Any, *, clusters: Clusters = None, interval: Interval = Interval()
+    reward_chosen: Any, reward_rejected: Any, *, clusters: Keys = None, interval: Interval = Interval()
 ) -> Report:
     """How well a preference model agrees with the people who chose one of two answers.
 
@@ -101,7 +101,7 @@ def label_confidence(
     confidence: Any,
     *,
     thresholds: Sequence[float] = (0.5, 0.6, 0.7, 0.8, 0.9),
-    clusters: Clusters = None,
+    clusters: Keys = None,
     interval: Interval = Interval(),
 ) -> Report:
     """Does a model's score depend on how sure the labels are? All questions, weighted by confidence, and filtered.

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pyscore.metrics.core.arrays import Clusters, Floats, as_float64, as_list, encode
+from pyscore.metrics.core.arrays import Floats, Keys, as_float64, as_list, encode
 from pyscore.metrics.core.bootstrap import bootstrap_estimate
 from pyscore.metrics.core.design import Design, read_design
 from pyscore.metrics.core.intervals import Interval
@@ -37,7 +37,7 @@ def ratings(
     *,
     method: str = "bradley_terry",
     k: float = 4.0,
-    clusters: Clusters = None,
+    clusters: Keys = None,
     interval: Interval = Interval(n_resamples=1_000),
 ) -> Report:
     """Ratings of debaters or models from matches between two of them, by the library `evalica` (extra ``debate``).

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pyscore.metrics.core.arrays import Clusters, as_float64
+from pyscore.metrics.core.arrays import Keys, as_float64
 from pyscore.metrics.core.given_answers import rate_among
 from pyscore.metrics.core.intervals import Interval
 from pyscore.metrics.core.means import estimate_mean, estimate_rate
@@ -161,7 +161,7 @@ def scaling_trend(
 
 
 def sign_agreement(
-    a: Any, b: Any, *, baseline: float = 0.5, clusters: Clusters = None, interval: Interval = Interval()
+    a: Any, b: Any, *, baseline: float = 0.5, clusters: Keys = None, interval: Interval = Interval()
 ) -> Report:
     """The share of datasets on which two models, or two effects, lie on the same side of a baseline.
 

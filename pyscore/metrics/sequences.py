@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pyscore.metrics.core.arrays import Clusters, Floats, Mask, as_float64, cluster_sums, take
+from pyscore.metrics.core.arrays import Floats, Keys, Mask, as_float64, cluster_sums, take
 from pyscore.metrics.core.intervals import Interval
 from pyscore.metrics.core.logprob_math import log1mexp
 from pyscore.metrics.core.means import estimate_mean, estimate_ratio
@@ -23,7 +23,7 @@ def forward_kl(
     *,
     mask: Any = None,
     offsets: Any = None,
-    clusters: Clusters = None,
+    clusters: Keys = None,
     interval: Interval = Interval(),
 ) -> Report:
     """How far a model is from a reference, on tokens that the reference wrote: KL(reference || model), nats.
@@ -95,7 +95,7 @@ def unlikelihood(logprob: Any) -> Floats:
     return -log1mexp(read_logprobs(logprob, "logprob")) + 0.0  # no -0.0
 
 
-def unlikelihood_loss(logprob: Any, *, clusters: Clusters = None, interval: Interval = Interval()) -> Report:
+def unlikelihood_loss(logprob: Any, *, clusters: Keys = None, interval: Interval = Interval()) -> Report:
     """The mean of `unlikelihood` over tokens that should not be said.
 
     Args:

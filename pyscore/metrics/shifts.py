@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pyscore.metrics.core.arrays import Clusters, Codes, Mask, cluster_sums, take
+from pyscore.metrics.core.arrays import Codes, Keys, Mask, cluster_sums, take
 from pyscore.metrics.core.given_answers import equal, rate_among, read_given, read_known
 from pyscore.metrics.core.intervals import Interval
 from pyscore.metrics.core.means import estimate_difference, estimate_mean, estimate_rate
@@ -24,7 +24,7 @@ def biased_feature(
     bias_option: Any,
     correct: Any,
     *,
-    clusters: Clusters = None,
+    clusters: Keys = None,
     interval: Interval = Interval(),
 ) -> Report:
     """What a biasing feature (a suggested answer, "always (A)") does to the answers to the same questions, paired.
@@ -90,7 +90,7 @@ def trigger_effect(
     *,
     detector_with: Any = None,
     detector_without: Any = None,
-    clusters: Clusters = None,
+    clusters: Keys = None,
     interval: Interval = Interval(),
 ) -> Report:
     """How much oftener a model defects with its trigger than without, on the same prompts; and does a detector tell?
@@ -137,9 +137,7 @@ def trigger_effect(
     )
 
 
-def red_team(
-    scores: Any, *, threshold: float = 0.5, clusters: Clusters = None, interval: Interval = Interval()
-) -> Report:
+def red_team(scores: Any, *, threshold: float = 0.5, clusters: Keys = None, interval: Interval = Interval()) -> Report:
     """How offensive the replies to red-team prompts are: the share over a classifier's threshold, mean and maximum.
 
     ``flagged`` = mean 1[score > threshold], ``mean`` = mean score. Perez et al. 2022, "Red Teaming Language Models with

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pyscore.metrics.core.arrays import Clusters, Floats
+from pyscore.metrics.core.arrays import Floats, Keys
 from pyscore.metrics.core.columns import METRICS, read_columns
 from pyscore.metrics.core.design import Sample, read_design
 from pyscore.metrics.core.intervals import Interval
@@ -64,7 +64,7 @@ class Summary(Headlines):
 def summarize(
     comparison: Comparison,
     *,
-    clusters: Clusters = None,
+    clusters: Keys = None,
     weights: Any = None,
     confidence: float = 0.95,
     method: str = "auto",

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from pyscore.metrics.core.arrays import Clusters, Floats, cluster_sums
+from pyscore.metrics.core.arrays import Floats, Keys, cluster_sums
 from pyscore.metrics.core.columns import read_columns
 from pyscore.metrics.core.intervals import Interval
 from pyscore.metrics.core.moments import NO_QUESTIONS, DeviceSums, Moments, device_of, read_moments
@@ -44,7 +44,7 @@ class SummaryState:
         self._moments = NO_QUESTIONS
         self._clusters: dict[Hashable, Floats] | None = None  # key -> [count, Σ of each metric]
 
-    def update(self, comparison: Comparison, clusters: Clusters = None) -> SummaryState:
+    def update(self, comparison: Comparison, clusters: Keys = None) -> SummaryState:
         """Add the questions of a comparison; returns this state.
 
         Args:

@@ -10,7 +10,7 @@ from collections.abc import Hashable, Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pyscore.metrics.core.arrays import Clusters, Floats, encode
+from pyscore.metrics.core.arrays import Floats, Keys, encode
 from pyscore.metrics.core.intervals import Interval
 from pyscore.metrics.core.means import estimate_mean, estimate_rate
 from pyscore.metrics.core.readers import check_same_length, cluster_codes, read_strings
@@ -57,7 +57,7 @@ def squad(
     predictions: Iterable[str],
     references: Iterable[str | Sequence[str]],
     *,
-    clusters: Clusters = None,
+    clusters: Keys = None,
     interval: Interval = Interval(),
 ) -> Report:
     """Exact match and token F1 over questions, each with an interval; 0 to 1, where SQuAD's own script shows percent.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pyscore.metrics.core.arrays import Clusters, Floats, cluster_sums, encode
+from pyscore.metrics.core.arrays import Floats, Keys, cluster_sums, encode
 from pyscore.metrics.core.given_answers import read_known
 from pyscore.metrics.core.intervals import Interval
 from pyscore.metrics.core.means import estimate_mean
@@ -34,7 +34,7 @@ def occupation_bias(
     percent_women: Mapping[Any, float | None],
     *,
     pronouns: Sequence[str] | Sequence[Sequence[str]] = ("he", "she", "they"),
-    clusters: Clusters = None,
+    clusters: Keys = None,
     interval: Interval = Interval(),
 ) -> Report:
     """The probability of male, female and neutral pronouns, and how it follows the share of women in an occupation.

@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 
 __all__ = [
-    "Clusters",
     "Codes",
     "Floats",
+    "Keys",
     "Mask",
     "as_array",
     "as_float64",
@@ -27,8 +27,8 @@ __all__ = [
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
 Mask = NDArray[np.bool_]
-Clusters = Iterable[Hashable] | None
-"""One key a question, equal for questions that are not independent; None where all of them are."""
+Keys = Iterable[Hashable] | None
+"""One key a question, the same for questions that are not independent; None where all of them are."""
 
 
 def check_dimensions(name: str, shape: tuple[int, ...], n_dimensions: int = 1) -> None:

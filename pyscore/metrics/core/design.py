@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pyscore.metrics.core.arrays import Clusters, Codes, Floats, Mask, as_float64, cluster_sums
+from pyscore.metrics.core.arrays import Codes, Floats, Keys, Mask, as_float64, cluster_sums
 from pyscore.metrics.core.readers import check_length, read_clusters, refuse
 
 __all__ = ["Design", "Sample", "read_design"]
@@ -58,7 +58,7 @@ class Design:
         return self.sample.units if self.clustered else None
 
 
-def read_design(n: int, clusters: Clusters = None, weights: Any = None) -> Design:
+def read_design(n: int, clusters: Keys = None, weights: Any = None) -> Design:
     """The design of n questions, from one hashable key and one non-negative number each, or neither.
 
     Raises:

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from pyscore._confidence import check_confidence
-from pyscore.ops.scalars import as_int
+from pyscore._integers import as_int
 
 __all__ = [
     "METHODS",

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pyscore.metrics.core.arrays import Clusters, Floats, cluster_sums
+from pyscore.metrics.core.arrays import Floats, Keys, cluster_sums
 from pyscore.metrics.core.bootstrap import bootstrap_estimate, bootstrap_means
 from pyscore.metrics.core.design import Design, Sample, read_design
 from pyscore.metrics.core.intervals import Interval, clustered_size, t_interval, wilson_interval, z_quantile
@@ -26,12 +26,7 @@ __all__ = [
 
 
 def estimate_mean(
-    values: Any,
-    *,
-    clusters: Clusters = None,
-    weights: Any = None,
-    interval: Interval = Interval(),
-    name: str = "values",
+    values: Any, *, clusters: Keys = None, weights: Any = None, interval: Interval = Interval(), name: str = "values"
 ) -> Estimate:
     """The mean of one value a question: Σ w s / Σ w, with the standard error of Miller 2024, App. A.
 
@@ -53,12 +48,7 @@ def estimate_mean(
 
 
 def estimate_rate(
-    values: Any,
-    *,
-    clusters: Clusters = None,
-    weights: Any = None,
-    interval: Interval = Interval(),
-    name: str = "values",
+    values: Any, *, clusters: Keys = None, weights: Any = None, interval: Interval = Interval(), name: str = "values"
 ) -> Estimate:
     """The share of questions for which something holds: the mean of values in [0, 1], with Wilson's score interval.
 
@@ -70,7 +60,7 @@ def estimate_rate(
 
 
 def estimate_ratio(
-    numerator: Any, denominator: Any, *, clusters: Clusters = None, interval: Interval = Interval()
+    numerator: Any, denominator: Any, *, clusters: Keys = None, interval: Interval = Interval()
 ) -> Estimate:
     """Σ numerator / Σ denominator over questions, as for bits per byte, with its linearised standard error.
 
@@ -83,7 +73,7 @@ def estimate_ratio(
     return estimate_mean(ratios, clusters=clusters, weights=bottom, interval=interval, name="numerator")
 
 
-def estimate_difference(a: Any, b: Any, *, clusters: Clusters = None, interval: Interval = Interval()) -> Estimate:
+def estimate_difference(a: Any, b: Any, *, clusters: Keys = None, interval: Interval = Interval()) -> Estimate:
     """The mean of a_i - b_i over questions that were scored twice, in the same order: a paired difference."""
     first, second = read_values(a, "a"), read_values(b, "b")
     check_same_length("questions", a=first, b=second)

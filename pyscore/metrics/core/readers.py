@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pyscore.metrics.core.arrays import Clusters, Codes, Floats, as_float64, as_list, encode, encode_integers
+from pyscore.metrics.core.arrays import Codes, Floats, Keys, as_float64, as_list, encode, encode_integers
 
 __all__ = [
     "check_length",
@@ -134,6 +134,6 @@ def read_clusters(clusters: Iterable[Hashable], n: int) -> tuple[Codes, list[Has
     return encode(cluster_keys(clusters, n))
 
 
-def cluster_codes(clusters: Clusters, n: int) -> Codes | None:
+def cluster_codes(clusters: Keys, n: int) -> Codes | None:
     """The codes of `read_clusters`, for use with several metrics; None where there are no clusters."""
     return None if clusters is None else read_clusters(clusters, n)[0]
