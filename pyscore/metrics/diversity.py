@@ -19,7 +19,7 @@ from pyscore.metrics.core.report import Report, write_signature
 
 __all__ = ["distinct_n", "self_bleu", "sentence_self_bleu"]
 
-MAX_ORDER = 32  # of the compiled kernel
+MAX_ORDER = 32  # The compiled kernel takes no longer n-grams.
 
 SMOOTHINGS = {"exp": None, "floor": 0.1, "add-k": 1.0, "none": None}
 """Ways of smoothing -> the value that each takes by default; names and values are sacrebleu's."""
@@ -159,7 +159,7 @@ def _log_precision(matches: NDArray[np.int64], totals: NDArray[np.int64], smooth
         matched[:, 1:] += value
         total[:, 1:] += value
     counted = total > 0
-    with np.errstate(divide="ignore"):  # the log of 0 is -inf, and the score 0
+    with np.errstate(divide="ignore"):  # The log of 0 is -inf, and such a score is 0.
         logs = np.log(np.divide(matched, total, out=np.ones_like(total), where=counted))
     mean: Floats = logs.sum(axis=1) / np.maximum(counted.sum(axis=1), 1)
     return mean
@@ -169,7 +169,8 @@ def _closest_other(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
     """For each of two or more lengths the closest of the others; of two equally close ones the shorter."""
     order = np.argsort(lengths, kind="stable")
     ascending = lengths[order]
-    # Sorted, the closest other one is a neighbour; a neighbour that isn't there is farther than any that is.
+    # The closest other length is a neighbour in sorted order. The first and the last length have one neighbour; the
+    # missing one is put so far away that it is never the closest.
     far = 3 * int(ascending[-1]) + 1
     below, above = np.append(-far, ascending[:-1]), np.append(ascending[1:], far)
     closest = np.empty_like(lengths)

@@ -119,7 +119,8 @@ class _Rules(NamedTuple):
     options: dict[str, str]
 
 
-# so that the patterns need to know one kind of quote, dash and line end; a zero-width space is none
+# Texts are translated by this table first, so that the patterns need to know one kind of quote, dash and line end only.
+# A zero-width space is removed: it separates nothing.
 _PLAIN = str.maketrans(
     {
         "\u2018": "'",
@@ -176,7 +177,8 @@ def _read_option(text: str, options: tuple[str, ...]) -> str | None:
         for match in rules.mention.finditer(text)
         if not _NEGATED.search(text[max(match.start() - 16, 0) : match.start()])
     ]
-    # a letter that is the same only to a pattern that ignores case, as a dotless i is, stands for no option
+    # A letter that only a pattern without case takes for an option's, such as a dotless i, is no key here: it reads as
+    # None.
     chosen = {rules.options.get(label.casefold()) for label in found}
     return chosen.pop() if len(chosen) == 1 else None
 

@@ -88,7 +88,7 @@ def required_n(effect: float, **plan: Unpack[Plan]) -> int:
     if effect == 0 or not math.isfinite(effect):
         raise ValueError(f"effect must be finite and not 0, got {effect!r}")
     n = (minimum_detectable_effect(1, **plan) / effect) ** 2
-    # The effect that exactly n questions detect must not ask for one more because of rounding.
+    # Without the factor, rounding could ask for n + 1 questions for the effect that exactly n questions detect.
     return max(1, math.ceil(n * (1 - 1e-12)))
 
 

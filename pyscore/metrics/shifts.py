@@ -128,7 +128,7 @@ def trigger_effect(
             "n_higher_with": int((on > off).sum()),
             "n_higher_without": int((on < off).sum()),
             "n_equal": int((on == off).sum()),
-            # of a cluster's mean difference only the sign matters
+            # A cluster's sum has the sign of its mean difference, and the test looks at signs alone.
             "sign_test": sign_test(on - off if codes is None else cluster_sums(on - off, codes, int(codes.max()) + 1)),
         },
     )
