@@ -131,7 +131,7 @@ def test_a_wrong_result_fails_the_run(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(pyscore, op, shifted(getattr(pyscore, op), field, change))
-    monkeypatch.setattr("benchmarks.gpu.sections.linear.linear_peers", lambda **options: [])
+    monkeypatch.setattr("benchmarks.gpu.sections.linear.gpu_linear_peers", lambda **options: [])
     assert rehearse(section, folder=tmp_path) == 1
     failed = [line for line in capsys.readouterr().out.splitlines() if "FAILED" in line]
     assert any(complaint in line for line in failed)
