@@ -19,9 +19,9 @@ from benchmarks.gpu import __main__ as command
 from benchmarks.gpu import run as runner
 from benchmarks.gpu.contest import OURS
 from benchmarks.gpu.lab import Lab, poisoned
-from benchmarks.gpu.report import describe, reasons
 from benchmarks.gpu.sections import SECTIONS
 from benchmarks.gpu.targets import TARGETS, Row
+from benchmarks.report import describe, reasons
 
 pytestmark = [
     pytest.mark.skipif(torch.cuda.is_available(), reason="rehearsals run in Triton's interpreter, on the CPU"),
