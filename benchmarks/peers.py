@@ -220,14 +220,12 @@ def gpu_ready_peers(every_output: bool, *, backend: str) -> list[Contestant]:
 
 def harness_models(name: str = "smollm2-135m-instruct", dtype: str = "float32") -> tuple[Any, Any]:
     """The harness's "hf" and pyscore's model for it, with one model and tokenizer in memory."""
-    from pyscore.engine.model import load_model
-
-    loaded = load_model(name, dtype=dtype, device="cpu")
-    # after load_model, which keeps a checkout's ./kernels from being taken for a package
     from lm_eval.models.huggingface import HFLM
 
+    from pyscore.engine.sources.huggingface.load import load_model
     from pyscore.integrations.lm_eval import PyscoreLM
 
+    loaded = load_model(name, dtype=dtype, device="cpu")
     options = {"pretrained": loaded.model, "tokenizer": loaded.tokenizer}
     return HFLM(**options), PyscoreLM(**options)
 
