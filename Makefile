@@ -64,7 +64,7 @@ bench-gpu: $(STAMP)-bench ## time the kernels on the GPU beside their peers; wit
 
 kernels-report: $(STAMP)-dev build/triton-3.6/.installed ## compile every GPU kernel without a GPU, and say what came out
 	status=0; for path in "" build/triton-3.6; do \
-		PYTHONPATH=$$path $(BIN)/python -m benchmarks.kernels_report || status=1; done; exit $$status
+		PYTHONPATH=$$path $(BIN)/python -m tools.kernels_report || status=1; done; exit $$status
 
 clean: ## remove what was built
 	rm -rf $(VENV) build dist *.egg-info pyscore/_C*.so

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from pyscore.engine.model import load_model
+from pyscore.engine.sources.huggingface.load import load_model
 from pyscore.tasks import Question
 
 __all__ = ["BATCH_SIZES", "Scores", "harness_models", "requests_of", "score", "use_fastest_batch_size", "with_examples"]

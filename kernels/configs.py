@@ -1,7 +1,7 @@
 """Tile parameters as data: configs.json, chosen by device, dtype, D and V, never by the number of rows.
 
 A row's bits follow from its tile sizes and its pieces, so nothing here may look at N, and nothing is tuned at run time.
-`python -m benchmarks.tune` searches on a GPU and adds rows for the sizes that it measured.
+`python -m tools.tune` searches on a GPU and adds rows for the sizes that it measured.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         merge_vocab_shards,
         score_answers,
     )
-    from pyscore.store import comparison_from_rows
+    from pyscore.results import comparison_from_rows
     from pyscore.tasks import Question, load_questions, sample_questions
 
 __all__ = [
@@ -61,7 +61,7 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
-        **dict.fromkeys(("engine", "metrics", "ops", "store", "tasks")),
+        **dict.fromkeys(("engine", "metrics", "ops", "results", "store", "tasks")),
         "Comparison": "ops",
         "Difference": "metrics",
         "Estimate": "metrics",
@@ -72,7 +72,7 @@ __getattr__, __dir__ = lazy_names(
         "TokenScores": "ops",
         "VocabShard": "ops",
         "compare_answers": "ops",
-        "comparison_from_rows": "store",
+        "comparison_from_rows": "results",
         "linear_logprobs": "ops",
         "load_questions": "tasks",
         "logprobs": "ops",

@@ -18,8 +18,8 @@ from pyscore.cli.options import Clusters, Confidence, Json, Normalize, Sets, Tie
 from pyscore.cli.output import print_counts, print_json, print_skipped, print_summaries
 from pyscore.cli.prompts import chosen_template
 from pyscore.cli.text import say
-from pyscore.engine.bundled import BUNDLED_MODEL
 from pyscore.engine.requests import check_run
+from pyscore.engine.sources.huggingface.bundled import BUNDLED_MODEL
 from pyscore.tasks import TEMPLATES, Question, load_questions, render, sample_questions
 
 if TYPE_CHECKING:
@@ -270,7 +270,8 @@ def _saved(table: pa.Table) -> str:
 def _show(table: pa.Table, options: dict[str, Any], clusters: bool, output: str | None, as_json: bool) -> None:
     from pyscore.engine import skipped_questions
     from pyscore.engine.skipping import skipped_file
-    from pyscore.store import metadata_of, summarize_rows
+    from pyscore.results import summarize_rows
+    from pyscore.store import metadata_of
 
     skipped = skipped_questions(table)
     if skipped and not table.num_rows:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pyscore.engine.forward import TokenResults
 from pyscore.engine.requests import dataset_of
+from pyscore.engine.sources.huggingface.forward import TokenResults
 from pyscore.engine.tokenization import AnswerTokens
 from pyscore.store.schema import row_schema
 from pyscore.tasks import Question

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 from pyscore._integers import as_int
 from pyscore._version import __version__
 from pyscore.engine.asked import Asked
-from pyscore.engine.attention import check_state
 from pyscore.engine.blocks import WINDOW_QUESTIONS
 from pyscore.engine.requests import check_run, checked_questions
 from pyscore.engine.rows import RunInfo
 from pyscore.engine.scorer import Scorer
 from pyscore.engine.skipping import SKIPPED, Skips, skipped_file
+from pyscore.engine.sources.huggingface.sharing import check_state
 from pyscore.engine.turns import turn
 from pyscore.store import RunStore, row_schema, run_folder
 from pyscore.store.growing import finished_file

@@ -15,17 +15,17 @@ import torch
 from torch import nn
 
 from pyscore._version import __version__
-from pyscore.engine.attention import Attention
 from pyscore.engine.blocks import WINDOW_QUESTIONS, ahead, window_indices
-from pyscore.engine.budget import check_batch_tokens, fastest_batch_tokens, limits_for
-from pyscore.engine.fingerprint import fingerprint, model_fingerprint
-from pyscore.engine.forward import Forward, TokenResults
-from pyscore.engine.model import context_length, evaluation_mode, load_model
-from pyscore.engine.plan import Limits, Plan, TokenCounts
 from pyscore.engine.progress import Progress
 from pyscore.engine.requests import check_metadata, check_run, checked_questions
 from pyscore.engine.rows import RunInfo, build_rows
 from pyscore.engine.skipping import SKIPPED, Skips
+from pyscore.engine.sources.huggingface.budget import check_batch_tokens, fastest_batch_tokens, limits_for
+from pyscore.engine.sources.huggingface.fingerprint import fingerprint, model_fingerprint
+from pyscore.engine.sources.huggingface.forward import Forward, TokenResults
+from pyscore.engine.sources.huggingface.load import context_length, evaluation_mode, load_model
+from pyscore.engine.sources.huggingface.plan import Limits, Plan, TokenCounts
+from pyscore.engine.sources.huggingface.sharing import Attention
 from pyscore.engine.tokenization import CLEAN, AnswerTokenizer, AnswerTokens
 from pyscore.engine.turns import turn
 from pyscore.engine.vocabulary import vocabulary_of
@@ -430,7 +430,7 @@ class Scorer:
         return described | {k: v for k, v in {**hashes, "commit": commit}.items() if v}
 
     def fingerprint(self, template: str | ChatTemplate = "plain") -> dict[str, str]:
-        """What values depend on, part by part, as it is now; see `pyscore.engine.fingerprint`."""
+        """What values depend on, part by part, as it is now; see `pyscore.engine.sources.huggingface.fingerprint`."""
         return fingerprint(self.model, self.tokenizer, template)
 
     def findings(self) -> dict[str, str]:

@@ -65,7 +65,7 @@ def clustered_size(rate: float, variance: float, n: int, units: float, confidenc
     & Graubard 1998, "Confidence Intervals for Proportions with Small Expected Number of Positive Counts Estimated from
     Survey Data"; here dof = (units - 1) · min(1, 20 min(p, 1-p)), since what an event rarer than 5 % says about V comes
     from the few clusters that it touches. The factor doesn't take m below ``units``, complete agreement, and m is at
-    most n. A rate of 0 or 1 has no spread to read V from: there m = units. benchmarks/coverage.py measures how often
+    most n. A rate of 0 or 1 has no spread to read V from: there m = units. tools/coverage.py measures how often
     Wilson's interval on m trials holds the rate, and the bounds and the 20 come from there.
     """
     if rate <= 0 or rate >= 1 or units >= n:

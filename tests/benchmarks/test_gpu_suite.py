@@ -177,9 +177,9 @@ def test_a_later_run_of_one_section_keeps_the_others(on_a_device: None, tmp_path
 def test_without_a_gpu_the_kernels_are_compiled_ahead_of_time(
     status: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    report = ModuleType("benchmarks.kernels_report")
+    report = ModuleType("tools.kernels_report")
     report.main = lambda argv: status  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "benchmarks.kernels_report", report)
+    monkeypatch.setitem(sys.modules, "tools.kernels_report", report)
     assert command.main([]) == status
     (line,) = capsys.readouterr().out.splitlines()
     assert "no CUDA GPU" in line

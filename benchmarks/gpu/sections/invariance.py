@@ -15,8 +15,8 @@ from benchmarks.gpu.lab import SPREAD, Lab
 from benchmarks.gpu.sections.linear import TOY
 from benchmarks.gpu.targets import Row
 from benchmarks.peers import ALL_OUTPUTS
-from benchmarks.tuning import Limits, neighbours
 from pyscore import TokenScores
+from tools.tuning import Limits, neighbours
 
 __all__ = ["BATCHES", "invariance"]
 

@@ -1,0 +1,202 @@
+"""Which tokens to run: the prefix tree of all sequences as batches of rows, after stems that are cached.
+
+A row holds a part of the tree depth first, every token once, and token i attends to token j where j is its ancestor or
+itself: ``j <= i < ends[j]``. What many rows begin with is a stem, run once and kept as keys and values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from pyscore.engine.sources.huggingface.tree import ATTENTIONS, Limits, Row, Span, Tree, spans
+from pyscore.engine.tokenization import AnswerTokens
+
+__all__ = ["ATTENTIONS", "Batch", "Limits", "Plan", "Row", "TokenCounts", "plan_batches"]
+
+_KEPT = 8  # keys and values of a batch, in batches of the most tokens
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Rows to run together, the longest first, after the keys and values of their stems (outermost first).
+
+    There are no rows where every sequence ends within its stems.
+    """
+
+    stems: tuple[Row, ...]
+    rows: list[Row]
+
+    @property
+    def n_tokens(self) -> int:
+        """Tokens run, padding counted, stems not."""
+        return len(self.rows) * len(self.rows[0].tokens) if self.rows else 0
+
+    @property
+    def reach(self) -> int:
+        """How many keys a token of it may see."""
+        return sum(len(stem.tokens) for stem in self.stems) + (len(self.rows[0].tokens) if self.rows else 0)
+
+
+@dataclass(frozen=True)
+class TokenCounts:
+    """What a plan runs, in tokens.
+
+    Attributes:
+        distinct: tokens that must be run: the nodes of the prefix tree, without last answer tokens.
+        run: tokens run, padding counted.
+        padding: tokens of padding among them.
+        naive: tokens of one sequence for every answer, without its last token.
+    """
+
+    distinct: int = 0
+    run: int = 0
+    padding: int = 0
+    naive: int = 0
+
+    def __add__(self, other: TokenCounts) -> TokenCounts:
+        return TokenCounts(
+            self.distinct + other.distinct,
+            self.run + other.run,
+            self.padding + other.padding,
+            self.naive + other.naive,
+        )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Batches, and for each answer the slots of its tokens' results.
+
+    Attributes:
+        attention: one of `ATTENTIONS`.
+        batches: in the order in which to run them; those with a stem in common stand together.
+        places: one list an answer, one slot a token.
+        n_slots: results of the whole plan.
+        counts: what it runs.
+    """
+
+    attention: str
+    batches: list[Batch]
+    places: list[list[int]]
+    n_slots: int
+    counts: TokenCounts
+
+    def counts_after(self, last: Plan | None) -> TokenCounts:
+        """What it runs after another plan, whose last stems stay cached."""
+        kept = 0
+        if last is not None and last.batches and self.batches:
+            for theirs, ours in zip(last.batches[-1].stems, self.batches[0].stems, strict=False):
+                if ours.targets or ours.tokens != theirs.tokens:
+                    break
+                kept += len(ours.tokens)
+        return replace(self.counts, distinct=self.counts.distinct - kept, run=self.counts.run - kept)
+
+
+def plan_batches(answers: Sequence[AnswerTokens], limits: Limits, attention: str = "tree") -> Plan:
+    """Plan the forward passes that score these answers.
+
+    An answer's last token is predicted but never run. A position is scored once, with all tokens that may follow it.
+    Batches don't depend on the order of the answers.
+    """
+    sequences = [(*answer.context, *answer.answer[:-1]) for answer in answers]
+    users: dict[tuple[int, ...], list[int]] = {}
+    for i, sequence in enumerate(sequences):
+        users.setdefault(sequence, []).append(i)
+    tree = Tree(sorted(users))
+    slots = _Slots(answers)
+    rows: dict[tuple[Row, ...], list[Row]] = {}
+    for span in spans(tree, limits, attention):
+        packer = _Packer(span)
+        for i in range(span.lo, span.hi):
+            packer.add(tree.paths[i], tree.shared[i])
+            for answer in sorted(users[tree.paths[i]], key=lambda i: answers[i].answer):
+                slots.assign(answer, packer)
+        if packer.row.tokens:
+            rows.setdefault(span.stems, []).append(packer.finish())
+        elif span.stems:
+            rows.setdefault(span.stems, [])
+    batches = [batch for stems, own in rows.items() for batch in _batches(stems, own, limits)]
+    counts = _count(batches, len(tree), sum(map(len, sequences)))
+    return Plan(attention, batches, slots.places, slots.count, counts)
+
+
+class _Packer:
+    """Lays paths into a row, depth first."""
+
+    def __init__(self, span: Span) -> None:
+        self.row = Row()
+        self._stems, self._base = span.stems, span.base
+        self._open: list[int] = []  # where in the row the tokens of the last path stand, from the base on
+
+    def add(self, path: Sequence[int], shared: int) -> None:
+        """Append what a path doesn't share with the one before it."""
+        row, base = self.row, self._base
+        kept = shared - base if row.tokens else 0
+        self._close(kept)
+        row.depths.extend(range(base + kept, len(path)))
+        self._open.extend(range(len(row.tokens), len(row.tokens) + len(path) - base - kept))
+        row.tokens.extend(path[base + kept :])
+        row.ends.extend([0] * (len(path) - base - kept))
+
+    def _close(self, kept: int) -> None:
+        for index in self._open[kept:]:
+            self.row.ends[index] = len(self.row.tokens)
+        del self._open[kept:]
+
+    def finish(self) -> Row:
+        self._close(0)
+        return self.row
+
+    def targets(self, depth: int) -> dict[int, int]:
+        """What may follow the last path's token at a depth, with the slots of the results."""
+        if depth >= self._base:
+            return self.row.targets.setdefault(self._open[depth - self._base], {})
+        stem = next(stem for stem in reversed(self._stems) if stem.depths[0] <= depth)
+        return stem.targets.setdefault(depth - stem.depths[0], {})
+
+
+class _Slots:
+    """Where every answer's token results lie."""
+
+    def __init__(self, answers: Sequence[AnswerTokens]) -> None:
+        self._answers = answers
+        self.places: list[list[int]] = [[] for _ in answers]
+        self.count = 0
+
+    def assign(self, answer: int, packer: _Packer) -> None:
+        """A slot for each token of an answer, the same for the same token at the same place."""
+        tokens = self._answers[answer]
+        for depth, token in enumerate(tokens.answer, len(tokens.context) - 1):
+            slot = packer.targets(depth).setdefault(token, self.count)
+            self.count += slot == self.count
+            self.places[answer].append(slot)
+
+
+def _batches(stems: tuple[Row, ...], rows: list[Row], limits: Limits) -> list[Batch]:
+    """Rows of similar length together, the longest first, so that no batch is padded more than one more pass costs.
+
+    Nor does it hold many times its tokens as keys and values: a cache may keep those of its stems for each row.
+    """
+    batches: list[Batch] = []
+    padding = 0
+    past = sum(len(stem.tokens) for stem in stems)
+    for row in sorted(rows, key=lambda row: -len(row.tokens)):
+        batch = batches[-1] if batches else None
+        if batch is not None:
+            width = len(batch.rows[0].tokens)
+            padding += width - len(row.tokens)
+            n = len(batch.rows) + 1
+            kept = (past + width) * n <= _KEPT * limits.batch_tokens
+            if width * n <= limits.batch_tokens and kept and padding <= limits.pass_tokens:
+                batch.rows.append(row)
+                continue
+        batches.append(Batch(stems, [row]))
+        padding = 0
+    return batches or [Batch(stems, [])]
+
+
+def _count(batches: list[Batch], distinct: int, naive: int) -> TokenCounts:
+    stems = {id(stem): len(stem.tokens) for batch in batches for stem in batch.stems}
+    run = sum(batch.n_tokens for batch in batches)
+    padding = run - sum(len(row.tokens) for batch in batches for row in batch.rows)
+    return TokenCounts(distinct, run + sum(stems.values()), padding, naive)

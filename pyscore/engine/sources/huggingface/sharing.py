@@ -1,0 +1,272 @@
+"""How sequences may share tokens under a model: a tree mask, a cache, or not at all, chosen by a self-check."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pyscore.engine.sources.huggingface.forward import Forward, Place
+from pyscore.engine.sources.huggingface.head import NoHead, find_body, text_config
+from pyscore.engine.sources.huggingface.plan import ATTENTIONS, Batch, Limits, Plan, Row, plan_batches
+from pyscore.engine.sources.huggingface.separation import fixed_candidates
+from pyscore.engine.sources.huggingface.stems import NotShared
+from pyscore.engine.sources.huggingface.tree import chain_of
+from pyscore.engine.tokenization import AnswerTokens
+
+__all__ = ["Attention", "check_state"]
+
+_WINDOWS = ("sliding_window", "attention_chunk_size", "window_size")
+_CHANGING_ROPE = ("longrope", "dynamic")
+_PROBES = 8  # positions compared of each sequence
+_SHORT = 512  # tokens
+_CLIPPED = (32, 16)  # tokens of two rows that are run together
+
+
+def check_state(state: Any, name: str) -> None:
+    """Raise ValueError unless a manifest's entry is what `Attention.state` gives, or None; ``name`` is the manifest."""
+    if state is None:
+        return
+    kinds = {"attention": str, "reasons": list, "checked": dict, "used": dict}
+    fits = all(isinstance(state.get(entry), kind) for entry, kind in kinds.items())
+    if not (
+        fits
+        and state["attention"] in ATTENTIONS
+        and all(isinstance(reason, str) for reason in state["reasons"])
+        and all(isinstance(tokens, int) and not isinstance(tokens, bool) for tokens in state["checked"].values())
+        and all(isinstance(reason, str) and kind in ATTENTIONS for kind, reason in state["used"].items())
+    ):
+        raise ValueError(
+            f"{name} is damaged: its entry attention is no state of a run. Put back what it held, "
+            "or name another output"
+        )
+
+
+class Attention:
+    """Plans answers with as much sharing as the model allows.
+
+    The plan that shares most is tried first: of rows with branches and of rows after stems, those that reach furthest
+    are compared with the same sequences run alone. Where log-probabilities differ, or the model can't run it, the next
+    kind of plan is tried, and a warning says why. What reaches further than anything checked before is checked again.
+
+    A tree mask knows nothing of sliding windows, so that plans with sequences longer than the model's window don't use
+    it; and where rotary frequencies change with the longest sequence of a batch, sequences beyond that point run alone.
+
+    Args:
+        forward: runs the plans.
+
+    Attributes:
+        attention: the kind of plan that is tried first.
+        checked_tokens: how many tokens self-checks ran.
+    """
+
+    def __init__(self, forward: Forward) -> None:
+        self._forward = forward
+        self._window = attention_window(forward.model)
+        self._rope_limit = rope_limit(forward.model)
+        self.checked_tokens = 0
+        self.attention = ATTENTIONS[0]
+        self._reasons: list[str] = []
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget what was checked and used, for the model may have changed since; a fallback stays."""
+        self._checked: dict[str, int] = {}
+        self._used: dict[str, str] = {}
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What `restore` takes, as JSON."""
+        used, checked = dict(self._used), dict(self._checked)
+        return {"attention": self.attention, "reasons": [*self._reasons], "checked": checked, "used": used}
+
+    def restore(self, state: Mapping[str, Any] | None) -> None:
+        """Go on as the run would have whose state this is; None: begin anew with the plan that shares most."""
+        state = state or {}
+        self.attention = state.get("attention", ATTENTIONS[0])
+        self._reasons = list(state.get("reasons", []))
+        self._checked = dict(state.get("checked", {}))
+        self._used = dict(state.get("used", {}))
+
+    def __str__(self) -> str:
+        """The kinds of plans that were run, each with the reason why not the one before it."""
+        return ", ".join(f"{kind}: {reason}" if reason else kind for kind, reason in self._used.items()) or "not run"
+
+    def plan(self, answers: Sequence[AnswerTokens]) -> Plan:
+        """The plan for these answers, without a check."""
+        limits, attention, _ = self._allowed(answers)
+        return plan_batches(answers, limits, attention)
+
+    def _allowed(self, answers: Sequence[AnswerTokens]) -> tuple[Limits, str, str]:
+        """Limits and kind of a plan, and why it isn't another kind."""
+        limits, attention = self._forward.limits, self.attention
+        longest = max((len(answer.context) + len(answer.answer) - 1 for answer in answers), default=0)
+        if self._rope_limit is not None and longest > self._rope_limit:
+            reason = f"rotary frequencies change beyond {self._rope_limit} tokens, so each sequence runs alone"
+            return replace(limits, batch_tokens=1), "plain", reason
+        if attention == "tree" and self._window is not None and longest > self._window:
+            return limits, "cache", f"sequences are longer than the model's attention window of {self._window} tokens"
+        return limits, attention, self._reasons[-1] if self._reasons else ""
+
+    def checked(self, plan: Plan, answers: Sequence[AnswerTokens]) -> Plan:
+        """This plan, or one that shares less, if a self-check says so."""
+        if ATTENTIONS.index(plan.attention) < ATTENTIONS.index(self.attention):
+            plan = self.plan(answers)  # it was made before a self-check failed
+        while (reason := self._objection(plan)) is not None:
+            self._fall_back(plan.attention, reason)
+            plan = self.plan(answers)
+        self._used.setdefault(plan.attention, self._allowed(answers)[2])
+        return plan
+
+    def _fall_back(self, attention: str, reason: str) -> None:
+        self.attention = ATTENTIONS[ATTENTIONS.index(attention) + 1]
+        self._reasons.append(f"{attention} attention {reason}")
+        name = type(self._forward.model).__name__
+        warnings.warn(
+            f"{name}: {self._reasons[-1]}; scoring goes on with {self.attention} attention, which is slower",
+            stacklevel=2,
+        )
+
+    def _objection(self, plan: Plan) -> str | None:
+        """Why a plan can't be run, or None."""
+        if plan.attention == "plain":
+            return None
+        passed: list[Batch] = []
+        for kind, batch in _furthest(plan).items():
+            name = f"{plan.attention} {kind}"
+            if batch.reach <= self._checked.get(name, 0):
+                continue
+            if plan.attention == "tree" and not takes_positions(self._forward.model):
+                return "needs a model that takes position_ids"
+            for probe in [] if batch in passed else _probes(batch):
+                reason = self._difference(probe, plan.attention)
+                if reason is not None:
+                    return reason
+            passed.append(batch)
+            self._checked[name] = batch.reach
+        return None
+
+    def _difference(self, batch: Batch, attention: str) -> str | None:
+        """Why a small batch can't be run so, or None: its rows against their own sequences, run alone."""
+        alone = [_alone(batch, row, index) for row, index in _leaves(batch)]
+        try:
+            found = self._logprobs(batch, [place for _, _, places in alone for place in places], attention)
+        except (NotShared, NoHead, TypeError, ValueError, RuntimeError, LookupError, AttributeError) as error:
+            if isinstance(error, torch.OutOfMemoryError):
+                raise
+            text = str(error).strip().splitlines()
+            return f"fails in this model ({type(error).__name__}: {text[0] if text else ''})"
+        strict = attention == "cache" and not self._forward.stems_are_plain
+        expected = torch.cat([self._logprobs(single, places, "plain") for single, places, _ in alone])
+        self.checked_tokens += batch.n_tokens + sum(single.n_tokens for single, _, _ in alone)
+        gap = _gap(found, expected)
+        worst, middle = float(gap.max()), float(gap.median())
+        most, typical = self._tolerances(strict)
+        return None if worst <= most and middle <= typical else f"is off by {worst:.3g} from sequences run alone"
+
+    def _logprobs(self, batch: Batch, places: list[Place], attention: str) -> Tensor:
+        states = self._forward.states(batch, places, attention)
+        return self._forward.logprobs_of(states, fixed_candidates(self._forward.vocab_size, len(states)))
+
+    def _tolerances(self, strict: bool) -> tuple[float, float]:
+        """How far off log-probabilities may be at most, and in the middle: batches of other shapes round otherwise.
+
+        Strict for recurrent states, which can be slightly wrong where keys and values are right or far off.
+        """
+        eps = torch.finfo(getattr(self._forward.model, "dtype", torch.float32)).eps
+        return (2e-3 + 4 * eps, 2e-3 + 2 * eps) if strict else (2e-3 + 64 * eps, 2e-3 + 16 * eps)
+
+
+def _furthest(plan: Plan) -> dict[str, Batch]:
+    """Of each way of sharing in a plan, the row that reaches furthest, with the shortest row of its batch behind it."""
+    found: dict[str, Batch] = {}
+    for batch in plan.batches:
+        for row in batch.rows:
+            own = Batch(batch.stems, [row, *([batch.rows[-1]] if row is not batch.rows[-1] else [])])
+            for kind, shares in (("branches", not row.is_chain), ("stems", bool(batch.stems))):
+                if shares and (kind not in found or own.reach > found[kind].reach):
+                    found[kind] = own
+    return found
+
+
+def _probes(batch: Batch) -> list[Batch]:
+    """The first row alone, and the beginnings of both together, one of them padded; all at once after a long stem."""
+    if len(batch.rows) == 1:
+        return [batch]
+    first, second = batch.rows
+    if batch.reach >= _SHORT:
+        return [Batch(batch.stems, [first, _clipped(second, _CLIPPED[1])])]
+    clipped = [_clipped(row, n) for row, n in zip(batch.rows, _CLIPPED, strict=True)]
+    return [Batch(batch.stems, [first]), Batch(batch.stems, clipped)]
+
+
+def _clipped(row: Row, n: int) -> Row:
+    """The first tokens of a row: depth first, they are a tree of their own."""
+    return Row(row.tokens[:n], row.depths[:n], [min(end, n) for end in row.ends[:n]])
+
+
+def _leaves(batch: Batch) -> list[Place]:
+    """Each row's last token, which has most to be hidden from it.
+
+    Only the first row's where sequences are long: to run more of them alone costs more than it tells.
+    """
+    last = [(i, len(row.tokens) - 1) for i, row in enumerate(batch.rows)]
+    return last[:1] if batch.reach >= _SHORT else last
+
+
+def _alone(batch: Batch, which: int, index: int) -> tuple[Batch, list[Place], list[Place]]:
+    """The sequence that ends at a token of a row as a batch, its last places there and in the given batch."""
+    row = batch.rows[which]
+    chain = [i for i in range(index + 1) if index < row.ends[i]]
+    stem = [token for stem in batch.stems for token in stem.tokens]
+    tokens = stem + [row.tokens[i] for i in chain]
+    n = len(tokens)
+    last = chain[-_PROBES:]
+    places = [(0, n - len(last) + i) for i in range(len(last))]
+    return Batch((), [chain_of(tokens)]), places, [(which, i) for i in last]
+
+
+def _gap(found: Tensor, expected: Tensor) -> Tensor:
+    """Absolute differences; NaN counts as infinite, unless both are."""
+    gap = (found.double() - expected.double()).abs()
+    gap[(found == expected) | (found.isnan() & expected.isnan())] = 0.0
+    return gap.nan_to_num(nan=torch.inf)
+
+
+def takes_positions(model: Any) -> bool:
+    """Whether a model lets its caller say where tokens stand."""
+    try:
+        body = find_body(model)
+    except NoHead:
+        body = model
+    return "position_ids" in inspect.signature(body.forward).parameters
+
+
+def attention_window(model: Any) -> int | None:
+    """How many tokens back the narrowest attention of a model sees, None where all see everything."""
+    config = text_config(model)
+    if getattr(config, "use_sliding_window", True) is False:
+        return None
+    found = [getattr(config, name, None) for name in _WINDOWS]
+    return min((value for value in found if isinstance(value, int) and value > 0), default=None)
+
+
+def rope_limit(model: Any) -> int | None:
+    """The length beyond which rotary frequencies depend on the longest sequence of a batch, None for never."""
+    config = text_config(model)
+    found = getattr(config, "rope_parameters", None) or getattr(config, "rope_scaling", None)
+    # some models have one entry a kind of layer
+    entries = (
+        [found, *(value for value in found.values() if isinstance(value, dict))] if isinstance(found, dict) else []
+    )
+    for entry in entries:
+        if entry.get("rope_type", entry.get("type")) in _CHANGING_ROPE:
+            limit = entry.get("original_max_position_embeddings")
+            limit = limit or getattr(config, "original_max_position_embeddings", None)
+            return limit or getattr(config, "max_position_embeddings", None)
+    return None
