@@ -54,10 +54,9 @@ bench-metrics: $(STAMP)-bench ## time the bootstrap, summaries and texts alone
 		--benchmark-json=benchmarks/results/metrics.json
 	$(BIN)/python -m benchmarks.report benchmarks/results/metrics.json
 
-bench-engine: $(STAMP)-bench ## time the engine beside lm-evaluation-harness, and how a run grows
+bench-engine: $(STAMP)-bench ## time the engine beside lm-evaluation-harness
 	$(BENCH) benchmarks/test_engine.py --benchmark-json=benchmarks/results/engine.json
 	$(BIN)/python -m benchmarks.report benchmarks/results/engine.json
-	$(BIN)/python -m benchmarks.scale
 
 bench-gpu: $(STAMP)-bench ## time the kernels on the GPU beside their peers; without one, compile them ahead of time
 	$(BIN)/python -m benchmarks.gpu

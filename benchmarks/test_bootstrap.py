@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from benchmarks.rounds import side_by_side
+from benchmarks.clock import side_by_side
 from pyscore.metrics import Estimate, Interval, estimate_mean
 
 QUESTIONS, RESAMPLES = 100_000, 10_000

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from benchmarks.clock import side_by_side
 from benchmarks.peers_engine import harness_models, requests_of, score, use_fastest_batch_size, with_examples
-from benchmarks.rounds import side_by_side
 from pyscore import load_questions
 from tests.paths import DATA, needs_data
 

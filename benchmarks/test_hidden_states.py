@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from benchmarks.ceilings import multiply_add_rate, read_rate
+from benchmarks.clock import side_by_side
 from benchmarks.peers import ALL_OUTPUTS, linear_peers, score_hidden
-from benchmarks.rounds import side_by_side
 from pyscore import linear_logprobs
 
 # (D, V): a 135M-parameter model's, and two of the size that larger ones have

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from benchmarks.ceilings import read_rate
+from benchmarks.clock import side_by_side
 from benchmarks.peers import ALL_OUTPUTS, ready_peers, score_logits, score_logits_all
-from benchmarks.rounds import side_by_side
 from pyscore import logprobs
 
 ROTATED = 3

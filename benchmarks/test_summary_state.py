@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from benchmarks.ceilings import read_rate
-from benchmarks.rounds import side_by_side
+from benchmarks.clock import side_by_side
 from pyscore import Comparison, SummaryState, summarize
 
 QUESTIONS = 10_000_000

@@ -2,7 +2,7 @@
 #include <pybind11/stl.h>
 
 #include "arrays.hpp"
-#include "kernels/answers.hpp"
+#include "kernels/score_answers.hpp"
 #include "register.hpp"
 
 namespace py = pybind11;

@@ -5,17 +5,17 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-__all__ = ["any_candidate_inside", "in_parts", "most_candidates", "store_counts_above", "store_own_logits"]
+__all__ = ["any_candidate_inside", "in_slices", "most_candidates", "store_counts_above", "store_own_logits"]
 
 
 @triton.jit
-def in_parts(tile, PARTS: tl.constexpr):
-    """The tile [R, C] as PARTS tiles of neighbouring columns."""
-    if PARTS == 1:
+def in_slices(tile, SLICES: tl.constexpr):
+    """The tile [R, C] as SLICES tiles of neighbouring columns."""
+    if SLICES == 1:
         return (tile,)
     else:  # Triton would go on compiling behind a plain return
         left, right = tl.split(tl.permute(tl.reshape(tile, (tile.shape[0], 2, tile.shape[1] // 2)), (0, 2, 1)))
-        return in_parts(left, PARTS // 2) + in_parts(right, PARTS // 2)
+        return in_slices(left, SLICES // 2) + in_slices(right, SLICES // 2)
 
 
 @triton.jit
@@ -69,12 +69,12 @@ def store_own_logits(
 
 @triton.jit
 def store_counts_above(
-    z, column, targets_ptr, offsets_ptr, target_logit_ptr, above_ptr, row, here, most, vocab_start, n_columns, chunk,
-    n_chunks,
+    z, column, targets_ptr, offsets_ptr, target_logit_ptr, above_ptr, row, here, most, vocab_start, n_columns,
+    slice_index, n_slices,
 ) -> None:  # fmt: skip
     """How many of z [R, C] exceed each candidate's logit; its own column, where rounding could differ, is not counted.
 
-    The columns [C] are number ``chunk`` of ``n_chunks``.
+    The columns [C] are number ``slice_index`` of ``n_slices``.
     """
     number = 0
     while number < most:
@@ -82,5 +82,5 @@ def store_counts_above(
         target_logit = tl.load(target_logit_ptr + k, mask=has, other=float("inf"))
         above = (z > target_logit[:, None]) & (column[None, :] != own[:, None])
         count = tl.sum(above.to(tl.int32), axis=1)
-        tl.store(above_ptr + k * n_chunks + chunk, count.to(above_ptr.dtype.element_ty), mask=has)
+        tl.store(above_ptr + k * n_slices + slice_index, count.to(above_ptr.dtype.element_ty), mask=has)
         number += 1

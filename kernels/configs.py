@@ -45,8 +45,8 @@ class LinearConfig(NamedTuple):
     """How hidden @ weight.T is tiled.
 
     A program computes a tile of rows x ``block_v`` vocabulary entries, ``block_d`` of D a step, and its statistics in
-    ``parts`` of ``block_v``. The vocabulary's tiles are dealt into at most ``pieces`` equal pieces: about the number of
-    multiprocessors, so that few rows still keep all of them busy in one wave. Neighbouring programs work on
+    ``slices`` of ``block_v``. The vocabulary's tiles are dealt into at most ``pieces`` equal pieces: about the number
+    of multiprocessors, so that few rows still keep all of them busy in one wave. Neighbouring programs work on
     ``group_n`` row blocks, so that their hidden states stay in the L2 cache; ``resident`` programs share a
     multiprocessor. ``descriptors``: the weight is fetched by the tensor memory accelerator. The tile is ``few`` for up
     to its number of rows, else ``many``: both give the same bits, since block_v, the matrix instruction and the order
@@ -55,7 +55,7 @@ class LinearConfig(NamedTuple):
 
     block_v: int
     block_d: int
-    parts: int
+    slices: int
     pieces: int
     group_n: int
     resident: int

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pyscore.kernels.candidates import (
     any_candidate_inside,
-    in_parts,
+    in_slices,
     most_candidates,
     store_counts_above,
     store_own_logits,
@@ -38,7 +38,7 @@ def linear_piece_kernel(
     n_rows, n_columns, n_pieces, piece_tiles, logit_scale, softcap, inverse_softcap, vocab_start, target_logit_ptr,
     largest_ptr, total_ptr, best_ptr, weighted_ptr, above_ptr, top_value_ptr, top_id_ptr, after_value_ptr, after_id_ptr,
     SCALE: tl.constexpr, SOFTCAP: tl.constexpr, LIST_SIZE: tl.constexpr, FIND_TARGETS: tl.constexpr, D: tl.constexpr,
-    BLOCK_N: tl.constexpr, BLOCK_V: tl.constexpr, BLOCK_D: tl.constexpr, PARTS: tl.constexpr, GROUP_N: tl.constexpr,
+    BLOCK_N: tl.constexpr, BLOCK_V: tl.constexpr, BLOCK_D: tl.constexpr, SLICES: tl.constexpr, GROUP_N: tl.constexpr,
     WIDEN: tl.constexpr,
 ) -> None:  # fmt: skip
     """Fold pieces of the vocabulary, each for BLOCK_N rows: any number of programs, each takes every so manieth pair.
@@ -56,7 +56,7 @@ def linear_piece_kernel(
     TEMPERATURE: tl.constexpr = temperature_ptr is not None
     ENTROPY: tl.constexpr = weighted_ptr is not None
     RANK: tl.constexpr = above_ptr is not None
-    WIDTH: tl.constexpr = BLOCK_V // PARTS
+    WIDTH: tl.constexpr = BLOCK_V // SLICES
     largest = tl.full((BLOCK_N,), -infinity, tl.float32)
     total = tl.zeros((BLOCK_N,), tl.float32)
     weighted = tl.zeros((BLOCK_N,), tl.float32)
@@ -75,14 +75,14 @@ def linear_piece_kernel(
         in_group = pair % (GROUP_N * n_pieces)
         group_blocks = tl.maximum(tl.minimum(n_blocks - group * GROUP_N, GROUP_N), 1)  # a fetch may run ahead
         piece = in_group // group_blocks
-        first_slot = (group * GROUP_N + in_group % group_blocks) * BLOCK_N
-        slot = first_slot + tl.arange(0, BLOCK_N)
-        here = slot < row_count
-        row = (slot if rows_ptr is None else tl.load(rows_ptr + slot, mask=here, other=0)).to(tl.int64)
+        first_position = (group * GROUP_N + in_group % group_blocks) * BLOCK_N
+        position = first_position + tl.arange(0, BLOCK_N)
+        here = position < row_count
+        row = (position if rows_ptr is None else tl.load(rows_ptr + position, mask=here, other=0)).to(tl.int64)
         first_column = (piece * piece_tiles + tile) * BLOCK_V
         entry = first_column + tl.arange(0, BLOCK_V)
         product = multiply(
-            hidden_desc, first_slot, hidden_ptr, row, here, hidden_row_stride, hidden_column_stride, weight_desc,
+            hidden_desc, first_position, hidden_ptr, row, here, hidden_row_stride, hidden_column_stride, weight_desc,
             first_column, weight_ptr, entry.to(tl.int64), entry < n_columns, weight_row_stride, weight_column_stride,
             D, BLOCK_N, BLOCK_V, BLOCK_D, WIDEN,
         )  # fmt: skip
@@ -108,10 +108,10 @@ def linear_piece_kernel(
                 first_column, first_column + BLOCK_V, targets_ptr, offsets_ptr, row, here, most, vocab_start, n_columns
             )
         # part by part: what a whole tile's arithmetic keeps in registers beside the tile would not fit
-        scores = in_parts(product, PARTS)
-        for part in tl.static_range(PARTS):
-            score = scores[part]
-            column = first_column + part * WIDTH + tl.arange(0, WIDTH)
+        scores = in_slices(product, SLICES)
+        for i in tl.static_range(SLICES):
+            score = scores[i]
+            column = first_column + i * WIDTH + tl.arange(0, WIDTH)
             inside = column < n_columns
             if bias_ptr is not None:
                 bias = tl.load(bias_ptr + column.to(tl.int64) * bias_stride, mask=inside, other=0.0)
@@ -124,10 +124,10 @@ def linear_piece_kernel(
             if RANK and LIST_SIZE > 0:  # found anew, since lists leave not one register
                 most = most_candidates(offsets_ptr, row, here)
             if RANK:
-                chunk = first_column // WIDTH + part
+                slice_index = first_column // WIDTH + i
                 store_counts_above(
                     z, column, targets_ptr, offsets_ptr, target_logit_ptr, above_ptr, row, here, most, vocab_start,
-                    n_columns, chunk, n_pieces * piece_tiles * PARTS,
+                    n_columns, slice_index, n_pieces * piece_tiles * SLICES,
                 )  # fmt: skip
             if FIND_TARGETS:  # noqa: SIM102 - Triton would ask both
                 if holds_target:
@@ -137,7 +137,7 @@ def linear_piece_kernel(
             if LIST_SIZE > 0:
                 top_value, top_id = keep_best(z, column, top_value, top_id, after_value, after_id)
 
-        done = slot < tl.where(tile == piece_tiles - 1, row_count, 0)
+        done = position < tl.where(tile == piece_tiles - 1, row_count, 0)
         at = row * n_pieces + piece
         tl.store(largest_ptr + at, largest, mask=done)
         tl.store(total_ptr + at, total, mask=done)
@@ -189,8 +189,8 @@ def plan_linear_logprobs(
     piece_tiles, pieces = _pieces(columns, config)
     list_size = _list_size(top_k)
     outputs = new_outputs(hidden, rows, targets_count, entropy, rank, top_k) if outputs is None else outputs
-    chunks = pieces * piece_tiles * config.parts
-    above = hidden.new_empty(targets_count, chunks, dtype=torch.uint8) if rank else None
+    slices = pieces * piece_tiles * config.slices
+    above = hidden.new_empty(targets_count, slices, dtype=torch.uint8) if rank else None
     statistics = new_statistics(hidden, rows, pieces, entropy, above, list_size)
     launches: list[Launch] = []
     compact: dict[str, Any] = {"rows_ptr": None, "row_count_ptr": None}
@@ -215,7 +215,7 @@ def plan_linear_logprobs(
         "FIND_TARGETS": target_logit is None,
         "BLOCK_N": tile.block_n,
         "BLOCK_V": config.block_v,
-        "PARTS": config.parts,
+        "SLICES": config.slices,
         "GROUP_N": config.group_n,
     }
     options = {"num_warps": tile.num_warps, "num_stages": tile.num_stages}

@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from pyscore.kernels.answers import plan_score_answers
 from pyscore.kernels.configs import linear_of, ready_of, serving, table
 from pyscore.kernels.launch import Launch
 from pyscore.kernels.linear_logprobs import plan_linear_logprobs
 from pyscore.kernels.logprobs import plan_logprobs
 from pyscore.kernels.projection import aligned_rows
+from pyscore.kernels.score_answers import plan_score_answers
 from pyscore.kernels.target_logits import plan_target_logits
 
 __all__ = ["ARCHITECTURES", "VARIANTS", "Case", "cases", "launches_of"]

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from benchmarks.gpu.clock import Call, spread, take_turns
+from benchmarks.clock import Call, spread, take_turns
 from benchmarks.gpu.contest import why
 from benchmarks.gpu.lab import SPREAD, Lab, poisoned
 from benchmarks.gpu.truth import LARGEST_ERROR, logits_of, logprob_error, sample, truth

@@ -57,8 +57,8 @@ def _tile_fits(config: LinearConfig, tile: Tile, limits: Limits, itemsize: int) 
 def fits(config: LinearConfig, limits: Limits, itemsize: int) -> bool:
     """Whether the tiles may fit in shared memory and registers; the compiler has the last word."""
     return (
-        config.block_v % config.parts == 0
-        and 16 <= config.block_v // config.parts <= 128  # above 255 the counts of a part would not fit in a byte
+        config.block_v % config.slices == 0
+        and 16 <= config.block_v // config.slices <= 128  # above 255 the counts of a slice would not fit in a byte
         and config.few.block_n <= config.many.block_n
         and (limits.descriptors or not config.descriptors)
         and all(_tile_fits(config, tile, limits, itemsize) for tile in (config.few, config.many))
@@ -74,7 +74,7 @@ def _tiles(tile: Tile, rows: Iterable[int]) -> Iterator[Tile]:
 def _blocks(config: LinearConfig, limits: Limits) -> Iterator[LinearConfig]:
     for block_v in (64, 128, 256):
         for block_d in (32, 64, 128):
-            yield config._replace(block_v=block_v, block_d=block_d, parts=min(config.parts, block_v // 32))
+            yield config._replace(block_v=block_v, block_d=block_d, slices=min(config.slices, block_v // 32))
 
 
 def _many(config: LinearConfig, limits: Limits) -> Iterator[LinearConfig]:
@@ -99,9 +99,9 @@ def _pieces(config: LinearConfig, limits: Limits) -> Iterator[LinearConfig]:
         yield config._replace(pieces=waves * limits.multiprocessors)
 
 
-def _parts(config: LinearConfig, limits: Limits) -> Iterator[LinearConfig]:
-    for parts in (1, 2, 4, 8):
-        yield config._replace(parts=parts)
+def _slices(config: LinearConfig, limits: Limits) -> Iterator[LinearConfig]:
+    for slices in (1, 2, 4, 8):
+        yield config._replace(slices=slices)
 
 
 def _resident(config: LinearConfig, limits: Limits) -> Iterator[LinearConfig]:
@@ -123,7 +123,7 @@ MOVES: dict[str, Callable[[LinearConfig, Limits], Iterator[LinearConfig]]] = {
     "few": _few,
     "pieces": _pieces,
     "resident": _resident,
-    "parts": _parts,
+    "slices": _slices,
     "many": _many,
     "blocks": _blocks,
     "groups": _groups,

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmarks.gpu.clock import Call, spread, take_turns
+from benchmarks.clock import Call, spread, take_turns
 from benchmarks.gpu.lab import Lab, poisoned
 from pyscore import Comparison, TokenScores
 

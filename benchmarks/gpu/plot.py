@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from benchmarks.gpu.clock import spread
+from benchmarks.clock import spread
 from benchmarks.gpu.contest import OURS
 
 __all__ = ["panels", "plot"]

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.gpu.clock import spread
+from benchmarks.clock import spread
 from benchmarks.gpu.contest import OURS
 from benchmarks.gpu.lab import Ceilings
 from benchmarks.gpu.targets import TARGETS, Row, number, standing

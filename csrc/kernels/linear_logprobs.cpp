@@ -66,7 +66,7 @@ struct Workspace {
 
 // What is kept of one row's pass over one piece.
 struct PieceRow {
-    PartSums sums;
+    PieceSums sums;
     Entry best;
 };
 
@@ -125,7 +125,7 @@ class LinearPass {
     // Rows [begin, end) of those to read, over one piece of the vocabulary.
     void read(std::int64_t piece, std::int64_t begin, std::int64_t end, const Workspace &workspace) {
         const auto n = static_cast<std::size_t>(end - begin);
-        std::vector<PartSums> sums(n);
+        std::vector<PieceSums> sums(n);
         std::vector<RowSide> sides(n);
         const std::int64_t first_target = first_target_of(begin);
         const std::int64_t last_target = problem_.targets.offsets[rows_[static_cast<std::size_t>(end) - 1] + 1];

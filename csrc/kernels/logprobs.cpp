@@ -10,12 +10,12 @@
 namespace pyscore {
 namespace {
 
-// A row being read, in one go or in several ranges of tiles. Sums are kept per tile and merged in order, so that
-// the ranges leave no trace in the bits.
+// A row being read, by one thread or in shares by several. A piece of ready logits is one tile: its sums are kept, and
+// merged in order of tiles, so that the number of shares leaves no trace in the bits.
 class RowPass {
   public:
-    RowPass(const LogitsProblem &problem, const TokenResults &results, std::int64_t ranges)
-        : problem_(problem), results_(results), ranges_(static_cast<std::size_t>(ranges)) {}
+    RowPass(const LogitsProblem &problem, const TokenResults &results, std::int64_t shares)
+        : problem_(problem), results_(results), shares_(static_cast<std::size_t>(shares)) {}
 
     [[nodiscard]] static std::int64_t tiles(const LogitsProblem &problem) {
         return divide_up(problem.columns, kReadyTile);
@@ -32,28 +32,28 @@ class RowPass {
     }
 
     void read(const Variant &variant, std::size_t index) {
-        Range &range = ranges_[index];
-        range.above.assign(candidates_.size(), 0);
-        range.side = {};
-        range.side.candidates = candidates_.data();
-        range.side.n_candidates = static_cast<std::int64_t>(candidates_.size());
-        range.side.above = results_.rank == nullptr ? nullptr : range.above.data();
-        range.side.top = results_.top_k == 0 ? nullptr : &top_;
+        Share &share = shares_[index];
+        share.above.assign(candidates_.size(), 0);
+        share.side = {};
+        share.side.candidates = candidates_.data();
+        share.side.n_candidates = static_cast<std::int64_t>(candidates_.size());
+        share.side.above = results_.rank == nullptr ? nullptr : share.above.data();
+        share.side.top = results_.top_k == 0 ? nullptr : &top_;
         const std::size_t n = sums_.size();
-        variant.fold_ready[problem_.dtype](problem_, row_, static_cast<std::int64_t>(n * index / ranges_.size()),
-                                           static_cast<std::int64_t>(n * (index + 1) / ranges_.size()),
-                                           results_.entropy != nullptr, sums_.data(), range.side);
+        variant.fold_ready[problem_.dtype](problem_, row_, static_cast<std::int64_t>(n * index / shares_.size()),
+                                           static_cast<std::int64_t>(n * (index + 1) / shares_.size()),
+                                           results_.entropy != nullptr, sums_.data(), share.side);
     }
 
     void finish() {
         RowStatistics row;
         std::vector<std::int64_t> above(candidates_.size(), 0);
-        for (const PartSums &sums : sums_) {
+        for (const PieceSums &sums : sums_) {
             merge(row.sums, sums);
         }
-        for (Range &range : ranges_) {
-            row.best = better(range.side.best, row.best) ? range.side.best : row.best;
-            std::transform(above.begin(), above.end(), range.above.begin(), above.begin(), std::plus<>());
+        for (Share &share : shares_) {
+            row.best = better(share.side.best, row.best) ? share.side.best : row.best;
+            std::transform(above.begin(), above.end(), share.above.begin(), above.begin(), std::plus<>());
         }
         rank_elsewhere(above);
         row.candidates = candidates_.data();
@@ -63,7 +63,8 @@ class RowPass {
     }
 
   private:
-    struct Range {
+    // What one thread finds in its tiles of the row, besides their sums.
+    struct Share {
         RowSide side;
         std::vector<std::int32_t> above;
     };
@@ -80,9 +81,9 @@ class RowPass {
     const TokenResults &results_;
     std::int64_t row_ = 0;
     std::vector<float> candidates_;
-    std::vector<PartSums> sums_;
-    std::vector<Range> ranges_;
-    TopK top_; // of all ranges
+    std::vector<PieceSums> sums_;
+    std::vector<Share> shares_;
+    TopK top_; // of all shares
 };
 
 } // namespace
@@ -104,13 +105,13 @@ void logprobs(const Variant &variant, const LogitsProblem &problem, const TokenR
                      });
         return;
     }
-    const std::int64_t ranges = std::min<std::int64_t>(problem.columns / (kWorthAThread / 2), threads);
+    const std::int64_t shares = std::min<std::int64_t>(problem.columns / (kWorthAThread / 2), threads);
     std::deque<RowPass> passes;
     for (const std::int64_t row : rows) {
-        passes.emplace_back(problem, results, ranges).start(variant, row);
+        passes.emplace_back(problem, results, shares).start(variant, row);
     }
-    parallel_for(n * ranges, 1, threads, [&](std::int64_t begin, std::int64_t, int) {
-        passes[static_cast<std::size_t>(begin / ranges)].read(variant, static_cast<std::size_t>(begin % ranges));
+    parallel_for(n * shares, 1, threads, [&](std::int64_t begin, std::int64_t, int) {
+        passes[static_cast<std::size_t>(begin / shares)].read(variant, static_cast<std::size_t>(begin % shares));
     });
     for (RowPass &pass : passes) {
         pass.finish();

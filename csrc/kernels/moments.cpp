@@ -12,25 +12,25 @@ namespace {
 
 constexpr std::int64_t kBlocksOfAChunk = 64;
 
-// Chan, Golub and LeVeque 1983: squares around each part's own mean don't cancel.
-void add(Moments &sum, const Moments &part) {
-    const auto before = static_cast<double>(sum.n), added = static_cast<double>(part.n), all = before + added;
+// Chan, Golub and LeVeque 1983: squares around each chunk's own mean don't cancel.
+void add(Moments &sum, const Moments &next) {
+    const auto before = static_cast<double>(sum.n), added = static_cast<double>(next.n), all = before + added;
     for (int i = 0; i < kScores; ++i) {
-        const double delta = part.mean[i] - sum.mean[i];
+        const double delta = next.mean[i] - sum.mean[i];
         sum.mean[i] += delta * (added / all);
-        sum.m2[i] += part.m2[i] + delta * delta * (before * added / all);
+        sum.m2[i] += next.m2[i] + delta * delta * (before * added / all);
     }
     for (int bin = 0; bin < kCalibrationBins; ++bin) {
-        sum.gaps[bin] += part.gaps[bin];
+        sum.gaps[bin] += next.gaps[bin];
     }
-    sum.n += part.n;
-    sum.positive_infinite += part.positive_infinite;
-    sum.negative_infinite += part.negative_infinite;
-    sum.squares += part.squares;
-    sum.ties += part.ties;
-    sum.half_ties += part.half_ties;
-    sum.tie_wins += part.tie_wins;
-    sum.valid = sum.valid && part.valid;
+    sum.n += next.n;
+    sum.positive_infinite += next.positive_infinite;
+    sum.negative_infinite += next.negative_infinite;
+    sum.squares += next.squares;
+    sum.ties += next.ties;
+    sum.half_ties += next.half_ties;
+    sum.tie_wins += next.tie_wins;
+    sum.valid = sum.valid && next.valid;
 }
 
 template <class Float>
@@ -66,7 +66,7 @@ template <class Float> struct Padded {
 template <class Float> Moments moments(const ScoresProblem<Float> &problem, int threads) {
     const auto of_block = std::get<BlockMoments<Float>>(chosen_variant().block_moments);
     const std::int64_t chunk = kBlocksOfAChunk * kBlock;
-    std::vector<Moments> parts(static_cast<std::size_t>((problem.n + chunk - 1) / chunk));
+    std::vector<Moments> chunks(static_cast<std::size_t>((problem.n + chunk - 1) / chunk));
     parallel_for(problem.n, chunk, threads, [&](std::int64_t begin, std::int64_t end, int) {
         Moments sum, block;
         for (std::int64_t first = begin; first < end; first += kBlock) {
@@ -79,11 +79,11 @@ template <class Float> Moments moments(const ScoresProblem<Float> &problem, int 
             }
             add(sum, block);
         }
-        parts[static_cast<std::size_t>(begin / chunk)] = sum;
+        chunks[static_cast<std::size_t>(begin / chunk)] = sum;
     });
     Moments sum;
-    for (const Moments &part : parts) {
-        add(sum, part);
+    for (const Moments &next : chunks) {
+        add(sum, next);
     }
     return sum;
 }

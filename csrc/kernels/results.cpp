@@ -30,7 +30,7 @@ std::vector<std::int64_t> candidate_columns(const Targets &targets, std::int64_t
 namespace {
 
 // By way of the largest logit: under a large common offset the digits of log(sum) are lost in the logsumexp.
-double log_probability(float logit, const PartSums &sums) {
+double log_probability(float logit, const PieceSums &sums) {
     return (static_cast<double>(logit) - sums.max) - std::log(sums.sum);
 }
 
@@ -69,7 +69,7 @@ void write_top(const RowStatistics &row, const Targets &targets, std::int64_t in
 } // namespace
 
 void write_row(const RowStatistics &row, const Targets &targets, std::int64_t index, const TokenResults &results) {
-    const PartSums &sums = row.sums;
+    const PieceSums &sums = row.sums;
     const bool nan = std::isnan(sums.sum);
     const bool valid = !nan && std::isfinite(sums.max);
     const double logsumexp = static_cast<double>(sums.max) + (valid ? std::log(sums.sum) : 0);

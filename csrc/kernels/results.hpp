@@ -17,7 +17,7 @@ std::vector<std::int64_t> candidate_columns(const Targets &targets, std::int64_t
 
 // All that a pass found out about a row.
 struct RowStatistics {
-    PartSums sums;
+    PieceSums sums;
     Entry best;
     const float *candidates = nullptr;   // final logits of the row's targets
     const std::int64_t *above = nullptr; // per candidate, null if ranks were not asked for

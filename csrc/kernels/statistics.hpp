@@ -1,7 +1,7 @@
-// What a pass over logits keeps of a row, and how parts of a row are put together.
+// What a pass over logits keeps of a row, and how pieces of a row are put together.
 //
-// A row is cut in parts by the size of the vocabulary alone. Sums of a part are relative to the part's own largest
-// logit; parts are merged in order, in double. Counts, the best id and the top k don't depend on order at all.
+// A row is cut in pieces by the size of the vocabulary alone. Sums of a piece are relative to its own largest
+// logit; pieces are merged in order, in double. Counts, the best id and the top k don't depend on order at all.
 #pragma once
 
 #include <atomic>
@@ -15,17 +15,17 @@ namespace pyscore {
 inline constexpr float kInf = std::numeric_limits<float>::infinity();
 inline constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
-// Sums over the logits z of a part of a row; NaN logits make `sum` NaN and are left out of `max`.
-struct PartSums {
+// Sums over the logits z of a piece of a row; NaN logits make `sum` NaN and are left out of `max`.
+struct PieceSums {
     float max = -kInf;
     double sum = 0;      // of exp(z - max)
     double weighted = 0; // of (z - max) * exp(z - max), for the entropy
 };
 
-// into = sums over both parts. Commutes bit for bit, but is not associative: merge in order.
-inline void merge(PartSums &into, const PartSums &next) {
+// into = sums over both pieces. Commutes bit for bit, but is not associative: merge in order.
+inline void merge(PieceSums &into, const PieceSums &next) {
     const bool next_is_low = next.max <= into.max;
-    const PartSums high = next_is_low ? into : next, low = next_is_low ? next : into;
+    const PieceSums high = next_is_low ? into : next, low = next_is_low ? next : into;
     into = high;
     if (std::isnan(high.sum) || std::isnan(low.sum)) {
         into.sum = std::numeric_limits<double>::quiet_NaN();
@@ -49,7 +49,7 @@ inline bool better(const Entry &a, const Entry &b) {
     return a.logit > b.logit || (a.logit == b.logit && a.column < b.column);
 }
 
-// The k best entries of a row, in the memory of its results: threads that read parts of the row share the one list.
+// The k best entries of a row, in the memory of its results: threads that read pieces of the row share the one list.
 // "Better" orders all entries, so the list doesn't depend on who offers first.
 class TopK {
   public:
@@ -73,7 +73,7 @@ class TopK {
 
 // What a fold gathers besides the sums.
 struct RowSide {
-    Entry best;                        // right for the part that holds the row's best entry, a bound for later parts
+    Entry best;                        // right for the piece with the row's best entry, a bound for later pieces
     const float *candidates = nullptr; // final logits of the row's targets
     std::int64_t n_candidates = 0;
     std::int32_t *above = nullptr; // per candidate: entries with a greater logit so far

@@ -27,8 +27,8 @@ struct LinearTask {
     std::int64_t first_column = 0, last_column = 0;
     std::int64_t strip = 0; // a multiple of 4
     bool entropy = false;
-    PartSums *sums = nullptr; // [n_rows]
-    RowSide *sides = nullptr; // [n_rows]
+    PieceSums *sums = nullptr; // [n_rows]
+    RowSide *sides = nullptr;  // [n_rows]
     // scratch for the rows, rounded up to whole vectors of tokens
     char *panels = nullptr;   // [rows, divide_up(depth, quad), kQuadBytes]
     float *logits = nullptr;  // [rows, kLinearTile]
@@ -39,9 +39,9 @@ struct Variant {
     const char *name;
     bool available;
     PerDType<std::int64_t> quad; // elements of the depth in one step of a linear block
-    // Sums of the tiles [first_tile, last_tile) of a row, each to its own place.
+    // Sums of the tiles [first_tile, last_tile) of a row, each to its own entry of `sums`.
     PerDType<void (*)(const LogitsProblem &, std::int64_t row, std::int64_t first_tile, std::int64_t last_tile,
-                      bool entropy, PartSums *sums, RowSide &side)>
+                      bool entropy, PieceSums *sums, RowSide &side)>
         fold_ready;
     PerDType<void (*)(const LogitsProblem &, std::int64_t row, const std::int64_t *columns, std::int64_t n, float *z)>
         gather_ready;

@@ -293,6 +293,6 @@ def _notes(metadata: dict[str, str], output: str | None) -> list[str]:
     head = metadata["head"] if metadata["head"] == "fused" else f"not fused ({metadata['head']})"
     notes = [
         f"template {metadata['template']!r}, answers compared: {metadata['choices']}, {metadata['dtype']} on "
-        f"{metadata['device']}, head {head}, attention {metadata['attention']}"
+        f"{metadata['device']}, head {head}, sharing {metadata['sharing']}"
     ]
     return [*notes, f"rows written to {output}"] if output else notes

@@ -64,10 +64,10 @@ class Asked:
         made = skips.each(range(len(questions)), questions, keys)
         self.questions = [questions[i] for i, _ in made]
         self.keys = [key for _, key in made]
-        self._places = {(dataset_of(question, dataset), question.id): i for i, question in enumerate(self.questions)}
+        self._positions = {(dataset_of(question, dataset), question.id): i for i, question in enumerate(self.questions)}
 
     def check_run(self, folder: str, done: Mapping[str, int]) -> None:
-        """Raise ValueError if a run holds other questions; ``done`` are their keys, with their places in the run."""
+        """Raise ValueError if a run holds other questions; ``done`` are their keys, with their positions in the run."""
         asked = set(self.keys)
         if done.keys() <= asked:
             return
@@ -76,25 +76,25 @@ class Asked:
         other = [name for key, name in zip(keys, stored, strict=True) if key not in asked]
         raise ValueError(f"{folder} holds {self._told({name: stored[name] for name in other})}")
 
-    def places_in(self, file: FinishedFile) -> list[int]:
+    def positions_in(self, file: FinishedFile) -> list[int]:
         """Where each question of a finished file stands among those asked for; ValueError if it isn't one of them."""
         stored = _contents(file.rows)
         other = {name: content for name, content in stored.items() if self._changed(name, content) != []}
         if other:
             raise ValueError(f"{file.name} holds {self._told(other)}")
-        places = [self._places[name] for name in stored]
-        if not file.holds([self.keys[i] for i in places]):
+        positions = [self._positions[name] for name in stored]
+        if not file.holds([self.keys[i] for i in positions]):
             raise ValueError(
                 f"{file.name} is a finished run of other questions: the prompts of some were edited. "
                 "Ask for all that it holds, or name another output"
             )
-        return places
+        return positions
 
     def _changed(self, name: _Name, content: Mapping[str, Any]) -> list[str] | None:
         """What of the question differs from what is stored, as far as rows tell; None: it isn't asked for."""
-        if name not in self._places:
+        if name not in self._positions:
             return None
-        question = self.questions[self._places[name]]
+        question = self.questions[self._positions[name]]
         return [field for field in _COMPARED if getattr(question, field) != content[field]]
 
     def _told(self, other: Mapping[_Name, Mapping[str, Any]]) -> str:

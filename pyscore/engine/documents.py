@@ -145,8 +145,8 @@ def _documents(scorer: Scorer, texts: Iterable[str], ids: Iterable[str] | None, 
             try:
                 value.encode()
             except UnicodeEncodeError as error:
-                place = f"lone surrogate at character {error.start}"
-                raise ValueError(f"{label}[{i}] can't be written as UTF-8: {place}") from None
+                where = f"lone surrogate at character {error.start}"
+                raise ValueError(f"{label}[{i}] can't be written as UTF-8: {where}") from None
         if name in seen:
             raise ValueError(f"the id {name!r} is given twice: ids must be unique")
         seen.add(name)

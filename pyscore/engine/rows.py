@@ -31,13 +31,13 @@ class RunInfo(NamedTuple):
 def build_rows(
     questions: Sequence[Question],
     answers: Sequence[AnswerTokens],
-    places: Sequence[Sequence[int]],
+    slots: Sequence[Sequence[int]],
     results: TokenResults,
     info: RunInfo,
     *,
     token_logprobs: bool,
 ) -> pa.Table:
-    """The rows of a run; ``answers`` and ``places`` have one entry an answer of ``questions``, in order.
+    """The rows of a run; ``answers`` and ``slots`` have one entry an answer of ``questions``, in order.
 
     Raises:
         ValueError: a log-probability is NaN; the message names the question.
@@ -49,9 +49,9 @@ def build_rows(
     every = iter(answers)
     related = [each for question in questions for each in related_answers(islice(every, len(question.answers)))]
     rows: list[dict[str, Any]] = []
-    for (question, index), tokens, relation, own in zip(asked, answers, related, places, strict=True):
-        scores = [logprob[place] for place in own]
-        row = _row(question, index, tokens, scores, all(is_greedy[place] for place in own), info)
+    for (question, index), tokens, relation, own in zip(asked, answers, related, slots, strict=True):
+        scores = [logprob[slot] for slot in own]
+        row = _row(question, index, tokens, scores, all(is_greedy[slot] for slot in own), info)
         rows.append(row | relation | ({"token_logprobs": scores} if token_logprobs else {}))
     return pa.Table.from_pylist(rows, schema=row_schema(token_logprobs=token_logprobs))
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pyscore._integers import as_int
 from pyscore._version import __version__
 from pyscore.engine.asked import Asked
-from pyscore.engine.blocks import WINDOW_QUESTIONS
+from pyscore.engine.blocks import CHUNK_QUESTIONS
 from pyscore.engine.requests import check_run, checked_questions
 from pyscore.engine.rows import RunInfo
 from pyscore.engine.scorer import Scorer
@@ -46,7 +46,7 @@ def score_to(
     step: int | None = None,
     progress: bool = True,
     arguments: Mapping[str, Any] | None = None,
-    window_questions: int = WINDOW_QUESTIONS,
+    chunk_questions: int = CHUNK_QUESTIONS,
 ) -> None:
     """Score questions into the folder of a run, or a file, part by part, while the model runs.
 
@@ -65,7 +65,7 @@ def score_to(
             resumed; they are named in the rows' metadata, and in the file "skipped.jsonl" of the run's folder, or
             "<path>.skipped.jsonl" beside the one file.
         arguments: what the manifest is to say of this call besides, as JSON.
-        window_questions: how many questions are planned together and become one part.
+        chunk_questions: how many questions are planned together and become one part.
 
     Raises:
         ValueError: the run was begun with other settings (each is named), or holds questions that are not asked for; as
@@ -74,9 +74,9 @@ def score_to(
         BlockingIOError: another process writes this run.
     """
     step = check_run(dataset, run_id, step, None)
-    window_questions = as_int(window_questions, "window_questions")
-    if window_questions < 1:
-        raise ValueError(f"window_questions={window_questions} must be at least 1")
+    chunk_questions = as_int(chunk_questions, "chunk_questions")
+    if chunk_questions < 1:
+        raise ValueError(f"chunk_questions={chunk_questions} must be at least 1")
     path = os.fspath(path)
     questions = checked_questions(questions, dataset)
     skips = Skips(on_error, dataset)
@@ -92,7 +92,7 @@ def score_to(
             "batch_tokens": scorer.asked_batch_tokens,
             "truncate": truncate,
             "token_logprobs": token_logprobs,
-            "window_questions": window_questions,
+            "chunk_questions": chunk_questions,
         },
     }
     versions = {"pyscore": __version__, "torch": described["torch_version"]}
@@ -101,7 +101,7 @@ def score_to(
     folder = run_folder(path)
     one_file = folder != path
     earlier = finished_file(path, settings, resume=resume) if one_file else None
-    kept = [] if earlier is None else asked.places_in(earlier)
+    kept = [] if earlier is None else asked.positions_in(earlier)
     if earlier is not None:
         _run_id(earlier.manifest.get("run_id"), run_id, path)
     if kept and len(kept) == len(questions) and not has_run(folder):
@@ -122,12 +122,13 @@ def score_to(
             store.update(run_id=run_id, model=scorer.name)
         _check_state(store, folder)
         scorer.begin()
-        scorer.attention.restore(store.manifest.get("attention"))
-        scorer.use_batch_tokens(store.manifest.get("batch_tokens", scorer.batch_tokens))
-        store.update(batch_tokens=scorer.batch_tokens)
+        state = store.manifest.get("state", {})
+        scorer.sharing.restore(state)
+        scorer.use_batch_tokens(state.get("batch_tokens", scorer.batch_tokens))
+        batch_tokens = scorer.batch_tokens
         # However the model is called now, its rows have one name: the fingerprint tells that it is the same.
         info = RunInfo(store.manifest["run_id"], store.manifest["model"], scorer.revision, step, dataset)
-        windows = scorer.stream(
+        chunks = scorer.stream(
             questions,
             info,
             template=template,
@@ -136,14 +137,14 @@ def score_to(
             progress=progress,
             done=[i for i, key in enumerate(asked.keys) if key in done],
             skips=skips,
-            window_questions=window_questions,
+            chunk_questions=chunk_questions,
         )
-        with closing(windows), _Writer(store) as writer:
-            for indices, table in windows:
+        with closing(chunks), _Writer(store) as writer:
+            for indices, table in chunks:
                 findings = scorer.findings()
                 metadata = row_schema(metadata=described | findings).metadata
                 rows = table.replace_schema_metadata(metadata)
-                entries = {"attention": scorer.attention.state, "metadata": findings}
+                entries = {"state": {**scorer.sharing.state, "batch_tokens": batch_tokens}, "metadata": findings}
                 writer.put(rows, [asked.keys[i] for i in indices], indices, entries)
         _note_skipped(store, skips, path)
         store.finish(path if one_file else None)
@@ -185,7 +186,7 @@ class _Writer:
         return self
 
     def __exit__(self, *error: object) -> None:
-        # What was scored is stored also where the next window fails.
+        # What was scored is stored also where the next chunk fails.
         self._pool.shutdown(wait=True)
         if error[0] is None:
             self._wait()
@@ -215,8 +216,9 @@ def _check_state(store: RunStore, folder: str) -> None:
     """Raise ValueError unless what a run found out, and goes on with, is what this module has written."""
     manifest, name = store.manifest, f"the manifest in {folder}"
     check_fields(manifest, name, "", {"run_id": str, "model": str})
-    check_fields(manifest, name, "", {"batch_tokens": int, "attention": dict}, optional=True)
-    check_state(manifest.get("attention"), name)
+    check_fields(manifest, name, "", {"state": dict}, optional=True)
+    check_fields(manifest.get("state", {}), name, "state.", {"batch_tokens": int}, optional=True)
+    check_state(manifest.get("state"), name)
     rows = store.first_rows()
     if rows is None:
         return

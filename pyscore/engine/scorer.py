@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from pyscore._version import __version__
-from pyscore.engine.blocks import WINDOW_QUESTIONS, ahead, window_indices
+from pyscore.engine.blocks import CHUNK_QUESTIONS, ahead, chunk_indices
 from pyscore.engine.progress import Progress
 from pyscore.engine.requests import check_metadata, check_run, checked_questions
 from pyscore.engine.rows import RunInfo, build_rows
@@ -25,7 +25,7 @@ from pyscore.engine.sources.huggingface.fingerprint import fingerprint, model_fi
 from pyscore.engine.sources.huggingface.forward import Forward, TokenResults
 from pyscore.engine.sources.huggingface.load import context_length, evaluation_mode, load_model
 from pyscore.engine.sources.huggingface.plan import Limits, Plan, TokenCounts
-from pyscore.engine.sources.huggingface.sharing import Attention
+from pyscore.engine.sources.huggingface.sharing import Sharing
 from pyscore.engine.tokenization import CLEAN, AnswerTokenizer, AnswerTokens
 from pyscore.engine.turns import turn
 from pyscore.engine.vocabulary import vocabulary_of
@@ -39,12 +39,12 @@ if TYPE_CHECKING:
 
 __all__ = ["ScoredTokens", "Scorer"]
 
-_WINDOW_PAIRS = 4096  # token pairs that are planned together
+_CHUNK_PAIRS = 4096  # token pairs that are planned together
 
 _CHECK_TEXT = "Question: Is 12 + 7 less than 20, or is it more? Answer: It is 19, which is less."
 
 
-class _Window(NamedTuple):
+class _Chunk(NamedTuple):
     """Questions that run together."""
 
     indices: list[int]
@@ -116,7 +116,7 @@ class Scorer:
         if batch_tokens == "auto" and self.forward.device.type == "cuda":
             with turn(model), evaluation_mode(model):
                 self.use_batch_tokens(fastest_batch_tokens(self.forward.run_blank))
-        self.attention = Attention(self.forward)
+        self.sharing = Sharing(self.forward)
         self._backend = select(backend, self.forward.device, getattr(model, "dtype", torch.float32)).name
         self.tokens = AnswerTokenizer(
             tokenizer, add_bos=add_bos_token, max_length=context_length(model), vocabulary=known
@@ -145,7 +145,7 @@ class Scorer:
             dtype: "auto" for the checkpoint's own, or a torch dtype or its name.
             device: "auto" for CUDA where there is one, else the CPU; or a torch device or its name.
             trust_remote_code: allow code that comes with the model to run.
-            allow_unused_weights: accept a checkpoint that holds weights which the model has no place for, as it is
+            allow_unused_weights: accept a checkpoint that holds weights that the model doesn't use, as it is
                 configured, and score without them.
             batch_tokens, add_bos_token, backend: as for `Scorer`.
 
@@ -182,7 +182,7 @@ class Scorer:
     def begin(self) -> None:
         """Begin anew: with the full batch size, and with nothing checked."""
         self.forward.limits = self.limits
-        self.attention.begin()
+        self.sharing.begin()
 
     def use_batch_tokens(self, batch_tokens: int) -> None:
         """Set how many tokens a forward pass may have."""
@@ -267,40 +267,40 @@ class Scorer:
         progress: bool = True,
         done: Collection[int] = (),
         skips: Skips | None = None,
-        window_questions: int = WINDOW_QUESTIONS,
+        chunk_questions: int = CHUNK_QUESTIONS,
     ) -> Generator[tuple[list[int], pa.Table], None, None]:
-        """Score window by window: indices of questions, and the rows of their answers.
+        """Score chunk by chunk: indices of questions, and the rows of their answers.
 
-        Windows hold neighbours in the order of prompts, so that what they share runs once. Questions of ``done`` don't
-        run; the others run in the same windows as without it. ``skips`` says what is done with questions that can't be
-        scored, by default the first one raises. While the model runs, the next window is tokenised.
+        Chunks hold neighbours in the order of prompts, so that what they share runs once. Questions of ``done`` don't
+        run; the others run in the same chunks as without it. ``skips`` says what is done with questions that can't be
+        scored, by default the first one raises. While the model runs, the next chunk is tokenised.
 
-        From its first window until it is exhausted or closed, the model is this stream's alone: every other call raises
+        From its first chunk until it is exhausted or closed, the model is this stream's alone: every other call raises
         RuntimeError, from any thread.
         """
         chosen = skips or Skips("raise")
 
-        def prepare(indices: list[int]) -> _Window:
+        def prepare(indices: list[int]) -> _Chunk:
             made = chosen.each(indices, questions, lambda some: self._tokenize(some, template, truncate))
             answers = [answer for _, own in made for answer in own]
             kept = [i for i, _ in made]
-            return _Window(kept, [questions[i] for i in kept], answers, self.attention.plan(answers))
+            return _Chunk(kept, [questions[i] for i in kept], answers, self.sharing.plan(answers))
 
         left_out = set(done)
-        found = ([i for i in window if i not in left_out] for window in window_indices(questions, window_questions))
-        windows = [window for window in found if window]
-        bar = Progress("scoring", sum(map(len, windows)), "questions", progress)
+        found = ([i for i in chunk if i not in left_out] for chunk in chunk_indices(questions, chunk_questions))
+        chunks = [chunk for chunk in found if chunk]
+        bar = Progress("scoring", sum(map(len, chunks)), "questions", progress)
         with turn(self.model, stream=True), self._running(), bar:
-            for asked, window in zip(windows, ahead(prepare, windows), strict=True):
+            for asked, chunk in zip(chunks, ahead(prepare, chunks), strict=True):
                 advance = bar.share(len(asked))
-                if not window.indices:  # all of them were skipped
+                if not chunk.indices:  # all of them were skipped
                     advance(1.0)
                     continue
-                plan, results = self._run(window.plan, window.answers, advance)
+                plan, results = self._run(chunk.plan, chunk.answers, advance)
                 rows = build_rows(
-                    window.questions, window.answers, plan.places, results, info, token_logprobs=token_logprobs
+                    chunk.questions, chunk.answers, plan.slots, results, info, token_logprobs=token_logprobs
                 )
-                yield window.indices, rows
+                yield chunk.indices, rows
 
     def explain(
         self,
@@ -319,9 +319,9 @@ class Scorer:
         questions = checked_questions(questions, None)
         counts, last = TokenCounts(), None
         with turn(self.model):
-            for window in window_indices(questions):
-                made = skips.each(window, questions, lambda some: self._tokenize(some, template, truncate))
-                plan = self.attention.plan([answer for _, own in made for answer in own])
+            for chunk in chunk_indices(questions):
+                made = skips.each(chunk, questions, lambda some: self._tokenize(some, template, truncate))
+                plan = self.sharing.plan([answer for _, own in made for answer in own])
                 counts += plan.counts_after(last)
                 last = plan
         return counts
@@ -348,14 +348,14 @@ class Scorer:
         scored: dict[int, ScoredTokens] = {}
         with turn(self.model), self._running(), Progress("scoring", len(answers), "requests", progress) as bar:
             self.begin()
-            for start in range(0, len(order), _WINDOW_PAIRS):
-                indices = order[start : start + _WINDOW_PAIRS]
-                window = [answers[i] for i in indices]
-                plan, results = self._run(self.attention.plan(window), window, bar.share(len(window)))
+            for start in range(0, len(order), _CHUNK_PAIRS):
+                indices = order[start : start + _CHUNK_PAIRS]
+                chunk = [answers[i] for i in indices]
+                plan, results = self._run(self.sharing.plan(chunk), chunk, bar.share(len(chunk)))
                 logprob, is_greedy = results.logprob.tolist(), results.is_greedy.tolist()
-                for i, own in zip(indices, plan.places, strict=True):
-                    scores = [logprob[place] for place in own]
-                    scored[i] = ScoredTokens(scores, all(is_greedy[place] for place in own))
+                for i, own in zip(indices, plan.slots, strict=True):
+                    scores = [logprob[slot] for slot in own]
+                    scored[i] = ScoredTokens(scores, all(is_greedy[slot] for slot in own))
         return [scored[i] for i in range(len(answers))]
 
     def _tokenize(
@@ -385,7 +385,7 @@ class Scorer:
         self, plan: Plan, answers: Sequence[AnswerTokens], advance: Callable[[float], None]
     ) -> tuple[Plan, TokenResults]:
         """The results of these answers, and the plan that they were found by: self-checks may choose another one."""
-        plan = self.attention.checked(plan, answers)
+        plan = self.sharing.checked(plan, answers)
         total = max(1, sum(batch.n_tokens for batch in plan.batches))
         return plan, self.forward(plan, lambda tokens: advance(tokens / total))
 
@@ -437,6 +437,6 @@ class Scorer:
         """The metadata of rows that a run finds out: how it scored."""
         return {
             "head": self.forward.head or "not run",
-            "attention": str(self.attention),
+            "sharing": str(self.sharing),
             "batch_tokens": str(self.batch_tokens),
         }

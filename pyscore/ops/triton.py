@@ -86,8 +86,7 @@ def _target_logits(
     from pyscore.kernels.target_logits import target_logits
 
     vectors = _vectors(targets, offsets_of_rows(target_offsets, len(hidden), targets), temperature)
-    result: Tensor = target_logits(hidden, weight, bias, *vectors, **_linear_options(options))
-    return result
+    return target_logits(hidden, weight, bias, *vectors, **_linear_options(options))
 
 
 def _linear_logprobs(
@@ -126,7 +125,7 @@ def _score_answers(
     unconditional: Tensor | None,
     options: CompareOptions,
 ) -> ComparisonTensors:
-    from pyscore.kernels.answers import score_answers
+    from pyscore.kernels.score_answers import score_answers
 
     vectors = _vectors(token_logprob, answer_offsets, question_offsets, is_matching, divisor, unconditional)
     return ComparisonTensors(*score_answers(*vectors, sets=options.sets, ties=options.ties))

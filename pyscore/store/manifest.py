@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from pyscore.store.files import Place
+from pyscore.store.renamed import renamed_manifest
 
 __all__ = [
     "MANIFEST",
@@ -133,15 +134,16 @@ def read_manifest(folder: Place) -> dict[str, Any] | None:
     return check_manifest(manifest, str(place))
 
 
-def check_manifest(manifest: Any, name: str) -> dict[str, Any]:
-    """The manifest, if it is one of a run with all that readers need; ValueError names what is wrong with it."""
-    if not isinstance(manifest, dict) or manifest.get("format") != _FORMAT:
+def check_manifest(found: Any, name: str) -> dict[str, Any]:
+    """The manifest by today's names, if it has all that readers need; ValueError names what is wrong with it."""
+    if not isinstance(found, dict) or found.get("format") != _FORMAT:
         raise ValueError(f"{name} is not the manifest of a run: name a folder that pyscore wrote, or another output")
-    if manifest.get("version") != _VERSION:
+    if found.get("version") != _VERSION:
         raise ValueError(
-            f"{name} is of version {manifest.get('version')!r}, this pyscore reads version {_VERSION}: "
+            f"{name} is of version {found.get('version')!r}, this pyscore reads version {_VERSION}: "
             "use the pyscore that wrote it"
         )
+    manifest: dict[str, Any] = renamed_manifest(found)
     check_fields(manifest, name, "", {"complete": bool, "settings": dict, "sessions": list})
     if not manifest["sessions"]:
         raise ValueError(f"{name} is damaged: its entry sessions is empty. {_MEND}")

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from benchmarks.gpu.clock import HostClock, spread, take_turns
+from benchmarks.clock import HostClock, spread, take_turns
 from benchmarks.gpu.contest import OURS, Outcome
-from benchmarks.gpu.machine import slug
 from benchmarks.gpu.plot import panels, plot
 from benchmarks.gpu.report import describe, reasons
 from benchmarks.gpu.targets import TARGETS, Row, standing, target_table
+from benchmarks.machine import slug
 
 
 def entry_of(rows: list[Row], key: str) -> dict[str, Any]:

@@ -286,15 +286,15 @@ def test_a_folder_as_output_is_a_run_that_resume_goes_on_with(model, folder, tmp
 def test_a_run_that_stops_says_where_its_rows_are_and_summarize_says_that_they_are_not_all(
     monkeypatch, model, folder, tmp_path
 ):
-    output, windows = tmp_path / "rows.parquet", []
+    output, chunks = tmp_path / "rows.parquet", []
     stream = Scorer.stream
 
     def stopping(self, *arguments, **options):
-        for window in stream(self, *arguments, **{**options, "window_questions": 2}):
-            if windows:
+        for chunk in stream(self, *arguments, **{**options, "chunk_questions": 2}):
+            if chunks:
                 raise OSError("the power went")
-            windows.append(window)
-            yield window
+            chunks.append(chunk)
+            yield chunk
 
     monkeypatch.setattr(Scorer, "stream", stopping)
     arguments = ["score", folder / "first.jsonl", "--model", model, "-o", output]

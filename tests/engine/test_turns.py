@@ -92,8 +92,8 @@ def test_every_entry_point_waits_for_its_turn(model, scorer, tmp_path):
 
 
 def test_a_half_read_stream_is_named_instead_of_waited_for_and_stays_right(scorer):
-    whole = [values(rows) for _, rows in scorer.stream(QUESTIONS["a"], INFO, window_questions=8)]
-    stream = scorer.stream(QUESTIONS["a"], INFO, window_questions=8)
+    whole = [values(rows) for _, rows in scorer.stream(QUESTIONS["a"], INFO, chunk_questions=8)]
+    stream = scorer.stream(QUESTIONS["a"], INFO, chunk_questions=8)
     found = [values(next(stream)[1])]
     with pytest.raises(RuntimeError, match="stream of this model's rows is open: exhaust it or close"):
         scorer.score(QUESTIONS["b"])
@@ -109,11 +109,11 @@ def test_a_stream_that_is_closed_dropped_or_never_begun_lets_the_next_call_go_on
     never = scorer.stream(QUESTIONS["a"], INFO)
     assert values(scorer.score(QUESTIONS["b"])) == expected
     never.close()
-    stream = scorer.stream(QUESTIONS["a"], INFO, window_questions=8)
+    stream = scorer.stream(QUESTIONS["a"], INFO, chunk_questions=8)
     next(stream)
     stream.close()
     assert values(scorer.score(QUESTIONS["b"])) == expected
-    stream = scorer.stream(QUESTIONS["a"], INFO, window_questions=8)
+    stream = scorer.stream(QUESTIONS["a"], INFO, chunk_questions=8)
     next(stream)
     del stream
     gc.collect()
@@ -121,7 +121,7 @@ def test_a_stream_that_is_closed_dropped_or_never_begun_lets_the_next_call_go_on
 
 
 def test_a_stream_may_be_read_and_closed_by_another_thread(scorer):
-    stream = scorer.stream(QUESTIONS["a"], INFO, window_questions=8)
+    stream = scorer.stream(QUESTIONS["a"], INFO, chunk_questions=8)
     in_threads(lambda: next(stream))
     in_threads(lambda: next(stream))
     stream.close()

@@ -29,7 +29,7 @@ from tools.tuning import (
 
 HOPPER = Limits(shared=227 << 10, multiprocessors=132, descriptors=True)
 CONFIG = LinearConfig(
-    block_v=256, block_d=64, parts=4, pieces=132, group_n=16, resident=1, descriptors=True, few=Tile(64, 4, 4),
+    block_v=256, block_d=64, slices=4, pieces=132, group_n=16, resident=1, descriptors=True, few=Tile(64, 4, 4),
     many=Tile(128, 8, 4), target=Tile(64, 4, 4),
 )  # fmt: skip
 without_a_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
@@ -59,7 +59,7 @@ def test_neighbours_fit_and_share_blocks_and_pieces_between_their_tiles() -> Non
 
 @pytest.mark.parametrize("stage", MOVES)
 def test_a_stage_changes_one_thing(stage: str) -> None:
-    together = {"blocks": {"block_v", "block_d", "parts"}, "stages": {"few", "many"}}
+    together = {"blocks": {"block_v", "block_d", "slices"}, "stages": {"few", "many"}}
     for config in neighbours(CONFIG, HOPPER, 2, (stage,)):
         changed = {name for name in CONFIG._fields if getattr(config, name) != getattr(CONFIG, name)}
         assert changed <= together.get(stage, changed) and (stage in together or len(changed) == 1)
@@ -166,7 +166,7 @@ def test_a_candidate_whose_tiles_disagree_is_rejected(monkeypatch: pytest.Monkey
         return found._replace(logprob=torch.nextafter(found.logprob, torch.zeros(()))) if few else found
 
     monkeypatch.setattr(search, "linear_logprobs", other_bits)
-    config = CONFIG._replace(block_v=32, block_d=32, parts=2, few=Tile(16, 1, 1), many=Tile(16, 1, 1))
+    config = CONFIG._replace(block_v=32, block_d=32, slices=2, few=Tile(16, 1, 1), many=Tile(16, 1, 1))
     reason = search.verify_linear(Lab(rehearsal=True), config, 32, 40, torch.bfloat16)
     assert reason == "bits of the two tiles differ"
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 import pyscore
-from benchmarks.gpu.clock import Call, spread, take_turns
+from benchmarks.clock import Call, spread, take_turns
 from benchmarks.gpu.contest import OURS, Outcome, why
 from benchmarks.gpu.lab import SPREAD, Lab
 from benchmarks.gpu.sections.linear import TOY

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 import pyscore
-from benchmarks.gpu.clock import take_turns
+from benchmarks.clock import take_turns
 from benchmarks.gpu.contest import OURS, Outcome
 from benchmarks.gpu.lab import Lab, poisoned
 from benchmarks.gpu.sections.linear import TOY

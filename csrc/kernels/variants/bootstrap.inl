@@ -1,7 +1,7 @@
 // Draws with replacement and sums of what was drawn. Every instruction set gives the same bits: the streams of random
 // numbers and the order of every sum are fixed.
 
-constexpr int kStreams = PYSCORE_LANES / 2, kStreamParts = kDrawLanes / kStreams; // in a vector, and vectors
+constexpr int kStreams = PYSCORE_LANES / 2, kStreamVectors = kDrawLanes / kStreams; // in a vector, and vectors
 using Vq = std::uint64_t __attribute__((vector_size(kStreams * 8)));
 
 // Products of the low halves.
@@ -32,13 +32,13 @@ template <int kBits> PYSCORE_INLINE Vq rotate(Vq x) { return (x << kBits) | (x >
 constexpr std::int64_t kDraws = 1024; // 4 KiB of indices at a time
 
 struct Streams {
-    Vq state[4][kStreamParts];
+    Vq state[4][kStreamVectors];
 };
 
-// The next number of each stream in a part. xoshiro256++: Blackman and Vigna 2021.
-PYSCORE_INLINE Vq next_random(Streams &streams, int part) {
-    Vq &s0 = streams.state[0][part], &s1 = streams.state[1][part], &s2 = streams.state[2][part],
-       &s3 = streams.state[3][part];
+// The next number of each stream in a vector. xoshiro256++: Blackman and Vigna 2021.
+PYSCORE_INLINE Vq next_random(Streams &streams, int vector) {
+    Vq &s0 = streams.state[0][vector], &s1 = streams.state[1][vector], &s2 = streams.state[2][vector],
+       &s3 = streams.state[3][vector];
     const Vq random = rotate<23>(s0 + s3) + s0, shifted = s1 << 17;
     s2 ^= s0;
     s3 ^= s1;
@@ -57,7 +57,7 @@ static std::int64_t draw(Streams &streams, std::uint64_t units, std::uint32_t *d
     std::uint32_t rejected[kDraws];
     Vu any{};
     for (std::int64_t i = 0; i < kDraws; i += PYSCORE_LANES) {
-        const Vq random = next_random(streams, static_cast<int>(i / PYSCORE_LANES % kStreamParts));
+        const Vq random = next_random(streams, static_cast<int>(i / PYSCORE_LANES % kStreamVectors));
         const Vq even = multiply_halves(random, n), odd = multiply_halves(random >> 32, n);
         const Vq index = (even >> 32) | (odd & ~low);
         const Vu skip = below(bits_as<Vu>((even & low) | (odd << 32)), unfair);

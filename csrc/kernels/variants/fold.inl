@@ -27,7 +27,7 @@ static Vf largest(const float *z, std::int64_t n) {
 
 // Adds a tile whose logits are at most sums.max, which is finite. Lanes hand over to double every 32 steps: so few
 // additions keep the rounding of a float sum under 2e-7 of it, at any vector width.
-template <bool kWeighted> static void sum_exponentials(const float *z, std::int64_t n, Ahead ahead, PartSums &sums) {
+template <bool kWeighted> static void sum_exponentials(const float *z, std::int64_t n, Ahead ahead, PieceSums &sums) {
     const Vf max = splat(sums.max);
     for (std::int64_t begin = 0; begin < n; begin += 32 * kFoldStep) {
         const std::int64_t end = begin + 32 * kFoldStep < n ? begin + 32 * kFoldStep : n;
@@ -116,10 +116,10 @@ static void offer_to_top(const float *z, std::int64_t n, std::int64_t first_colu
 // Adds z[0, n), the columns from first_column on, to `sums`, given the tile's largest(); best entry, counts and top k
 // go to `side`.
 static void fold(const float *z, std::int64_t n, Vf largest_of_lane, std::int64_t first_column, bool entropy,
-                 Ahead ahead, RowSide &side, PartSums &sums) {
+                 Ahead ahead, RowSide &side, PieceSums &sums) {
     const std::int64_t whole = padded(n);
     if (any_above(largest_of_lane, sums.max)) {
-        PartSums raised;
+        PieceSums raised;
         raised.max = max_lanes(largest_of_lane);
         merge(raised, sums);
         sums = raised;

@@ -1,7 +1,7 @@
 // Moments of one block of questions. Eight lanes of float64, in one vector or several, and one order of every sum, so
 // that all instruction sets give the same bits.
 
-constexpr std::int64_t kWide = PYSCORE_LANES / 2, kParts = kMomentLanes / kWide;
+constexpr std::int64_t kWide = PYSCORE_LANES / 2, kSumVectors = kMomentLanes / kWide;
 using Vd = double __attribute__((vector_size(kWide * 8)));
 using Vm = std::int64_t __attribute__((vector_size(kWide * 8))); // masks: all ones where true
 using Vn = std::int32_t __attribute__((vector_size(kWide * 4)));
@@ -26,13 +26,13 @@ PYSCORE_INLINE Vm load_mask(const bool *p) {
 
 PYSCORE_INLINE Vd where(Vm condition, Vd yes) { return bits_as<Vd>(condition & bits_as<Vm>(yes)); }
 
-// Sums of eight lanes, one value a part and part by part.
+// Sums of eight lanes, one vector after the other.
 struct WideSum {
-    Vd parts[kParts] = {};
+    Vd vectors[kSumVectors] = {};
 
     [[nodiscard]] double total() const {
         double lanes[kMomentLanes];
-        std::memcpy(lanes, parts, sizeof lanes);
+        std::memcpy(lanes, vectors, sizeof lanes);
         return ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6])) + ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]));
     }
 };
@@ -45,20 +45,20 @@ PYSCORE_INLINE std::int64_t count(Vm mask) {
     return found;
 }
 
-// Calls body(first row, part, which of the part's rows count): all, but for the last eight rows.
-template <class Body> PYSCORE_INLINE void each_part(std::int64_t n, const Body &body) {
+// Calls body(first row, vector, which of its rows count): all, but for the last eight rows.
+template <class Body> PYSCORE_INLINE void each_vector(std::int64_t n, const Body &body) {
     std::int64_t i = 0;
     for (; i + kMomentLanes <= n; i += kMomentLanes) {
-        for (std::int64_t part = 0; part < kParts; ++part) {
-            body(i + part * kWide, part, Vm{} - 1);
+        for (std::int64_t vector = 0; vector < kSumVectors; ++vector) {
+            body(i + vector * kWide, vector, Vm{} - 1);
         }
     }
-    for (std::int64_t part = 0; i < n && part < kParts; ++part) {
+    for (std::int64_t vector = 0; i < n && vector < kSumVectors; ++vector) {
         Vm counts{};
         for (std::int64_t lane = 0; lane < kWide; ++lane) {
-            counts[lane] = i + part * kWide + lane < n ? -1 : 0;
+            counts[lane] = i + vector * kWide + lane < n ? -1 : 0;
         }
-        body(i + part * kWide, part, counts);
+        body(i + vector * kWide, vector, counts);
     }
 }
 
@@ -67,14 +67,14 @@ template <class Body> PYSCORE_INLINE void each_part(std::int64_t n, const Body &
 template <class Float, class Read>
 PYSCORE_INLINE void column_moments(const Float *column, std::int64_t n, const Read &read, double &mean, double &m2) {
     WideSum sum, squares;
-    each_part(n, [&](std::int64_t i, std::int64_t part, Vm counts) __attribute__((always_inline)) {
+    each_vector(n, [&](std::int64_t i, std::int64_t vector, Vm counts) __attribute__((always_inline)) {
         __builtin_prefetch(column + i + kBlock);
-        sum.parts[part] += where(counts, read(i));
+        sum.vectors[vector] += where(counts, read(i));
     });
     mean = sum.total() / static_cast<double>(n);
-    each_part(n, [&](std::int64_t i, std::int64_t part, Vm counts) __attribute__((always_inline)) {
+    each_vector(n, [&](std::int64_t i, std::int64_t vector, Vm counts) __attribute__((always_inline)) {
         const Vd d = where(counts, read(i) - mean);
-        squares.parts[part] += d * d;
+        squares.vectors[vector] += d * d;
     });
     m2 = squares.total();
 }
@@ -84,16 +84,16 @@ PYSCORE_INLINE void column_moments(const Float *column, std::int64_t n, const Re
 template <class Float> static void block_calibration(const Float *probability, std::int64_t n, Moments &block) {
     constexpr int kFirst = kCalibrationBins / 2, kBins = kCalibrationBins - kFirst;
     WideSum gaps[kBins], squares;
-    each_part(n, [&](std::int64_t i, std::int64_t part, Vm counts) __attribute__((always_inline)) {
+    each_vector(n, [&](std::int64_t i, std::int64_t vector, Vm counts) __attribute__((always_inline)) {
         const Vd p = load_wide(probability + i), q = 1 - p, one = Vd{} + 1;
-        squares.parts[part] += where(counts, q * q);
+        squares.vectors[vector] += where(counts, q * q);
         const Vd confidence = where(p >= q, p) + where(p < q, q);
         const Vd gap = where(counts, where(p > 0.5, one) + where(p == 0.5, one * 0.5) - confidence);
         const Vd scaled = confidence * kCalibrationBins;
         const Vd below = __builtin_convertvector(__builtin_convertvector(scaled, Vn), Vd);
         const Vd bin = below + where(below < scaled, one); // rounded up
         for (int b = 0; b < kBins; ++b) {
-            gaps[b].parts[part] += where(bin == kFirst + 1.0 + b, gap);
+            gaps[b].vectors[vector] += where(bin == kFirst + 1.0 + b, gap);
         }
     });
     block.squares = squares.total();
@@ -105,7 +105,7 @@ template <class Float> static void block_calibration(const Float *probability, s
 template <class Float> static bool block_valid(const ScoresProblem<Float> &rows) {
     const Vd infinity = Vd{} + std::numeric_limits<double>::infinity();
     Vm bad{};
-    each_part(rows.n, [&](std::int64_t i, std::int64_t, Vm counts) __attribute__((always_inline)) {
+    each_vector(rows.n, [&](std::int64_t i, std::int64_t, Vm counts) __attribute__((always_inline)) {
         const Vd p = load_wide(rows.probability + i), w = load_wide(rows.prefers + i), z = load_wide(rows.log_odds + i);
         const Vd raw = load_wide(rows.probability_raw + i), mass = load_wide(rows.coverage + i);
         const Vm shares = (p >= 0) & (p <= 1) & (w >= 0) & (w <= 1);
@@ -119,14 +119,14 @@ template <class Float> static void block_ties(const ScoresProblem<Float> &rows, 
     const Vd infinity = Vd{} + std::numeric_limits<double>::infinity();
     Vm positive{}, negative{}, ties{}, halves{};
     WideSum wins;
-    each_part(rows.n, [&](std::int64_t i, std::int64_t part, Vm counts) __attribute__((always_inline)) {
+    each_vector(rows.n, [&](std::int64_t i, std::int64_t vector, Vm counts) __attribute__((always_inline)) {
         const Vd z = load_wide(rows.log_odds + i), prefers = load_wide(rows.prefers + i);
         const Vm tied = counts & load_mask(rows.tie + i);
         positive += counts & (z == infinity);
         negative += counts & (z == -infinity);
         ties += tied;
         halves += tied & (prefers == 0.5);
-        wins.parts[part] += where(tied, prefers);
+        wins.vectors[vector] += where(tied, prefers);
     });
     block.positive_infinite = count(positive);
     block.negative_infinite = count(negative);

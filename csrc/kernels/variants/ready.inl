@@ -39,7 +39,7 @@ constexpr std::int64_t kFetchAhead = 8192;
 
 template <class T>
 static void fold_ready(const LogitsProblem &problem, std::int64_t row_index, std::int64_t first_tile,
-                       std::int64_t last_tile, bool entropy, PartSums *sums, RowSide &side) {
+                       std::int64_t last_tile, bool entropy, PieceSums *sums, RowSide &side) {
     alignas(64) float scratch[kReadyTile];
     const T *row = static_cast<const T *>(problem.data) + row_index * problem.row_stride;
     const RowTransform transform = row_transform(problem.transform, row_index);

@@ -78,7 +78,7 @@ def test_autocast_is_still_on_where_a_stream_is_read_and_off_where_it_runs():
     handle = model.model.register_forward_pre_hook(lambda *_: seen.append(torch.is_autocast_enabled("cpu")))
     try:
         with torch.autocast("cpu", torch.bfloat16):
-            for _ in scorer.stream(some_questions(), INFO, window_questions=4):
+            for _ in scorer.stream(some_questions(), INFO, chunk_questions=4):
                 assert torch.is_autocast_enabled("cpu")
     finally:
         handle.remove()

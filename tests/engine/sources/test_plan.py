@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyscore.engine.sources.huggingface.plan import ATTENTIONS, Limits, TokenCounts, plan_batches
+from pyscore.engine.sources.huggingface.plan import SHARINGS, Limits, TokenCounts, plan_batches
 from pyscore.engine.tokenization import CLEAN, AnswerTokens
 
 TOKENS = st.lists(st.integers(0, 2), min_size=1, max_size=7)
@@ -56,43 +56,43 @@ def prefixes(answers):
 
 
 @settings(max_examples=300)
-@given(ANSWERS, LIMITS, st.sampled_from(ATTENTIONS))
-def test_every_answer_token_is_scored_after_exactly_the_tokens_before_it(answers, limits, attention):
-    plan = plan_batches(answers, limits, attention)
+@given(ANSWERS, LIMITS, st.sampled_from(SHARINGS))
+def test_every_answer_token_is_scored_after_exactly_the_tokens_before_it(answers, limits, sharing):
+    plan = plan_batches(answers, limits, sharing)
     found = scored(plan)
     assert sorted(found) == list(range(plan.n_slots))
-    for each, places in zip(answers, plan.places, strict=True):
+    for each, slots in zip(answers, plan.slots, strict=True):
         whole = (*each.context, *each.answer)
         expected = [(whole[:i], whole[i]) for i in range(len(each.context), len(whole))]
-        assert [found[place] for place in places] == expected
+        assert [found[slot] for slot in slots] == expected
 
 
 @settings(max_examples=300)
-@given(ANSWERS, LIMITS, st.sampled_from(ATTENTIONS))
-def test_rows_hold_the_tree_with_each_tokens_own_position(answers, limits, attention):
+@given(ANSWERS, LIMITS, st.sampled_from(SHARINGS))
+def test_rows_hold_the_tree_with_each_tokens_own_position(answers, limits, sharing):
     held = []
-    for before, row in rows_with_stems(plan_batches(answers, limits, attention)):
+    for before, row in rows_with_stems(plan_batches(answers, limits, sharing)):
         for index in range(len(row.tokens)):
             path = sequence(before, row, index)
             assert row.depths[index] == len(path) - 1
             held.append(path)
-        if attention != "tree":
+        if sharing != "tree":
             assert row.is_chain
     assert set(held) == prefixes(answers)
 
 
-@given(ANSWERS, LIMITS, st.sampled_from(ATTENTIONS))
-def test_counts_are_those_of_the_tree_and_the_rows(answers, limits, attention):
-    plan = plan_batches(answers, limits, attention)
+@given(ANSWERS, LIMITS, st.sampled_from(SHARINGS))
+def test_counts_are_those_of_the_tree_and_the_rows(answers, limits, sharing):
+    plan = plan_batches(answers, limits, sharing)
     rows = sum(len(row.tokens) for _, row in rows_with_stems(plan))
     assert plan.counts.distinct == len(prefixes(answers))
     assert plan.counts.run - plan.counts.padding == rows
     assert plan.counts.naive == sum(len(a.context) + len(a.answer) - 1 for a in answers)
 
 
-@given(ANSWERS, LIMITS, st.sampled_from(ATTENTIONS))
-def test_batches_keep_to_their_limits(answers, limits, attention):
-    for batch in plan_batches(answers, limits, attention).batches:
+@given(ANSWERS, LIMITS, st.sampled_from(SHARINGS))
+def test_batches_keep_to_their_limits(answers, limits, sharing):
+    for batch in plan_batches(answers, limits, sharing).batches:
         lengths = [len(row.tokens) for row in batch.rows]
         assert lengths == sorted(lengths, reverse=True)
         assert batch.n_tokens <= limits.batch_tokens or len(batch.rows) == 1
@@ -187,7 +187,7 @@ def test_a_long_chain_of_growing_prompts_is_planned():
     assert plan.counts.distinct == 1499
 
 
-@pytest.mark.parametrize("attention", ATTENTIONS)
-def test_nothing_to_score_is_an_empty_plan(attention):
-    plan = plan_batches([], WIDE, attention)
-    assert (plan.batches, plan.places, plan.n_slots, plan.counts) == ([], [], 0, TokenCounts())
+@pytest.mark.parametrize("sharing", SHARINGS)
+def test_nothing_to_score_is_an_empty_plan(sharing):
+    plan = plan_batches([], WIDE, sharing)
+    assert (plan.batches, plan.slots, plan.n_slots, plan.counts) == ([], [], 0, TokenCounts())

@@ -56,12 +56,12 @@ def configs() -> dict[str, tuple[Any, str]]:
                            WINDOW),
         # positions that the caller can't give, states that aren't keys and values
         "bloom": (t.BloomConfig(vocab_size=VOCAB, hidden_size=32, n_layer=2, n_head=4),
-                  "cache: tree attention needs a model that takes position_ids"),
-        "falcon-h1": (t.FalconH1Config(**SMALL, **mamba), "cache: tree attention "),
+                  "cache: tree sharing needs a model that takes position_ids"),
+        "falcon-h1": (t.FalconH1Config(**SMALL, **mamba), "cache: tree sharing "),
         "qwen3-next": (t.Qwen3NextConfig(**{**SMALL, "num_hidden_layers": 4}, head_dim=8, **EXPERTS, **deltas,
                                          shared_expert_intermediate_size=32, linear_value_head_dim=8),
-                       "cache: tree attention "),
-        "lfm2": (t.Lfm2Config(**SMALL, layer_types=["conv", "full_attention"]), "cache: tree attention "),
+                       "cache: tree sharing "),
+        "lfm2": (t.Lfm2Config(**SMALL, layer_types=["conv", "full_attention"]), "cache: tree sharing "),
         "mamba": (t.MambaConfig(vocab_size=VOCAB, hidden_size=32, num_hidden_layers=2, state_size=8), "plain: cache "),
         "jamba": (t.JambaConfig(**SMALL, attn_layer_period=2, attn_layer_offset=1, expert_layer_period=2,
                                 expert_layer_offset=1, num_experts=2, mamba_d_state=8), "plain: cache "),
@@ -103,16 +103,16 @@ def assert_as_alone(model, table, asked, tolerance=1e-4):
         assert row["token_logprobs"] == pytest.approx(expected, abs=tolerance)
 
 
-def attention_of(table) -> str:
-    return table.schema.metadata[b"attention"].decode()
+def sharing_of(table) -> str:
+    return table.schema.metadata[b"sharing"].decode()
 
 
 @pytest.mark.parametrize("kind", sorted(CONFIGS))
 def test_every_architecture_scores_as_if_each_sequence_ran_alone(kind):
-    config, attention = CONFIGS[kind]
+    config, sharing = CONFIGS[kind]
     model, asked = tiny_model(config), questions()
     table = quiet_score(small_scorer(model), asked)
-    assert attention_of(table).startswith(attention)
+    assert sharing_of(table).startswith(sharing)
     assert_as_alone(model, table, asked)
 
 
@@ -121,14 +121,14 @@ def test_eager_attention_takes_the_tree_mask_too(kind):
     model, asked = tiny_model(CONFIGS[kind][0]), questions()
     model.set_attn_implementation("eager")
     table = quiet_score(small_scorer(model), asked)
-    assert attention_of(table) == "tree"
+    assert sharing_of(table) == "tree"
     assert_as_alone(model, table, asked)
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_low_precision_passes_the_self_check(dtype):
     table = quiet_score(small_scorer(tiny_model(CONFIGS["llama"][0]).to(dtype)), questions())
-    assert attention_of(table) == "tree"
+    assert sharing_of(table) == "tree"
 
 
 @pytest.mark.parametrize("limits", [{"row_tokens": 1}, {"batch_tokens": 1, "row_tokens": 1}, {"pass_tokens": 1},
@@ -149,12 +149,12 @@ def test_sequences_within_the_window_share_a_tree_and_longer_ones_do_not():
     config = transformers.MistralConfig(**SMALL, sliding_window=40)
     model = tiny_model(config)
     scorer, short = small_scorer(model), some_questions(12)[::4]
-    assert attention_of(quiet_score(scorer, short)) == "tree"
+    assert sharing_of(quiet_score(scorer, short)) == "tree"
     asked = questions()
     table = quiet_score(scorer, asked)
-    assert attention_of(table).startswith("cache: sequences are longer")
+    assert sharing_of(table).startswith("cache: sequences are longer")
     assert_as_alone(model, table, asked)
-    assert attention_of(quiet_score(scorer, short)) == "tree"
+    assert sharing_of(quiet_score(scorer, short)) == "tree"
 
 
 BUGS = {
@@ -182,9 +182,9 @@ def test_the_self_check_finds_a_wrong_mask_or_position_and_falls_back_with_a_war
 
     monkeypatch.setattr(forward_module, name, wrong)
     model, asked = tiny_model(CONFIGS["llama"][0]), questions()
-    with pytest.warns(UserWarning, match="tree attention is off by .* goes on with cache attention"):
+    with pytest.warns(UserWarning, match="tree sharing is off by .* goes on with cache sharing"):
         table = small_scorer(model).score(asked, token_logprobs=True)
-    assert attention_of(table).startswith("cache: tree attention is off by")
+    assert sharing_of(table).startswith("cache: tree sharing is off by")
     assert_as_alone(model, table, asked)
 
 
@@ -199,7 +199,7 @@ def test_the_self_check_finds_a_wrong_cache(monkeypatch):
     monkeypatch.setattr(forward_module, "copied", doubled)
     model, asked = tiny_model(CONFIGS["llama"][0]), questions()
     table = quiet_score(small_scorer(model), asked)
-    assert attention_of(table).startswith("plain: cache attention is off by")
+    assert sharing_of(table).startswith("plain: cache sharing is off by")
     assert_as_alone(model, table, asked)
 
 
@@ -209,14 +209,14 @@ def test_one_long_prompt_does_not_keep_branches_from_being_checked(kind):
     long = Question("long", "which of these do you prefer? " * 10 + "Answer:", (" Yes", " No"), (True, False))
     asked = [*some_questions(30), long]
     table = quiet_score(small_scorer(model, row_tokens=60), asked)
-    assert attention_of(table).startswith("cache: tree attention ")
+    assert sharing_of(table).startswith("cache: tree sharing ")
     assert_as_alone(model, table, asked)
 
 
 def test_the_check_is_strict_where_recurrent_states_are_cached_in_low_precision():
     model, asked = tiny_model(CONFIGS["jamba"][0]).to(torch.float16), questions()
     table = quiet_score(small_scorer(model), asked)
-    assert attention_of(table).startswith("plain: cache attention is off by")
+    assert sharing_of(table).startswith("plain: cache sharing is off by")
 
 
 @pytest.mark.parametrize("kind", ["longrope", "dynamic"])
@@ -233,11 +233,11 @@ def test_sequences_beyond_the_point_where_rotary_frequencies_change_run_alone(ki
     scorer.tokens.max_length = 256
     asked = [*short, *(replace(q, id=f"long {q.id}") for q in questions()[:6])]
     table = quiet_score(scorer, asked)
-    assert attention_of(table) == "plain: rotary frequencies change beyond 60 tokens, so each sequence runs alone"
+    assert sharing_of(table) == "plain: rotary frequencies change beyond 60 tokens, so each sequence runs alone"
     if kind == "dynamic":  # its frequencies for long sequences depend on those that the model ran before
         table = table.slice(0, sum(len(q.answers) for q in short))
     assert_as_alone(model, table, asked)
-    assert attention_of(quiet_score(scorer, short)) == "tree"
+    assert sharing_of(quiet_score(scorer, short)) == "tree"
 
 
 def test_a_fallback_lasts_and_is_warned_of_once():
@@ -246,15 +246,15 @@ def test_a_fallback_lasts_and_is_warned_of_once():
         scorer.score(asked)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert attention_of(scorer.score(asked)).startswith("cache: ")
+        assert sharing_of(scorer.score(asked)).startswith("cache: ")
 
 
 def test_what_reaches_further_than_was_checked_is_checked_again():
     scorer, asked = small_scorer(tiny_model(CONFIGS["llama"][0])), [*some_questions(12)[::4], *questions()]
     info, checked = RunInfo("r", "m", None, None, None), []
     scorer.begin()
-    for _ in scorer.stream(asked, info, window_questions=3, progress=False):
-        checked.append(scorer.attention.checked_tokens)
+    for _ in scorer.stream(asked, info, chunk_questions=3, progress=False):
+        checked.append(scorer.sharing.checked_tokens)
     assert len(checked) == 7 and checked[0] > 0
     grown = [b > a for a, b in pairwise(checked)]
     assert True in grown and False in grown
@@ -320,4 +320,4 @@ def test_an_out_of_memory_error_in_the_self_check_is_not_taken_for_an_objection(
     monkeypatch.setattr(scorer.forward, "states", fails)
     with pytest.raises(torch.OutOfMemoryError):
         quiet_score(scorer, questions())
-    assert sharing_module.ATTENTIONS[0] == scorer.attention.attention
+    assert sharing_module.SHARINGS[0] == scorer.sharing.kind

@@ -15,16 +15,16 @@ from pyscore import ops
 from pyscore.engine.sources.huggingface.arithmetic import plain_arithmetic
 from pyscore.engine.sources.huggingface.head import Head
 from pyscore.engine.sources.huggingface.inputs import host_ids, plain_inputs, tree_inputs
-from pyscore.engine.sources.huggingface.plan import Batch, Limits, Plan, Row
+from pyscore.engine.sources.huggingface.plan import Batch, Limits, PackedRow, Plan
 from pyscore.engine.sources.huggingface.separation import hidden_states, score_hidden, separate
 from pyscore.engine.sources.huggingface.stems import Stem, copied, first_tokens, seen_by
 
-__all__ = ["Forward", "Place", "TokenResults"]
+__all__ = ["Forward", "Position", "TokenResults"]
 
 _CHECKED_TOKENS = 16
 
-Place = tuple[int, int]
-"""A row of a batch, and a token in it."""
+Position = tuple[int, int]
+"""A token: the index of its packed row in the batch, and its own index in that row."""
 
 
 class TokenResults(NamedTuple):
@@ -62,7 +62,7 @@ class Forward:
         self._fused: Head | None = None
         self._keeps_logits = "logits_to_keep" in inspect.signature(model.forward).parameters
         self._stems: list[Stem] = []
-        self._attention = "plain"
+        self._sharing = "plain"
 
     @property
     def device(self) -> torch.device:
@@ -79,7 +79,7 @@ class Forward:
             MemoryError: a single row doesn't fit into the device's memory.
         """
         found: list[tuple[list[int], TokenResults]] = []
-        self._attention = plan.attention
+        self._sharing = plan.sharing
         for batch in plan.batches:
             with self._fitting(batch):
                 found += self._run_stems(batch.stems)
@@ -92,7 +92,7 @@ class Forward:
     def run_blank(self, n_tokens: int) -> None:
         """Run so many tokens, in rows of the usual length, and wait: to measure how long that takes."""
         length = min(n_tokens, self.limits.row_tokens)
-        row = Row([self.pad] * length)
+        row = PackedRow([self.pad] * length)
         inputs = plain_inputs([row] * (n_tokens // length), 0, self.pad, self.device) | {"use_cache": False}
         self.model(**inputs, **({"logits_to_keep": 1} if self._keeps_logits else {}))
         if self.device.type == "cuda":
@@ -110,7 +110,7 @@ class Forward:
         """
         self.release()
         whole = list(tokens[:_CHECKED_TOKENS])
-        rows = [Row(whole), Row(whole[: (len(whole) + 1) // 2])]
+        rows = [PackedRow(whole), PackedRow(whole[: (len(whole) + 1) // 2])]
         inputs = plain_inputs(rows, 0, self.pad, self.device) | {"use_cache": False}
         found = separate(self.model, inputs, self.backend)
         self.head, self._body, self._fused, self.vocab_size = found
@@ -125,12 +125,12 @@ class Forward:
         return all(stem.is_plain for stem in self._stems)
 
     @plain_arithmetic
-    def states(self, batch: Batch, places: Sequence[Place], attention: str) -> Tensor:
-        """What the head reads at places of a batch, [N, D] (logits [N, V] where the head isn't separated)."""
-        self._attention = attention
+    def states(self, batch: Batch, positions: Sequence[Position], sharing: str) -> Tensor:
+        """What the head reads at positions of a batch, [N, D] (logits [N, V] where the head isn't separated)."""
+        self._sharing = sharing
         with self._fitting(batch):
             self._run_stems(batch.stems)
-            return self._states(batch.stems, batch.rows, places)
+            return self._states(batch.stems, batch.rows, positions)
 
     @plain_arithmetic
     def logprobs_of(self, states: Tensor, targets: Tensor) -> Tensor:
@@ -148,7 +148,7 @@ class Forward:
                 "use a smaller model or dtype, or shorter prompts (truncate=True, --truncate)"
             ) from None
 
-    def _run_stems(self, stems: tuple[Row, ...]) -> list[tuple[list[int], TokenResults]]:
+    def _run_stems(self, stems: tuple[PackedRow, ...]) -> list[tuple[list[int], TokenResults]]:
         """Make these the stems in the cache; what is there of them already stays."""
         kept = 0
         while kept < min(len(stems), len(self._stems)) and self._stems[kept].serves(stems[kept]):
@@ -156,12 +156,12 @@ class Forward:
         del self._stems[kept:]
         found = []
         for stem in stems[kept:]:
-            places, targets, offsets, slots = _targets([stem])
-            states, cache = self._run(stems[: len(self._stems)], [stem], places, keep=True)
+            positions, targets, offsets, slots = _targets([stem])
+            states, cache = self._run(stems[: len(self._stems)], [stem], positions, keep=True)
             self._stems.append(Stem(stem, cache))
-            if self._attention == "tree":
+            if self._sharing == "tree":
                 self._share_memory(cache)
-            if places:
+            if positions:
                 found.append((slots, self._score(states, targets, offsets)))
         return found
 
@@ -172,11 +172,11 @@ class Forward:
             length += len(stem.row.tokens)
             self._stems[i] = Stem(stem.row, first_tokens(cache, length))
 
-    def _run_halving(self, stems: tuple[Row, ...], rows: list[Row]) -> list[tuple[list[int], TokenResults]]:
+    def _run_halving(self, stems: tuple[PackedRow, ...], rows: list[PackedRow]) -> list[tuple[list[int], TokenResults]]:
         """The results of rows, in smaller batches when the device runs out of memory."""
         try:
-            places, targets, offsets, slots = _targets(rows)
-            return [(slots, self._score(self._states(stems, rows, places), targets, offsets))]
+            positions, targets, offsets, slots = _targets(rows)
+            return [(slots, self._score(self._states(stems, rows, positions), targets, offsets))]
         except torch.OutOfMemoryError:
             if len(rows) == 1:
                 raise
@@ -186,43 +186,43 @@ class Forward:
         self.limits = replace(self.limits, batch_tokens=fits)
         return self._run_halving(stems, rows[:half]) + self._run_halving(stems, rows[half:])
 
-    def _states(self, stems: tuple[Row, ...], rows: list[Row], places: Sequence[Place]) -> Tensor:
-        return self._run(stems, rows, places, keep=False)[0]
+    def _states(self, stems: tuple[PackedRow, ...], rows: list[PackedRow], positions: Sequence[Position]) -> Tensor:
+        return self._run(stems, rows, positions, keep=False)[0]
 
     def _run(
-        self, stems: tuple[Row, ...], rows: list[Row], places: Sequence[Place], *, keep: bool
+        self, stems: tuple[PackedRow, ...], rows: list[PackedRow], positions: Sequence[Position], *, keep: bool
     ) -> tuple[Tensor, Any]:
-        """States at places of rows after stems that are cached, and the cache with the rows in it if it is kept."""
+        """States at positions of rows after stems that are cached, and the cache with the rows in it if it is kept."""
         past = sum(len(stem.tokens) for stem in stems)
-        if self._attention == "tree" and not all(row.is_chain for row in rows):
+        if self._sharing == "tree" and not all(row.is_chain for row in rows):
             inputs = tree_inputs(rows, past, self.pad, self.device, self._mask_dtype())
         else:
             inputs = plain_inputs(rows, past, self.pad, self.device)
         inputs["use_cache"] = keep or past > 0
         if past:
             cache = self._stems[len(stems) - 1].cache
-            alone = self._attention == "tree" and not keep
+            alone = self._sharing == "tree" and not keep
             inputs["past_key_values"] = seen_by(cache, len(rows), past) if alone else copied(cache, len(rows))
         if self._fused is not None and self._body is not None:
             out = self._body(**inputs)
-            states = _pick(hidden_states(out, self._body), places)
+            states = _pick(hidden_states(out, self._body), positions)
         else:
-            states, out = self._logits_at(inputs, places)
+            states, out = self._logits_at(inputs, positions)
         return states, getattr(out, "past_key_values", None) if keep else None
 
     def _mask_dtype(self) -> torch.dtype:
         dtype = getattr(self.model, "dtype", torch.float32)
         return dtype if dtype.is_floating_point else torch.float32
 
-    def _logits_at(self, inputs: dict[str, Any], places: Sequence[Place]) -> tuple[Tensor, Any]:
-        """The model's own logits at places, computed at their columns alone where the model can do that."""
-        columns = sorted({column for _, column in places}) or [inputs["input_ids"].shape[1] - 1]
+    def _logits_at(self, inputs: dict[str, Any], positions: Sequence[Position]) -> tuple[Tensor, Any]:
+        """The model's own logits at positions, computed at their columns alone where the model can do that."""
+        columns = sorted({column for _, column in positions}) or [inputs["input_ids"].shape[1] - 1]
         options = {"logits_to_keep": host_ids(columns).to(self.device)} if self._keeps_logits else {}
         out = self.model(**inputs, **options)
         if self._keeps_logits:
             where = {column: i for i, column in enumerate(columns)}
-            places = [(row, where[column]) for row, column in places]
-        return _pick(out.logits, places), out
+            positions = [(row, where[column]) for row, column in positions]
+        return _pick(out.logits, positions), out
 
     def _score(self, states: Tensor, targets: Tensor, offsets: Tensor) -> TokenResults:
         head = self._fused
@@ -241,19 +241,19 @@ class Forward:
         return TokenResults(scores.logprob, scores.is_greedy)
 
 
-def _targets(rows: list[Row]) -> tuple[list[Place], Tensor, Tensor, list[int]]:
-    """The scored places of rows, their candidate tokens (flat, with offsets), and the slots of the results."""
-    places: list[Place] = []
+def _targets(rows: list[PackedRow]) -> tuple[list[Position], Tensor, Tensor, list[int]]:
+    """The scored positions of rows, their candidate tokens (flat, with offsets), and the slots of the results."""
+    positions: list[Position] = []
     targets: list[int] = []
     slots: list[int] = []
     offsets = [0]
     for r, row in enumerate(rows):
         for index in sorted(row.targets):
-            places.append((r, index))
+            positions.append((r, index))
             targets += row.targets[index].keys()
             slots += row.targets[index].values()
             offsets.append(len(targets))
-    return places, host_ids(targets), host_ids(offsets), slots
+    return positions, host_ids(targets), host_ids(offsets), slots
 
 
 def _by_slot(found: list[tuple[list[int], TokenResults]], n_slots: int) -> TokenResults:
@@ -267,6 +267,6 @@ def _by_slot(found: list[tuple[list[int], TokenResults]], n_slots: int) -> Token
     return TokenResults(logprob, is_greedy)
 
 
-def _pick(values: Tensor, places: Sequence[Place]) -> Tensor:
-    rows, columns = torch.tensor(places, dtype=torch.long, device=values.device).view(-1, 2).T
+def _pick(values: Tensor, positions: Sequence[Position]) -> Tensor:
+    rows, columns = torch.tensor(positions, dtype=torch.long, device=values.device).view(-1, 2).T
     return values[rows, columns]

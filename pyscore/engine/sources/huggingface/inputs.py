@@ -7,19 +7,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pyscore.engine.sources.huggingface.plan import Row
+from pyscore.engine.sources.huggingface.plan import PackedRow
 
 __all__ = ["host_ids", "plain_inputs", "tree_inputs"]
 
 
-def plain_inputs(rows: list[Row], past: int, pad: int, device: torch.device) -> dict[str, Any]:
+def plain_inputs(rows: list[PackedRow], past: int, pad: int, device: torch.device) -> dict[str, Any]:
     """Rows of one sequence each, padded on the right, after ``past`` cached tokens."""
     ids, lengths = _padded(rows, pad)
     mask = torch.arange(past + ids.shape[1], dtype=torch.int64, device="cpu") < past + lengths[:, None]
     return {"input_ids": ids.to(device), "attention_mask": mask.long().to(device)}
 
 
-def tree_inputs(rows: list[Row], past: int, pad: int, device: torch.device, dtype: torch.dtype) -> dict[str, Any]:
+def tree_inputs(rows: list[PackedRow], past: int, pad: int, device: torch.device, dtype: torch.dtype) -> dict[str, Any]:
     """Rows of branches, after ``past`` cached tokens: a token sees those and its ancestors in the row.
 
     The mask is added to attention scores, [B, 1, S, past + S]; positions are depths, [B, S].
@@ -41,7 +41,7 @@ def host_ids(values: list[Any]) -> Tensor:
     return torch.tensor(values, dtype=torch.int64, device="cpu")
 
 
-def _padded(rows: list[Row], pad: int) -> tuple[Tensor, Tensor]:
+def _padded(rows: list[PackedRow], pad: int) -> tuple[Tensor, Tensor]:
     width = max(len(row.tokens) for row in rows)
     ids = host_ids([row.tokens + [pad] * (width - len(row.tokens)) for row in rows])
     return ids, host_ids([len(row.tokens) for row in rows])

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import os
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -54,24 +52,11 @@ class _Source(NamedTuple):
 
 def require_transformers() -> Any:
     """The module transformers, or ImportError that says how to install it."""
-    _hide_kernel_sources()
     try:
         import transformers
     except ImportError:
         raise ImportError('scoring needs transformers and pyarrow: pip install "pyscore-engine[engine]"') from None
     return transformers
-
-
-def _hide_kernel_sources() -> None:
-    """Keep transformers from taking the folder ``kernels`` of a checkout for the package of that name.
-
-    It imports any ``kernels`` that it finds, and from a checkout's root it finds pyscore's sources, which refuse.
-    """
-    if "kernels" in sys.modules:
-        return
-    spec = importlib.util.find_spec("kernels")
-    if spec is not None and spec.origin and (Path(spec.origin).parent.parent / "pyscore" / "__init__.py").is_file():
-        sys.modules["kernels"] = None  # type: ignore[assignment]  # Python's way to say that there is no such module
 
 
 def parse_dtype(dtype: str | torch.dtype) -> str | torch.dtype:

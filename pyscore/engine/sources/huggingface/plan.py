@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from pyscore.engine.sources.huggingface.tree import ATTENTIONS, Limits, Row, Span, Tree, spans
+from pyscore.engine.sources.huggingface.tree import SHARINGS, Limits, PackedRow, Span, Tree, spans
 from pyscore.engine.tokenization import AnswerTokens
 
-__all__ = ["ATTENTIONS", "Batch", "Limits", "Plan", "Row", "TokenCounts", "plan_batches"]
+__all__ = ["SHARINGS", "Batch", "Limits", "PackedRow", "Plan", "TokenCounts", "plan_batches"]
 
 _KEPT = 8  # keys and values of a batch, in batches of the most tokens
 
@@ -24,8 +24,8 @@ class Batch:
     There are no rows where every sequence ends within its stems.
     """
 
-    stems: tuple[Row, ...]
-    rows: list[Row]
+    stems: tuple[PackedRow, ...]
+    rows: list[PackedRow]
 
     @property
     def n_tokens(self) -> int:
@@ -68,16 +68,16 @@ class Plan:
     """Batches, and for each answer the slots of its tokens' results.
 
     Attributes:
-        attention: one of `ATTENTIONS`.
+        sharing: one of `SHARINGS`.
         batches: in the order in which to run them; those with a stem in common stand together.
-        places: one list an answer, one slot a token.
+        slots: one list an answer, one slot a token.
         n_slots: results of the whole plan.
         counts: what it runs.
     """
 
-    attention: str
+    sharing: str
     batches: list[Batch]
-    places: list[list[int]]
+    slots: list[list[int]]
     n_slots: int
     counts: TokenCounts
 
@@ -92,7 +92,7 @@ class Plan:
         return replace(self.counts, distinct=self.counts.distinct - kept, run=self.counts.run - kept)
 
 
-def plan_batches(answers: Sequence[AnswerTokens], limits: Limits, attention: str = "tree") -> Plan:
+def plan_batches(answers: Sequence[AnswerTokens], limits: Limits, sharing: str = "tree") -> Plan:
     """Plan the forward passes that score these answers.
 
     An answer's last token is predicted but never run. A position is scored once, with all tokens that may follow it.
@@ -104,8 +104,8 @@ def plan_batches(answers: Sequence[AnswerTokens], limits: Limits, attention: str
         users.setdefault(sequence, []).append(i)
     tree = Tree(sorted(users))
     slots = _Slots(answers)
-    rows: dict[tuple[Row, ...], list[Row]] = {}
-    for span in spans(tree, limits, attention):
+    rows: dict[tuple[PackedRow, ...], list[PackedRow]] = {}
+    for span in spans(tree, limits, sharing):
         packer = _Packer(span)
         for i in range(span.lo, span.hi):
             packer.add(tree.paths[i], tree.shared[i])
@@ -117,14 +117,14 @@ def plan_batches(answers: Sequence[AnswerTokens], limits: Limits, attention: str
             rows.setdefault(span.stems, [])
     batches = [batch for stems, own in rows.items() for batch in _batches(stems, own, limits)]
     counts = _count(batches, len(tree), sum(map(len, sequences)))
-    return Plan(attention, batches, slots.places, slots.count, counts)
+    return Plan(sharing, batches, slots.of_answers, slots.count, counts)
 
 
 class _Packer:
     """Lays paths into a row, depth first."""
 
     def __init__(self, span: Span) -> None:
-        self.row = Row()
+        self.row = PackedRow()
         self._stems, self._base = span.stems, span.base
         self._open: list[int] = []  # where in the row the tokens of the last path stand, from the base on
 
@@ -143,7 +143,7 @@ class _Packer:
             self.row.ends[index] = len(self.row.tokens)
         del self._open[kept:]
 
-    def finish(self) -> Row:
+    def finish(self) -> PackedRow:
         self._close(0)
         return self.row
 
@@ -160,7 +160,7 @@ class _Slots:
 
     def __init__(self, answers: Sequence[AnswerTokens]) -> None:
         self._answers = answers
-        self.places: list[list[int]] = [[] for _ in answers]
+        self.of_answers: list[list[int]] = [[] for _ in answers]
         self.count = 0
 
     def assign(self, answer: int, packer: _Packer) -> None:
@@ -169,10 +169,10 @@ class _Slots:
         for depth, token in enumerate(tokens.answer, len(tokens.context) - 1):
             slot = packer.targets(depth).setdefault(token, self.count)
             self.count += slot == self.count
-            self.places[answer].append(slot)
+            self.of_answers[answer].append(slot)
 
 
-def _batches(stems: tuple[Row, ...], rows: list[Row], limits: Limits) -> list[Batch]:
+def _batches(stems: tuple[PackedRow, ...], rows: list[PackedRow], limits: Limits) -> list[Batch]:
     """Rows of similar length together, the longest first, so that no batch is padded more than one more pass costs.
 
     Nor does it hold many times its tokens as keys and values: a cache may keep those of its stems for each row.

@@ -11,15 +11,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pyscore.engine.sources.huggingface.forward import Forward, Place
+from pyscore.engine.sources.huggingface.forward import Forward, Position
 from pyscore.engine.sources.huggingface.head import NoHead, find_body, text_config
-from pyscore.engine.sources.huggingface.plan import ATTENTIONS, Batch, Limits, Plan, Row, plan_batches
+from pyscore.engine.sources.huggingface.plan import SHARINGS, Batch, Limits, PackedRow, Plan, plan_batches
 from pyscore.engine.sources.huggingface.separation import fixed_candidates
 from pyscore.engine.sources.huggingface.stems import NotShared
 from pyscore.engine.sources.huggingface.tree import chain_of
 from pyscore.engine.tokenization import AnswerTokens
 
-__all__ = ["Attention", "check_state"]
+__all__ = ["Sharing", "check_state"]
 
 _WINDOWS = ("sliding_window", "attention_chunk_size", "window_size")
 _CHANGING_ROPE = ("longrope", "dynamic")
@@ -29,25 +29,24 @@ _CLIPPED = (32, 16)  # tokens of two rows that are run together
 
 
 def check_state(state: Any, name: str) -> None:
-    """Raise ValueError unless a manifest's entry is what `Attention.state` gives, or None; ``name`` is the manifest."""
+    """Raise ValueError unless a manifest's entry is what `Sharing.state` gives, or None; ``name`` is the manifest."""
     if state is None:
         return
-    kinds = {"attention": str, "reasons": list, "checked": dict, "used": dict}
+    kinds = {"sharing": str, "reasons": list, "checked": dict, "used": dict}
     fits = all(isinstance(state.get(entry), kind) for entry, kind in kinds.items())
     if not (
         fits
-        and state["attention"] in ATTENTIONS
+        and state["sharing"] in SHARINGS
         and all(isinstance(reason, str) for reason in state["reasons"])
         and all(isinstance(tokens, int) and not isinstance(tokens, bool) for tokens in state["checked"].values())
-        and all(isinstance(reason, str) and kind in ATTENTIONS for kind, reason in state["used"].items())
+        and all(isinstance(reason, str) and kind in SHARINGS for kind, reason in state["used"].items())
     ):
         raise ValueError(
-            f"{name} is damaged: its entry attention is no state of a run. Put back what it held, "
-            "or name another output"
+            f"{name} is damaged: its entry state is no state of a run. Put back what it held, or name another output"
         )
 
 
-class Attention:
+class Sharing:
     """Plans answers with as much sharing as the model allows.
 
     The plan that shares most is tried first: of rows with branches and of rows after stems, those that reach furthest
@@ -61,7 +60,7 @@ class Attention:
         forward: runs the plans.
 
     Attributes:
-        attention: the kind of plan that is tried first.
+        kind: the kind of plan that is tried first.
         checked_tokens: how many tokens self-checks ran.
     """
 
@@ -70,7 +69,7 @@ class Attention:
         self._window = attention_window(forward.model)
         self._rope_limit = rope_limit(forward.model)
         self.checked_tokens = 0
-        self.attention = ATTENTIONS[0]
+        self.kind = SHARINGS[0]
         self._reasons: list[str] = []
         self.begin()
 
@@ -83,12 +82,12 @@ class Attention:
     def state(self) -> dict[str, Any]:
         """What `restore` takes, as JSON."""
         used, checked = dict(self._used), dict(self._checked)
-        return {"attention": self.attention, "reasons": [*self._reasons], "checked": checked, "used": used}
+        return {"sharing": self.kind, "reasons": [*self._reasons], "checked": checked, "used": used}
 
     def restore(self, state: Mapping[str, Any] | None) -> None:
         """Go on as the run would have whose state this is; None: begin anew with the plan that shares most."""
         state = state or {}
-        self.attention = state.get("attention", ATTENTIONS[0])
+        self.kind = state.get("sharing", SHARINGS[0])
         self._reasons = list(state.get("reasons", []))
         self._checked = dict(state.get("checked", {}))
         self._used = dict(state.get("used", {}))
@@ -99,78 +98,78 @@ class Attention:
 
     def plan(self, answers: Sequence[AnswerTokens]) -> Plan:
         """The plan for these answers, without a check."""
-        limits, attention, _ = self._allowed(answers)
-        return plan_batches(answers, limits, attention)
+        limits, sharing, _ = self._allowed(answers)
+        return plan_batches(answers, limits, sharing)
 
     def _allowed(self, answers: Sequence[AnswerTokens]) -> tuple[Limits, str, str]:
         """Limits and kind of a plan, and why it isn't another kind."""
-        limits, attention = self._forward.limits, self.attention
+        limits, sharing = self._forward.limits, self.kind
         longest = max((len(answer.context) + len(answer.answer) - 1 for answer in answers), default=0)
         if self._rope_limit is not None and longest > self._rope_limit:
             reason = f"rotary frequencies change beyond {self._rope_limit} tokens, so each sequence runs alone"
             return replace(limits, batch_tokens=1), "plain", reason
-        if attention == "tree" and self._window is not None and longest > self._window:
+        if sharing == "tree" and self._window is not None and longest > self._window:
             return limits, "cache", f"sequences are longer than the model's attention window of {self._window} tokens"
-        return limits, attention, self._reasons[-1] if self._reasons else ""
+        return limits, sharing, self._reasons[-1] if self._reasons else ""
 
     def checked(self, plan: Plan, answers: Sequence[AnswerTokens]) -> Plan:
         """This plan, or one that shares less, if a self-check says so."""
-        if ATTENTIONS.index(plan.attention) < ATTENTIONS.index(self.attention):
+        if SHARINGS.index(plan.sharing) < SHARINGS.index(self.kind):
             plan = self.plan(answers)  # it was made before a self-check failed
         while (reason := self._objection(plan)) is not None:
-            self._fall_back(plan.attention, reason)
+            self._fall_back(plan.sharing, reason)
             plan = self.plan(answers)
-        self._used.setdefault(plan.attention, self._allowed(answers)[2])
+        self._used.setdefault(plan.sharing, self._allowed(answers)[2])
         return plan
 
-    def _fall_back(self, attention: str, reason: str) -> None:
-        self.attention = ATTENTIONS[ATTENTIONS.index(attention) + 1]
-        self._reasons.append(f"{attention} attention {reason}")
+    def _fall_back(self, sharing: str, reason: str) -> None:
+        self.kind = SHARINGS[SHARINGS.index(sharing) + 1]
+        self._reasons.append(f"{sharing} sharing {reason}")
         name = type(self._forward.model).__name__
         warnings.warn(
-            f"{name}: {self._reasons[-1]}; scoring goes on with {self.attention} attention, which is slower",
+            f"{name}: {self._reasons[-1]}; scoring goes on with {self.kind} sharing, which is slower",
             stacklevel=2,
         )
 
     def _objection(self, plan: Plan) -> str | None:
         """Why a plan can't be run, or None."""
-        if plan.attention == "plain":
+        if plan.sharing == "plain":
             return None
         passed: list[Batch] = []
         for kind, batch in _furthest(plan).items():
-            name = f"{plan.attention} {kind}"
+            name = f"{plan.sharing} {kind}"
             if batch.reach <= self._checked.get(name, 0):
                 continue
-            if plan.attention == "tree" and not takes_positions(self._forward.model):
+            if plan.sharing == "tree" and not takes_positions(self._forward.model):
                 return "needs a model that takes position_ids"
             for probe in [] if batch in passed else _probes(batch):
-                reason = self._difference(probe, plan.attention)
+                reason = self._difference(probe, plan.sharing)
                 if reason is not None:
                     return reason
             passed.append(batch)
             self._checked[name] = batch.reach
         return None
 
-    def _difference(self, batch: Batch, attention: str) -> str | None:
+    def _difference(self, batch: Batch, sharing: str) -> str | None:
         """Why a small batch can't be run so, or None: its rows against their own sequences, run alone."""
         alone = [_alone(batch, row, index) for row, index in _leaves(batch)]
         try:
-            found = self._logprobs(batch, [place for _, _, places in alone for place in places], attention)
+            found = self._logprobs(batch, [position for _, _, positions in alone for position in positions], sharing)
         except (NotShared, NoHead, TypeError, ValueError, RuntimeError, LookupError, AttributeError) as error:
             if isinstance(error, torch.OutOfMemoryError):
                 raise
             text = str(error).strip().splitlines()
             return f"fails in this model ({type(error).__name__}: {text[0] if text else ''})"
-        strict = attention == "cache" and not self._forward.stems_are_plain
-        expected = torch.cat([self._logprobs(single, places, "plain") for single, places, _ in alone])
+        strict = sharing == "cache" and not self._forward.stems_are_plain
+        expected = torch.cat([self._logprobs(single, positions, "plain") for single, positions, _ in alone])
         self.checked_tokens += batch.n_tokens + sum(single.n_tokens for single, _, _ in alone)
         gap = _gap(found, expected)
         worst, middle = float(gap.max()), float(gap.median())
         most, typical = self._tolerances(strict)
         return None if worst <= most and middle <= typical else f"is off by {worst:.3g} from sequences run alone"
 
-    def _logprobs(self, batch: Batch, places: list[Place], attention: str) -> Tensor:
-        states = self._forward.states(batch, places, attention)
+    def _logprobs(self, batch: Batch, positions: list[Position], sharing: str) -> Tensor:
+        states = self._forward.states(batch, positions, sharing)
         return self._forward.logprobs_of(states, fixed_candidates(self._forward.vocab_size, len(states)))
 
     def _tolerances(self, strict: bool) -> tuple[float, float]:
@@ -205,12 +204,12 @@ def _probes(batch: Batch) -> list[Batch]:
     return [Batch(batch.stems, [first]), Batch(batch.stems, clipped)]
 
 
-def _clipped(row: Row, n: int) -> Row:
+def _clipped(row: PackedRow, n: int) -> PackedRow:
     """The first tokens of a row: depth first, they are a tree of their own."""
-    return Row(row.tokens[:n], row.depths[:n], [min(end, n) for end in row.ends[:n]])
+    return PackedRow(row.tokens[:n], row.depths[:n], [min(end, n) for end in row.ends[:n]])
 
 
-def _leaves(batch: Batch) -> list[Place]:
+def _leaves(batch: Batch) -> list[Position]:
     """Each row's last token, which has most to be hidden from it.
 
     Only the first row's where sequences are long: to run more of them alone costs more than it tells.
@@ -219,16 +218,16 @@ def _leaves(batch: Batch) -> list[Place]:
     return last[:1] if batch.reach >= _SHORT else last
 
 
-def _alone(batch: Batch, which: int, index: int) -> tuple[Batch, list[Place], list[Place]]:
-    """The sequence that ends at a token of a row as a batch, its last places there and in the given batch."""
+def _alone(batch: Batch, which: int, index: int) -> tuple[Batch, list[Position], list[Position]]:
+    """The sequence that ends at a token of a row as a batch, its last positions there and in the given batch."""
     row = batch.rows[which]
     chain = [i for i in range(index + 1) if index < row.ends[i]]
     stem = [token for stem in batch.stems for token in stem.tokens]
     tokens = stem + [row.tokens[i] for i in chain]
     n = len(tokens)
     last = chain[-_PROBES:]
-    places = [(0, n - len(last) + i) for i in range(len(last))]
-    return Batch((), [chain_of(tokens)]), places, [(which, i) for i in last]
+    positions = [(0, n - len(last) + i) for i in range(len(last))]
+    return Batch((), [chain_of(tokens)]), positions, [(which, i) for i in last]
 
 
 def _gap(found: Tensor, expected: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from pyscore.engine.sources.huggingface.plan import Row
+from pyscore.engine.sources.huggingface.plan import PackedRow
 
 __all__ = ["NotShared", "Stem", "copied", "first_tokens", "seen_by"]
 
@@ -21,7 +21,7 @@ class NotShared(Exception):
 class Stem(NamedTuple):
     """A stem that was run: its tokens, and the cache that holds all up to its end."""
 
-    row: Row
+    row: PackedRow
     cache: Any
 
     @property
@@ -30,7 +30,7 @@ class Stem(NamedTuple):
         length = self.row.depths[-1] + 1
         return all(getattr(getattr(layer, "keys", None), "shape", (0, 0))[-2] == length for layer in self.cache.layers)
 
-    def serves(self, row: Row) -> bool:
+    def serves(self, row: PackedRow) -> bool:
         """Whether it is this stem, perhaps of an earlier plan; one with tokens to score has to be run again."""
         return row is self.row or (
             not row.targets and (row.depths[0], row.tokens) == (self.row.depths[0], self.row.tokens)

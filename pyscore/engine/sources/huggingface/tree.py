@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
 
-__all__ = ["ATTENTIONS", "Limits", "Row", "Span", "Tree", "chain_of", "common_prefix", "spans"]
+__all__ = ["SHARINGS", "Limits", "PackedRow", "Span", "Tree", "chain_of", "common_prefix", "spans"]
 
-ATTENTIONS = ("tree", "cache", "plain")
+SHARINGS = ("tree", "cache", "plain")
 """How sequences share tokens, the one that shares most first: "tree" packs branches in one row under a tree mask, after
 cached stems; "cache" gives each sequence a row of its own, after cached stems; "plain" runs each sequence by itself."""
 
-_CHUNK = 128  # tokens
+_STEM_TOKENS = 128  # tokens
 _CACHE_STEMS = 2  # stems within each other where each has a whole cache of its own
 
 
@@ -38,7 +38,7 @@ class Limits:
 
 
 @dataclass(frozen=True, eq=False)
-class Row:
+class PackedRow:
     """A part of the prefix tree, depth first.
 
     Attributes:
@@ -100,16 +100,16 @@ def common_prefix(a: Sequence[int], b: Sequence[int]) -> int:
 class Span(NamedTuple):
     """Paths lo to hi of the tree, from depth ``base`` on, where their stems end."""
 
-    stems: tuple[Row, ...]
+    stems: tuple[PackedRow, ...]
     base: int
     lo: int
     hi: int
 
 
-def spans(tree: Tree, limits: Limits, attention: str) -> Iterator[Span]:
+def spans(tree: Tree, limits: Limits, sharing: str) -> Iterator[Span]:
     """Subtrees joined with their neighbours while they fit into a row: none that fits is cut in two."""
-    room = limits.row_tokens if attention == "tree" else 0
-    worth = limits.pass_tokens if attention != "plain" else math.inf
+    room = limits.row_tokens if sharing == "tree" else 0
+    worth = limits.pass_tokens if sharing != "plain" else math.inf
     row: Span | None = None
     size = 0
     for span in _subtrees(tree, room, worth):
@@ -137,15 +137,19 @@ def _subtrees(tree: Tree, room: int, worth: float) -> Iterator[Span]:
         n_rows = -(-total // room) if room else hi - lo
         deeper = room or len(stems) < _CACHE_STEMS
         if deeper and depth > base and (depth - base) * (n_rows - 1) >= worth:
-            # In chunks where caches can be cut: plans whose stems begin alike then have the first ones in common.
-            cuts = [base, *(range(base - base % _CHUNK + _CHUNK, depth, _CHUNK) if room else ()), depth]
+            # In steps where caches can be cut: plans whose stems begin alike then have the first ones in common.
+            cuts = [
+                base,
+                *(range(base - base % _STEM_TOKENS + _STEM_TOKENS, depth, _STEM_TOKENS) if room else ()),
+                depth,
+            ]
             stems = (*stems, *(chain_of(tree.paths[lo][a:b], a) for a, b in pairwise(cuts)))
             base = depth
         starts = [lo, *(i for i in range(lo + 1, hi) if tree.shared[i] == depth), hi]
         pending += [Span(stems, base, a, b) for a, b in pairwise(starts)][::-1]
 
 
-def chain_of(tokens: Sequence[int], start: int = 0) -> Row:
+def chain_of(tokens: Sequence[int], start: int = 0) -> PackedRow:
     """A row of one sequence, or of its part from a depth on."""
     n = len(tokens)
-    return Row(list(tokens), list(range(start, start + n)), [n] * n)
+    return PackedRow(list(tokens), list(range(start, start + n)), [n] * n)

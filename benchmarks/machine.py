@@ -13,11 +13,24 @@ from typing import Any
 import torch
 
 import pyscore
+from pyscore._extension import _C
 
-__all__ = ["facts", "slug"]
+__all__ = ["cpu_facts", "gpu_facts", "slug"]
 
-PEERS = ("cut-cross-entropy", "liger-kernel", "quack-kernels", "verl")
-_ROOT = Path(__file__).parents[2]
+_GPU_PEERS = ("cut-cross-entropy", "liger-kernel", "quack-kernels", "verl")
+_ROOT = Path(__file__).parents[1]
+
+
+def cpu_facts(*peers: str) -> dict[str, Any]:
+    """Versions, threads, the instruction set and the day, for pytest-benchmark's facts of the machine."""
+    return {
+        "torch": torch.__version__,
+        "pyscore": pyscore.__version__,
+        "threads": torch.get_num_threads(),
+        "isa": _C.cpu_isa(),
+        "peers": {name: version(name) for name in peers},
+        "date": date.today().isoformat(),
+    }
 
 
 def _version(package: str) -> str | None:
@@ -57,7 +70,7 @@ def _kernels() -> str:
     return digest.hexdigest()[:16]
 
 
-def facts() -> dict[str, Any]:
+def gpu_facts() -> dict[str, Any]:
     """Device, versions, the day, the commit and a hash of the kernels: results of one file share all of them."""
     versions = {
         "pyscore": pyscore.__version__,
@@ -65,7 +78,7 @@ def facts() -> dict[str, Any]:
         "torch": torch.__version__,
         "cuda": torch.version.cuda,
         "triton": _version("triton"),
-        **{name: found for name in PEERS if (found := _version(name))},
+        **{name: found for name in _GPU_PEERS if (found := _version(name))},
     }
     return {
         "device": _device(),

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from pyscore.kernels.answers import ComparedAnswers, score_answers
+from pyscore.kernels.score_answers import ComparedAnswers, score_answers
 from pyscore.ops.backend import CompareOptions
 from pyscore.ops.reference import REFERENCE
 from tests.kernels.cases import DEVICE, offsets_of

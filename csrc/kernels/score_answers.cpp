@@ -1,4 +1,4 @@
-#include "answers.hpp"
+#include "score_answers.hpp"
 
 #include <cmath>
 #include <limits>
