@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 
-from pyscore.metrics.arrays import Codes, Floats, as_float64, cluster_codes, read_columns, take
-from pyscore.metrics.auroc import auroc, read_binary
-from pyscore.metrics.binning import assign_bins, brier_parts, calibration_errors
-from pyscore.metrics.estimate import NAN, Estimate
-from pyscore.metrics.means import Interval, estimate_mean, estimate_rate, read_shares
-from pyscore.metrics.report import Report, write_signature
-from pyscore.ops import checks
+from pyscore._integers import as_int
+from pyscore.metrics.auroc import auroc
+from pyscore.metrics.core.arrays import Codes, Floats, Keys, as_float64, take
+from pyscore.metrics.core.binning import assign_bins, brier_parts, calibration_errors
+from pyscore.metrics.core.columns import read_columns
+from pyscore.metrics.core.intervals import Interval
+from pyscore.metrics.core.means import estimate_mean, estimate_rate
+from pyscore.metrics.core.readers import check_same_length, cluster_codes, read_binary, read_shares
+from pyscore.metrics.core.report import NAN, Estimate, Report, write_signature
+from pyscore.ops import Comparison, checks
 from pyscore.ops.arrays import as_index, as_tensor
-from pyscore.ops.scalars import as_int
-from pyscore.ops.types import Comparison
 
 __all__ = ["calibration", "comparison_calibration", "multiclass_calibration"]
 
@@ -29,8 +29,8 @@ def calibration(
     *,
     n_bins: int = 15,
     bins: str = "width",
-    clusters: Iterable[Hashable] | None = None,
-    interval: Interval | None = None,
+    clusters: Keys = None,
+    interval: Interval = Interval(),
 ) -> Report:
     """Calibration of probabilities p against what happened, y = 1 or 0.
 
@@ -63,12 +63,10 @@ def calibration(
             differ; an unknown way of binning.
     """
     p, y = read_shares(probability, "probability"), read_binary(outcome, "outcome")
-    if len(p) != len(y):
-        raise ValueError(f"probability and outcome differ in length: {len(p)} and {len(y)}")
+    check_same_length("questions", probability=p, outcome=y)
     n_bins = as_int(n_bins, "n_bins")
     codes = assign_bins(p, n_bins, bins)
     groups = cluster_codes(clusters, len(p))
-    interval = interval or Interval()
     with np.errstate(divide="ignore"):
         nll = np.abs(np.where(y > 0, np.log(p), np.log1p(-p)))
     estimates = {
@@ -92,8 +90,8 @@ def comparison_calibration(
     *,
     n_bins: int = 15,
     bins: str = "width",
-    clusters: Iterable[Hashable] | None = None,
-    interval: Interval | None = None,
+    clusters: Keys = None,
+    interval: Interval = Interval(),
 ) -> Report:
     """Calibration of compared answers, the matching ones taken as the truth, in top-label form.
 
@@ -113,7 +111,6 @@ def comparison_calibration(
     n_bins = as_int(n_bins, "n_bins")
     codes = assign_bins(confidence, n_bins, bins)
     groups = cluster_codes(clusters, len(p))
-    interval = interval or Interval()
     estimates = {
         "brier": estimate_mean((1 - p) ** 2, clusters=groups, interval=interval),
         "nll": estimate_mean(np.logaddexp(0, -log_odds), clusters=groups, interval=interval),
@@ -138,8 +135,8 @@ def multiclass_calibration(
     *,
     n_bins: int = 15,
     bins: str = "width",
-    clusters: Iterable[Hashable] | None = None,
-    interval: Interval | None = None,
+    clusters: Keys = None,
+    interval: Interval = Interval(),
 ) -> Report:
     """Calibration over all options of a question, as many as it has: p = softmax of their log-probabilities.
 
@@ -160,7 +157,6 @@ def multiclass_calibration(
     """
     logprob, starts, sizes, right_option = _read_options(answer_logprob, question_offsets, gold)
     groups = cluster_codes(clusters, len(starts))
-    interval = interval or Interval()
     best = np.repeat(np.maximum.reduceat(logprob, starts), sizes)
     with np.errstate(invalid="ignore"):  # -inf - -inf, which the other branch replaces
         shifted = np.where(best == -np.inf, 0.0, logprob - best)

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pyscore.metrics.answer_lists import Mask, check_length, read_known
-from pyscore.metrics.arrays import Codes, Floats, cluster_codes, encode, take
-from pyscore.metrics.auroc import read_binary
-from pyscore.metrics.estimate import NAN, Estimate
-from pyscore.metrics.means import Interval, estimate_mean, estimate_rate
-from pyscore.metrics.report import Report, write_signature
-from pyscore.metrics.stable import difference, log_expit, read_logprobs
+from pyscore.metrics.core.arrays import Codes, Floats, Keys, Mask, encode, take
+from pyscore.metrics.core.given_answers import read_known
+from pyscore.metrics.core.intervals import Interval
+from pyscore.metrics.core.logprob_math import difference, log_expit
+from pyscore.metrics.core.means import estimate_mean, estimate_rate
+from pyscore.metrics.core.readers import check_length, cluster_codes, read_binary, read_logprobs
+from pyscore.metrics.core.report import NAN, Estimate, Report, write_signature
 from pyscore.ops import checks
 
 __all__ = ["TIES", "debate_accuracy"]
@@ -33,8 +33,8 @@ def debate_accuracy(
     debate_id: Iterable[Hashable] | None = None,
     ties: str = "half",
     missing: float | None = -100.0,
-    clusters: Iterable[Hashable] | None = None,
-    interval: Interval | None = None,
+    clusters: Keys = None,
+    interval: Interval = Interval(),
 ) -> Report:
     """How often a judge who reads a debate answers with the letter of the correct side, averaged over both orders.
 
@@ -57,13 +57,12 @@ def debate_accuracy(
         missing: the log-probability written where a letter was not among the judge's top tokens, -100 as published. It
             counts as probability 0 and such rows are counted; both missing is a tie. None: no such convention.
         clusters: one hashable key a judgement, the same for both orders of a debate, such as the question or the story.
-        interval: confidence and method; by default `Interval()`.
+        interval: confidence and method.
 
     Raises:
         TypeError, ValueError: no judgements, lengths that differ, a NaN or positive log-probability with its row, an
             unknown policy, a debate with two rows in one order or in two clusters.
     """
-    interval = interval or Interval()
     checks.check_choice(ties, "ties", TIES)
     a, a_missing = _read_letter(logprob_a, "logprob_a", missing)
     b, b_missing = _read_letter(logprob_b, "logprob_b", missing)

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from pyscore.metrics.answer_lists import check_length
-from pyscore.metrics.arrays import Codes, Floats, cluster_codes, take
-from pyscore.metrics.correlation import correlations
-from pyscore.metrics.estimate import NAN, Estimate
-from pyscore.metrics.means import Interval, estimate_mean, estimate_rate, read_shares, read_values
-from pyscore.metrics.report import Report, write_signature
-from pyscore.metrics.stable import difference, log_expit, read_logprobs
+from pyscore.metrics.core.arrays import Codes, Floats, Keys, take
+from pyscore.metrics.core.intervals import Interval
+from pyscore.metrics.core.logprob_math import difference, log_expit
+from pyscore.metrics.core.means import estimate_mean, estimate_rate
+from pyscore.metrics.core.readers import (
+    check_length,
+    check_same_length,
+    cluster_codes,
+    read_logprobs,
+    read_shares,
+    read_values,
+)
+from pyscore.metrics.core.report import NAN, Estimate, Report, write_signature
+from pyscore.metrics.core.trends import correlations
 
 __all__ = ["RewardEnsemble", "label_confidence", "preference_model", "preference_probability", "reward_ensemble"]
 
@@ -50,11 +57,7 @@ def preference_probability(reward_a: Any, reward_b: Any) -> Floats:
 
 
 def preference_model(
-    reward_chosen: Any,
-    reward_rejected: Any,
-    *,
-    clusters: Iterable[Hashable] | None = None,
-    interval: Interval | None = None,
+    reward_chosen: Any, reward_rejected: Any, *, clusters: Keys = None, interval: Interval = Interval()
 ) -> Report:
     """How well a preference model agrees with the people who chose one of two answers.
 
@@ -66,12 +69,11 @@ def preference_model(
     Args:
         reward_chosen, reward_rejected: ``[n]`` floats, one pair a comparison.
         clusters: one hashable key a comparison, such as its prompt or its conversation.
-        interval: confidence and method; by default `Interval()`.
+        interval: confidence and method.
 
     Raises:
         ValueError: no pairs, lengths that differ, a NaN with its row.
     """
-    interval = interval or Interval()
     margin = _read_margin(reward_chosen, reward_rejected, "reward_chosen", "reward_rejected")
     codes = cluster_codes(clusters, len(margin))
     tie = margin == 0
@@ -99,8 +101,8 @@ def label_confidence(
     confidence: Any,
     *,
     thresholds: Sequence[float] = (0.5, 0.6, 0.7, 0.8, 0.9),
-    clusters: Iterable[Hashable] | None = None,
-    interval: Interval | None = None,
+    clusters: Keys = None,
+    interval: Interval = Interval(),
 ) -> Report:
     """Does a model's score depend on how sure the labels are? All questions, weighted by confidence, and filtered.
 
@@ -116,13 +118,12 @@ def label_confidence(
         confidence: ``[n]``, 0 to 1.
         thresholds: of the rows.
         clusters: one hashable key a question.
-        interval: confidence and method; by default `Interval()`.
+        interval: confidence and method.
 
     Raises:
         ValueError: no questions, lengths that differ, a NaN or a value outside [0, 1] with its row, only zeros in
             ``confidence``.
     """
-    interval = interval or Interval()
     p, c = read_shares(probability, "probability"), read_shares(confidence, "confidence")
     check_length("confidence", c, len(p))
     if not c.any():
@@ -177,8 +178,7 @@ def reward_ensemble(logprob_yes: Any, logprob_no: Any) -> RewardEnsemble:
 
 def _read_margin(a: Any, b: Any, name_a: str, name_b: str) -> Floats:
     first, second = read_values(a, name_a), read_values(b, name_b)
-    if len(first) != len(second):
-        raise ValueError(f"{name_a} and {name_b} must hold the same pairs: {len(first)} and {len(second)}")
+    check_same_length("pairs", **{name_a: first, name_b: second})
     return difference(first, second)
 
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pyscore.metrics.answers import LENGTHS, NEEDS, Answers
-from pyscore.metrics.arrays import Floats, cluster_codes
-from pyscore.metrics.estimate import NAN, Estimate
-from pyscore.metrics.means import Interval, estimate_mean, estimate_rate, estimate_ratio
-from pyscore.metrics.report import Report, write_signature
-from pyscore.metrics.values import SHIFTS, VALUES, Rule, per_question
+from pyscore.metrics.core.answer_scores import LENGTHS, NEEDS, Answers
+from pyscore.metrics.core.arrays import Floats, Keys
+from pyscore.metrics.core.intervals import Interval
+from pyscore.metrics.core.means import estimate_mean, estimate_rate, estimate_ratio
+from pyscore.metrics.core.readers import cluster_codes
+from pyscore.metrics.core.report import NAN, Estimate, Report, write_signature
+from pyscore.metrics.question_values import SHIFTS, VALUES, Rule, per_question
 from pyscore.ops import checks
 
 __all__ = ["PRESETS", "Metric", "Preset", "apply_preset"]
@@ -46,7 +47,7 @@ class Metric:
 
     Attributes:
         name: what the source calls it.
-        value: the per-question value that is averaged, a name in `pyscore.metrics.values`.
+        value: the per-question value that is averaged, a name in `pyscore.metrics.question_values`.
         kind: "mean"; "rate", a mean of values in [0, 1] with Wilson's interval; "ratio", the sum of the values over
             the sum of ``per``.
         normalize: what answers are compared by, as in `Rule`.
@@ -120,6 +121,14 @@ _INVERSE_SCALING = (
 )
 _LM_EVAL = "Gao et al., A framework for few-shot language model evaluation; EleutherAI/lm-evaluation-harness 0.4"
 
+_LOGODDS = Preset(
+    "inverse_scaling_logodds",
+    _INVERSE_SCALING,
+    (Metric("logodds_difference", "logodds_shift"), Metric("correct", "correct_on_other", "rate")),
+    ties="first",
+    ddof=0,
+)
+
 _TABLE = (
     Preset(
         "model_written_evals",
@@ -156,19 +165,11 @@ _TABLE = (
         ddof=0,
     ),
     Preset("inverse_scaling_sequence_prob", _INVERSE_SCALING, (Metric("loss", "sequence_loss"),), ties="", ddof=0),
-    Preset(
-        "inverse_scaling_logodds",
-        _INVERSE_SCALING,
-        (Metric("logodds_difference", "logodds_shift"), Metric("correct", "correct_on_other", "rate")),
-        ties="first",
-        ddof=0,
-    ),
-    Preset(
-        "inverse_scaling_absolute_logodds",
-        _INVERSE_SCALING,
-        (Metric("logodds_difference", "absolute_logodds_shift"), Metric("correct", "correct_on_other", "rate")),
-        ties="first",
-        ddof=0,
+    _LOGODDS,
+    replace(
+        _LOGODDS,
+        name="inverse_scaling_absolute_logodds",
+        metrics=(Metric("logodds_difference", "absolute_logodds_shift"), *_LOGODDS.metrics[1:]),
     ),
     Preset(
         "lm_eval",
@@ -214,7 +215,7 @@ def apply_preset(
     preset: str | Preset,
     *,
     other: Answers | None = None,
-    clusters: Iterable[Hashable] | None = None,
+    clusters: Keys = None,
     confidence: float = 0.95,
 ) -> Report:
     """What a published eval would report of these answers, with intervals; the presets are listed in docs/families.md.

@@ -17,10 +17,11 @@ from sklearn.metrics import accuracy_score, brier_score_loss, log_loss, roc_auc_
 
 from pyscore import Comparison, compare_answers, summarize
 from pyscore.metrics.auroc import auroc
-from pyscore.metrics.binning import BINS, mass_bins
 from pyscore.metrics.calibration import calibration, comparison_calibration, multiclass_calibration
-from pyscore.metrics.means import Interval, estimate_rate
-from pyscore.metrics.report import Report
+from pyscore.metrics.core.binning import BINS, mass_bins
+from pyscore.metrics.core.intervals import Interval
+from pyscore.metrics.core.means import estimate_rate
+from pyscore.metrics.core.report import Report
 from tests.metrics.cases import compare_pairs, comparisons, random_pairs
 
 
@@ -350,7 +351,7 @@ def test_torch_tensors_of_any_dtype_are_read() -> None:
         ([nan, 0.5], [0, 1], {}, r"probability\[0\] is NaN"),
         ([0.5, 0.5], [0, 0.5], {}, r"outcome\[1\] = 0.5"),
         ([0.5, 0.5], [0, nan], {}, r"outcome\[1\] = nan"),
-        ([0.5], [0, 1], {}, "1 and 2"),
+        ([0.5], [0, 1], {}, "probability has 1, outcome has 2"),
         ([], [], {}, "probability is empty"),
         ([0.5, 0.5], [0, 1], {"bins": "quantile"}, "width, mass"),
         ([0.5, 0.5], [0, 1], {"n_bins": 0}, "n_bins must be a whole number above 0"),

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyscore.metrics.means import Interval, estimate_rate
+from pyscore.metrics.core.intervals import Interval
+from pyscore.metrics.core.means import estimate_rate
 from pyscore.metrics.options import extract_option, extract_options, option_accuracy
 
 LETTERS = tuple("ABCDEFGHI")

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyscore.metrics import Answers
-from pyscore.metrics.answers import segment_logsumexp, segment_softmax
-from pyscore.metrics.values import Rule, per_question
+from pyscore.metrics.core.logprob_math import segment_logsumexp, segment_softmax
+from pyscore.metrics.question_values import Rule, per_question
 
 
 @pytest.mark.parametrize("level", [0.0, -374.0, -1e4, -inf])

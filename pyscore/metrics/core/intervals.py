@@ -1,10 +1,16 @@
-"""Confidence intervals from a value and its standard error: Student's t, Wilson's score."""
+"""Confidence intervals: how they are to be made, and Student's t and Wilson's from a value and its standard error."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+
+from pyscore._confidence import check_confidence
+from pyscore._integers import as_int
 
 __all__ = [
+    "METHODS",
+    "Interval",
     "clustered_size",
     "effective_size",
     "t_interval",
@@ -12,6 +18,53 @@ __all__ = [
     "wilson_interval",
     "z_quantile",
 ]
+
+
+METHODS = ("auto", "t", "wilson", "bootstrap", "bca")
+
+
+@dataclass(frozen=True)
+class Interval:
+    """How intervals are made; checked.
+
+    Attributes:
+        confidence: 0.95 for 95 %.
+        method: "auto" or "wilson": Wilson for rates, Student's t for means; "t": Student's t for both; "bootstrap":
+            percentiles of resamples; "bca": the bias-corrected and accelerated bootstrap.
+        ddof: what is taken off the number of units in the variance: 1, or 0 where a convention has it so.
+        n_resamples, seed: of the bootstrap.
+    """
+
+    confidence: float = 0.95
+    method: str = "auto"
+    ddof: int = 1
+    n_resamples: int = 10_000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("ddof", "n_resamples", "seed"):
+            object.__setattr__(self, name, as_int(getattr(self, name), name))
+        check_confidence(self.confidence)
+        if self.method not in METHODS:
+            raise ValueError(f"method {self.method!r} is unknown: give one of {', '.join(METHODS)}")
+        if self.ddof not in (0, 1):
+            raise ValueError(f"ddof must be 0 or 1, got {self.ddof!r}")
+        if self.n_resamples < 2:
+            raise ValueError(f"n_resamples must be at least 2, got {self.n_resamples!r}")
+
+    @property
+    def resamples(self) -> bool:
+        return self.method in ("bootstrap", "bca")
+
+    def settings(self) -> dict[str, object]:
+        """What a signature says of it."""
+        name = f"{self.method}:{self.n_resamples}" if self.resamples else self.method
+        return {
+            "interval": name,
+            "confidence": f"{self.confidence:g}",
+            "ddof": None if self.ddof == 1 else self.ddof,
+            "seed": self.seed if self.resamples else None,
+        }
 
 
 def t_quantile(confidence: float, dof: float) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pyscore.metrics.arrays import Codes, Floats
+from pyscore.metrics.core.arrays import Codes, Floats
 
 __all__ = ["BINS", "assign_bins", "brier_parts", "calibration_errors", "mass_bins", "width_bins"]
 

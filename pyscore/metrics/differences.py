@@ -1,21 +1,90 @@
-"""Many tests at once: adjusted p-values, and sweeps over many datasets."""
+"""Two models, checkpoints or prompts on the same questions: paired differences, and tests on many datasets at once."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, overload
 
 import numpy as np
 
-from pyscore.metrics.arrays import Floats
-from pyscore.metrics.means import Interval, read_shares
-from pyscore.metrics.paired import Difference
-from pyscore.metrics.report import Report, write_signature
+from pyscore.metrics.core.arrays import Floats, Keys, cluster_sums
+from pyscore.metrics.core.columns import METRICS, read_columns
+from pyscore.metrics.core.intervals import Interval
+from pyscore.metrics.core.means import estimate_difference
+from pyscore.metrics.core.readers import check_same_length, read_clusters, read_shares
+from pyscore.metrics.core.report import Estimate, Headlines, Report, in_clusters, write_signature
+from pyscore.ops import Comparison
 
-__all__ = ["ADJUSTMENTS", "adjust_p_values", "compare_many"]
+__all__ = ["ADJUSTMENTS", "Difference", "adjust_p_values", "compare_many", "paired_difference", "sign_test"]
 
 ADJUSTMENTS = ("holm", "benjamini-hochberg")
 TESTS = ("wilcoxon", "sign_test")
+HEADLINES = ("mean_probability", "preference_rate", "mean_log_odds")
+
+
+@dataclass(frozen=True)
+class Difference(Headlines):
+    """The mean of a - b over the same questions, as returned by `paired_difference`.
+
+    Attributes:
+        mean_probability: difference of the average normalised probabilities.
+        preference_rate: difference of the preference rates.
+        mean_log_odds: difference of the average log odds, nats.
+        sign_test: two-sided p-value of the sign test on the differences of probability; equal pairs are left out.
+        wilcoxon: two-sided p-value of Wilcoxon's signed-rank test on them; equal pairs are left out.
+        n_questions: how many pairs.
+        n_clusters: how many clusters, or None where none were given.
+        confidence: of every interval.
+        signature: how the numbers were made: metric, interval, version.
+    """
+
+    mean_probability: Estimate
+    preference_rate: Estimate
+    mean_log_odds: Estimate
+    sign_test: float
+    wilcoxon: float
+    n_questions: int
+    n_clusters: int | None
+    confidence: float
+    signature: str
+
+    def _report(self) -> Report:
+        title = f"{self.n_questions} paired questions{in_clusters(self.n_clusters)}, a - b"
+        numbers = {"sign_test_p": self.sign_test, "wilcoxon_p": self.wilcoxon}
+        return Report(title, self._estimates(), self.signature, self.confidence, numbers)
+
+
+def paired_difference(a: Comparison, b: Comparison, *, clusters: Keys = None, confidence: float = 0.95) -> Difference:
+    """Compare two scorings of the same questions, in the same order, on d_i = a_i - b_i.
+
+    Intervals are Student's t on the mean of d, cluster-robust where clusters are given (Miller 2024). The sign and
+    Wilcoxon tests run on the differences of probability, with clusters on each cluster's mean difference.
+
+    Raises:
+        ValueError: the lengths differ, a comparison is empty or holds a NaN, or a cluster is missing.
+    """
+    interval = Interval(confidence)
+    first, second = read_columns(a, "a"), read_columns(b, "b")
+    check_same_length("questions", a=first, b=second)
+    codes, distinct = read_clusters(np.arange(len(first)) if clusters is None else clusters, len(first))
+    given = None if clusters is None else codes
+    estimates = {
+        name: estimate_difference(first.scores[:, i], second.scores[:, i], clusters=given, interval=interval)
+        for i, name in enumerate(METRICS)
+        if name in HEADLINES
+    }
+    d = first.probability - second.probability
+    tested = cluster_sums(d, codes, len(distinct)) / np.bincount(codes)
+    return Difference(
+        **estimates,
+        sign_test=sign_test(tested),
+        wilcoxon=_wilcoxon(tested),
+        n_questions=len(d),
+        n_clusters=None if clusters is None else len(distinct),
+        confidence=confidence,
+        signature=write_signature("paired_difference", **interval.settings()),
+    )
 
 
 @overload
@@ -55,11 +124,7 @@ def adjust_p_values(p_values: Any, method: str = "holm") -> Floats | dict[str, f
 
 
 def compare_many(
-    differences: Mapping[str, Difference],
-    *,
-    test: str = "wilcoxon",
-    method: str = "holm",
-    alpha: float = 0.05,
+    differences: Mapping[str, Difference], *, test: str = "wilcoxon", method: str = "holm", alpha: float = 0.05
 ) -> Report:
     """Two models over many datasets: differences of `mean_probability`, with adjusted p-values.
 
@@ -111,6 +176,21 @@ def compare_many(
         numbers={"datasets": len(rows), "rejected": sum(bool(row["rejected"]) for row in rows)},
         rows=rows,
     )
+
+
+def sign_test(differences: Floats) -> float:
+    """The two-sided binomial p-value of how many differences are positive; those that are 0 are left out."""
+    from scipy.stats import binomtest
+
+    moved = differences[differences != 0]
+    return float(binomtest(int(np.count_nonzero(moved > 0)), len(moved)).pvalue) if len(moved) else 1.0
+
+
+def _wilcoxon(differences: Floats) -> float:
+    from scipy.stats import wilcoxon
+
+    moved = differences[differences != 0]
+    return float(wilcoxon(moved).pvalue) if len(moved) else 1.0
 
 
 def _holm(p: Floats) -> Floats:

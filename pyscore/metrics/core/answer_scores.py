@@ -1,4 +1,4 @@
-"""Answers: the log-probabilities of every answer of every question, checked, and sums over a question's answers."""
+"""Answers: the log-probabilities of every answer of every question, checked."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pyscore.metrics.arrays import Floats, as_float64
+from pyscore.metrics.core.arrays import Floats, as_float64
 from pyscore.ops import checks
 from pyscore.ops.arrays import as_index, as_mask, as_tensor
 from pyscore.ops.types import Array
 
-__all__ = ["LENGTHS", "NEEDS", "Answers", "segment_logsumexp", "segment_max", "segment_softmax"]
+__all__ = ["LENGTHS", "NEEDS", "Answers"]
 
 _CPU = torch.device("cpu")
 LENGTHS = ("n_tokens", "n_chars", "n_bytes", "n_words")
@@ -151,28 +151,3 @@ def _read_offsets(value: Array, n_answers: int) -> NDArray[np.int64]:
     checks.check_no_empty_segment(offsets, "question_offsets", "question")
     array: NDArray[np.int64] = offsets.numpy()
     return array
-
-
-def segment_max(values: Floats, offsets: NDArray[np.int64]) -> Floats:
-    """``[Q]``, the largest of each question's values; offsets ``[Q + 1]`` without an empty question."""
-    largest: Floats = np.maximum.reduceat(values, offsets[:-1])
-    return largest
-
-
-def segment_logsumexp(values: Floats, offsets: NDArray[np.int64]) -> Floats:
-    """``[Q]``, log Σ exp of each question's values; -inf where all are."""
-    shift = segment_max(values, offsets)
-    shift = np.where(shift == -np.inf, 0.0, shift)
-    total = np.add.reduceat(np.exp(values - np.repeat(shift, np.diff(offsets))), offsets[:-1])
-    with np.errstate(divide="ignore"):
-        logs: Floats = np.log(total) + shift
-    return logs
-
-
-def segment_softmax(values: Floats, offsets: NDArray[np.int64]) -> Floats:
-    """``[A]``, exp of each value over the sum of its question's; equal shares where all are -inf, the limit of ties."""
-    counts = np.diff(offsets)
-    largest = np.repeat(segment_max(values, offsets), counts)
-    mass = np.exp(np.subtract(values, largest, out=np.zeros_like(values), where=largest != -np.inf))
-    shares: Floats = mass / np.repeat(np.add.reduceat(mass, offsets[:-1]), counts)
-    return shares

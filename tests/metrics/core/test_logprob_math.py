@@ -11,7 +11,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyscore.metrics.stable import check_logprobs, difference, log1mexp, log_expit, read_array, read_logprobs
+from pyscore.metrics.core.arrays import as_float64
+from pyscore.metrics.core.logprob_math import difference, log1mexp, log_expit
+from pyscore.metrics.core.readers import check_logprobs, read_logprobs
 
 ENDS = [-1e-300, -1e-20, -1e-16, -1e-8, -0.5, -0.6931471805599453, -0.7, -1.0, -30.0, -374.0, -700.0]
 
@@ -66,7 +68,7 @@ class OnlyDlpack:
 
 
 def test_a_foreign_array_is_read_by_dlpack() -> None:
-    np.testing.assert_array_equal(read_array(OnlyDlpack(torch.ones(2, 3)), "x", 2), np.ones((2, 3)))
+    np.testing.assert_array_equal(as_float64(OnlyDlpack(torch.ones(2, 3)), "x", 2), np.ones((2, 3)))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyscore import Comparison, Summary, SummaryState, summarize
-from pyscore.metrics.arrays import METRICS
+from pyscore.metrics.core.columns import METRICS
 from tests.metrics.cases import compare_pairs, comparisons, of_preferences, random_pairs, take
 
 

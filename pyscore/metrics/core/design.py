@@ -1,15 +1,14 @@
-"""How questions were sampled: which belong together and how much each counts, which is all that an interval needs."""
+"""Designs: how questions were sampled. Which belong together and how much each counts is all that an interval needs."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pyscore.metrics.arrays import Floats, as_float64, cluster_sums, read_clusters
+from pyscore.metrics.core.arrays import Codes, Floats, Keys, Mask, as_float64, cluster_sums
+from pyscore.metrics.core.readers import check_length, read_clusters, refuse
 
 __all__ = ["Design", "Sample", "read_design"]
 
@@ -49,9 +48,9 @@ class Design:
     """
 
     sample: Sample
-    codes: NDArray[np.int64]
+    codes: Codes
     weights: Floats
-    kept: NDArray[np.bool_]
+    kept: Mask
     clustered: bool
 
     @property
@@ -59,7 +58,7 @@ class Design:
         return self.sample.units if self.clustered else None
 
 
-def read_design(n: int, clusters: Iterable[Hashable] | None = None, weights: Any = None) -> Design:
+def read_design(n: int, clusters: Keys = None, weights: Any = None) -> Design:
     """The design of n questions, from one hashable key and one non-negative number each, or neither.
 
     Raises:
@@ -87,11 +86,8 @@ def _read_weights(weights: Any, n: int) -> Floats:
     if weights is None:
         return np.ones(n)
     w = as_float64(weights, "weights")
-    if len(w) != n:
-        raise ValueError(f"weights must have one entry a question: {n} questions, {len(w)} weights")
-    bad = np.flatnonzero(~np.isfinite(w) | (w < 0))
-    if len(bad):
-        raise ValueError(f"weights[{bad[0]}] = {w[bad[0]]}: weights must be finite and not negative")
+    check_length("weights", w, n, entries="weights")
+    refuse("weights", w, ~np.isfinite(w) | (w < 0), "= {}: weights must be finite and not negative")
     if not w.any():
         raise ValueError("weights are all 0: at least one question must count")
     return w

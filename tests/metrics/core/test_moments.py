@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from pyscore import SummaryState
 from pyscore._extension import _C
-from pyscore.metrics.arrays import read_columns
-from pyscore.metrics.summary import bin_gaps
+from pyscore.metrics.core.columns import read_columns
+from pyscore.metrics.core.moments import bin_gaps
 from pyscore.ops.types import Comparison
 from tests.metrics.cases import compare_pairs, random_pairs
 

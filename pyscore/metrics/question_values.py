@@ -9,8 +9,9 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from pyscore.metrics.answers import NEEDS, Answers, segment_logsumexp, segment_softmax
-from pyscore.metrics.arrays import Floats, as_float64
+from pyscore.metrics.core.answer_scores import NEEDS, Answers
+from pyscore.metrics.core.arrays import Floats, as_float64
+from pyscore.metrics.core.logprob_math import segment_logsumexp, segment_softmax
 from pyscore.ops import Comparison, checks, score_answers
 from pyscore.ops.answers import SETS, TIES
 

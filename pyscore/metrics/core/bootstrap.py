@@ -6,13 +6,11 @@ import numpy as np
 import torch
 
 from pyscore._extension import _C
-from pyscore.metrics.arrays import Floats
-from pyscore.metrics.estimate import Estimate
-from pyscore.metrics.sampling import Sample
+from pyscore.metrics.core.arrays import Floats
+from pyscore.metrics.core.design import Sample
+from pyscore.metrics.core.report import Estimate
 
-__all__ = ["RESAMPLES", "bca_interval", "bootstrap_estimate", "bootstrap_means", "percentile_interval"]
-
-RESAMPLES = 10_000
+__all__ = ["bca_interval", "bootstrap_estimate", "bootstrap_means", "percentile_interval"]
 
 
 def bootstrap_means(sums: Floats, weights: Floats, n_resamples: int, seed: int) -> Floats:

@@ -1,4 +1,4 @@
-"""The sums of SummaryState on a device: one fixed tensor, updated in place, so that nothing waits for the device."""
+"""Sums that a summary needs instead of rows: of a comparison on the host, and on a device without waiting for it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pyscore.metrics.arrays import METRICS, SHARES, Floats, check_lengths, why_refused
-from pyscore.metrics.summary import N_BINS
-from pyscore.ops.types import Comparison
+from pyscore._extension import _C
+from pyscore.metrics.core.arrays import Floats, cluster_sums
+from pyscore.metrics.core.binning import width_bins
+from pyscore.metrics.core.columns import METRICS, SHARES, Columns, check_fields, read_columns, read_fields, why_refused
+from pyscore.ops import Comparison
 
-__all__ = ["DeviceSums", "Moments", "device_of"]
+__all__ = ["NO_QUESTIONS", "N_BINS", "DeviceSums", "Moments", "bin_gaps", "device_of", "read_moments"]
+
+N_BINS = 15  # as in Guo et al. 2017
 
 _FIELDS = tuple(METRICS.values())
 _PROBABILITY, _PREFERS, _LOG_ODDS, _TIE = map(_FIELDS.index, ("probability", "prefers", "log_odds", "tie"))
@@ -36,12 +40,62 @@ class Moments(NamedTuple):
     """Sums of n questions on the host; `pyscore._C.summary_moments` gives them the same names."""
 
     n: int
-    mean: Floats  # [6] a metric each, infinite log odds counting as 0
-    m2: Floats  # [6] Σ (score - mean)²
-    infinite: tuple[int, int]
-    ties: tuple[int, int, float]
-    squares: float
-    gaps: Floats  # [15]
+    mean: Floats  # [6], one a metric; infinite log odds count as 0
+    m2: Floats  # [6], Σ (score - mean)²
+    infinite: tuple[int, int]  # how many log odds are +inf, and how many -inf
+    ties: tuple[int, int, float]  # as `Columns.ties`
+    squares: float  # Σ (1 - probability)²
+    gaps: Floats  # [15], as `bin_gaps`
+
+    def join(self, other: Moments) -> Moments:
+        """The sums of the questions of both.
+
+        Squares around each part's own mean don't cancel: Chan, Golub & LeVeque 1983, "Algorithms for Computing the
+        Sample Variance".
+        """
+        if not self.n or not other.n:
+            return self if self.n else other
+        n = self.n + other.n
+        delta = other.mean - self.mean
+        return Moments(
+            n=n,
+            mean=self.mean + delta * (other.n / n),
+            m2=self.m2 + other.m2 + delta**2 * (self.n * other.n / n),
+            infinite=(self.infinite[0] + other.infinite[0], self.infinite[1] + other.infinite[1]),
+            ties=(self.ties[0] + other.ties[0], self.ties[1] + other.ties[1], self.ties[2] + other.ties[2]),
+            squares=self.squares + other.squares,
+            gaps=self.gaps + other.gaps,
+        )
+
+
+NO_QUESTIONS = Moments(0, np.zeros(len(METRICS)), np.zeros(len(METRICS)), (0, 0), (0, 0, 0.0), 0.0, np.zeros(N_BINS))
+
+
+def read_moments(comparison: Comparison) -> Moments:
+    """The sums of a comparison, from one compiled read of its fields.
+
+    Raises:
+        ValueError: as `read_columns`.
+    """
+    fields = read_fields(comparison)
+    tie = fields.pop("tie")
+    dtype = np.float32 if all(column.dtype == np.float32 for column in fields.values()) else np.float64
+    scores: dict[str, Any] = {field: np.ascontiguousarray(column, dtype) for field, column in fields.items()}
+    found = _C.summary_moments(**scores, tie=np.ascontiguousarray(tie), threads=torch.get_num_threads())
+    if not found["valid"]:
+        read_columns(comparison)  # names the row
+    del found["valid"]
+    return Moments(n=len(tie), **found)
+
+
+def bin_gaps(columns: Columns, weights: Floats) -> Floats:
+    """Σ w (correct - confidence) in each of 15 equal-width bins ((m-1)/15, m/15] of the confidence max(p, 1-p).
+
+    The calibration error is the sum of their absolute values over Σ w. Guo et al. 2017, "On Calibration of Modern
+    Neural Networks".
+    """
+    confidence = np.maximum(columns.probability, 1 - columns.probability)
+    return cluster_sums(weights * (columns.correct - confidence), width_bins(confidence, N_BINS), N_BINS)
 
 
 def device_of(comparison: Comparison) -> torch.device | None:
@@ -81,7 +135,7 @@ class DeviceSums:
             ValueError: no questions, or fields that differ in length. Values are looked at when the sums are read.
         """
         fields = {field: getattr(comparison, field).detach() for field in _FIELDS}
-        check_lengths({field: tuple(column.shape) for field, column in fields.items()}, "comparison")
+        check_fields({field: tuple(column.shape) for field, column in fields.items()}, "comparison")
         for columns in zip(*(column.split(_QUESTIONS_AT_ONCE) for column in fields.values()), strict=True):
             self._add(torch.stack([column.double() for column in columns]))
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from pyscore.metrics.correlation import correlations, pearson
+from pyscore.metrics.core.trends import correlations, pearson
 
 
 def columns(seed: int, n: int) -> tuple[np.ndarray, np.ndarray]:

@@ -19,10 +19,11 @@ from torch import Tensor
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from pyscore import Comparison, SummaryState, summarize
-from pyscore.metrics import device_state, state
-from pyscore.metrics.device_state import DeviceSums
+from pyscore.metrics import summary_state
+from pyscore.metrics.core import moments
+from pyscore.metrics.core.moments import DeviceSums
 from tests.metrics.cases import compare_pairs, comparisons, of_preferences, random_pairs, take
-from tests.metrics.test_state import numbers
+from tests.metrics.test_summary_state import numbers
 from tests.waits import NoHostWaits
 
 CPU = torch.device("cpu")
@@ -39,7 +40,7 @@ def tensors_are_of_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     def device_of(comparison: Comparison) -> torch.device | None:
         return comparison.probability.device if isinstance(comparison.probability, Tensor) else None
 
-    monkeypatch.setattr(state, "device_of", device_of)
+    monkeypatch.setattr(summary_state, "device_of", device_of)
 
 
 def on_device(*parts: Comparison) -> SummaryState:
@@ -64,7 +65,7 @@ def test_many_small_updates_are_those_of_the_host(comparison: Comparison, size: 
 
 @pytest.mark.parametrize("n", [1, 999, 1000, 1001, 2500])
 def test_a_large_update_is_added_in_pieces(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(device_state, "_QUESTIONS_AT_ONCE", 1000)
+    monkeypatch.setattr(moments, "_QUESTIONS_AT_ONCE", 1000)
     comparison = random_pairs(n, n)
     same(on_device(comparison), SummaryState().update(comparison))
 
@@ -228,12 +229,12 @@ def test_updates_in_and_out_of_inference_mode_go_together() -> None:
 
 
 def test_a_capture_needs_sums_that_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(state, "capturing", lambda device: True)
+    monkeypatch.setattr(summary_state, "capturing", lambda device: True)
     with pytest.raises(RuntimeError, match="no sums on cpu, and a CUDA graph can't make them: use device="):
         on_device(random_pairs(0, 10))
 
 
 def test_only_tensors_of_one_gpu_are_summed_there() -> None:
     comparison = tensors(random_pairs(0, 10))
-    assert device_state.device_of(comparison) is None
-    assert device_state.device_of(random_pairs(0, 10)) is None
+    assert moments.device_of(comparison) is None
+    assert moments.device_of(random_pairs(0, 10)) is None

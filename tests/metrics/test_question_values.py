@@ -14,8 +14,8 @@ from scipy.special import log_softmax
 from sklearn.metrics import brier_score_loss, log_loss
 
 from pyscore.metrics import Answers
-from pyscore.metrics.stable import log1mexp
-from pyscore.metrics.values import SHIFTS, VALUES, Rule, compare, logodds_shift, per_question
+from pyscore.metrics.core.logprob_math import log1mexp
+from pyscore.metrics.question_values import SHIFTS, VALUES, Rule, compare, logodds_shift, per_question
 
 NORMALIZATIONS = ("sum", "token", "char", "byte", "pmi")
 LOGPROBS = st.sampled_from([0.0, -1e-9, -0.5, -1.0, -1.0, -3.25, -40.0, -374.0, -750.0, -1e4, -inf])

@@ -1,4 +1,4 @@
-"""Lists of answers of any kind, some of which couldn't be read, and rates over part of the questions."""
+"""Answers as they were given, of any kind and perhaps unreadable: which agree, and rates over part of the questions."""
 
 from __future__ import annotations
 
@@ -6,19 +6,18 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pyscore.metrics.arrays import Codes, as_list, take
-from pyscore.metrics.estimate import NAN, Estimate
-from pyscore.metrics.means import Interval, estimate_rate
+from pyscore.metrics.core.arrays import Codes, Mask, as_list, take
+from pyscore.metrics.core.intervals import Interval
+from pyscore.metrics.core.means import estimate_rate
+from pyscore.metrics.core.readers import check_length
+from pyscore.metrics.core.report import NAN, Estimate
 
-__all__ = ["Mask", "check_length", "equal", "rate_among", "read_answers", "read_known"]
-
-Mask = NDArray[np.bool_]
+__all__ = ["equal", "rate_among", "read_given", "read_known"]
 
 
-def read_answers(values: Any, name: str) -> tuple[list[Any], Mask]:
-    """The answers, at least one, and which of them couldn't be read: None or NaN.
+def read_given(values: Any, name: str) -> tuple[list[Any], Mask]:
+    """The answers, at least one, and which of them are unreadable: None or NaN.
 
     Raises:
         TypeError: a single string. ValueError: no answers.
@@ -33,23 +32,17 @@ def read_known(values: Any, name: str, n: int) -> list[Any]:
     """One answer, name or id a question, none missing.
 
     Raises:
-        TypeError, ValueError: as `read_answers`; another length than n, a missing entry with its row.
+        TypeError, ValueError: as `read_given`; another length than n, a missing entry with its row.
     """
-    known, missing = read_answers(values, name)
+    known, missing = read_given(values, name)
     check_length(name, known, n)
     if missing.any():
         raise ValueError(f"{name}[{missing.argmax()}] is missing: leave that question out ({missing.sum()} such rows)")
     return known
 
 
-def check_length(name: str, values: Sequence[Any] | NDArray[Any], n: int) -> None:
-    """ValueError unless there is one entry a question."""
-    if len(values) != n:
-        raise ValueError(f"{name} must have one entry a question: {n} questions, {len(values)} entries")
-
-
 def equal(a: Sequence[Any], b: Sequence[Any]) -> Mask:
-    """``[n]``, where the two agree by ``==``; an answer that couldn't be read agrees with nothing."""
+    """``[n]``, where the two agree by ``==``; an unreadable answer agrees with nothing."""
     return np.array([x is not None and x == y for x, y in zip(a, b, strict=True)], dtype=bool)
 
 

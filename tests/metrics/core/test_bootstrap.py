@@ -15,8 +15,8 @@ from scipy import stats
 
 from pyscore._extension import _C
 from pyscore.metrics import Interval, estimate_mean, estimate_ratio
-from pyscore.metrics.arrays import read_clusters
-from pyscore.metrics.bootstrap import bootstrap_means
+from pyscore.metrics.core.bootstrap import bootstrap_means
+from pyscore.metrics.core.readers import read_clusters
 
 ISAS = [name for name, available in _C.cpu_isas() if available]
 
