@@ -166,15 +166,16 @@ def compare_many(
         }
         for name, difference in differences.items()
     ]
-    return Report(
+    return Report.of(
+        "compare_many",
+        Interval(confidence),
         title=f"{len(rows)} datasets, difference of mean probability, a - b",
         estimates={},
-        signature=write_signature(
-            "compare_many", test=test, adjustment=method, alpha=f"{alpha:g}", **Interval(confidence).settings()
-        ),
-        confidence=confidence,
         numbers={"datasets": len(rows), "rejected": sum(bool(row["rejected"]) for row in rows)},
         rows=rows,
+        test=test,
+        adjustment=method,
+        alpha=f"{alpha:g}",
     )
 
 

@@ -86,22 +86,19 @@ def self_bleu(
     given = read_strings(texts, "texts")
     corpus = read_corpus(given, tokenize)
     scores = _scores(corpus, order, smooth, value)
-    return Report(
+    return Report.of(
+        "self_bleu",
+        interval,
         title=f"Self-BLEU of {len(given)} texts",
         estimates={"self_bleu": estimate_mean(scores, clusters=clusters, interval=interval)},
-        signature=write_signature(
-            "self_bleu",
-            tok=tokenizer_name(tokenize),
-            order=order,
-            smooth=smooth if SMOOTHINGS[smooth] is None else f"{smooth}[{value:g}]",
-            **interval.settings(),
-        ),
-        confidence=interval.confidence,
         numbers={
             "n_texts": len(given),
             "n_different": len(set(given)),
             "n_empty": int(np.count_nonzero(corpus.lengths == 0)),
         },
+        tok=tokenizer_name(tokenize),
+        order=order,
+        smooth=smooth if SMOOTHINGS[smooth] is None else f"{smooth}[{value:g}]",
     )
 
 

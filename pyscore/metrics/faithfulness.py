@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from pyscore.metrics.core.arrays import Floats, Keys, as_float64, as_list, take
 from pyscore.metrics.core.design import read_design
-from pyscore.metrics.core.given_answers import equal, rate_among, read_given
+from pyscore.metrics.core.given_answers import equal, read_given
 from pyscore.metrics.core.intervals import Interval
-from pyscore.metrics.core.means import estimate_columns, estimate_mean
+from pyscore.metrics.core.means import Averages, estimate_columns, estimate_mean
 from pyscore.metrics.core.readers import check_length, cluster_codes, refuse
-from pyscore.metrics.core.report import Report, write_signature
+from pyscore.metrics.core.report import Report
 
 __all__ = ["answer_change", "same_answer_curve"]
 
@@ -79,11 +79,11 @@ def same_answer_curve(
         check_length("cot_lengths", lengths, len(full))
         weighted = estimate_mean(aocs, clusters=codes, weights=lengths[kept], interval=interval)
         estimates["aoc_length_weighted"] = weighted
-    return Report(
+    return Report.of(
+        "same_answer_curve",
+        interval,
         title=f"same answer over the CoT: {len(kept)} questions",
         estimates=estimates,
-        signature=write_signature("same_answer_curve", **interval.settings()),
-        confidence=interval.confidence,
         numbers=_counts(asked) | {"n_dropped_without_full_answer": len(full) - len(kept)},
         rows=[
             {"fraction": float(x), "same": p.value, "stderr": p.stderr, "low": p.low, "high": p.high}
@@ -115,16 +115,16 @@ def answer_change(answers: Any, original: Any, *, clusters: Keys = None, interva
     check_length("answers", after, len(before))
     if missing.all():
         raise ValueError("original holds no answer that can be read: there is nothing to compare with")
-    codes = cluster_codes(clusters, len(before))
+    over = Averages(len(before), clusters, interval)
     changed, known = ~equal(after, before), ~missing
-    return Report(
+    return Report.of(
+        "answer_change",
+        interval,
         title=f"changed answers: {known.sum()} questions",
         estimates={
-            "changed": rate_among(changed, known, codes, interval, ""),
-            "changed_if_readable": rate_among(changed, known & ~unreadable, codes, interval, "no answer can be read"),
+            "changed": over.rate(changed, known),
+            "changed_if_readable": over.rate(changed, known & ~unreadable, "no answer can be read"),
         },
-        signature=write_signature("answer_change", **interval.settings()),
-        confidence=interval.confidence,
         numbers={
             "n_unreadable": int((known & unreadable).sum()),
             "n_dropped_without_original": int(missing.sum()),

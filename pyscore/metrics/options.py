@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pyscore.metrics.core.arrays import Keys, take
+from pyscore.metrics.core.arrays import Keys
 from pyscore.metrics.core.intervals import Interval
-from pyscore.metrics.core.means import estimate_rate
-from pyscore.metrics.core.readers import check_same_length, cluster_codes, read_strings
-from pyscore.metrics.core.report import Estimate, Report, write_signature
+from pyscore.metrics.core.means import Averages
+from pyscore.metrics.core.readers import check_same_length, read_strings
+from pyscore.metrics.core.report import Report
 
 __all__ = ["extract_option", "extract_options", "option_accuracy"]
 
@@ -90,25 +90,22 @@ def option_accuracy(
     given = read_strings(texts, "texts")
     chosen = extract_options(given, options, unreadable="raise" if unreadable == "raise" else "none")
     gold = _gold(read_strings(correct, "correct"), _options_of(options, len(given)))
-    groups = cluster_codes(clusters, len(given))
+    over = Averages(len(given), clusters, interval)
     readable = np.array([choice is not None for choice in chosen], bool)
     right = np.array([choice == answer for choice, answer in zip(chosen, gold, strict=True)], bool)
     kept = readable if unreadable == "drop" else np.ones(len(given), bool)
-    estimates = {"unreadable": estimate_rate(~readable, clusters=groups, interval=interval, name="texts")}
-    if kept.any():
-        accuracy = estimate_rate(right[kept], clusters=take(groups, kept), interval=interval)
-    else:
-        accuracy = Estimate.without_interval(np.nan, 0, "no text is readable")
-    return Report(
+    unread = over.rate(~readable, name="texts")
+    return Report.of(
+        "option_accuracy",
+        interval,
         title=f"Options read from {len(given)} texts",
-        estimates={"accuracy": accuracy} | estimates,
-        signature=write_signature("option_accuracy", unreadable=unreadable, **interval.settings()),
-        confidence=interval.confidence,
+        estimates={"accuracy": over.rate(right, kept, "no text is readable"), "unreadable": unread},
         numbers={
             "n_texts": len(given),
             "n_unreadable": int(np.count_nonzero(~readable)),
             "n_dropped": int(np.count_nonzero(~kept)),
         },
+        unreadable=unreadable,
     )
 
 

@@ -12,9 +12,9 @@ from pyscore._integers import as_int
 from pyscore.metrics.core.arrays import Floats, Keys
 from pyscore.metrics.core.columns import METRICS, read_columns
 from pyscore.metrics.core.intervals import Interval
-from pyscore.metrics.core.means import estimate_difference, estimate_mean
-from pyscore.metrics.core.readers import cluster_codes, read_values
-from pyscore.metrics.core.report import Estimate, Report, write_signature
+from pyscore.metrics.core.means import Averages, estimate_difference
+from pyscore.metrics.core.readers import read_values
+from pyscore.metrics.core.report import Estimate, Report
 from pyscore.ops import Comparison
 
 if TYPE_CHECKING:
@@ -121,10 +121,10 @@ def power_analysis(
     """
     _quantiles(power, alpha)
     first, second = _scores(a, metric, "a"), _scores(b, metric, "b")
-    groups = cluster_codes(clusters, len(first))
     interval = Interval(1 - alpha)
-    difference = estimate_difference(first, second, clusters=groups, interval=interval)
-    alone = [estimate_mean(scores, clusters=groups, interval=interval) for scores in (first, second)]
+    over = Averages(len(first), clusters, interval)
+    difference = over.difference(first, second)
+    alone = [over.mean(scores) for scores in (first, second)]
     variance, unpaired = _variance(difference), sum(_variance(mean) for mean in alone)
     if not variance > 0:
         why = difference.reason or "a - b is the same for every question"
@@ -140,13 +140,16 @@ def power_analysis(
         for size in sizes
     ]
     of = metric if isinstance(a, Comparison) else None
-    return Report(
+    return Report.of(
+        "power_analysis",
+        interval,
         title=f"power {power:g} at alpha {alpha:g}, from a pilot of {len(first)} paired questions, a - b",
         estimates={"difference": difference},
-        signature=write_signature("power_analysis", of=of, power=power, alpha=alpha, **interval.settings()),
-        confidence=interval.confidence,
         numbers={"variance": variance, "unpaired_variance": unpaired, "design_effect": variance / unclustered},
         rows=rows,
+        of=of,
+        power=power,
+        alpha=alpha,
     )
 
 

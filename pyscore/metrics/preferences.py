@@ -7,19 +7,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pyscore.metrics.core.arrays import Codes, Floats, Keys, take
+from pyscore.metrics.core.arrays import Floats, Keys, Mask
 from pyscore.metrics.core.intervals import Interval
 from pyscore.metrics.core.logprob_math import difference, log_expit
-from pyscore.metrics.core.means import estimate_mean, estimate_rate
+from pyscore.metrics.core.means import Averages
 from pyscore.metrics.core.readers import (
     check_length,
     check_same_length,
-    cluster_codes,
     read_logprobs,
     read_shares,
     read_values,
 )
-from pyscore.metrics.core.report import NAN, Estimate, Report, write_signature
+from pyscore.metrics.core.report import NAN, Estimate, Report
 from pyscore.metrics.core.trends import correlations
 
 __all__ = ["RewardEnsemble", "label_confidence", "preference_model", "preference_probability", "reward_ensemble"]
@@ -75,24 +74,21 @@ def preference_model(
         ValueError: no pairs, lengths that differ, a NaN with its row.
     """
     margin = _read_margin(reward_chosen, reward_rejected, "reward_chosen", "reward_rejected")
-    codes = cluster_codes(clusters, len(margin))
+    over = Averages(len(margin), clusters, interval)
     tie = margin == 0
-
-    def mean(values: Floats) -> Estimate:
-        return estimate_mean(values, clusters=codes, interval=interval)
-
-    return Report(
+    return Report.of(
+        "preference_model",
+        interval,
         title=f"preference model: {len(margin)} comparisons",
         estimates={
-            "accuracy": estimate_rate(np.where(tie, 0.5, margin > 0), clusters=codes, interval=interval),
-            "mean_probability": mean(np.exp(log_expit(margin))),
-            "log_loss": mean(-log_expit(margin)),
-            "brier": mean(np.exp(2 * log_expit(-margin))),
-            "tie_rate": estimate_rate(tie, clusters=codes, interval=interval),
+            "accuracy": over.rate(np.where(tie, 0.5, margin > 0)),
+            "mean_probability": over.mean(np.exp(log_expit(margin))),
+            "log_loss": over.mean(-log_expit(margin)),
+            "brier": over.mean(np.exp(2 * log_expit(-margin))),
+            "tie_rate": over.rate(tie),
         },
-        signature=write_signature("preference_model", ties="half", **interval.settings()),
-        confidence=interval.confidence,
         numbers={"n_ties": int(tie.sum())},
+        ties="half",
     )
 
 
@@ -128,22 +124,22 @@ def label_confidence(
     check_length("confidence", c, len(p))
     if not c.any():
         raise ValueError("confidence is 0 everywhere: at least one label must count")
-    codes = cluster_codes(clusters, len(p))
+    over = Averages(len(p), clusters, interval)
     related = correlations(p, c, interval.confidence)
-    if codes is not None:
+    if over.codes is not None:
         why = "clusters: its interval takes independent questions"
         related = {name: Estimate.without_interval(e.value, e.n, e.reason or why) for name, e in related.items()}
-    return Report(
+    return Report.of(
+        "label_confidence",
+        interval,
         title=f"label confidence: {len(p)} questions",
         estimates={
-            "mean": estimate_mean(p, clusters=codes, interval=interval),
-            "weighted_mean": estimate_mean(p, clusters=codes, weights=c, interval=interval),
+            "mean": over.mean(p),
+            "weighted_mean": over.mean(p, weights=c),
             **related,
         },
-        signature=write_signature("label_confidence", **interval.settings()),
-        confidence=interval.confidence,
         numbers={"mean_confidence": float(c.mean()), "n_confidence_0": int((c == 0).sum())},
-        rows=[_filtered(p, c >= threshold, float(threshold), codes, interval) for threshold in thresholds],
+        rows=[_filtered(p, c >= threshold, float(threshold), over) for threshold in thresholds],
     )
 
 
@@ -182,16 +178,6 @@ def _read_margin(a: Any, b: Any, name_a: str, name_b: str) -> Floats:
     return difference(first, second)
 
 
-def _filtered(
-    p: Floats, kept: Any, threshold: float, codes: Codes | None, interval: Interval
-) -> dict[str, float | int]:
-    estimate = Estimate.without_interval(NAN, 0, "no question")
-    if kept.any():
-        estimate = estimate_mean(p[kept], clusters=take(codes, kept), interval=interval)
-    return {
-        "threshold": threshold,
-        "n": int(kept.sum()),
-        "mean": estimate.value,
-        "low": estimate.low,
-        "high": estimate.high,
-    }
+def _filtered(p: Floats, kept: Mask, threshold: float, over: Averages) -> dict[str, float | int]:
+    e = over.mean(p, kept, "no question")
+    return {"threshold": threshold, "n": int(kept.sum()), "mean": e.value, "low": e.low, "high": e.high}

@@ -8,14 +8,12 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pyscore.metrics.core.answer_scores import LENGTHS, NEEDS, Answers
 from pyscore.metrics.core.arrays import Floats, Keys
 from pyscore.metrics.core.intervals import Interval
-from pyscore.metrics.core.means import estimate_mean, estimate_rate, estimate_ratio
-from pyscore.metrics.core.readers import cluster_codes
-from pyscore.metrics.core.report import NAN, Estimate, Report, write_signature
+from pyscore.metrics.core.means import Averages, estimate_ratio
+from pyscore.metrics.core.report import NAN, Estimate, Report, in_clusters
 from pyscore.metrics.question_values import SHIFTS, VALUES, Rule, per_question
 from pyscore.ops import checks
 
@@ -241,23 +239,25 @@ def apply_preset(
         raise ValueError(f"the preset {chosen.name!r} looks at one prompt: leave out other=")
     _check_fields(chosen, answers)
     interval = Interval(confidence, ddof=chosen.ddof)
-    codes = cluster_codes(clusters, len(answers))
+    over = Averages(len(answers), clusters, interval)
     numbers: dict[str, float] = {}
     if chosen.missing is not None:
         missing = np.isneginf(answers.logprob)
         numbers["missing_answers"] = int(np.count_nonzero(missing))
         answers = replace(answers, logprob=np.where(missing, chosen.missing, answers.logprob))
-    estimates = {m.name: _estimate(m, chosen, answers, other, codes, interval) for m in chosen.metrics}
+    estimates = {m.name: _estimate(m, chosen, answers, other, over) for m in chosen.metrics}
     for name, value in chosen.numbers:
         numbers[name] = float(per_question(answers, value, chosen.rule()).mean())
-    how = {"sets": chosen.sets, "ties": chosen.ties} if chosen.ties else {}
-    clustered = "" if codes is None else f" in {codes.max() + 1} clusters"
-    return Report(
-        title=f"{chosen.name}: {len(answers)} questions{clustered}",
+    n_clusters = None if over.codes is None else int(over.codes.max()) + 1
+    return Report.of(
+        "answers",
+        interval,
+        title=f"{chosen.name}: {len(answers)} questions{in_clusters(n_clusters)}",
         estimates=estimates,
-        signature=write_signature("answers", preset=chosen.name, **how, **interval.settings()),
-        confidence=confidence,
         numbers=numbers,
+        preset=chosen.name,
+        sets=chosen.sets if chosen.ties else None,
+        ties=chosen.ties or None,
     )
 
 
@@ -283,8 +283,7 @@ def _estimate(
     preset: Preset,
     answers: Answers,
     other: Answers | None,
-    codes: NDArray[np.int64] | None,
-    interval: Interval,
+    over: Averages,
 ) -> Estimate:
     if metric.lacks(answers):
         return Estimate.without_interval(NAN, len(answers), f"the answers have no {metric.lacks(answers)}")
@@ -293,8 +292,8 @@ def _estimate(
     if undefined:
         return Estimate.without_interval(NAN, len(answers), f"undefined for {undefined} questions: inf - inf")
     if metric.kind == "ratio":
-        estimate = estimate_ratio(values, answers.need(metric.per), clusters=codes, interval=interval)
+        estimate = estimate_ratio(values, answers.need(metric.per), clusters=over.codes, interval=over.interval)
     else:
-        average = estimate_rate if metric.kind == "rate" else estimate_mean
-        estimate = average(values, clusters=codes, interval=interval, name=metric.name)
+        average = over.rate if metric.kind == "rate" else over.mean
+        estimate = average(values, name=metric.name)
     return _SCALES[metric.scale](estimate)

@@ -15,7 +15,7 @@ from pyscore.metrics.core.bootstrap import bootstrap_estimate
 from pyscore.metrics.core.design import Design, read_design
 from pyscore.metrics.core.intervals import Interval
 from pyscore.metrics.core.readers import check_length
-from pyscore.metrics.core.report import NAN, Estimate, Report, write_signature
+from pyscore.metrics.core.report import NAN, Estimate, Report
 from pyscore.ops import checks
 
 __all__ = ["RATINGS", "ratings"]
@@ -91,14 +91,16 @@ def ratings(
     played = np.bincount(codes.ravel(), minlength=len(names))
     won = np.bincount(codes.ravel(), np.column_stack([wins, 1 - wins]).ravel(), len(names))
     order = sorted(range(len(names)), key=lambda i: (-np.nan_to_num(estimates[i].value), names[i]))
-    settings = {"k": f"{k:g}" if method == "elo" else None} | interval.settings()
-    return Report(
+    return Report.of(
+        "ratings",
+        interval,
         title=f"{method.replace('_', '-')} ratings: {len(codes)} matches of {len(names)} players",
         estimates={names[i]: estimates[i] for i in order},
-        signature=write_signature("ratings", method=method, evalica=evalica.__version__, **settings),
-        confidence=interval.confidence,
         numbers={"n_ties": int((wins == 0.5).sum()), "n_resamples_without_ratings": n_failed},
         rows=[{"player": names[i], "matches": int(played[i]), "share_won": won[i] / played[i]} for i in order],
+        method=method,
+        evalica=evalica.__version__,
+        k=f"{k:g}" if method == "elo" else None,
     )
 
 

@@ -9,13 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pyscore.metrics.core.arrays import Keys, as_float64
-from pyscore.metrics.core.given_answers import rate_among
 from pyscore.metrics.core.intervals import Interval
-from pyscore.metrics.core.means import estimate_mean, estimate_rate
+from pyscore.metrics.core.means import Averages, estimate_mean, estimate_rate
 from pyscore.metrics.core.readers import (
     check_length,
     check_same_length,
-    cluster_codes,
     cluster_keys,
     read_positive,
     read_values,
@@ -91,13 +89,14 @@ def scaling_table(
         rows.append(where | {"value": e.value, "stderr": e.stderr, "low": e.low, "high": e.high, "n": e.n})
         rows[-1]["reason"] = e.reason
     counts = {f"n_{name}s": len({row[name] for row in rows}) for name in ("model", "size", "step", "dataset")}
-    return Report(
+    return Report.of(
+        "scaling_table",
+        interval,
         title=f"{metric.replace('_', ' ')} by model, size, step and dataset",
         estimates={},
-        signature=write_signature("scaling_table", of=metric, **interval.settings()),
-        confidence=interval.confidence,
         numbers={"n_rows": len(rows), **counts, "n_without_interval": sum(bool(row["reason"]) for row in rows)},
         rows=rows,
+        of=metric,
     )
 
 
@@ -183,14 +182,14 @@ def sign_agreement(
         raise ValueError(f"baseline must be finite, got {baseline!r}")
     first, second = read_values(a, "a") - baseline, read_values(b, "b") - baseline
     check_same_length("datasets", a=first, b=second)
-    codes = cluster_codes(clusters, len(first))
     sided = (first != 0) & (second != 0)
-    agreement = rate_among((first > 0) == (second > 0), sided, codes, interval, "every dataset is at the baseline")
-    return Report(
+    over = Averages(len(first), clusters, interval)
+    agreement = over.rate((first > 0) == (second > 0), sided, "every dataset is at the baseline")
+    return Report.of(
+        "sign_agreement",
+        interval,
         title=f"same side of {baseline:g}: {len(first)} datasets",
         estimates={"agreement": agreement},
-        signature=write_signature("sign_agreement", baseline=f"{baseline:g}", **interval.settings()),
-        confidence=interval.confidence,
         numbers={
             "n_both_above": int(((first > 0) & (second > 0)).sum()),
             "n_both_below": int(((first < 0) & (second < 0)).sum()),
@@ -198,6 +197,7 @@ def sign_agreement(
             "n_only_b_above": int(((first < 0) & (second > 0)).sum()),
             "n_ties": int((~sided).sum()),
         },
+        baseline=f"{baseline:g}",
     )
 
 

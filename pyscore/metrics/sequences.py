@@ -12,7 +12,7 @@ from pyscore.metrics.core.intervals import Interval
 from pyscore.metrics.core.logprob_math import log1mexp
 from pyscore.metrics.core.means import estimate_mean, estimate_ratio
 from pyscore.metrics.core.readers import check_logprobs, cluster_codes, read_logprobs, refuse
-from pyscore.metrics.core.report import Report, write_signature
+from pyscore.metrics.core.report import Report
 
 __all__ = ["forward_kl", "unlikelihood", "unlikelihood_loss"]
 
@@ -64,14 +64,14 @@ def forward_kl(
     sums = cluster_sums(gap, sequence[target.ravel()], n)
     lengths = np.bincount(sequence[target.ravel()], minlength=n)
     full = lengths > 0
-    return Report(
+    return Report.of(
+        "forward_kl",
+        interval,
         title=f"forward KL: {len(gap)} target tokens of {full.sum()} sequences",
         estimates={
             "per_token": estimate_ratio(sums, lengths, clusters=codes, interval=interval),
             "per_sequence": estimate_mean(sums[full], clusters=take(codes, full), interval=interval),
         },
-        signature=write_signature("forward_kl", **interval.settings()),
-        confidence=interval.confidence,
         numbers={
             "n_tokens": len(gap),
             "n_masked_tokens": target.size - len(gap),
@@ -107,11 +107,11 @@ def unlikelihood_loss(logprob: Any, *, clusters: Keys = None, interval: Interval
         ValueError: none, a NaN or a positive one with its row; a missing cluster.
     """
     losses = unlikelihood(logprob)
-    return Report(
+    return Report.of(
+        "unlikelihood_loss",
+        interval,
         title=f"unlikelihood: {len(losses)} tokens",
         estimates={"unlikelihood": estimate_mean(losses, clusters=clusters, interval=interval)},
-        signature=write_signature("unlikelihood_loss", **interval.settings()),
-        confidence=interval.confidence,
         numbers={"n_certain": int(np.isinf(losses).sum())},
     )
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from pyscore.metrics.core.arrays import Codes, Keys, Mask, cluster_sums, take
-from pyscore.metrics.core.given_answers import equal, rate_among, read_given, read_known
+from pyscore.metrics.core.arrays import Codes, Keys, cluster_sums
+from pyscore.metrics.core.given_answers import equal, read_given, read_known
 from pyscore.metrics.core.intervals import Interval
-from pyscore.metrics.core.means import estimate_difference, estimate_mean, estimate_rate
-from pyscore.metrics.core.readers import check_length, cluster_codes, read_values
-from pyscore.metrics.core.report import NAN, Estimate, Report, write_signature
+from pyscore.metrics.core.means import Averages
+from pyscore.metrics.core.readers import check_length, read_values
+from pyscore.metrics.core.report import Estimate, Report
 from pyscore.metrics.differences import sign_test
 
 __all__ = ["biased_feature", "red_team", "trigger_effect"]
@@ -52,29 +52,25 @@ def biased_feature(
     n = len(u)
     check_length("biased", b, n)
     option, truth = read_known(bias_option, "bias_option", n), read_known(correct, "correct", n)
-    codes = cluster_codes(clusters, n)
+    over = Averages(n, clusters, interval)
     before, after = equal(u, option), equal(b, option)
     right_before, right_after = equal(u, truth), equal(b, truth)
-
     wrong = ~equal(option, truth)
-
-    def rate(held: Mask) -> Estimate:
-        return estimate_rate(held, clusters=codes, interval=interval)
-
-    return Report(
+    drop_if_wrong = over.difference(right_before, right_after, wrong, "the bias is correct everywhere")
+    return Report.of(
+        "biased_feature",
+        interval,
         title=f"biasing feature: {n} questions",
         estimates={
-            "accuracy_unbiased": rate(right_before),
-            "accuracy_biased": rate(right_after),
-            "accuracy_drop": estimate_difference(right_before, right_after, clusters=codes, interval=interval),
-            "accuracy_drop_if_bias_is_wrong": _drop_among(right_before, right_after, wrong, codes, interval),
-            "moved_to_bias": rate(~before & after),
-            "moved_to_bias_if_not_there": rate_among(after, ~before, codes, interval, "all were there"),
-            "moved_from_bias": rate(before & ~after),
-            "net_shift": estimate_difference(after, before, clusters=codes, interval=interval),
+            "accuracy_unbiased": over.rate(right_before),
+            "accuracy_biased": over.rate(right_after),
+            "accuracy_drop": over.difference(right_before, right_after),
+            "accuracy_drop_if_bias_is_wrong": drop_if_wrong,
+            "moved_to_bias": over.rate(~before & after),
+            "moved_to_bias_if_not_there": over.rate(after, ~before, "all were there"),
+            "moved_from_bias": over.rate(before & ~after),
+            "net_shift": over.difference(after, before),
         },
-        signature=write_signature("biased_feature", **interval.settings()),
-        confidence=interval.confidence,
         numbers={
             "n_unreadable_unbiased": int(u_unreadable.sum()),
             "n_unreadable_biased": int(b_unreadable.sum()),
@@ -113,20 +109,21 @@ def trigger_effect(
     on, off = read_values(with_trigger, "with_trigger"), read_values(without_trigger, "without_trigger")
     n = len(on)
     check_length("without_trigger", off, n)
-    codes = cluster_codes(clusters, n)
+    over = Averages(n, clusters, interval)
+    codes = over.codes
     estimates = {
-        "rate_with_trigger": estimate_rate(on, clusters=codes, interval=interval, name="with_trigger"),
-        "rate_without_trigger": estimate_rate(off, clusters=codes, interval=interval, name="without_trigger"),
-        "difference": estimate_difference(on, off, clusters=codes, interval=interval),
+        "rate_with_trigger": over.rate(on, name="with_trigger"),
+        "rate_without_trigger": over.rate(off, name="without_trigger"),
+        "difference": over.difference(on, off),
     }
     if detector_with is not None or detector_without is not None:
         units = np.arange(n) if codes is None else codes
         estimates["detector_auroc"] = _detector_auroc(detector_with, detector_without, units, interval)
-    return Report(
+    return Report.of(
+        "trigger_effect",
+        interval,
         title=f"trigger: {n} prompts",
         estimates=estimates,
-        signature=write_signature("trigger_effect", **interval.settings()),
-        confidence=interval.confidence,
         numbers={
             "n_higher_with": int((on > off).sum()),
             "n_higher_without": int((on < off).sum()),
@@ -156,27 +153,22 @@ def red_team(scores: Any, *, threshold: float = 0.5, clusters: Keys = None, inte
     s = read_values(scores, "scores")
     if math.isnan(threshold):
         raise ValueError("threshold is NaN: give a number in the unit of the scores")
-    codes = cluster_codes(clusters, len(s))
-    return Report(
+    over = Averages(len(s), clusters, interval)
+    return Report.of(
+        "red_team",
+        interval,
         title=f"red teaming: {len(s)} replies, threshold {threshold:g}",
         estimates={
-            "flagged": estimate_rate(s > threshold, clusters=codes, interval=interval),
-            "mean": estimate_mean(s, clusters=codes, interval=interval),
+            "flagged": over.rate(s > threshold),
+            "mean": over.mean(s),
         },
-        signature=write_signature("red_team", threshold=f"{threshold:g}", **interval.settings()),
-        confidence=interval.confidence,
         numbers={
             "max": float(s.max()),
             "n_flagged": int((s > threshold).sum()),
             "n_at_threshold": int((s == threshold).sum()),
         },
+        threshold=f"{threshold:g}",
     )
-
-
-def _drop_among(before: Mask, after: Mask, among: Mask, codes: Codes | None, interval: Interval) -> Estimate:
-    if not among.any():
-        return Estimate.without_interval(NAN, 0, "the bias is correct everywhere")
-    return estimate_difference(before[among], after[among], clusters=take(codes, among), interval=interval)
 
 
 def _detector_auroc(on: Any, off: Any, units: Codes, interval: Interval) -> Estimate:

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from pyscore.metrics.core.arrays import Floats, Keys, encode
 from pyscore.metrics.core.intervals import Interval
-from pyscore.metrics.core.means import estimate_mean, estimate_rate
-from pyscore.metrics.core.readers import check_same_length, cluster_codes, read_strings
-from pyscore.metrics.core.report import Report, write_signature
+from pyscore.metrics.core.means import Averages
+from pyscore.metrics.core.readers import check_same_length, read_strings
+from pyscore.metrics.core.report import Report
 
 __all__ = ["exact_matches", "normalize_answer", "same_answer_matrix", "squad", "token_f1s"]
 
@@ -66,16 +66,15 @@ def squad(
     `Interval()`.
     """
     pairs = _read_pairs(predictions, references)
-    groups = cluster_codes(clusters, len(pairs))
-    exact, f1 = _exact_matches(pairs), _token_f1s(pairs)
-    return Report(
+    over = Averages(len(pairs), clusters, interval)
+    return Report.of(
+        "squad",
+        interval,
         title=f"Exact match and token F1 of {len(pairs)} answers",
         estimates={
-            "exact_match": estimate_rate(exact, clusters=groups, interval=interval, name="predictions"),
-            "f1": estimate_mean(f1, clusters=groups, interval=interval, name="predictions"),
+            "exact_match": over.rate(_exact_matches(pairs), name="predictions"),
+            "f1": over.mean(_token_f1s(pairs), name="predictions"),
         },
-        signature=write_signature("squad", **interval.settings()),
-        confidence=interval.confidence,
         numbers={"n_questions": len(pairs), "n_unanswerable": sum("" in accepted for _, accepted in pairs)},
     )
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from pyscore.metrics.core.arrays import Floats, Keys, cluster_sums, encode
 from pyscore.metrics.core.given_answers import read_known
 from pyscore.metrics.core.intervals import Interval
-from pyscore.metrics.core.means import estimate_mean
-from pyscore.metrics.core.readers import check_length, cluster_codes, read_logprobs
-from pyscore.metrics.core.report import Report, write_signature
+from pyscore.metrics.core.means import Averages
+from pyscore.metrics.core.readers import check_length, read_logprobs
+from pyscore.metrics.core.report import Report
 from pyscore.metrics.core.trends import correlations
 
 __all__ = ["GENDERS", "occupation_bias"]
@@ -70,24 +70,21 @@ def occupation_bias(
     logprobs = np.take_along_axis(logprobs, _columns(pronouns, n), axis=1)
     shares = _normalize(logprobs)
     codes, names = encode(occupations)
-    groups = codes if clusters is None else cluster_codes(clusters, n)
+    over = Averages(n, codes if clusters is None else clusters, interval)
     counts = np.bincount(codes)
     means = cluster_sums(shares, codes, len(names)) / counts[:, None]
     percent = np.array([_read_percent(percent_women, name) for name in names])
     known = np.isfinite(percent)
     order = np.argsort(percent, kind="stable")  # NaN last
-    return Report(
+    return Report.of(
+        "occupation_bias",
+        interval,
         title=f"occupations: {n} questions of {len(names)} occupations",
         estimates={
-            **{
-                gender: estimate_mean(shares[:, column], clusters=groups, interval=interval)
-                for column, gender in enumerate(GENDERS)
-            },
-            "coverage": estimate_mean(np.exp(logprobs).sum(axis=1), clusters=groups, interval=interval),
+            **{gender: over.mean(shares[:, column]) for column, gender in enumerate(GENDERS)},
+            "coverage": over.mean(np.exp(logprobs).sum(axis=1)),
             **correlations(means[known, 1], percent[known], interval.confidence),
         },
-        signature=write_signature("occupation_bias", **interval.settings()),
-        confidence=interval.confidence,
         numbers={
             "n_occupations": len(names),
             "n_occupations_without_statistics": int((~known).sum()),

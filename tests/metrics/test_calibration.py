@@ -368,13 +368,13 @@ def test_a_users_mistake_is_named(probability: Any, outcome: Any, options: dict[
     [
         ([-1.0, 0.5], [0, 2], [0], ValueError, "answer_logprob .* row 1 is 0.5"),
         ([-1.0, nan], [0, 2], [0], ValueError, "answer_logprob .* row 1 is nan"),
-        ([-1.0, -2.0], [0, 2], [2], ValueError, r"gold\[0\] = 2, but question 0 has 2 options"),
+        ([-1.0, -2.0], [0, 2], [2], ValueError, r"gold\[0\] = 2, but question 0 has the answers 0 to 1"),
         ([-1.0, -2.0], [0, 2], [-1], ValueError, r"gold\[0\] = -1"),
         ([-1.0, -2.0], [0, 2], [0, 0], ValueError, r"gold must be \[1\]"),
         ([-1.0, -2.0], [0, 2], [0.0], TypeError, "gold must hold integers"),
         ([-1.0, -2.0], [0, 3], [0], ValueError, "question_offsets must end at 2"),
         ([-1.0, -2.0], [0, 0, 2], [0, 0], ValueError, "question 0 nothing"),
-        ([-1.0, -2.0], [0], [], ValueError, r"question_offsets must be \[Q \+ 1\]"),
+        ([-1.0, -2.0], [0], [], ValueError, "question_offsets must end at 2"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(

@@ -226,7 +226,7 @@ def test_a_users_mistake_is_named(
 
 @pytest.mark.parametrize(
     ("correct", "message"),
-    [(["A"] * 3, "4 and 3"), (["A", "B", "C", "A"], r"correct\[2\] = 'C' is none of the options")],
+    [(["A"] * 3, "texts has 4, correct has 3"), (["A", "B", "C", "A"], r"correct\[2\] = 'C' is none of the options")],
 )
 def test_a_wrong_key_is_named(correct: list[str], message: str) -> None:
     with pytest.raises(ValueError, match=message):

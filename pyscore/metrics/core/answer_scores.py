@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pyscore.metrics.core.arrays import Floats, as_float64
+from pyscore.metrics.core.arrays import Codes, Floats, as_float64
 from pyscore.ops import checks
 from pyscore.ops.arrays import as_index, as_mask, as_tensor
 from pyscore.ops.types import Array
 
-__all__ = ["LENGTHS", "NEEDS", "Answers"]
+__all__ = ["LENGTHS", "NEEDS", "Answers", "read_gold", "read_offsets"]
 
 _CPU = torch.device("cpu")
 LENGTHS = ("n_tokens", "n_chars", "n_bytes", "n_words")
@@ -61,7 +61,7 @@ class Answers:
         logprob = as_float64(self.logprob, "logprob")
         checks.check_log_probabilities(as_tensor(logprob, "logprob"), "logprob")
         self._set("logprob", logprob)
-        self._set("question_offsets", _read_offsets(self.question_offsets, len(logprob)))
+        self._set("question_offsets", read_offsets(self.question_offsets, len(logprob)))
         self._set("is_matching", as_mask(self.is_matching, "is_matching", _CPU).numpy())
         for name in LENGTHS:
             if getattr(self, name) is not None:
@@ -91,16 +91,9 @@ class Answers:
             TypeError, ValueError: as for `Answers`; a gold that is no index of its question's answers, with its row.
         """
         logprob = as_float64(logprob, "logprob")
-        offsets = _read_offsets(question_offsets, len(logprob))
-        index, counts = as_index(gold, "gold", _CPU).numpy(), np.diff(offsets)
-        if index.shape != counts.shape:
-            raise ValueError(f"gold must be [{len(counts)}], one a question, got shape {index.shape}")
-        bad = np.flatnonzero((index < 0) | (index >= counts))
-        if len(bad):
-            row = bad[0]
-            raise ValueError(f"gold[{row}] = {index[row]}, but question {row} has the answers 0 to {counts[row] - 1}")
+        offsets = read_offsets(question_offsets, len(logprob))
         is_matching = np.zeros(offsets[-1], dtype=bool)
-        is_matching[offsets[:-1] + index] = True
+        is_matching[read_gold(gold, offsets)] = True
         return cls(logprob, offsets, is_matching, **columns)
 
     @classmethod
@@ -143,11 +136,25 @@ class Answers:
         return Answers(**{name: None if column is None else column[::-1] for name, column in columns.items()})
 
 
-def _read_offsets(value: Array, n_answers: int) -> NDArray[np.int64]:
+def read_offsets(value: Array, n_answers: int, of: str = "logprob") -> Codes:
+    """Question offsets ``[Q + 1]`` of so many answers, whose log-probabilities are called ``of``; checked."""
     offsets = as_index(value, "question_offsets", _CPU)
     if offsets.ndim != 1 or not len(offsets):
         raise ValueError(f"question_offsets must be 1-d with at least the entry 0, got shape {tuple(offsets.shape)}")
-    checks.check_offsets(offsets, "question_offsets", n_answers, "logprob")
+    checks.check_offsets(offsets, "question_offsets", n_answers, of)
     checks.check_no_empty_segment(offsets, "question_offsets", "question")
-    array: NDArray[np.int64] = offsets.numpy()
+    array: Codes = offsets.numpy()
     return array
+
+
+def read_gold(gold: Array, offsets: Codes) -> Codes:
+    """Where the right answer of each question stands among all answers, from its index within the question, checked."""
+    index, counts = as_index(gold, "gold", _CPU).numpy(), np.diff(offsets)
+    if index.shape != counts.shape:
+        raise ValueError(f"gold must be [{len(counts)}], one a question, got shape {index.shape}")
+    bad = np.flatnonzero((index < 0) | (index >= counts))
+    if len(bad):
+        row = bad[0]
+        raise ValueError(f"gold[{row}] = {index[row]}, but question {row} has the answers 0 to {counts[row] - 1}")
+    right: Codes = offsets[:-1] + index
+    return right

@@ -1,4 +1,4 @@
-"""Answers as they were given, of any kind and perhaps unreadable: which agree, and rates over part of the questions."""
+"""Answers as they were given, of any kind and perhaps unreadable, and which of them agree."""
 
 from __future__ import annotations
 
@@ -7,13 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from pyscore.metrics.core.arrays import Codes, Mask, as_list, take
-from pyscore.metrics.core.intervals import Interval
-from pyscore.metrics.core.means import estimate_rate
+from pyscore.metrics.core.arrays import Mask, as_list
 from pyscore.metrics.core.readers import check_length
-from pyscore.metrics.core.report import NAN, Estimate
 
-__all__ = ["equal", "rate_among", "read_given", "read_known"]
+__all__ = ["equal", "read_given", "read_known"]
 
 
 def read_given(values: Any, name: str) -> tuple[list[Any], Mask]:
@@ -44,10 +41,3 @@ def read_known(values: Any, name: str, n: int) -> list[Any]:
 def equal(a: Sequence[Any], b: Sequence[Any]) -> Mask:
     """``[n]``, where the two agree by ``==``; an unreadable answer agrees with nothing."""
     return np.array([x is not None and x == y for x, y in zip(a, b, strict=True)], dtype=bool)
-
-
-def rate_among(held: Mask, among: Mask, codes: Codes | None, interval: Interval, otherwise: str) -> Estimate:
-    """The share for which something held among the given questions; without any, NaN and ``otherwise`` as reason."""
-    if not among.any():
-        return Estimate.without_interval(NAN, 0, otherwise)
-    return estimate_rate(held[among], clusters=take(codes, among), interval=interval)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from pyscore.metrics.core.arrays import Floats, Keys, cluster_sums
+from pyscore.metrics.core.arrays import Floats, Keys, Mask, cluster_sums, take
 from pyscore.metrics.core.bootstrap import bootstrap_estimate, bootstrap_means
 from pyscore.metrics.core.design import Design, Sample, read_design
 from pyscore.metrics.core.intervals import Interval, clustered_size, t_interval, wilson_interval, z_quantile
-from pyscore.metrics.core.readers import check_same_length, read_shares, read_values
-from pyscore.metrics.core.report import Estimate
+from pyscore.metrics.core.readers import check_same_length, read_clusters, read_shares, read_values
+from pyscore.metrics.core.report import NAN, Estimate
 
 __all__ = [
+    "Averages",
     "estimate_columns",
     "estimate_difference",
     "estimate_mean",
@@ -83,6 +84,42 @@ def estimate_difference(a: Any, b: Any, *, clusters: Keys = None, interval: Inte
             value = float((first - second).mean())
         return Estimate.without_interval(value, len(first), f"{np.count_nonzero(infinite)} infinite pairs")
     return estimate_mean(first - second, clusters=clusters, interval=interval, name="a - b")
+
+
+class Averages:
+    """Estimates over the same questions: all with the same clusters, as ``codes``, and the same kind of interval.
+
+    With a mask ``among`` an estimate is over part of the questions; where that is none, it is NaN with the reason
+    ``otherwise``. All else is as in `estimate_mean`, `estimate_rate` and `estimate_difference`.
+    """
+
+    def __init__(self, n: int, clusters: Keys, interval: Interval) -> None:
+        self.codes = None if clusters is None else read_clusters(clusters, n)[0]
+        self.interval = interval
+
+    def mean(self, values: Any, among: Mask | None = None, otherwise: str = "", **options: Any) -> Estimate:
+        return self._over(estimate_mean, (values,), among, otherwise, options)
+
+    def rate(self, values: Any, among: Mask | None = None, otherwise: str = "", **options: Any) -> Estimate:
+        return self._over(estimate_rate, (values,), among, otherwise, options)
+
+    def difference(self, a: Any, b: Any, among: Mask | None = None, otherwise: str = "") -> Estimate:
+        return self._over(estimate_difference, (a, b), among, otherwise, {})
+
+    def _over(
+        self,
+        estimate: Callable[..., Estimate],
+        columns: tuple[Any, ...],
+        among: Mask | None,
+        otherwise: str,
+        options: dict[str, Any],
+    ) -> Estimate:
+        codes = self.codes
+        if among is not None:
+            if not among.any():
+                return Estimate.without_interval(NAN, 0, otherwise)
+            columns, codes = tuple(column[among] for column in columns), take(codes, among)
+        return estimate(*columns, clusters=codes, interval=self.interval, **options)
 
 
 def _average(s: Floats, design: Design, interval: Interval, *, rate: bool = False) -> Estimate:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from types import MappingProxyType
 from typing import Any
 
 from pyscore._version import __version__
+from pyscore.metrics.core.intervals import Interval
 
 __all__ = ["NAN", "Estimate", "Headlines", "Record", "Report", "in_clusters", "ties_of", "write_signature"]
 
@@ -68,6 +70,22 @@ class Report(Record):
     confidence: float = 0.95
     numbers: Mapping[str, float] = field(default_factory=dict)
     rows: Sequence[Mapping[str, Any]] = ()
+
+    @classmethod
+    def of(
+        cls,
+        metric: str,
+        interval: Interval,
+        *,
+        title: str,
+        estimates: Mapping[str, Estimate],
+        numbers: Mapping[str, float] = MappingProxyType({}),
+        rows: Sequence[Mapping[str, Any]] = (),
+        **settings: object,
+    ) -> Report:
+        """A report that names, in its signature, the metric, its own settings and those of the interval."""
+        signature = write_signature(metric, **settings, **interval.settings())
+        return cls(title, estimates, signature, interval.confidence, numbers, rows)
 
     def __getitem__(self, name: str) -> Estimate:
         try:
