@@ -181,11 +181,10 @@ def _report(
     """The report with what bins add: the numbers over them, and the reliability table of p against y."""
     n_bins = as_int(n_bins, "n_bins")
     codes = assign_bins(p, n_bins, bins)
-    n_clusters = None if over.codes is None else int(over.codes.max()) + 1
     return Report.of(
         metric,
         over.interval,
-        title=f"{title}, {len(p)} questions{in_clusters(n_clusters)}",
+        title=f"{title}, {len(p)} questions{in_clusters(over.n_clusters)}",
         estimates=estimates,
         numbers=calibration_errors(p, y, codes) | brier_parts(p, y, codes),
         rows=_rows(p, y, codes, n_bins if bins == "width" else None, over),

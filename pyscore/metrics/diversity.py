@@ -16,6 +16,7 @@ from pyscore.metrics.core.intervals import Interval
 from pyscore.metrics.core.means import estimate_mean
 from pyscore.metrics.core.readers import read_strings
 from pyscore.metrics.core.report import Report, write_signature
+from pyscore.ops import checks
 
 __all__ = ["distinct_n", "self_bleu", "sentence_self_bleu"]
 
@@ -187,8 +188,7 @@ def _read_order(max_order: int) -> int:
 
 def _read_smoothing(smooth: str, value: float | None) -> float:
     """The value of a way of smoothing; 0 where it takes none."""
-    if smooth not in SMOOTHINGS:
-        raise ValueError(f"smooth {smooth!r} is unknown: give one of {', '.join(SMOOTHINGS)}")
+    checks.check_choice(smooth, "smooth", SMOOTHINGS)
     default = SMOOTHINGS[smooth]
     if value is None:
         return default or 0.0

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pyscore._confidence import check_confidence
 from pyscore._integers import as_int
+from pyscore.ops import checks
 
 __all__ = [
     "METHODS",
@@ -45,8 +46,7 @@ class Interval:
         for name in ("ddof", "n_resamples", "seed"):
             object.__setattr__(self, name, as_int(getattr(self, name), name))
         check_confidence(self.confidence)
-        if self.method not in METHODS:
-            raise ValueError(f"method {self.method!r} is unknown: give one of {', '.join(METHODS)}")
+        checks.check_choice(self.method, "method", METHODS)
         if self.ddof not in (0, 1):
             raise ValueError(f"ddof must be 0 or 1, got {self.ddof!r}")
         if self.n_resamples < 2:

@@ -97,6 +97,10 @@ class Averages:
         self.codes = None if clusters is None else read_clusters(clusters, n)[0]
         self.interval = interval
 
+    @property
+    def n_clusters(self) -> int | None:
+        return None if self.codes is None else int(self.codes.max()) + 1
+
     def mean(self, values: Any, among: Mask | None = None, otherwise: str = "", **options: Any) -> Estimate:
         return self._over(estimate_mean, (values,), among, otherwise, options)
 
@@ -105,6 +109,13 @@ class Averages:
 
     def difference(self, a: Any, b: Any, among: Mask | None = None, otherwise: str = "") -> Estimate:
         return self._over(estimate_difference, (a, b), among, otherwise, {})
+
+    def of_units(self, values: Floats) -> Floats:
+        """The mean of each cluster's values; without clusters the values themselves."""
+        if self.codes is None:
+            return values
+        counts = np.bincount(self.codes)
+        return cluster_sums(values, self.codes, len(counts)) / counts
 
     def _over(
         self,
