@@ -7,8 +7,10 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from pyscore.engine.listing import listed
-from pyscore.engine.requests import dataset_of
+from pyscore.engine.questions import dataset_of
+from pyscore.engine.settings import ScoreSettings
 from pyscore.engine.skipping import Skips
+from pyscore.engine.sources.source import Tokenizer
 from pyscore.store import question_key, read_run
 from pyscore.store.grouping import group
 from pyscore.store.growing import FinishedFile
@@ -16,8 +18,6 @@ from pyscore.tasks import Question, render
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-    from pyscore.tasks import ChatTemplate
 
 __all__ = ["Asked"]
 
@@ -31,7 +31,8 @@ class Asked:
 
     Args:
         questions: each with an id of its own in its data set.
-        tokenizer, template, dataset: as for `Scorer.score`.
+        tokenizer: of the source.
+        settings: of the run.
         skips: what is done with a question for which the template fails.
 
     Attributes:
@@ -42,17 +43,16 @@ class Asked:
     def __init__(
         self,
         questions: Sequence[Question],
-        tokenizer: Any,
-        template: str | ChatTemplate,
-        dataset: str | None,
+        tokenizer: Tokenizer,
+        settings: ScoreSettings,
         skips: Skips,
     ) -> None:
         def keys(some: Sequence[Question]) -> list[str]:
             return [
                 question_key(
-                    dataset_of(question, dataset),
+                    dataset_of(question, settings.dataset),
                     question.id,
-                    render(template, question, tokenizer),
+                    render(settings.template, question, tokenizer),
                     question.answers,
                     question.is_matching,
                     question.cluster,
@@ -64,7 +64,9 @@ class Asked:
         made = skips.each(range(len(questions)), questions, keys)
         self.questions = [questions[i] for i, _ in made]
         self.keys = [key for _, key in made]
-        self._positions = {(dataset_of(question, dataset), question.id): i for i, question in enumerate(self.questions)}
+        self._positions = {
+            (dataset_of(question, settings.dataset), question.id): i for i, question in enumerate(self.questions)
+        }
 
     def check_run(self, folder: str, done: Mapping[str, int]) -> None:
         """Raise ValueError if a run holds other questions; ``done`` are their keys, with their positions in the run."""

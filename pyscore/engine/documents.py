@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyscore._version import __version__
+from pyscore.engine.fingerprint import model_digest
 from pyscore.engine.rows import total
 from pyscore.engine.scorer import ScoredTokens, Scorer
-from pyscore.engine.sources.huggingface.fingerprint import model_fingerprint
 from pyscore.engine.tokenization import tokenizer_hash
 from pyscore.engine.turns import turn
 from pyscore.engine.windows import document_windows, score_stream, window_sizes
-from pyscore.metrics.answers import Answers
+from pyscore.metrics import Answers
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -73,7 +73,7 @@ def score_documents(
     import pyarrow as pa
 
     length, step = window_sizes(scorer, max_length, stride)
-    with turn(scorer.model):  # as for `score_to`: its weights are read
+    with turn(scorer.source):  # as for `score_to`: its weights are read
         schema = _schema(scorer, length, step, score_bos, token_logprobs)
     documents, ahead = tee(_documents(scorer, texts, ids, score_bos))
     scores = score_stream(
@@ -182,12 +182,13 @@ def _schema(scorer: Scorer, max_length: int, stride: int, score_bos: bool, token
     if token_logprobs:
         fields.append(pa.field("token_ids", pa.list_(pa.int32()), nullable=False))
         fields.append(pa.field("token_logprobs", pa.list_(pa.float64()), nullable=False))
+    facts = scorer.source.facts
     metadata = {
         "pyscore_version": __version__,
         "model": scorer.name,
         "revision": scorer.revision or "",
-        "dtype": str(getattr(scorer.model, "dtype", "unknown")).removeprefix("torch."),
-        "model_fingerprint": model_fingerprint(scorer.model),
+        "dtype": facts.dtype,
+        "model_fingerprint": model_digest(facts.fingerprint()),
         "tokenizer_hash": tokenizer_hash(scorer.tokenizer),
         "max_length": str(max_length),
         "stride": str(stride),

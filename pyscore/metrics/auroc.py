@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pyscore.metrics.arrays import Floats, as_float64, cluster_sums
-from pyscore.metrics.estimate import Estimate
-from pyscore.metrics.intervals import effective_size, t_interval, t_quantile, wilson_interval
-from pyscore.metrics.means import Interval, read_values
-from pyscore.metrics.sampling import Design, read_design
+from pyscore.metrics.core.arrays import Floats, Keys, Mask, cluster_sums
+from pyscore.metrics.core.design import Design, read_design
+from pyscore.metrics.core.intervals import Interval, effective_size, t_interval, t_quantile, wilson_interval
+from pyscore.metrics.core.readers import check_same_length, read_binary, read_values
+from pyscore.metrics.core.report import Estimate
 
-__all__ = ["auroc", "read_binary"]
-
-Mask = NDArray[np.bool_]
+__all__ = ["auroc"]
 
 
-def auroc(
-    score: Any,
-    positive: Any,
-    *,
-    clusters: Iterable[Hashable] | None = None,
-    interval: Interval | None = None,
-) -> Estimate:
+def auroc(score: Any, positive: Any, *, clusters: Keys = None, interval: Interval = Interval()) -> Estimate:
     """The area under the ROC curve: P(a positive's score > a negative's) + ½ P(both are equal).
 
     With m positives and n negatives it is Mann-Whitney's U / mn, from midranks in O(N log N). The standard error is
@@ -51,26 +41,13 @@ def auroc(
         ValueError: a NaN, a label that is neither 0 nor 1, lengths that differ, no positives or no negatives; a method
             that resamples.
     """
-    interval = interval or Interval()
     if interval.resamples:
         raise ValueError(f"method {interval.method!r} is not offered for auroc: give 'auto' or 't'")
     s, labels = read_values(score, "score"), read_binary(positive, "positive")
-    if len(s) != len(labels):
-        raise ValueError(f"score and positive differ in length: {len(s)} and {len(labels)}")
+    check_same_length("questions", score=s, positive=labels)
     if labels.all() or not labels.any():
         raise ValueError(f"positive holds no {'negatives' if labels.any() else 'positives'}: auroc needs both")
     return _estimate(s, labels > 0, read_design(len(s), clusters), interval)
-
-
-def read_binary(values: Any, name: str) -> Floats:
-    """``[n]`` float64 of 0 and 1, at least one, else ValueError with the row."""
-    array = as_float64(values, name)
-    if not len(array):
-        raise ValueError(f"{name} is empty: there is nothing to measure")
-    bad = np.flatnonzero((array != 0) & (array != 1))
-    if len(bad):
-        raise ValueError(f"{name}[{bad[0]}] = {array[bad[0]]}: give bools, or 0 and 1 ({len(bad)} such rows)")
-    return array
 
 
 def _estimate(s: Floats, positive: Mask, design: Design, interval: Interval) -> Estimate:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from pyscore._extension import _C
-from pyscore.metrics.arrays import Floats
-from pyscore.metrics.corpus import Corpus, Tokenize, read_corpus, tokenizer_name
-from pyscore.metrics.means import Interval, estimate_mean
-from pyscore.metrics.report import Report, write_signature
-from pyscore.metrics.text import read_strings
-from pyscore.ops.scalars import as_int
+from pyscore._integers import as_int
+from pyscore.metrics.core.arrays import Floats, Keys
+from pyscore.metrics.core.corpus import Corpus, Tokenize, read_corpus, tokenizer_name
+from pyscore.metrics.core.intervals import Interval
+from pyscore.metrics.core.means import estimate_mean
+from pyscore.metrics.core.readers import read_strings
+from pyscore.metrics.core.report import Report, write_signature
 
 __all__ = ["distinct_n", "self_bleu", "sentence_self_bleu"]
 
@@ -67,8 +68,8 @@ def self_bleu(
     max_order: int = 4,
     smooth: str = "exp",
     smooth_value: float | None = None,
-    clusters: Iterable[Hashable] | None = None,
-    interval: Interval | None = None,
+    clusters: Keys = None,
+    interval: Interval = Interval(),
 ) -> Report:
     """Self-BLEU: the mean of `sentence_self_bleu`, 0 (nothing in common) to 100 (all the same); lower is more diverse.
 
@@ -78,29 +79,26 @@ def self_bleu(
 
     Args:
         clusters: one hashable key a text; texts that share one (a seed, a template) are not independent.
-        interval: confidence, method and the rest; by default `Interval()`.
+        interval: confidence, method and the rest.
         texts, tokenize, max_order, smooth, smooth_value: as in `sentence_self_bleu`, and so are the errors.
     """
-    value, order, interval = _read_smoothing(smooth, smooth_value), _read_order(max_order), interval or Interval()
+    value, order = _read_smoothing(smooth, smooth_value), _read_order(max_order)
     given = read_strings(texts, "texts")
     corpus = read_corpus(given, tokenize)
     scores = _scores(corpus, order, smooth, value)
-    return Report(
+    return Report.of(
+        "self_bleu",
+        interval,
         title=f"Self-BLEU of {len(given)} texts",
         estimates={"self_bleu": estimate_mean(scores, clusters=clusters, interval=interval)},
-        signature=write_signature(
-            "self_bleu",
-            tok=tokenizer_name(tokenize),
-            order=order,
-            smooth=smooth if SMOOTHINGS[smooth] is None else f"{smooth}[{value:g}]",
-            **interval.settings(),
-        ),
-        confidence=interval.confidence,
         numbers={
             "n_texts": len(given),
             "n_different": len(set(given)),
             "n_empty": int(np.count_nonzero(corpus.lengths == 0)),
         },
+        tok=tokenizer_name(tokenize),
+        order=order,
+        smooth=smooth if SMOOTHINGS[smooth] is None else f"{smooth}[{value:g}]",
     )
 
 

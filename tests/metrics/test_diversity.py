@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sacrebleu.metrics.bleu import BLEU
 
 from pyscore._extension import _C
-from pyscore.metrics.corpus import read_corpus
+from pyscore.metrics.core.corpus import read_corpus
 from pyscore.metrics.diversity import distinct_n, self_bleu, sentence_self_bleu
 
 # few words, so that texts share long n-grams; none at all and one alone among them

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
 from pyscore import Difference, paired_difference
-from pyscore.metrics.multiple import ADJUSTMENTS, adjust_p_values, compare_many
+from pyscore.metrics.differences import ADJUSTMENTS, adjust_p_values, compare_many
 from tests.metrics.cases import of_preferences
 
 THEIR_NAMES = {"holm": "holm", "benjamini-hochberg": "fdr_bh"}

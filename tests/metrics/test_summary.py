@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from pyscore import Comparison, Estimate, Summary, compare_answers, summarize
-from pyscore.metrics.arrays import METRICS
+from pyscore.metrics.core.columns import METRICS
 from tests.metrics.cases import compare_pairs, comparisons, of_preferences, random_pairs, take
 from tests.paths import ORACLES, needs_oracles
 

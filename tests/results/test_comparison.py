@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pyscore import comparison_from_rows
 from pyscore.engine.rows import related_answers
 from pyscore.engine.tokenization import CLEAN, AnswerTokens
-from pyscore.metrics.values import Rule, compare
+from pyscore.metrics.question_values import Rule, compare
 from pyscore.results import answers_from_rows, clusters_from_rows
 from tests.store.tables import pair, row, table
 

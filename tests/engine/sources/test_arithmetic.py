@@ -9,9 +9,10 @@ import torch
 
 from pyscore import Scorer
 from pyscore.engine.rows import RunInfo
+from pyscore.engine.settings import ScoreSettings
 from tests.engine.tiny import save_tiny, save_tiny_gguf, some_questions, tiny_configs, tiny_model, tiny_tokenizer
 
-INFO = RunInfo("r", "m", None, None, None)
+INFO = RunInfo("r", "m", None)
 
 
 @contextmanager
@@ -78,7 +79,7 @@ def test_autocast_is_still_on_where_a_stream_is_read_and_off_where_it_runs():
     handle = model.model.register_forward_pre_hook(lambda *_: seen.append(torch.is_autocast_enabled("cpu")))
     try:
         with torch.autocast("cpu", torch.bfloat16):
-            for _ in scorer.stream(some_questions(), INFO, chunk_questions=4):
+            for _ in scorer.stream(some_questions(), ScoreSettings(), INFO, chunk_questions=4):
                 assert torch.is_autocast_enabled("cpu")
     finally:
         handle.remove()

@@ -46,7 +46,7 @@ def test_a_size_is_run_once_before_it_is_timed():
 def test_blank_tokens_run_in_rows_of_the_usual_length(monkeypatch):
     model, shapes = tiny_model(tiny_configs()["llama"]), []
     scorer = Scorer(model, tiny_tokenizer(), batch_tokens=100)
-    monkeypatch.setattr(scorer.forward, "model", lambda input_ids, **_: shapes.append(tuple(input_ids.shape)))
-    monkeypatch.setattr(type(scorer.forward), "device", torch.device("cpu"))
-    scorer.forward.run_blank(1000)
+    monkeypatch.setattr(scorer.source.forward, "model", lambda input_ids, **_: shapes.append(tuple(input_ids.shape)))
+    monkeypatch.setattr(type(scorer.source.forward), "device", torch.device("cpu"))
+    scorer.source.forward.run_blank(1000)
     assert shapes == [(10, 100)]

@@ -14,7 +14,8 @@ from safetensors.torch import load_file, save_file
 
 from pyscore import Scorer
 from pyscore.engine.sources.huggingface.bundled import bundled_model_path
-from pyscore.engine.sources.huggingface.load import evaluation_mode, load_model, parse_device, parse_dtype
+from pyscore.engine.sources.huggingface.load import load_model, parse_device, parse_dtype
+from pyscore.engine.sources.huggingface.model import evaluation_mode
 from tests.engine.tiny import SMALL, question, save_tiny, tiny_tokenizer, transformers
 
 

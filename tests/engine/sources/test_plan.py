@@ -6,17 +6,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyscore.engine.sources.huggingface.plan import SHARINGS, Limits, TokenCounts, plan_batches
-from pyscore.engine.tokenization import CLEAN, AnswerTokens
+from pyscore.engine.sources.huggingface.plan import SHARINGS, Limits, plan_batches
+from pyscore.engine.sources.source import ScoreRequest, TokenCounts
 
 TOKENS = st.lists(st.integers(0, 2), min_size=1, max_size=7)
-ANSWERS = st.lists(st.builds(AnswerTokens, TOKENS, TOKENS, st.just(CLEAN), st.just(False)), max_size=20)
+ANSWERS = st.lists(st.builds(ScoreRequest, TOKENS, TOKENS), max_size=20)
 LIMITS = st.builds(Limits, st.integers(1, 40), st.integers(1, 20), st.integers(1, 8))
 WIDE = Limits(1000, 100, 10)
 
 
-def answer(context: list[int], *tokens: int) -> AnswerTokens:
-    return AnswerTokens(context, list(tokens), CLEAN, False)
+def answer(context: list[int], *tokens: int) -> ScoreRequest:
+    return ScoreRequest(context, list(tokens))
 
 
 def rows_with_stems(plan):
@@ -51,7 +51,7 @@ def scored(plan):
 
 def prefixes(answers):
     """The nodes of the prefix tree of all sequences, last answer tokens left out."""
-    sequences = [(*a.context, *a.answer[:-1]) for a in answers]
+    sequences = [(*a.context, *a.continuation[:-1]) for a in answers]
     return {s[:i] for s in sequences for i in range(1, len(s) + 1)}
 
 
@@ -62,7 +62,7 @@ def test_every_answer_token_is_scored_after_exactly_the_tokens_before_it(answers
     found = scored(plan)
     assert sorted(found) == list(range(plan.n_slots))
     for each, slots in zip(answers, plan.slots, strict=True):
-        whole = (*each.context, *each.answer)
+        whole = (*each.context, *each.continuation)
         expected = [(whole[:i], whole[i]) for i in range(len(each.context), len(whole))]
         assert [found[slot] for slot in slots] == expected
 
@@ -87,7 +87,7 @@ def test_counts_are_those_of_the_tree_and_the_rows(answers, limits, sharing):
     rows = sum(len(row.tokens) for _, row in rows_with_stems(plan))
     assert plan.counts.distinct == len(prefixes(answers))
     assert plan.counts.run - plan.counts.padding == rows
-    assert plan.counts.naive == sum(len(a.context) + len(a.answer) - 1 for a in answers)
+    assert plan.counts.naive == sum(len(a.context) + len(a.continuation) - 1 for a in answers)
 
 
 @given(ANSWERS, LIMITS, st.sampled_from(SHARINGS))

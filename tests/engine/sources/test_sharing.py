@@ -13,11 +13,12 @@ import torch
 
 from pyscore import Question, Scorer
 from pyscore.engine.rows import RunInfo
+from pyscore.engine.settings import ScoreSettings
 from pyscore.engine.sources.huggingface import forward as forward_module
 from pyscore.engine.sources.huggingface import inputs, stems
 from pyscore.engine.sources.huggingface import sharing as sharing_module
 from pyscore.engine.sources.huggingface.plan import Limits, plan_batches
-from pyscore.engine.tokenization import CLEAN, AnswerTokens
+from pyscore.engine.sources.source import ScoreRequest
 from tests.engine.tiny import SMALL, VOCAB, some_questions, tiny_configs, tiny_model, tiny_tokenizer, transformers
 
 PREAMBLE = "Question: which of these do you prefer? (A) the first one (B) the second one. " * 2
@@ -80,7 +81,7 @@ def questions() -> list[Question]:
 def small_scorer(model, **limits) -> Scorer:
     """A scorer whose rows and stems are small, so that few questions make several of each."""
     scorer = Scorer(model, tiny_tokenizer())
-    scorer.limits = Limits(**{"batch_tokens": 200, "row_tokens": 100, "pass_tokens": 8} | limits)
+    scorer.source.limits = Limits(**{"batch_tokens": 200, "row_tokens": 100, "pass_tokens": 8} | limits)
     return scorer
 
 
@@ -251,10 +252,9 @@ def test_a_fallback_lasts_and_is_warned_of_once():
 
 def test_what_reaches_further_than_was_checked_is_checked_again():
     scorer, asked = small_scorer(tiny_model(CONFIGS["llama"][0])), [*some_questions(12)[::4], *questions()]
-    info, checked = RunInfo("r", "m", None, None, None), []
-    scorer.begin()
-    for _ in scorer.stream(asked, info, chunk_questions=3, progress=False):
-        checked.append(scorer.sharing.checked_tokens)
+    info, checked = RunInfo("r", "m", None), []
+    for _ in scorer.stream(asked, ScoreSettings(), info, chunk_questions=3, progress=False):
+        checked.append(scorer.source.sharing.checked_tokens)
     assert len(checked) == 7 and checked[0] > 0
     grown = [b > a for a, b in pairwise(checked)]
     assert True in grown and False in grown
@@ -286,7 +286,7 @@ def test_a_model_whose_parameters_were_replaced_is_scored_as_it_is_now(change):
 
 
 def test_rows_after_a_long_stem_keep_few_copies_of_it():
-    answers = [AnswerTokens([1] * 500 + [i, 2], [3, 4], CLEAN, False) for i in range(300)]
+    answers = [ScoreRequest([1] * 500 + [i, 2], [3, 4]) for i in range(300)]
     plan = plan_batches(answers, Limits(batch_tokens=100, row_tokens=50, pass_tokens=10), "cache")
     assert all(batch.reach * len(batch.rows) <= 800 for batch in plan.batches)
     assert len(plan.batches[0].rows) == 1 and len(plan.batches) == 300
@@ -317,7 +317,7 @@ def test_an_out_of_memory_error_in_the_self_check_is_not_taken_for_an_objection(
         raise torch.OutOfMemoryError("out of memory")
 
     scorer = small_scorer(tiny_model(CONFIGS["llama"][0]))
-    monkeypatch.setattr(scorer.forward, "states", fails)
+    monkeypatch.setattr(scorer.source.forward, "states", fails)
     with pytest.raises(torch.OutOfMemoryError):
         quiet_score(scorer, questions())
-    assert sharing_module.SHARINGS[0] == scorer.sharing.kind
+    assert sharing_module.SHARINGS[0] == scorer.source.sharing.kind

@@ -1,4 +1,4 @@
-"""A fingerprint of what values depend on: the model, its tokenizer and the prompts that a template renders."""
+"""What a model's values depend on: its class, weights, configuration and adapter."""
 
 from __future__ import annotations
 
@@ -6,53 +6,32 @@ import hashlib
 import inspect
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from pyscore.engine.tokenization import tokenizer_hash
-from pyscore.tasks import Question, render
+from pyscore.engine.digest import json_digest
 
-__all__ = ["fingerprint", "model_fingerprint"]
+__all__ = ["model_fingerprint"]
 
 _BLOCK = 1024  # words of 64 bits that are summed together
-_PROBE = Question("probe", "Is 12 + 7 less than 20?", (" Yes", " No"), (True, False))
-# Names and versions, on which values don't depend, and what a run's settings have elsewhere.
+# Values don't depend on names and versions; what they do depend on and a run's settings have elsewhere is left out too.
 _NOT_CONFIGURATION = (
     *("_name_or_path", "_model_name_or_path", "gguf_file", "_commit_hash", "transformers_version"),
     *("dtype", "torch_dtype", "use_cache"),
 )
 _NOT_ADAPTER = ("base_model_name_or_path", "revision", "inference_mode", "peft_version")
-_OF_MODEL = ("source", "weights", "configuration", "adapter")
 _ADAPTER_STATE = ("scaling", "active_adapters", "merged_adapters", "disable_adapters")
 
 
-def fingerprint(model: nn.Module, tokenizer: Any, template: Any) -> dict[str, str]:
-    """What the values of a run depend on, part by part, as the model is now.
+def model_fingerprint(model: nn.Module) -> dict[str, str]:
+    """What a model's values depend on, component by component, as it is now.
 
     Returns:
         "source" (where scores come from, and the model's class), and SHA-256 digests in hexadecimal: "weights",
-        "configuration", "tokenizer", "adapter" where the model has one, "chat_template" where the template is the
-        tokenizer's own, and "prompts": of what the template makes of a fixed question, which shows a date that it
-        prints; left out where it can't render that question, say because it needs ``meta``.
+        "configuration", and "adapter" where the model has one.
     """
-    found = {**_model_parts(model), "tokenizer": tokenizer_hash(tokenizer)}
-    if template == "chat" or not isinstance(template, str):
-        found["chat_template"] = _of_json(getattr(tokenizer, "chat_template", None))
-    with suppress(ValueError):  # the questions themselves tell what is wrong, with their names
-        found["prompts"] = _of_json(render(template, _PROBE, tokenizer))
-    return found
-
-
-def model_fingerprint(model: nn.Module | Mapping[str, str]) -> str:
-    """One digest of what a `fingerprint` says of the model, given the model or that fingerprint."""
-    parts = _model_parts(model) if isinstance(model, nn.Module) else model
-    return _of_json({name: parts[name] for name in _OF_MODEL if name in parts})
-
-
-def _model_parts(model: nn.Module) -> dict[str, str]:
     config = getattr(model, "config", None)
     found = {"source": _source(model), "weights": _weights(model), "configuration": _configuration(config)}
     adapters = getattr(model, "peft_config", None)
@@ -71,10 +50,10 @@ def _source(model: nn.Module) -> str:
 
 def _configuration(config: Any) -> str:
     if not hasattr(config, "to_json_string"):
-        return _of_json(None)
+        return json_digest(None)
     # The implementation is no entry of the JSON, but sums are rounded in the order that it adds in.
     attention = getattr(config, "_attn_implementation", None)
-    return _of_json([_without(json.loads(config.to_json_string(use_diff=False)), _NOT_CONFIGURATION), attention])
+    return json_digest([_without(json.loads(config.to_json_string(use_diff=False)), _NOT_CONFIGURATION), attention])
 
 
 def _adapter(model: nn.Module, adapters: Mapping[str, Any]) -> str:
@@ -86,7 +65,7 @@ def _adapter(model: nn.Module, adapters: Mapping[str, Any]) -> str:
         for name in _ADAPTER_STATE
         if isinstance(getattr(module, "scaling", None), Mapping) and hasattr(module, name)
     }
-    return _of_json([configs, state])
+    return json_digest([configs, state])
 
 
 def _weights(model: nn.Module) -> str:
@@ -149,12 +128,3 @@ def _without(entries: Any, left_out: tuple[str, ...]) -> Any:
     if isinstance(entries, Mapping):
         return {key: _without(value, left_out) for key, value in entries.items() if key not in left_out}
     return entries
-
-
-def _of_json(value: Any) -> str:
-    """SHA-256 of the value as JSON; what JSON doesn't know is written as text, sets in order."""
-
-    def other(value: Any) -> Any:
-        return sorted(map(str, value)) if isinstance(value, set | frozenset) else str(value)
-
-    return hashlib.sha256(json.dumps(value, sort_keys=True, default=other).encode()).hexdigest()

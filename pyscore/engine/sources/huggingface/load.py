@@ -14,13 +14,10 @@ import torch
 
 from pyscore.engine.sources.huggingface.bundled import BUNDLED_MODEL, bundled_model_path
 from pyscore.engine.sources.huggingface.checkpoint import check_checkpoint, gguf_read_once, recorded_gguf_tensors
-from pyscore.engine.sources.huggingface.head import text_config
 from pyscore.engine.sources.huggingface.load_errors import check_folder, one_line_errors
 
 __all__ = [
     "Loaded",
-    "context_length",
-    "evaluation_mode",
     "load_model",
     "load_tokenizer",
     "load_weights",
@@ -31,7 +28,6 @@ __all__ = [
 
 _DTYPES = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
 _SHORT_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-_CONTEXT_LENGTHS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "seq_length")
 _loading = threading.RLock()
 """Held while a model is loaded: what keeps transformers quiet in that time are settings of the whole process."""
 
@@ -88,28 +84,6 @@ def parse_device(device: str | torch.device) -> torch.device:
     except (RuntimeError, AssertionError, ImportError):  # which one depends on the kind of device
         raise ValueError(f"device={str(device)!r}, but torch {torch.__version__} sees no such device here") from None
     return found
-
-
-def context_length(model: Any) -> int | None:
-    """How many tokens a model can take, None where its configuration doesn't say."""
-    config = text_config(model)
-    found = (getattr(config, name, None) for name in _CONTEXT_LENGTHS)
-    return next((value for value in found if isinstance(value, int) and value > 0), None)
-
-
-@contextmanager
-def evaluation_mode(model: Any) -> Iterator[None]:
-    """Without dropout; afterwards each module of the model is in the mode that it was in: part of it may be frozen."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        # Parents come first, and put what is in them into their own mode. By train(), because some modules do more in
-        # it than to set a flag, such as to merge an adapter into the weights.
-        for module, mode in modes:
-            if module.training != mode:
-                module.train(mode)
 
 
 def load_model(

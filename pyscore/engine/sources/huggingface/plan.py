@@ -1,7 +1,8 @@
-"""Which tokens to run: the prefix tree of all sequences as batches of rows, after stems that are cached.
+"""Which tokens to run: the prefix tree of all sequences as batches of packed rows, after stems that are cached.
 
-A row holds a part of the tree depth first, every token once, and token i attends to token j where j is its ancestor or
-itself: ``j <= i < ends[j]``. What many rows begin with is a stem, run once and kept as keys and values.
+A packed row holds a part of the tree depth first, every token once, and token i attends to token j where j is its
+ancestor or itself: ``j <= i < ends[j]``. What many packed rows begin with is a stem, run once and kept as keys and
+values.
 """
 
 from __future__ import annotations
@@ -10,16 +11,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pyscore.engine.sources.huggingface.tree import SHARINGS, Limits, PackedRow, Span, Tree, spans
-from pyscore.engine.tokenization import AnswerTokens
+from pyscore.engine.sources.source import ScoreRequest, TokenCounts
 
-__all__ = ["SHARINGS", "Batch", "Limits", "PackedRow", "Plan", "TokenCounts", "plan_batches"]
+__all__ = ["SHARINGS", "Batch", "Limits", "PackedRow", "Plan", "plan_batches"]
 
-_KEPT = 8  # keys and values of a batch, in batches of the most tokens
+_KEPT = 8  # the keys and values of one batch are at most so many times those of ``batch_tokens`` tokens
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Rows to run together, the longest first, after the keys and values of their stems (outermost first).
+    """Packed rows of one forward pass, the longest first, after the keys and values of their stems (outermost first).
 
     There are no rows where every sequence ends within its stems.
     """
@@ -39,38 +40,13 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class TokenCounts:
-    """What a plan runs, in tokens.
-
-    Attributes:
-        distinct: tokens that must be run: the nodes of the prefix tree, without last answer tokens.
-        run: tokens run, padding counted.
-        padding: tokens of padding among them.
-        naive: tokens of one sequence for every answer, without its last token.
-    """
-
-    distinct: int = 0
-    run: int = 0
-    padding: int = 0
-    naive: int = 0
-
-    def __add__(self, other: TokenCounts) -> TokenCounts:
-        return TokenCounts(
-            self.distinct + other.distinct,
-            self.run + other.run,
-            self.padding + other.padding,
-            self.naive + other.naive,
-        )
-
-
-@dataclass(frozen=True)
 class Plan:
-    """Batches, and for each answer the slots of its tokens' results.
+    """Batches, and for each request the slots of its tokens' results.
 
     Attributes:
         sharing: one of `SHARINGS`.
         batches: in the order in which to run them; those with a stem in common stand together.
-        slots: one list an answer, one slot a token.
+        slots: one list a request, one slot a token of its continuation.
         n_slots: results of the whole plan.
         counts: what it runs.
     """
@@ -92,36 +68,36 @@ class Plan:
         return replace(self.counts, distinct=self.counts.distinct - kept, run=self.counts.run - kept)
 
 
-def plan_batches(answers: Sequence[AnswerTokens], limits: Limits, sharing: str = "tree") -> Plan:
-    """Plan the forward passes that score these answers.
+def plan_batches(requests: Sequence[ScoreRequest], limits: Limits, sharing: str = "tree") -> Plan:
+    """Plan the forward passes that score these requests.
 
-    An answer's last token is predicted but never run. A position is scored once, with all tokens that may follow it.
-    Batches don't depend on the order of the answers.
+    A continuation's last token is predicted but never run. A position is scored once, with all tokens that may follow
+    it. Batches don't depend on the order of the requests.
     """
-    sequences = [(*answer.context, *answer.answer[:-1]) for answer in answers]
+    sequences = [(*request.context, *request.continuation[:-1]) for request in requests]
     users: dict[tuple[int, ...], list[int]] = {}
     for i, sequence in enumerate(sequences):
         users.setdefault(sequence, []).append(i)
     tree = Tree(sorted(users))
-    slots = _Slots(answers)
+    slots = _Slots(requests)
     rows: dict[tuple[PackedRow, ...], list[PackedRow]] = {}
     for span in spans(tree, limits, sharing):
         packer = _Packer(span)
         for i in range(span.lo, span.hi):
             packer.add(tree.paths[i], tree.shared[i])
-            for answer in sorted(users[tree.paths[i]], key=lambda i: answers[i].answer):
-                slots.assign(answer, packer)
+            for user in sorted(users[tree.paths[i]], key=lambda i: requests[i].continuation):
+                slots.assign(user, packer)
         if packer.row.tokens:
             rows.setdefault(span.stems, []).append(packer.finish())
         elif span.stems:
             rows.setdefault(span.stems, [])
     batches = [batch for stems, own in rows.items() for batch in _batches(stems, own, limits)]
     counts = _count(batches, len(tree), sum(map(len, sequences)))
-    return Plan(sharing, batches, slots.of_answers, slots.count, counts)
+    return Plan(sharing, batches, slots.of_requests, slots.count, counts)
 
 
 class _Packer:
-    """Lays paths into a row, depth first."""
+    """Lays paths into a packed row, depth first."""
 
     def __init__(self, span: Span) -> None:
         self.row = PackedRow()
@@ -156,20 +132,20 @@ class _Packer:
 
 
 class _Slots:
-    """Where every answer's token results lie."""
+    """Where the results of every request's tokens lie."""
 
-    def __init__(self, answers: Sequence[AnswerTokens]) -> None:
-        self._answers = answers
-        self.of_answers: list[list[int]] = [[] for _ in answers]
+    def __init__(self, requests: Sequence[ScoreRequest]) -> None:
+        self._requests = requests
+        self.of_requests: list[list[int]] = [[] for _ in requests]
         self.count = 0
 
-    def assign(self, answer: int, packer: _Packer) -> None:
-        """A slot for each token of an answer, the same for the same token at the same place."""
-        tokens = self._answers[answer]
-        for depth, token in enumerate(tokens.answer, len(tokens.context) - 1):
+    def assign(self, which: int, packer: _Packer) -> None:
+        """A slot for each token of a continuation, the same for the same token after the same tokens."""
+        request = self._requests[which]
+        for depth, token in enumerate(request.continuation, len(request.context) - 1):
             slot = packer.targets(depth).setdefault(token, self.count)
             self.count += slot == self.count
-            self.of_answers[answer].append(slot)
+            self.of_requests[which].append(slot)
 
 
 def _batches(stems: tuple[PackedRow, ...], rows: list[PackedRow], limits: Limits) -> list[Batch]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,49 +11,32 @@ import torch
 from torch import Tensor
 
 from pyscore.engine.sources.huggingface.forward import Forward, Position
-from pyscore.engine.sources.huggingface.head import NoHead, find_body, text_config
+from pyscore.engine.sources.huggingface.head import NoHead
+from pyscore.engine.sources.huggingface.model import attention_window, rope_limit, takes_positions
 from pyscore.engine.sources.huggingface.plan import SHARINGS, Batch, Limits, PackedRow, Plan, plan_batches
 from pyscore.engine.sources.huggingface.separation import fixed_candidates
 from pyscore.engine.sources.huggingface.stems import NotShared
 from pyscore.engine.sources.huggingface.tree import chain_of
-from pyscore.engine.tokenization import AnswerTokens
+from pyscore.engine.sources.source import ScoreRequest
 
-__all__ = ["Sharing", "check_state"]
+__all__ = ["Sharing", "damaged"]
 
-_WINDOWS = ("sliding_window", "attention_chunk_size", "window_size")
-_CHANGING_ROPE = ("longrope", "dynamic")
 _PROBES = 8  # positions compared of each sequence
 _SHORT = 512  # tokens
 _CLIPPED = (32, 16)  # tokens of two rows that are run together
 
 
-def check_state(state: Any, name: str) -> None:
-    """Raise ValueError unless a manifest's entry is what `Sharing.state` gives, or None; ``name`` is the manifest."""
-    if state is None:
-        return
-    kinds = {"sharing": str, "reasons": list, "checked": dict, "used": dict}
-    fits = all(isinstance(state.get(entry), kind) for entry, kind in kinds.items())
-    if not (
-        fits
-        and state["sharing"] in SHARINGS
-        and all(isinstance(reason, str) for reason in state["reasons"])
-        and all(isinstance(tokens, int) and not isinstance(tokens, bool) for tokens in state["checked"].values())
-        and all(isinstance(reason, str) and kind in SHARINGS for kind, reason in state["used"].items())
-    ):
-        raise ValueError(
-            f"{name} is damaged: its entry state is no state of a run. Put back what it held, or name another output"
-        )
-
-
 class Sharing:
-    """Plans answers with as much sharing as the model allows.
+    """Plans requests with as much sharing as the model allows.
 
-    The plan that shares most is tried first: of rows with branches and of rows after stems, those that reach furthest
-    are compared with the same sequences run alone. Where log-probabilities differ, or the model can't run it, the next
-    kind of plan is tried, and a warning says why. What reaches further than anything checked before is checked again.
+    The kind of plan that shares most is tried first: of packed rows with branches and of packed rows after stems, those
+    that reach furthest are compared with the same sequences run alone. Where log-probabilities differ, or the model
+    can't run it, the next kind of plan is tried, and a warning says why. What reaches further than anything checked
+    before is checked again.
 
-    A tree mask knows nothing of sliding windows, so that plans with sequences longer than the model's window don't use
-    it; and where rotary frequencies change with the longest sequence of a batch, sequences beyond that point run alone.
+    A tree mask hides tokens of other branches and knows nothing of an attention window, so a plan with a sequence that
+    is longer than the model's window doesn't use it. Where rotary frequencies change with the longest sequence of a
+    batch, sequences beyond that point run alone.
 
     Args:
         forward: runs the plans.
@@ -84,9 +66,14 @@ class Sharing:
         used, checked = dict(self._used), dict(self._checked)
         return {"sharing": self.kind, "reasons": [*self._reasons], "checked": checked, "used": used}
 
-    def restore(self, state: Mapping[str, Any] | None) -> None:
-        """Go on as the run would have whose state this is; None: begin anew with the plan that shares most."""
-        state = state or {}
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on as the run would have whose state this is; {}: begin anew with the plan that shares most.
+
+        Raises:
+            ValueError: it is no state; the message names the entry.
+        """
+        if state:
+            _check_state(state)
         self.kind = state.get("sharing", SHARINGS[0])
         self._reasons = list(state.get("reasons", []))
         self._checked = dict(state.get("checked", {}))
@@ -96,35 +83,35 @@ class Sharing:
         """The kinds of plans that were run, each with the reason why not the one before it."""
         return ", ".join(f"{kind}: {reason}" if reason else kind for kind, reason in self._used.items()) or "not run"
 
-    def plan(self, answers: Sequence[AnswerTokens]) -> Plan:
-        """The plan for these answers, without a check."""
-        limits, sharing, _ = self._allowed(answers)
-        return plan_batches(answers, limits, sharing)
+    def plan(self, requests: Sequence[ScoreRequest]) -> Plan:
+        """The plan for these requests, without a check."""
+        limits, kind, _ = self._allowed(requests)
+        return plan_batches(requests, limits, kind)
 
-    def _allowed(self, answers: Sequence[AnswerTokens]) -> tuple[Limits, str, str]:
+    def _allowed(self, requests: Sequence[ScoreRequest]) -> tuple[Limits, str, str]:
         """Limits and kind of a plan, and why it isn't another kind."""
-        limits, sharing = self._forward.limits, self.kind
-        longest = max((len(answer.context) + len(answer.answer) - 1 for answer in answers), default=0)
+        limits = self._forward.limits
+        longest = max((len(request.context) + len(request.continuation) - 1 for request in requests), default=0)
         if self._rope_limit is not None and longest > self._rope_limit:
             reason = f"rotary frequencies change beyond {self._rope_limit} tokens, so each sequence runs alone"
             return replace(limits, batch_tokens=1), "plain", reason
-        if sharing == "tree" and self._window is not None and longest > self._window:
+        if self.kind == "tree" and self._window is not None and longest > self._window:
             return limits, "cache", f"sequences are longer than the model's attention window of {self._window} tokens"
-        return limits, sharing, self._reasons[-1] if self._reasons else ""
+        return limits, self.kind, self._reasons[-1] if self._reasons else ""
 
-    def checked(self, plan: Plan, answers: Sequence[AnswerTokens]) -> Plan:
+    def checked(self, plan: Plan, requests: Sequence[ScoreRequest]) -> Plan:
         """This plan, or one that shares less, if a self-check says so."""
         if SHARINGS.index(plan.sharing) < SHARINGS.index(self.kind):
-            plan = self.plan(answers)  # it was made before a self-check failed
+            plan = self.plan(requests)  # it was made before a self-check failed
         while (reason := self._objection(plan)) is not None:
             self._fall_back(plan.sharing, reason)
-            plan = self.plan(answers)
-        self._used.setdefault(plan.sharing, self._allowed(answers)[2])
+            plan = self.plan(requests)
+        self._used.setdefault(plan.sharing, self._allowed(requests)[2])
         return plan
 
-    def _fall_back(self, sharing: str, reason: str) -> None:
-        self.kind = SHARINGS[SHARINGS.index(sharing) + 1]
-        self._reasons.append(f"{sharing} sharing {reason}")
+    def _fall_back(self, kind: str, reason: str) -> None:
+        self.kind = SHARINGS[SHARINGS.index(kind) + 1]
+        self._reasons.append(f"{kind} sharing {reason}")
         name = type(self._forward.model).__name__
         warnings.warn(
             f"{name}: {self._reasons[-1]}; scoring goes on with {self.kind} sharing, which is slower",
@@ -237,35 +224,22 @@ def _gap(found: Tensor, expected: Tensor) -> Tensor:
     return gap.nan_to_num(nan=torch.inf)
 
 
-def takes_positions(model: Any) -> bool:
-    """Whether a model lets its caller say where tokens stand."""
-    try:
-        body = find_body(model)
-    except NoHead:
-        body = model
-    return "position_ids" in inspect.signature(body.forward).parameters
+def _check_state(state: Mapping[str, Any]) -> None:
+    """Raise ValueError unless every entry of `Sharing.state` is there and of its kind."""
+    fits: dict[str, Callable[[Any], bool]] = {
+        "sharing": lambda kind: kind in SHARINGS,
+        "reasons": lambda found: isinstance(found, list) and all(isinstance(reason, str) for reason in found),
+        "checked": lambda found: isinstance(found, dict) and all(type(tokens) is int for tokens in found.values()),
+        "used": lambda found: (
+            isinstance(found, dict)
+            and all(kind in SHARINGS and isinstance(reason, str) for kind, reason in found.items())
+        ),
+    }
+    for entry, is_right in fits.items():
+        if not is_right(state.get(entry)):
+            raise damaged(entry, state.get(entry))
 
 
-def attention_window(model: Any) -> int | None:
-    """How many tokens back the narrowest attention of a model sees, None where all see everything."""
-    config = text_config(model)
-    if getattr(config, "use_sliding_window", True) is False:
-        return None
-    found = [getattr(config, name, None) for name in _WINDOWS]
-    return min((value for value in found if isinstance(value, int) and value > 0), default=None)
-
-
-def rope_limit(model: Any) -> int | None:
-    """The length beyond which rotary frequencies depend on the longest sequence of a batch, None for never."""
-    config = text_config(model)
-    found = getattr(config, "rope_parameters", None) or getattr(config, "rope_scaling", None)
-    # some models have one entry a kind of layer
-    entries = (
-        [found, *(value for value in found.values() if isinstance(value, dict))] if isinstance(found, dict) else []
-    )
-    for entry in entries:
-        if entry.get("rope_type", entry.get("type")) in _CHANGING_ROPE:
-            limit = entry.get("original_max_position_embeddings")
-            limit = limit or getattr(config, "original_max_position_embeddings", None)
-            return limit or getattr(config, "max_position_embeddings", None)
-    return None
+def damaged(entry: str, value: Any) -> ValueError:
+    remedy = "Put back what it held, or name another output"
+    return ValueError(f"the state of the run is damaged: its entry {entry} is {value!r}. {remedy}")
