@@ -54,17 +54,16 @@ bench-metrics: $(STAMP)-bench ## time the bootstrap, summaries and texts alone
 		--benchmark-json=benchmarks/results/metrics.json
 	$(BIN)/python -m benchmarks.report benchmarks/results/metrics.json
 
-bench-engine: $(STAMP)-bench ## time the engine beside lm-evaluation-harness, and how a run grows
+bench-engine: $(STAMP)-bench ## time the engine beside lm-evaluation-harness
 	$(BENCH) benchmarks/test_engine.py --benchmark-json=benchmarks/results/engine.json
 	$(BIN)/python -m benchmarks.report benchmarks/results/engine.json
-	$(BIN)/python -m benchmarks.scale
 
 bench-gpu: $(STAMP)-bench ## time the kernels on the GPU beside their peers; without one, compile them ahead of time
 	$(BIN)/python -m benchmarks.gpu
 
 kernels-report: $(STAMP)-dev build/triton-3.6/.installed ## compile every GPU kernel without a GPU, and say what came out
 	status=0; for path in "" build/triton-3.6; do \
-		PYTHONPATH=$$path $(BIN)/python -m benchmarks.kernels_report || status=1; done; exit $$status
+		PYTHONPATH=$$path $(BIN)/python -m tools.kernels_report || status=1; done; exit $$status
 
 clean: ## remove what was built
 	rm -rf $(VENV) build dist *.egg-info pyscore/_C*.so

@@ -1,4 +1,4 @@
-"""Builds pyscore._C from csrc/ and packages kernels/ as pyscore.kernels; the metadata lies in pyproject.toml.
+"""Builds pyscore._C from csrc/; the metadata lies in pyproject.toml.
 
 PYSCORE_DEBUG=1 builds without optimisation and with symbols, PYSCORE_SANITIZE=1 with AddressSanitizer and UBSan.
 """
@@ -77,9 +77,8 @@ def needs_recompile(target: str, source: str) -> bool:
 
 
 setup(
-    # kernels/ lies at the root, beside csrc/, and is installed inside the package
+    # pyscore/kernels is a link to kernels/, which has no __init__.py (CONTRIBUTING says why) and so is not found
     packages=[*find_packages(include=["pyscore", "pyscore.*"]), "pyscore.kernels"],
-    package_dir={"pyscore": "pyscore", "pyscore.kernels": "kernels"},
     ext_modules=[
         Extension(
             "pyscore._C",

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
-from importlib.metadata import version
 from typing import Any
 
 import pytest
 import torch
 
-import pyscore
-from pyscore._extension import _C
+from benchmarks.machine import cpu_facts
 
 
 @pytest.fixture(autouse=True)
@@ -19,16 +16,9 @@ def seeded() -> None:
 
 
 def pytest_benchmark_update_machine_info(config: object, machine_info: dict[str, Any]) -> None:
-    """Versions, threads, the instruction set and the day; not the machine's name."""
+    """Adds versions, threads, the instruction set and the day; removes the machine's name."""
     machine_info.pop("node", None)
-    machine_info.update(
-        torch=torch.__version__,
-        pyscore=pyscore.__version__,
-        threads=torch.get_num_threads(),
-        isa=_C.cpu_isa(),
-        peers={name: version(name) for name in ("numpy", "scipy", "sacrebleu", "transformers", "lm_eval")},
-        date=date.today().isoformat(),
-    )
+    machine_info.update(cpu_facts("numpy", "scipy", "sacrebleu", "transformers", "lm_eval"))
 
 
 def pytest_benchmark_update_json(config: object, benchmarks: object, output_json: dict[str, Any]) -> None:

@@ -8,18 +8,14 @@ The result goes to `benchmarks/results/overhead.json`, whose table `python -m be
 from __future__ import annotations
 
 import json
-import platform
-import statistics
-import time
-from collections import defaultdict
-from collections.abc import Callable
-from datetime import date
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
+from pytest_benchmark.plugin import pytest_benchmark_generate_machine_info
 
-import pyscore
+from benchmarks.clock import Call, HostClock, spread, take_turns
+from benchmarks.machine import cpu_facts
 from pyscore import compare_answers, linear_logprobs, logprobs, score_answers
 from pyscore._extension import _C
 from pyscore.ops.cpu import CPU
@@ -36,10 +32,10 @@ from pyscore.ops.request import (
 __all__ = ["main", "stages"]
 
 RESULT = Path(__file__).with_name("results") / "overhead.json"
-ROUNDS, CALLS = 300, 10
+ROUNDS = 300
 OP, ADAPTER, BINDING = "torch op", "backend", "C++ binding"
 
-Stages = dict[str, Callable[[], object]]
+Stages = dict[str, Call]
 
 
 def _tokens() -> dict[str, Stages]:
@@ -95,47 +91,24 @@ def stages() -> dict[str, Stages]:
     return {**_tokens(), **_answers()}
 
 
-def _seconds(function: Callable[[], object]) -> float:
-    function()
-    start = time.perf_counter()
-    for _ in range(CALLS):
-        function()
-    return (time.perf_counter() - start) / CALLS
-
-
-def _cpu() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "unknown CPU")
+def _entry(name: str, of_call: Stages) -> dict[str, Any]:
+    """Median seconds of a public call and of its stages, which take turns, as pytest-benchmark writes them."""
+    times = take_turns(
+        HostClock(), {stage: [call] for stage, call in of_call.items()}, budget=0, rounds=(ROUNDS, ROUNDS)
+    )
+    medians = {stage: spread(seconds)[0] for stage, seconds in times.items()}
+    shown = ", ".join(f"{stage or 'public call'} {1e6 * median:.1f}" for stage, median in medians.items())
+    print(f"{name}: {shown} microseconds")
+    median = medians.pop("")
+    facts = {"kind": "call", "case": name, "seconds": medians, "rates": {}}
+    return {"name": name, "stats": {"median": median, "rounds": ROUNDS}, "extra_info": facts}
 
 
 def main() -> None:
     """Time every stage, print the medians in microseconds, and write them with the machine and the versions."""
-    times: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    calls = stages()
-    for _ in range(ROUNDS):
-        for name, of_call in calls.items():
-            for stage, function in of_call.items():
-                times[name][stage].append(_seconds(function))
-    entries = []
-    for name, of_call in times.items():
-        medians = {stage: statistics.median(values) for stage, values in of_call.items()}
-        shown = ", ".join(f"{stage or 'public call'} {1e6 * median:.1f}" for stage, median in medians.items())
-        print(f"{name}: {shown} microseconds")
-        facts = {"kind": "call", "case": name, "seconds": {k: v for k, v in medians.items() if k}, "rates": {}}
-        entries.append({"name": name, "stats": {"median": medians[""], "rounds": ROUNDS}, "extra_info": facts})
-    machine = {
-        "cpu": {"brand_raw": _cpu()},
-        "threads": torch.get_num_threads(),
-        "isa": _C.cpu_isa(),
-        "torch": torch.__version__,
-        "pyscore": pyscore.__version__,
-        "peers": {"numpy": np.__version__},
-        "python_version": platform.python_version(),
-        "date": date.today().isoformat(),
-    }
+    info = pytest_benchmark_generate_machine_info()
+    machine = {name: info[name] for name in ("cpu", "python_version")} | cpu_facts("numpy")
+    entries = [_entry(name, of_call) for name, of_call in stages().items()]
     RESULT.write_text(json.dumps({"machine_info": machine, "benchmarks": entries}, indent=2) + "\n")
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmarks.rounds import side_by_side
+from benchmarks.clock import side_by_side
 from pyscore import Comparison, score_answers
 
 QUESTIONS, ANSWERS, TOKENS = 1_000_000, 2, 3

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from benchmarks.rounds import side_by_side
+from benchmarks.clock import side_by_side
 from pyscore.metrics import Estimate, Interval, estimate_mean
 
 QUESTIONS, RESAMPLES = 100_000, 10_000
@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 Pair = tuple[float, float]
 
 
-def _totals(values: Floats, clusters: NDArray[np.int64]) -> tuple[Floats, Floats]:
+def _totals(values: Floats, clusters: NDArray[np.int64]) -> tuple[NDArray[Any], Floats]:
     return np.bincount(clusters, values), np.bincount(clusters).astype(float)
 
 

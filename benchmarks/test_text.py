@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import sacrebleu
 
-from benchmarks.rounds import side_by_side
+from benchmarks.clock import side_by_side
 from pyscore.metrics.diversity import sentence_self_bleu
 
 WORDS = 50_000

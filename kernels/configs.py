@@ -1,7 +1,7 @@
 """Tile parameters as data: configs.json, chosen by device, dtype, D and V, never by the number of rows.
 
 A row's bits follow from its tile sizes and its pieces, so nothing here may look at N, and nothing is tuned at run time.
-`python -m benchmarks.tune` searches on a GPU and adds rows for the sizes that it measured.
+`python -m tools.tune` searches on a GPU and adds rows for the sizes that it measured.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ class LinearConfig(NamedTuple):
     """How hidden @ weight.T is tiled.
 
     A program computes a tile of rows x ``block_v`` vocabulary entries, ``block_d`` of D a step, and its statistics in
-    ``parts`` of ``block_v``. The vocabulary's tiles are dealt into at most ``pieces`` equal pieces: about the number of
-    multiprocessors, so that few rows still keep all of them busy in one wave. Neighbouring programs work on
+    ``slices`` of ``block_v``. The vocabulary's tiles are dealt into at most ``pieces`` equal pieces: about the number
+    of multiprocessors, so that few rows still keep all of them busy in one wave. Neighbouring programs work on
     ``group_n`` row blocks, so that their hidden states stay in the L2 cache; ``resident`` programs share a
     multiprocessor. ``descriptors``: the weight is fetched by the tensor memory accelerator. The tile is ``few`` for up
     to its number of rows, else ``many``: both give the same bits, since block_v, the matrix instruction and the order
@@ -55,7 +55,7 @@ class LinearConfig(NamedTuple):
 
     block_v: int
     block_d: int
-    parts: int
+    slices: int
     pieces: int
     group_n: int
     resident: int

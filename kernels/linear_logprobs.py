@@ -10,8 +10,10 @@ import triton.language as tl
 from torch import Tensor
 
 from pyscore.kernels.candidates import (
+    Block,
+    Candidates,
     any_candidate_inside,
-    in_parts,
+    in_slices,
     most_candidates,
     store_counts_above,
     store_own_logits,
@@ -19,10 +21,10 @@ from pyscore.kernels.candidates import (
 from pyscore.kernels.configs import LinearConfig, multiprocessors
 from pyscore.kernels.launch import Launch, run
 from pyscore.kernels.merge import Outputs, merge_launch, new_outputs, new_statistics, scratch_of_a_row
-from pyscore.kernels.projection import aligned_rows, descriptor, multiply, projection_arguments, weight_config
+from pyscore.kernels.projection import Operand, aligned_rows, descriptor, multiply, projection_arguments, weight_config
 from pyscore.kernels.row_groups import row_groups, take
 from pyscore.kernels.scored_rows import plan_scored_rows
-from pyscore.kernels.statistics import NO_ID, final_logits, fold_tile, keep_best
+from pyscore.kernels.statistics import NO_ID, Cap, final_logits, fold_tile, keep_best
 from pyscore.kernels.target_logits import target_logits
 
 __all__ = ["linear_logprobs", "plan_linear_logprobs"]
@@ -38,7 +40,7 @@ def linear_piece_kernel(
     n_rows, n_columns, n_pieces, piece_tiles, logit_scale, softcap, inverse_softcap, vocab_start, target_logit_ptr,
     largest_ptr, total_ptr, best_ptr, weighted_ptr, above_ptr, top_value_ptr, top_id_ptr, after_value_ptr, after_id_ptr,
     SCALE: tl.constexpr, SOFTCAP: tl.constexpr, LIST_SIZE: tl.constexpr, FIND_TARGETS: tl.constexpr, D: tl.constexpr,
-    BLOCK_N: tl.constexpr, BLOCK_V: tl.constexpr, BLOCK_D: tl.constexpr, PARTS: tl.constexpr, GROUP_N: tl.constexpr,
+    BLOCK_N: tl.constexpr, BLOCK_V: tl.constexpr, BLOCK_D: tl.constexpr, SLICES: tl.constexpr, GROUP_N: tl.constexpr,
     WIDEN: tl.constexpr,
 ) -> None:  # fmt: skip
     """Fold pieces of the vocabulary, each for BLOCK_N rows: any number of programs, each takes every so manieth pair.
@@ -53,10 +55,12 @@ def linear_piece_kernel(
     n_programs = tl.num_programs(0)
     own_pairs = (n_blocks * n_pieces - program + n_programs - 1) // n_programs
 
+    candidates = Candidates(targets_ptr, offsets_ptr, vocab_start, n_columns)
+    cap = Cap(softcap, inverse_softcap, SOFTCAP)
     TEMPERATURE: tl.constexpr = temperature_ptr is not None
     ENTROPY: tl.constexpr = weighted_ptr is not None
     RANK: tl.constexpr = above_ptr is not None
-    WIDTH: tl.constexpr = BLOCK_V // PARTS
+    WIDTH: tl.constexpr = BLOCK_V // SLICES
     largest = tl.full((BLOCK_N,), -infinity, tl.float32)
     total = tl.zeros((BLOCK_N,), tl.float32)
     weighted = tl.zeros((BLOCK_N,), tl.float32)
@@ -75,17 +79,21 @@ def linear_piece_kernel(
         in_group = pair % (GROUP_N * n_pieces)
         group_blocks = tl.maximum(tl.minimum(n_blocks - group * GROUP_N, GROUP_N), 1)  # a fetch may run ahead
         piece = in_group // group_blocks
-        first_slot = (group * GROUP_N + in_group % group_blocks) * BLOCK_N
-        slot = first_slot + tl.arange(0, BLOCK_N)
-        here = slot < row_count
-        row = (slot if rows_ptr is None else tl.load(rows_ptr + slot, mask=here, other=0)).to(tl.int64)
+        first_position = (group * GROUP_N + in_group % group_blocks) * BLOCK_N
+        position = first_position + tl.arange(0, BLOCK_N)
+        here = position < row_count
+        row = (position if rows_ptr is None else tl.load(rows_ptr + position, mask=here, other=0)).to(tl.int64)
+        block = Block(row, here)
         first_column = (piece * piece_tiles + tile) * BLOCK_V
         entry = first_column + tl.arange(0, BLOCK_V)
-        product = multiply(
-            hidden_desc, first_slot, hidden_ptr, row, here, hidden_row_stride, hidden_column_stride, weight_desc,
-            first_column, weight_ptr, entry.to(tl.int64), entry < n_columns, weight_row_stride, weight_column_stride,
-            D, BLOCK_N, BLOCK_V, BLOCK_D, WIDEN,
+        hidden = Operand(
+            hidden_desc, first_position, hidden_ptr, row, here, hidden_row_stride, hidden_column_stride
         )  # fmt: skip
+        weight = Operand(
+            weight_desc, first_column, weight_ptr, entry.to(tl.int64), entry < n_columns, weight_row_stride,
+            weight_column_stride,
+        )  # fmt: skip
+        product = multiply(hidden, weight, D, BLOCK_N, BLOCK_V, BLOCK_D, WIDEN)
 
         fresh = tile == 0
         largest = tl.where(fresh, -infinity, largest)
@@ -102,42 +110,38 @@ def linear_piece_kernel(
         if TEMPERATURE:
             temperature = tl.load(temperature_ptr + row, mask=here, other=1.0)
         if FIND_TARGETS or (RANK and LIST_SIZE == 0):
-            most = most_candidates(offsets_ptr, row, here)
+            most = most_candidates(candidates, block)
         if FIND_TARGETS:
-            holds_target = any_candidate_inside(
-                first_column, first_column + BLOCK_V, targets_ptr, offsets_ptr, row, here, most, vocab_start, n_columns
-            )
+            holds_target = any_candidate_inside(candidates, block, most, first_column, first_column + BLOCK_V)
         # part by part: what a whole tile's arithmetic keeps in registers beside the tile would not fit
-        scores = in_parts(product, PARTS)
-        for part in tl.static_range(PARTS):
-            score = scores[part]
-            column = first_column + part * WIDTH + tl.arange(0, WIDTH)
+        scores = in_slices(product, SLICES)
+        for i in tl.static_range(SLICES):
+            score = scores[i]
+            column = first_column + i * WIDTH + tl.arange(0, WIDTH)
             inside = column < n_columns
             if bias_ptr is not None:
                 bias = tl.load(bias_ptr + column.to(tl.int64) * bias_stride, mask=inside, other=0.0)
                 score += bias.to(tl.float32)[None, :]
             if SCALE:
                 score *= logit_scale
-            z = final_logits(score, temperature[:, None], softcap, inverse_softcap, SOFTCAP, TEMPERATURE)
+            z = final_logits(score, cap, temperature[:, None], TEMPERATURE)
             z = tl.where(inside[None, :], z, -infinity)
             largest, total, weighted, best = fold_tile(z, column, largest, total, weighted, best, ENTROPY)
             if RANK and LIST_SIZE > 0:  # found anew, since lists leave not one register
-                most = most_candidates(offsets_ptr, row, here)
+                most = most_candidates(candidates, block)
             if RANK:
-                chunk = first_column // WIDTH + part
+                slice_index = first_column // WIDTH + i
+                n_slices = n_pieces * piece_tiles * SLICES
                 store_counts_above(
-                    z, column, targets_ptr, offsets_ptr, target_logit_ptr, above_ptr, row, here, most, vocab_start,
-                    n_columns, chunk, n_pieces * piece_tiles * PARTS,
-                )  # fmt: skip
+                    z, column, candidates, block, most, target_logit_ptr, above_ptr, slice_index, n_slices
+                )
             if FIND_TARGETS:  # noqa: SIM102 - Triton would ask both
                 if holds_target:
-                    store_own_logits(
-                        z, column, targets_ptr, offsets_ptr, target_logit_ptr, row, here, most, vocab_start, n_columns
-                    )
+                    store_own_logits(z, column, candidates, block, most, target_logit_ptr)
             if LIST_SIZE > 0:
                 top_value, top_id = keep_best(z, column, top_value, top_id, after_value, after_id)
 
-        done = slot < tl.where(tile == piece_tiles - 1, row_count, 0)
+        done = position < tl.where(tile == piece_tiles - 1, row_count, 0)
         at = row * n_pieces + piece
         tl.store(largest_ptr + at, largest, mask=done)
         tl.store(total_ptr + at, total, mask=done)
@@ -189,8 +193,8 @@ def plan_linear_logprobs(
     piece_tiles, pieces = _pieces(columns, config)
     list_size = _list_size(top_k)
     outputs = new_outputs(hidden, rows, targets_count, entropy, rank, top_k) if outputs is None else outputs
-    chunks = pieces * piece_tiles * config.parts
-    above = hidden.new_empty(targets_count, chunks, dtype=torch.uint8) if rank else None
+    slices = pieces * piece_tiles * config.slices
+    above = hidden.new_empty(targets_count, slices, dtype=torch.uint8) if rank else None
     statistics = new_statistics(hidden, rows, pieces, entropy, above, list_size)
     launches: list[Launch] = []
     compact: dict[str, Any] = {"rows_ptr": None, "row_count_ptr": None}
@@ -215,7 +219,7 @@ def plan_linear_logprobs(
         "FIND_TARGETS": target_logit is None,
         "BLOCK_N": tile.block_n,
         "BLOCK_V": config.block_v,
-        "PARTS": config.parts,
+        "SLICES": config.slices,
         "GROUP_N": config.group_n,
     }
     options = {"num_warps": tile.num_warps, "num_stages": tile.num_stages}

@@ -8,11 +8,11 @@ from __future__ import annotations
 from pkgutil import extend_path
 from typing import TYPE_CHECKING
 
-# the compiled parts lie in site-packages when an installed pyscore is imported from the root of a checkout
+# Imported from the root of a checkout, an installed pyscore finds its compiled parts in site-packages by this.
 __path__ = extend_path(__path__, __name__)
 
 from pyscore import (
-    _extension as _extension,  # first of all, for it says in one line what to do where it can't be loaded
+    _extension as _extension,  # It comes first, as it says in one line what to do where it can't be loaded.
 )
 from pyscore._lazy import lazy_names
 from pyscore._torch_ops import register_with_torch
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         merge_vocab_shards,
         score_answers,
     )
-    from pyscore.store import comparison_from_rows
+    from pyscore.results import comparison_from_rows
     from pyscore.tasks import Question, load_questions, sample_questions
 
 __all__ = [
@@ -57,11 +57,11 @@ __all__ = [
     "summarize",
 ]
 
-# imported at first use: the command line answers most mistakes without torch, which takes seconds to import
+# These are imported at first use: the command line answers most mistakes without torch, which takes seconds to import.
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
-        **dict.fromkeys(("engine", "metrics", "ops", "store", "tasks")),
+        **dict.fromkeys(("engine", "metrics", "ops", "results", "store", "tasks")),
         "Comparison": "ops",
         "Difference": "metrics",
         "Estimate": "metrics",
@@ -72,7 +72,7 @@ __getattr__, __dir__ = lazy_names(
         "TokenScores": "ops",
         "VocabShard": "ops",
         "compare_answers": "ops",
-        "comparison_from_rows": "store",
+        "comparison_from_rows": "results",
         "linear_logprobs": "ops",
         "load_questions": "tasks",
         "logprobs": "ops",

@@ -15,13 +15,15 @@ def lazy_names(package: str, names: Mapping[str, str | None]) -> tuple[Callable[
 
     Args:
         package: its name.
-        names: the submodule that defines each name; None for a name that is a submodule itself.
+        names: the module that defines each name, a submodule ("run") or a module of another package by its full name
+            ("pyscore.results.answers"); None for a name that is a submodule itself.
     """
 
     def get(name: str) -> Any:
         if name not in names:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        module = import_module(f".{names[name] or name}", package)
+        home = names[name] or name
+        module = import_module(home if "." in home else f"{package}.{home}")
         value = getattr(module, name) if names[name] else module
         setattr(sys.modules[package], name, value)
         return value

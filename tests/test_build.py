@@ -118,9 +118,10 @@ def test_a_source_distribution_holds_everything_that_a_build_needs(tmp_path: Pat
         archive.extractall(tmp_path, filter="data")
     unpacked = next(tmp_path.glob("pyscore_engine-*/"))
     assert source_hash(unpacked / "csrc") == source_hash(ROOT / "csrc")
-    for folder in ("kernels", "pyscore"):
-        ours = {path.relative_to(ROOT) for path in (ROOT / folder).rglob("*.py")}
-        assert {path.relative_to(unpacked) for path in (unpacked / folder).rglob("*.py")} == ours
+    for ours, packed in (("kernels", "pyscore/kernels"), ("pyscore", "pyscore")):
+        sources = {path.relative_to(ROOT / ours) for path in (ROOT / ours).rglob("*.py")}
+        found = {path.relative_to(unpacked / packed) for path in (unpacked / packed).rglob("*.py")}
+        assert {path for path in found if packed != "pyscore" or path.parts[0] != "kernels"} == sources
     for name in ("LICENSE", "pyproject.toml", "setup.py", "pyscore/_C.pyi", "pyscore/py.typed"):
         assert (unpacked / name).is_file(), name
     assert list((unpacked / "pyscore/tasks/sample").glob("*.jsonl"))
@@ -131,7 +132,7 @@ def test_a_wheel_holds_the_extension_the_kernels_and_no_sources(wheel: Path) -> 
     names = zipfile.ZipFile(wheel).namelist()
     for path in (ROOT / "kernels").glob("*.py"):
         assert f"pyscore/kernels/{path.name}" in names
-    for name in ("pyscore/_C.pyi", "pyscore/py.typed", "pyscore/ops/cpu.py"):
+    for name in ("pyscore/_C.pyi", "pyscore/py.typed", "pyscore/ops/cpu.py", "pyscore/kernels/configs.json"):
         assert name in names
     assert any(name.startswith("pyscore/_C.") and name.endswith((".so", ".pyd")) for name in names)
     assert any(name.startswith("pyscore/tasks/sample/") for name in names)
@@ -141,11 +142,11 @@ def test_a_wheel_holds_the_extension_the_kernels_and_no_sources(wheel: Path) -> 
 def test_an_installed_wheel_works_inside_and_outside_of_a_checkout(wheel: Path, checkout: Path, tmp_path: Path) -> None:
     site = tmp_path / "site"
     zipfile.ZipFile(wheel).extractall(site)
-    program = "import pyscore, pyscore.kernels, pyscore._extension as e; print(e._C.__file__, pyscore.kernels.__file__)"
-    for folder in (tmp_path, checkout):
+    program = "import pyscore._extension as e, pyscore.kernels.configs as k; print(e._C.__file__, k.__file__)"
+    for folder, package in ((tmp_path, site), (checkout, checkout)):
         done = run("-c", program, cwd=folder, env={"PYTHONPATH": str(site)})
         assert done.returncode == 0, done.stderr
         assert done.stdout.split() == [
             str(next(site.glob("pyscore/_C.*.so"))),
-            str(site / "pyscore/kernels/__init__.py"),
+            str(package / "pyscore/kernels/configs.py"),
         ]

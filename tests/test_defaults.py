@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from pyscore import TokenScores, compare_answers, linear_logprobs, logprobs, merge_vocab_shards
-from pyscore.engine.inputs import plain_inputs
-from pyscore.engine.plan import Row
-from pyscore.engine.separation import fixed_candidates
+from pyscore.engine.sources.huggingface.inputs import plain_inputs
+from pyscore.engine.sources.huggingface.plan import PackedRow
+from pyscore.engine.sources.huggingface.separation import fixed_candidates
 from tests.ops.cases import OUTPUTS, assert_same_bits, every_backend, random_projection, random_rows
 from tests.paths import ROOT
 
@@ -126,7 +126,7 @@ def test_comparisons_do_not_depend_on_defaults(backend: str, defaults) -> None: 
 def test_probed_tokens_and_model_inputs_do_not_depend_on_defaults(defaults) -> None:  # type: ignore[no-untyped-def]
     with defaults():
         candidates = fixed_candidates(50257, 2)
-        inputs = plain_inputs([Row([5, 6, 50256]), Row([7])], 2, 0, torch.device("cpu"))
+        inputs = plain_inputs([PackedRow([5, 6, 50256]), PackedRow([7])], 2, 0, torch.device("cpu"))
     assert candidates.tolist() == [[0, 7179, 14358, 21538, 28717, 35897, 43076, 50256]] * 2
     assert inputs["input_ids"].tolist() == [[5, 6, 50256], [7, 0, 0]]
     assert inputs["attention_mask"].tolist() == [[1] * 5, [1] * 3 + [0] * 2]

@@ -28,6 +28,14 @@ def test_every_public_name_resolves_and_is_documented() -> None:
         assert name == "__version__" or getattr(pyscore, name).__doc__, name
 
 
+def test_the_store_and_the_engine_keep_the_names_that_moved_to_results() -> None:
+    for package in (pyscore.store, pyscore.engine, pyscore.results):
+        assert {name for name in package.__all__ if not callable(getattr(package, name))} <= {"SCHEMA_VERSION"}
+        assert set(package.__all__) <= set(dir(package))
+    assert pyscore.store.summarize_rows is pyscore.results.summarize_rows
+    assert pyscore.engine.perplexity is pyscore.results.perplexity
+
+
 def python(program: str) -> str:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     if not arguments.rehearse and not torch.cuda.is_available():
         print("no CUDA GPU here, so nothing is timed: the kernels are compiled ahead of time instead", flush=True)
-        from benchmarks.kernels_report import main as report
+        from tools.kernels_report import main as report
 
         status: int = report([])
         return status

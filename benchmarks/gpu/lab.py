@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from benchmarks.gpu.clock import Call, Clock, CudaClock, HostClock
+from benchmarks.clock import Call, Clock, CudaClock, HostClock
 
 __all__ = ["CACHED", "Ceilings", "Lab", "LinearInputs", "poisoned"]
 

@@ -12,18 +12,17 @@ import torch
 
 from benchmarks.gpu.contest import why
 from benchmarks.gpu.lab import Lab
-from benchmarks.gpu.machine import facts, slug
-from benchmarks.gpu.plot import plot
-from benchmarks.gpu.report import describe, reasons, section_of, write
 from benchmarks.gpu.sections import SECTIONS
 from benchmarks.gpu.targets import Row, standing, target_table
+from benchmarks.machine import gpu_facts, slug
+from benchmarks.report import describe, plot, reasons, section_of, write
 
 __all__ = ["run"]
 
 
 def run(names: Sequence[str], *, rehearse: bool, seconds: float | None, output: Path) -> int:
     """Exit status 1 if a result of pyscore was wrong or a section broke off, else 0."""
-    lab, machine = Lab(rehearsal=rehearse), facts()
+    lab, machine = Lab(rehearsal=rehearse), gpu_facts()
     lab.say = say = _Printer(rehearse)
     say(f"{machine['device']}\n{machine['versions']} {machine['date']}")
     path = output / f"gpu-{slug(machine['device']['name'])}-{machine['date']}.json"

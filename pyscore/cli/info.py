@@ -11,7 +11,7 @@ from pyscore._version import __version__
 from pyscore.cli.options import Json
 from pyscore.cli.output import print_json
 from pyscore.cli.text import visible, write_out
-from pyscore.engine.bundled import BUNDLED_MODEL, bundled_model_path
+from pyscore.engine.sources.huggingface.bundled import BUNDLED_MODEL, bundled_model_path
 
 if TYPE_CHECKING:
     import torch

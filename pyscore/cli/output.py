@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from pyscore.engine import Skipped
-    from pyscore.engine.plan import TokenCounts
+    from pyscore.engine.sources import TokenCounts
     from pyscore.metrics import Estimate
-    from pyscore.store import RowsSummary
+    from pyscore.results import RowsSummary
 
 __all__ = ["print_counts", "print_json", "print_skipped", "print_summaries"]
 

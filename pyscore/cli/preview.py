@@ -7,8 +7,8 @@ from dataclasses import asdict
 
 from pyscore.cli.output import print_json
 from pyscore.cli.text import visible, write_out
-from pyscore.engine.model import load_tokenizer
 from pyscore.engine.preview import Preview, TokenPiece, preview
+from pyscore.engine.sources.huggingface.load import load_tokenizer
 from pyscore.tasks import ChatTemplate, Question
 
 __all__ = ["print_previews"]

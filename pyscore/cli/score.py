@@ -18,8 +18,8 @@ from pyscore.cli.options import Clusters, Confidence, Json, Normalize, Sets, Tie
 from pyscore.cli.output import print_counts, print_json, print_skipped, print_summaries
 from pyscore.cli.prompts import chosen_template
 from pyscore.cli.text import say
-from pyscore.engine.bundled import BUNDLED_MODEL
-from pyscore.engine.requests import check_run
+from pyscore.engine.settings import ScoreSettings, check_text
+from pyscore.engine.sources.huggingface.bundled import BUNDLED_MODEL
 from pyscore.tasks import TEMPLATES, Question, load_questions, render, sample_questions
 
 if TYPE_CHECKING:
@@ -128,7 +128,8 @@ def score(
     # All that can be wrong is looked for before the model is loaded, and before torch, which takes seconds to import.
     prompts = chosen_template(template, system_prompt, template_arg or [], assistant_prefix, template_date)
     _check_names(model=model, revision=revision, run_id=run_id)
-    check_run(None, run_id, step, None)
+    settings = ScoreSettings(prompts, truncate, token_logprobs, step=step)
+    check_text(run_id, "run_id")
     check_output(output, resume)
     questions = _questions(paths or [], format, choices, limit)
     if isinstance(prompts, str) and prompts != "chat" and on_error == "raise":
@@ -161,16 +162,11 @@ def score(
     if explain:
         print_counts(scorer.explain(questions, template=prompts, truncate=truncate, on_error=on_error), json)
         return
-    how: dict[str, Any] = {
-        "template": prompts,
-        "progress": progress,
-        "token_logprobs": token_logprobs,
-        "truncate": truncate,
-        "on_error": on_error,
-        "run_id": run_id,
-        "step": step,
-    }
-    table = scorer.score(questions, **how) if output is None else _scored_to(scorer, output, questions, resume, how)
+    how: dict[str, Any] = {"progress": progress, "on_error": on_error, "run_id": run_id}
+    if output is None:
+        table = scorer.score_by(settings, questions, **how)
+    else:
+        table = _scored_to(scorer, output, settings, questions, resume=resume, **how)
     options: dict[str, Any] = {"normalize": normalize, "sets": sets, "ties": ties, "confidence": confidence}
     with _kept_unless_shown(table, output):
         _show(table, options, clusters, output, json)
@@ -208,14 +204,14 @@ def _load(**options: Any) -> Scorer:
         raise ValueError(str(error)) from error
 
 
-def _scored_to(scorer: Scorer, output: str, questions: list[Question], resume: bool, how: dict[str, Any]) -> pa.Table:
-    from pyscore.engine import score_to
+def _scored_to(scorer: Scorer, output: str, settings: ScoreSettings, questions: list[Question], **how: Any) -> pa.Table:
+    from pyscore.engine.run import run_to
     from pyscore.store import read_rows
 
     # A file's name may hold bytes that are no UTF-8, which JSON can't hold.
     argv = [argument.encode("utf-8", "backslashreplace").decode() for argument in sys.argv[1:]]
     with _saying_what_is_stored(output):
-        score_to(scorer, output, questions, resume=resume, arguments={"argv": argv}, **how)
+        run_to(scorer, output, settings, questions, arguments={"argv": argv}, **how)
     return read_rows(output)
 
 
@@ -270,7 +266,8 @@ def _saved(table: pa.Table) -> str:
 def _show(table: pa.Table, options: dict[str, Any], clusters: bool, output: str | None, as_json: bool) -> None:
     from pyscore.engine import skipped_questions
     from pyscore.engine.skipping import skipped_file
-    from pyscore.store import metadata_of, summarize_rows
+    from pyscore.results import summarize_rows
+    from pyscore.store import metadata_of
 
     skipped = skipped_questions(table)
     if skipped and not table.num_rows:
@@ -289,9 +286,16 @@ def _show(table: pa.Table, options: dict[str, Any], clusters: bool, output: str 
 
 
 def _notes(metadata: dict[str, str], output: str | None) -> list[str]:
-    head = metadata["head"] if metadata["head"] == "fused" else f"not fused ({metadata['head']})"
     notes = [
         f"template {metadata['template']!r}, answers compared: {metadata['choices']}, {metadata['dtype']} on "
-        f"{metadata['device']}, head {head}, attention {metadata['attention']}"
+        f"{metadata['device']}{_how(metadata)}"
     ]
     return [*notes, f"rows written to {output}"] if output else notes
+
+
+def _how(metadata: dict[str, str]) -> str:
+    """How the source scored, as far as it says so."""
+    head = metadata.get("head")
+    told = [] if head is None else ["head fused" if head == "fused" else f"head not fused ({head})"]
+    told += [f"sharing {metadata['sharing']}"] if "sharing" in metadata else []
+    return "".join(f", {each}" for each in told)

@@ -37,7 +37,7 @@ def summarize(
 
     from pyscore.engine import skipped_questions
     from pyscore.engine.skipping import skipped_file
-    from pyscore.store import summarize_rows
+    from pyscore.results import summarize_rows
 
     # Token log-probs are in some files only, and no summary needs them.
     names = set.intersection(*(set(table.column_names) for table in tables))

@@ -6,10 +6,11 @@ from pyscore._lazy import lazy_names
 
 if TYPE_CHECKING:
     from pyscore.engine.divergence import forward_kl
-    from pyscore.engine.documents import perplexity, score_completions, score_documents
+    from pyscore.engine.documents import score_completions, score_documents
     from pyscore.engine.run import score_to
     from pyscore.engine.scorer import ScoredTokens, Scorer
     from pyscore.engine.skipping import Skipped, skipped_questions
+    from pyscore.results import perplexity
 
 __all__ = [
     "ScoredTokens",
@@ -30,7 +31,7 @@ __getattr__, __dir__ = lazy_names(
         "Scorer": "scorer",
         "Skipped": "skipping",
         "forward_kl": "divergence",
-        "perplexity": "documents",
+        "perplexity": "pyscore.results",
         "score_completions": "documents",
         "score_documents": "documents",
         "score_to": "run",

@@ -7,8 +7,10 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from pyscore.engine.listing import listed
-from pyscore.engine.requests import dataset_of
+from pyscore.engine.questions import dataset_of
+from pyscore.engine.settings import ScoreSettings
 from pyscore.engine.skipping import Skips
+from pyscore.engine.sources.source import Tokenizer
 from pyscore.store import question_key, read_run
 from pyscore.store.grouping import group
 from pyscore.store.growing import FinishedFile
@@ -16,8 +18,6 @@ from pyscore.tasks import Question, render
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-    from pyscore.tasks import ChatTemplate
 
 __all__ = ["Asked"]
 
@@ -31,7 +31,8 @@ class Asked:
 
     Args:
         questions: each with an id of its own in its data set.
-        tokenizer, template, dataset: as for `Scorer.score`.
+        tokenizer: of the source.
+        settings: of the run.
         skips: what is done with a question for which the template fails.
 
     Attributes:
@@ -42,17 +43,16 @@ class Asked:
     def __init__(
         self,
         questions: Sequence[Question],
-        tokenizer: Any,
-        template: str | ChatTemplate,
-        dataset: str | None,
+        tokenizer: Tokenizer,
+        settings: ScoreSettings,
         skips: Skips,
     ) -> None:
         def keys(some: Sequence[Question]) -> list[str]:
             return [
                 question_key(
-                    dataset_of(question, dataset),
+                    dataset_of(question, settings.dataset),
                     question.id,
-                    render(template, question, tokenizer),
+                    render(settings.template, question, tokenizer),
                     question.answers,
                     question.is_matching,
                     question.cluster,
@@ -64,10 +64,12 @@ class Asked:
         made = skips.each(range(len(questions)), questions, keys)
         self.questions = [questions[i] for i, _ in made]
         self.keys = [key for _, key in made]
-        self._places = {(dataset_of(question, dataset), question.id): i for i, question in enumerate(self.questions)}
+        self._positions = {
+            (dataset_of(question, settings.dataset), question.id): i for i, question in enumerate(self.questions)
+        }
 
     def check_run(self, folder: str, done: Mapping[str, int]) -> None:
-        """Raise ValueError if a run holds other questions; ``done`` are their keys, with their places in the run."""
+        """Raise ValueError if a run holds other questions; ``done`` are their keys, with their positions in the run."""
         asked = set(self.keys)
         if done.keys() <= asked:
             return
@@ -76,25 +78,25 @@ class Asked:
         other = [name for key, name in zip(keys, stored, strict=True) if key not in asked]
         raise ValueError(f"{folder} holds {self._told({name: stored[name] for name in other})}")
 
-    def places_in(self, file: FinishedFile) -> list[int]:
+    def positions_in(self, file: FinishedFile) -> list[int]:
         """Where each question of a finished file stands among those asked for; ValueError if it isn't one of them."""
         stored = _contents(file.rows)
         other = {name: content for name, content in stored.items() if self._changed(name, content) != []}
         if other:
             raise ValueError(f"{file.name} holds {self._told(other)}")
-        places = [self._places[name] for name in stored]
-        if not file.holds([self.keys[i] for i in places]):
+        positions = [self._positions[name] for name in stored]
+        if not file.holds([self.keys[i] for i in positions]):
             raise ValueError(
                 f"{file.name} is a finished run of other questions: the prompts of some were edited. "
                 "Ask for all that it holds, or name another output"
             )
-        return places
+        return positions
 
     def _changed(self, name: _Name, content: Mapping[str, Any]) -> list[str] | None:
         """What of the question differs from what is stored, as far as rows tell; None: it isn't asked for."""
-        if name not in self._places:
+        if name not in self._positions:
             return None
-        question = self.questions[self._places[name]]
+        question = self.questions[self._positions[name]]
         return [field for field in _COMPARED if getattr(question, field) != content[field]]
 
     def _told(self, other: Mapping[_Name, Mapping[str, Any]]) -> str:

@@ -1,43 +1,32 @@
-"""Whole texts: log-probabilities by rolling windows, and perplexity; completions that are compared with nothing."""
+"""Whole texts: log-probabilities by rolling windows; completions that are compared with nothing."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import count, islice, tee
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pyscore._version import __version__
-from pyscore.engine.fingerprint import model_fingerprint
+from pyscore.engine.fingerprint import model_digest
 from pyscore.engine.rows import total
 from pyscore.engine.scorer import ScoredTokens, Scorer
 from pyscore.engine.tokenization import tokenizer_hash
 from pyscore.engine.turns import turn
 from pyscore.engine.windows import document_windows, score_stream, window_sizes
-from pyscore.metrics.answers import Answers
-from pyscore.metrics.presets import PRESETS, Metric, apply_preset
-from pyscore.metrics.report import Report
+from pyscore.metrics import Answers
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["perplexity", "score_completions", "score_documents"]
+__all__ = ["score_completions", "score_documents"]
 
 _ROWS = 1024  # how many rows become Arrow columns at once
 _LENGTHS = ("n_tokens", "n_chars", "n_bytes", "n_words")
 _SPACES = re.compile(r"\s+")
-
-_PRESET = replace(
-    PRESETS["lm_eval_rolling"],
-    name="lm_eval_rolling+token_perplexity",
-    metrics=(
-        *PRESETS["lm_eval_rolling"].metrics,
-        Metric("token_perplexity", "sequence_loss", "ratio", per="n_tokens", scale="exp"),
-    ),
-)
 
 
 def score_documents(
@@ -84,7 +73,7 @@ def score_documents(
     import pyarrow as pa
 
     length, step = window_sizes(scorer, max_length, stride)
-    with turn(scorer.model):  # as for `score_to`: its weights are read
+    with turn(scorer.source):  # as for `score_to`: its weights are read
         schema = _schema(scorer, length, step, score_bos, token_logprobs)
     documents, ahead = tee(_documents(scorer, texts, ids, score_bos))
     scores = score_stream(
@@ -98,45 +87,6 @@ def score_documents(
         columns = [pa.array([row[field.name] for row in chunk], field.type) for field in schema]
         batches.append(pa.record_batch(columns, schema=schema))
     return pa.Table.from_batches(batches, schema=schema)
-
-
-def perplexity(table: pa.Table, *, clusters: Iterable[Hashable] | None = None, confidence: float = 0.95) -> Report:
-    """Perplexity of documents that `score_documents` scored, with intervals whose unit is the document.
-
-    ``bits_per_byte`` = -Σ l / Σ bytes / ln 2; ``byte_perplexity``, ``word_perplexity`` and ``token_perplexity`` =
-    exp(-Σ l / Σ units), sums over documents (lm-evaluation-harness; the last one is not among its numbers and depends
-    on the tokenizer).
-
-    Args:
-        table: as `score_documents` returns it. Documents without tokens are left out and counted.
-        clusters: one hashable key a document; documents that share a key are not independent.
-        confidence: of the intervals.
-
-    Raises:
-        ValueError: columns are missing, no document has tokens, a missing cluster.
-    """
-    missing = [name for name in ("logprob", *_LENGTHS) if name not in table.column_names]
-    if missing:
-        raise ValueError(f"the table lacks the columns {', '.join(missing)}: give one that score_documents returned")
-    scored = table["n_tokens"].to_numpy() > 0
-    if not scored.any():
-        raise ValueError(f"none of the {len(scored)} documents has tokens: there is nothing to average")
-    keys = None if clusters is None else list(clusters)
-    if keys is not None and len(keys) != len(scored):
-        raise ValueError(f"clusters must have one entry a document, {len(scored)}, got {len(keys)}")
-    columns = {name: table[name].to_numpy()[scored] for name in ("logprob", *_LENGTHS)}
-    report = apply_preset(
-        Answers.of_sequences(**columns),
-        _PRESET,
-        clusters=None if keys is None else [key for key, kept in zip(keys, scored, strict=True) if kept],
-        confidence=confidence,
-    )
-    numbers = {f"n_{unit}": int(columns[f"n_{unit}"].sum()) for unit in ("tokens", "bytes", "words")}
-    return replace(
-        report,
-        title=f"perplexity: {scored.sum()} documents",
-        numbers={**numbers, "n_without_tokens": int((~scored).sum())},
-    )
 
 
 def score_completions(
@@ -195,8 +145,8 @@ def _documents(scorer: Scorer, texts: Iterable[str], ids: Iterable[str] | None, 
             try:
                 value.encode()
             except UnicodeEncodeError as error:
-                place = f"lone surrogate at character {error.start}"
-                raise ValueError(f"{label}[{i}] can't be written as UTF-8: {place}") from None
+                where = f"lone surrogate at character {error.start}"
+                raise ValueError(f"{label}[{i}] can't be written as UTF-8: {where}") from None
         if name in seen:
             raise ValueError(f"the id {name!r} is given twice: ids must be unique")
         seen.add(name)
@@ -232,12 +182,13 @@ def _schema(scorer: Scorer, max_length: int, stride: int, score_bos: bool, token
     if token_logprobs:
         fields.append(pa.field("token_ids", pa.list_(pa.int32()), nullable=False))
         fields.append(pa.field("token_logprobs", pa.list_(pa.float64()), nullable=False))
+    facts = scorer.source.facts
     metadata = {
         "pyscore_version": __version__,
         "model": scorer.name,
         "revision": scorer.revision or "",
-        "dtype": str(getattr(scorer.model, "dtype", "unknown")).removeprefix("torch."),
-        "model_fingerprint": model_fingerprint(scorer.model),
+        "dtype": facts.dtype,
+        "model_fingerprint": model_digest(facts.fingerprint()),
         "tokenizer_hash": tokenizer_hash(scorer.tokenizer),
         "max_length": str(max_length),
         "stride": str(stride),

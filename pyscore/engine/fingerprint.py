@@ -1,160 +1,37 @@
-"""A fingerprint of what values depend on: the model, its tokenizer and the prompts that a template renders."""
+"""A fingerprint of what values depend on: the source, its tokenizer and the prompts that a template renders."""
 
 from __future__ import annotations
 
-import hashlib
-import inspect
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
 
-import torch
-from torch import Tensor, nn
-
+from pyscore.engine.digest import json_digest
+from pyscore.engine.sources.source import Source
 from pyscore.engine.tokenization import tokenizer_hash
-from pyscore.tasks import Question, render
+from pyscore.tasks import ChatTemplate, Question, render
 
-__all__ = ["fingerprint", "model_fingerprint"]
+__all__ = ["fingerprint", "model_digest"]
 
-_BLOCK = 1024  # words of 64 bits that are summed together
 _PROBE = Question("probe", "Is 12 + 7 less than 20?", (" Yes", " No"), (True, False))
-# Names and versions, on which values don't depend, and what a run's settings have elsewhere.
-_NOT_CONFIGURATION = (
-    *("_name_or_path", "_model_name_or_path", "gguf_file", "_commit_hash", "transformers_version"),
-    *("dtype", "torch_dtype", "use_cache"),
-)
-_NOT_ADAPTER = ("base_model_name_or_path", "revision", "inference_mode", "peft_version")
-_OF_MODEL = ("source", "weights", "configuration", "adapter")
-_ADAPTER_STATE = ("scaling", "active_adapters", "merged_adapters", "disable_adapters")
+_NOT_OF_MODEL = ("tokenizer", "chat_template", "prompts")
 
 
-def fingerprint(model: nn.Module, tokenizer: Any, template: Any) -> dict[str, str]:
-    """What the values of a run depend on, part by part, as the model is now.
+def fingerprint(source: Source, template: str | ChatTemplate) -> dict[str, str]:
+    """What the values of a run depend on, component by component, as the source is now.
 
     Returns:
-        "source" (where scores come from, and the model's class), and SHA-256 digests in hexadecimal: "weights",
-        "configuration", "tokenizer", "adapter" where the model has one, "chat_template" where the template is the
-        tokenizer's own, and "prompts": of what the template makes of a fixed question, which shows a date that it
-        prints; left out where it can't render that question, say because it needs ``meta``.
+        The components that the source names, and SHA-256 digests in hexadecimal: "tokenizer", "chat_template" where the
+        template is the tokenizer's own, and "prompts": of what the template makes of a fixed question, which shows a
+        date that it prints; left out where it can't render that question, say because it needs ``meta``.
     """
-    found = {**_model_parts(model), "tokenizer": tokenizer_hash(tokenizer)}
+    found = {**source.facts.fingerprint(), "tokenizer": tokenizer_hash(source.tokenizer)}
     if template == "chat" or not isinstance(template, str):
-        found["chat_template"] = _of_json(getattr(tokenizer, "chat_template", None))
+        found["chat_template"] = json_digest(getattr(source.tokenizer, "chat_template", None))
     with suppress(ValueError):  # the questions themselves tell what is wrong, with their names
-        found["prompts"] = _of_json(render(template, _PROBE, tokenizer))
+        found["prompts"] = json_digest(render(template, _PROBE, source.tokenizer))
     return found
 
 
-def model_fingerprint(model: nn.Module | Mapping[str, str]) -> str:
-    """One digest of what a `fingerprint` says of the model, given the model or that fingerprint."""
-    parts = _model_parts(model) if isinstance(model, nn.Module) else model
-    return _of_json({name: parts[name] for name in _OF_MODEL if name in parts})
-
-
-def _model_parts(model: nn.Module) -> dict[str, str]:
-    config = getattr(model, "config", None)
-    found = {"source": _source(model), "weights": _weights(model), "configuration": _configuration(config)}
-    adapters = getattr(model, "peft_config", None)
-    return found | ({"adapter": _adapter(model, adapters)} if adapters else {})
-
-
-def _source(model: nn.Module) -> str:
-    """The model's class; where its code came with the checkpoint, with a digest of that code."""
-    kind = type(model)
-    name = f"transformers {kind.__qualname__}"
-    if not kind.__module__.startswith("transformers_modules."):
-        return name
-    code = inspect.getsource(inspect.getmodule(kind) or kind)
-    return f"{name} {hashlib.sha256(code.encode()).hexdigest()}"
-
-
-def _configuration(config: Any) -> str:
-    if not hasattr(config, "to_json_string"):
-        return _of_json(None)
-    # The implementation is no entry of the JSON, but sums are rounded in the order that it adds in.
-    attention = getattr(config, "_attn_implementation", None)
-    return _of_json([_without(json.loads(config.to_json_string(use_diff=False)), _NOT_CONFIGURATION), attention])
-
-
-def _adapter(model: nn.Module, adapters: Mapping[str, Any]) -> str:
-    """The adapters' configurations, and what is set in the layers besides weights: factors, and which ones are used."""
-    configs = {name: _without(config.to_dict(), _NOT_ADAPTER) for name, config in adapters.items()}
-    state = {
-        f"{path}.{name}": getattr(module, name)
-        for path, module in model.named_modules()
-        for name in _ADAPTER_STATE
-        if isinstance(getattr(module, "scaling", None), Mapping) and hasattr(module, name)
-    }
-    return _of_json([configs, state])
-
-
-def _weights(model: nn.Module) -> str:
-    """A digest of every parameter and saved buffer: its name, shape, dtype and all of its bits.
-
-    Bytes are summed as integers in the tensor's place, along the rows and the columns of blocks of 8 KiB, and the sums
-    are hashed: a read of the weights, which a forward pass needs as well, where hashing all bytes takes far longer.
-    """
-    digest, known = hashlib.sha256(), {}
-    for name, tensor, stored in _named_tensors(model):
-        if id(tensor) not in known:  # tied weights are read once
-            known[id(tensor)] = b"".join(_sums(tensor if stored is None else stored))
-        digest.update(json.dumps([name, list(tensor.shape), str(tensor.dtype)]).encode())
-        digest.update(hashlib.sha256(known[id(tensor)]).digest())
-    return digest.hexdigest()
-
-
-def _named_tensors(model: nn.Module) -> Iterator[tuple[str, Tensor, Tensor | None]]:
-    """Parameters and saved buffers, each with the tensor that holds its values where they were moved off its module."""
-    for path, module in model.named_modules():
-        saved = {k: v for k, v in module._buffers.items() if k not in module._non_persistent_buffers_set}
-        for name, tensor in {**module._parameters, **saved}.items():
-            if tensor is not None:
-                yield f"{path}.{name}", tensor, _offloaded(module, name) if tensor.is_meta else None
-
-
-def _offloaded(module: nn.Module, name: str) -> Tensor | None:
-    """What accelerate keeps on the CPU or on disk until the module runs."""
-    hook = getattr(module, "_hf_hook", None)
-    for one in getattr(hook, "hooks", [hook]):
-        values = getattr(one, "weights_map", None)
-        if values is not None:
-            return torch.as_tensor(values[name], dtype=None, device="cpu")
-    return None
-
-
-def _sums(tensor: Tensor) -> Iterator[bytes]:
-    tensor = tensor.detach()
-    if hasattr(tensor, "to_local"):  # of a distributed tensor, what this process has
-        tensor = tensor.to_local()
-    if hasattr(tensor, "__tensor_flatten__"):  # quantised weights are several tensors in one
-        for name in tensor.__tensor_flatten__()[0]:
-            yield from _sums(getattr(tensor, name))
-        return
-    if tensor.is_meta:
-        return
-    content = tensor.contiguous().reshape(-1).view(torch.uint8)
-    whole = content.numel() // (8 * _BLOCK) * (8 * _BLOCK)
-    if content.storage_offset() % 8:
-        content = content.clone()
-    blocks = content[:whole].view(torch.int64).view(-1, _BLOCK)
-    # On the CPU by NumPy, in one thread: torch's sums take longer in one, and in several they wait for each other,
-    # for seconds where other programs run.
-    words = blocks.numpy() if blocks.is_cpu else blocks
-    for part in (words.sum(0), words.sum(1), content[whole:]):
-        yield (part.cpu().numpy() if isinstance(part, Tensor) else part).tobytes()
-
-
-def _without(entries: Any, left_out: tuple[str, ...]) -> Any:
-    if isinstance(entries, Mapping):
-        return {key: _without(value, left_out) for key, value in entries.items() if key not in left_out}
-    return entries
-
-
-def _of_json(value: Any) -> str:
-    """SHA-256 of the value as JSON; what JSON doesn't know is written as text, sets in order."""
-
-    def other(value: Any) -> Any:
-        return sorted(map(str, value)) if isinstance(value, set | frozenset) else str(value)
-
-    return hashlib.sha256(json.dumps(value, sort_keys=True, default=other).encode()).hexdigest()
+def model_digest(components: Mapping[str, str]) -> str:
+    """One digest of what a `fingerprint`, or `SourceFacts.fingerprint`, says of the model."""
+    return json_digest({name: value for name, value in components.items() if name not in _NOT_OF_MODEL})

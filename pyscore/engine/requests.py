@@ -1,70 +1,51 @@
-"""What a run is asked for, checked before the model runs."""
+"""Questions, and tokens that are given as such, as requests of a source."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from operator import index
 
-from pyscore._integers import as_int
-from pyscore.tasks import Question
+from pyscore.engine.settings import ScoreSettings
+from pyscore.engine.sources.source import ScoreRequest
+from pyscore.engine.tokenization import AnswerTokenizer, AnswerTokens
+from pyscore.tasks import Question, render
 
-__all__ = ["check_metadata", "check_run", "checked_questions", "dataset_of"]
-
-
-def dataset_of(question: Question, dataset: str | None) -> str | None:
-    """The data set that a question names, else the run's."""
-    return dataset if question.dataset is None else question.dataset
+__all__ = ["given_request", "requests_of", "tokenize"]
 
 
-def checked_questions(questions: Iterable[Question], dataset: str | None) -> list[Question]:
-    """The questions as a list, each with an id of its own in its data set."""
-    if isinstance(questions, Question):
-        raise TypeError("questions must be a sequence of Question, got one Question: pass [question]")
-    checked: list[Question] = []
-    seen: set[tuple[str | None, str]] = set()
-    for i, question in enumerate(questions):
-        if not isinstance(question, Question):
-            raise TypeError(f"questions[{i}] must be a Question, got {type(question).__name__}")
-        named = dataset_of(question, dataset)
-        if (named, question.id) in seen:
-            where = f" in the data set {named!r}" if named is not None else ""
-            raise ValueError(f"the question id {question.id!r} is used twice{where}: ids must be unique")
-        seen.add((named, question.id))
-        checked.append(question)
-    return checked
+def tokenize(
+    tokens: AnswerTokenizer, questions: Sequence[Question], settings: ScoreSettings
+) -> list[list[AnswerTokens]]:
+    """The answers of each question, as tokens."""
+    pairs, names = [], []
+    for question in questions:
+        prompt = render(settings.template, question, tokens.tokenizer)
+        pairs += [(prompt, answer) for answer in question.answers]
+        names += [question.id] * len(question.answers)
+    sizes = [len(question.answers) for question in questions]
+    answers = iter(tokens.encode(pairs, names, sizes=sizes, truncate=settings.truncate))
+    return [list(islice(answers, size)) for size in sizes]
 
 
-def check_run(
-    dataset: str | None, run_id: str | None, step: int | None, metadata: Mapping[str, str] | None
-) -> int | None:
-    """What rows could not hold is refused before the run, not after it. The step is given back as Python's int."""
-    for name, given in (("dataset", dataset), ("run_id", run_id)):
-        if given is not None:
-            _check_text(given, name)
-    step = None if step is None else as_int(step, "step")
-    if step is not None and not -(2**63) <= step < 2**63:
-        raise ValueError(f"step={step} doesn't fit into 64 bits")
-    for key, value in (metadata or {}).items():
-        if not isinstance(key, str) or not isinstance(value, str):
-            raise TypeError(f"metadata must map strings to strings, got {key!r}: {value!r}")
-        if key == "schema_version":
-            raise ValueError("metadata can't set schema_version: it tells how to read the rows")
-        _check_text(key, "a key of metadata")
-        _check_text(value, f"metadata[{key!r}]")
-    return step
+def requests_of(answers: Iterable[AnswerTokens]) -> list[ScoreRequest]:
+    return [ScoreRequest(each.context, each.answer) for each in answers]
 
 
-def check_metadata(metadata: Mapping[str, str] | None, own: Collection[str]) -> None:
-    """A caller's metadata must not replace what pyscore says of a run under the same names."""
-    taken = sorted(set(metadata or ()) & set(own))
-    if taken:
-        raise ValueError(f"metadata can't set {taken[0]!r}: pyscore writes it itself, choose another key")
+def given_request(
+    tokens: AnswerTokenizer, context: Sequence[int], continuation: Sequence[int], name: str
+) -> ScoreRequest:
+    """A pair of token ids, checked.
 
-
-def _check_text(value: Any, name: str) -> None:
-    if not isinstance(value, str):
-        raise TypeError(f"{name} must be a string, got {type(value).__name__}")
+    Raises:
+        TypeError, ValueError: there is no context or no continuation, or a token that is no integer or none of the
+            model's; ``name`` says in which pair.
+    """
+    if not len(context) or not len(continuation):
+        raise ValueError(f"{name} must have a context and a continuation of at least one token each")
     try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise ValueError(f"{name} must be text that UTF-8 can hold, got {value!r}") from None
+        request = ScoreRequest([*map(index, context)], [*map(index, continuation)])
+    except TypeError as error:
+        raise TypeError(f"{name} must hold token ids: {error}") from None
+    tokens.check(*request, name)
+    return request

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pyscore.engine.forward import TokenResults
-from pyscore.engine.requests import dataset_of
+from pyscore.engine.questions import dataset_of
+from pyscore.engine.settings import ScoreSettings
+from pyscore.engine.sources.source import TokenScore
 from pyscore.engine.tokenization import AnswerTokens
 from pyscore.store.schema import row_schema
 from pyscore.tasks import Question
@@ -19,41 +20,36 @@ __all__ = ["RunInfo", "build_rows", "related_answers", "total"]
 
 
 class RunInfo(NamedTuple):
-    """The columns that are the same in all rows of a run (the data set unless a question names its own)."""
+    """The columns that are the same in all rows of a run, beside its settings."""
 
     run_id: str
     model: str
     revision: str | None
-    step: int | None
-    dataset: str | None
 
 
 def build_rows(
     questions: Sequence[Question],
     answers: Sequence[AnswerTokens],
-    places: Sequence[Sequence[int]],
-    results: TokenResults,
+    scores: Sequence[TokenScore],
     info: RunInfo,
-    *,
-    token_logprobs: bool,
+    settings: ScoreSettings,
 ) -> pa.Table:
-    """The rows of a run; ``answers`` and ``places`` have one entry an answer of ``questions``, in order.
+    """The rows of a run; ``answers`` and ``scores`` have one entry an answer of ``questions``, in order.
 
     Raises:
         ValueError: a log-probability is NaN; the message names the question.
     """
     import pyarrow as pa
 
-    logprob, is_greedy = results.logprob.tolist(), results.is_greedy.tolist()
     asked = [(question, index) for question in questions for index in range(len(question.answers))]
     every = iter(answers)
     related = [each for question in questions for each in related_answers(islice(every, len(question.answers)))]
+    shared = {**info._asdict(), "step": settings.step}
     rows: list[dict[str, Any]] = []
-    for (question, index), tokens, relation, own in zip(asked, answers, related, places, strict=True):
-        scores = [logprob[place] for place in own]
-        row = _row(question, index, tokens, scores, all(is_greedy[place] for place in own), info)
-        rows.append(row | relation | ({"token_logprobs": scores} if token_logprobs else {}))
-    return pa.Table.from_pylist(rows, schema=row_schema(token_logprobs=token_logprobs))
+    for (question, index), tokens, relation, score in zip(asked, answers, related, scores, strict=True):
+        row = _row(question, index, tokens, score, settings.dataset) | relation
+        rows.append(shared | row | ({"token_logprobs": score.logprobs} if settings.token_logprobs else {}))
+    return pa.Table.from_pylist(rows, schema=row_schema(token_logprobs=settings.token_logprobs))
 
 
 def related_answers(answers: Iterable[AnswerTokens]) -> list[dict[str, int | None]]:
@@ -73,23 +69,22 @@ def related_answers(answers: Iterable[AnswerTokens]) -> list[dict[str, int | Non
 
 
 def _row(
-    question: Question, index: int, tokens: AnswerTokens, scores: list[float], is_greedy: bool, info: RunInfo
+    question: Question, index: int, tokens: AnswerTokens, score: TokenScore, dataset: str | None
 ) -> dict[str, Any]:
     answer = question.answers[index]
     return {
-        **info._asdict(),
-        "dataset": dataset_of(question, info.dataset),
+        "dataset": dataset_of(question, dataset),
         "question_id": question.id,
         "cluster": question.cluster,
         "group": question.group,
         "answer_index": index,
         "answer": answer,
         "is_matching": question.is_matching[index],
-        "logprob": total(scores, f"question {question.id!r}, answer {answer!r}"),
+        "logprob": total(score.logprobs, f"question {question.id!r}, answer {answer!r}"),
         "n_tokens": len(tokens.answer),
         "n_chars": len(answer),
         "n_bytes": len(answer.encode()),
-        "is_greedy": is_greedy,
+        "is_greedy": score.is_greedy,
         "boundary": tokens.boundary,
         "prompt_tokens": len(tokens.context),
         "truncated": tokens.truncated,

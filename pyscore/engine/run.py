@@ -10,13 +10,13 @@ from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from pyscore._integers import as_int
-from pyscore._version import __version__
 from pyscore.engine.asked import Asked
-from pyscore.engine.attention import check_state
-from pyscore.engine.blocks import WINDOW_QUESTIONS
-from pyscore.engine.requests import check_run, checked_questions
+from pyscore.engine.chunks import CHUNK_QUESTIONS, score_chunks
+from pyscore.engine.describe import Description, describe
+from pyscore.engine.questions import checked_questions
 from pyscore.engine.rows import RunInfo
 from pyscore.engine.scorer import Scorer
+from pyscore.engine.settings import ScoreSettings, check_text
 from pyscore.engine.skipping import SKIPPED, Skips, skipped_file
 from pyscore.engine.turns import turn
 from pyscore.store import RunStore, row_schema, run_folder
@@ -28,7 +28,7 @@ from pyscore.tasks import ChatTemplate, Question
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["score_to"]
+__all__ = ["run_to", "score_to"]
 
 
 def score_to(
@@ -46,7 +46,7 @@ def score_to(
     step: int | None = None,
     progress: bool = True,
     arguments: Mapping[str, Any] | None = None,
-    window_questions: int = WINDOW_QUESTIONS,
+    chunk_questions: int = CHUNK_QUESTIONS,
 ) -> None:
     """Score questions into the folder of a run, or a file, part by part, while the model runs.
 
@@ -65,7 +65,7 @@ def score_to(
             resumed; they are named in the rows' metadata, and in the file "skipped.jsonl" of the run's folder, or
             "<path>.skipped.jsonl" beside the one file.
         arguments: what the manifest is to say of this call besides, as JSON.
-        window_questions: how many questions are planned together and become one part.
+        chunk_questions: how many questions are planned together and become one part.
 
     Raises:
         ValueError: the run was begun with other settings (each is named), or holds questions that are not asked for; as
@@ -73,41 +73,45 @@ def score_to(
         FileExistsError: there is a run, and ``resume`` is False; or something else wrote the file meanwhile.
         BlockingIOError: another process writes this run.
     """
-    step = check_run(dataset, run_id, step, None)
-    window_questions = as_int(window_questions, "window_questions")
-    if window_questions < 1:
-        raise ValueError(f"window_questions={window_questions} must be at least 1")
+    settings = ScoreSettings(template, truncate, token_logprobs, dataset, step)
+    how: dict[str, Any] = {"resume": resume, "on_error": on_error, "run_id": run_id, "progress": progress}
+    run_to(scorer, path, settings, questions, arguments=arguments, chunk_questions=chunk_questions, **how)
+
+
+def run_to(
+    scorer: Scorer,
+    path: str | os.PathLike[str],
+    settings: ScoreSettings,
+    questions: Iterable[Question],
+    *,
+    resume: bool = False,
+    on_error: str = "raise",
+    run_id: str | None = None,
+    progress: bool = True,
+    arguments: Mapping[str, Any] | None = None,
+    chunk_questions: int = CHUNK_QUESTIONS,
+) -> None:
+    """`score_to` by settings that are one object already."""
+    check_text(run_id, "run_id")
+    chunk_questions = as_int(chunk_questions, "chunk_questions")
+    if chunk_questions < 1:
+        raise ValueError(f"chunk_questions={chunk_questions} must be at least 1")
     path = os.fspath(path)
-    questions = checked_questions(questions, dataset)
-    skips = Skips(on_error, dataset)
-    asked = Asked(questions, scorer.tokenizer, template, dataset, skips)
-    questions = asked.questions
-    with turn(scorer.model):  # another thread's run may have it in a mode in which an adapter is merged
-        parts = scorer.fingerprint(template)
-        described = scorer.describe(template, questions, parts)
-    settings = {
-        **{name: described[name] for name in _SETTINGS},
-        **{"fingerprint": parts, "revision": scorer.revision, "step": step},
-        **{
-            "batch_tokens": scorer.asked_batch_tokens,
-            "truncate": truncate,
-            "token_logprobs": token_logprobs,
-            "window_questions": window_questions,
-        },
-    }
-    versions = {"pyscore": __version__, "torch": described["torch_version"]}
-    asked_for = {"model": scorer.name, "commit": described.get("commit"), "arguments": dict(arguments or {})}
-    manifest = {"settings": settings, "versions": versions, **asked_for}
+    skips = Skips(on_error, settings.dataset)
+    asked = Asked(checked_questions(questions, settings.dataset), scorer.tokenizer, settings, skips)
+    with turn(scorer.source):  # another thread's run may have it in a mode in which an adapter is merged
+        described = describe(scorer.source, scorer.tokens, settings, asked.questions)
+    manifest = _manifest(described, settings, chunk_questions, arguments)
     folder = run_folder(path)
     one_file = folder != path
-    earlier = finished_file(path, settings, resume=resume) if one_file else None
-    kept = [] if earlier is None else asked.places_in(earlier)
+    earlier = finished_file(path, manifest["settings"], resume=resume) if one_file else None
+    kept = [] if earlier is None else asked.positions_in(earlier)
     if earlier is not None:
         _run_id(earlier.manifest.get("run_id"), run_id, path)
-    if kept and len(kept) == len(questions) and not has_run(folder):
+    if kept and len(kept) == len(asked.questions) and not has_run(folder):
         return
     with (
-        turn(scorer.model),
+        turn(scorer.source),
         RunStore.open(folder, manifest, resume=resume, earlier=earlier) as store,
         _removed_if_empty(store),
     ):
@@ -120,37 +124,55 @@ def score_to(
             store.reorder(asked.keys)
         if not done and "run_id" not in store.manifest:
             store.update(run_id=run_id, model=scorer.name)
-        _check_state(store, folder)
-        scorer.begin()
-        scorer.attention.restore(store.manifest.get("attention"))
-        scorer.use_batch_tokens(store.manifest.get("batch_tokens", scorer.batch_tokens))
-        store.update(batch_tokens=scorer.batch_tokens)
+        _check_names(store, folder)
         # However the model is called now, its rows have one name: the fingerprint tells that it is the same.
-        info = RunInfo(store.manifest["run_id"], store.manifest["model"], scorer.revision, step, dataset)
-        windows = scorer.stream(
-            questions,
-            info,
-            template=template,
-            truncate=truncate,
-            token_logprobs=token_logprobs,
-            progress=progress,
-            done=[i for i, key in enumerate(asked.keys) if key in done],
-            skips=skips,
-            window_questions=window_questions,
-        )
-        with closing(windows), _Writer(store) as writer:
-            for indices, table in windows:
-                findings = scorer.findings()
-                metadata = row_schema(metadata=described | findings).metadata
-                rows = table.replace_schema_metadata(metadata)
-                entries = {"attention": scorer.attention.state, "metadata": findings}
-                writer.put(rows, [asked.keys[i] for i in indices], indices, entries)
+        info = RunInfo(store.manifest["run_id"], store.manifest["model"], scorer.revision)
+        with scorer.source.session(store.manifest.get("state", {})) as session:
+            chunks = score_chunks(
+                session,
+                scorer.tokens,
+                asked.questions,
+                settings,
+                info,
+                done=[i for i, key in enumerate(asked.keys) if key in done],
+                skips=skips,
+                progress=progress,
+                chunk_questions=chunk_questions,
+            )
+            with closing(chunks), _Writer(store) as writer:
+                for indices, rows in chunks:
+                    metadata = row_schema(metadata=described.metadata | session.findings).metadata
+                    entries = {"state": session.state, "metadata": session.findings}
+                    keys = [asked.keys[i] for i in indices]
+                    writer.put(rows.replace_schema_metadata(metadata), keys, indices, entries)
         _note_skipped(store, skips, path)
         store.finish(path if one_file else None)
 
 
-# Of the metadata of rows, what values depend on; what a self-check finds out follows from these.
-_SETTINGS = ("template", "dtype", "device", "backend", "add_bos_token", "prefix_tokens")
+def _manifest(
+    described: Description, settings: ScoreSettings, chunk_questions: int, arguments: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """What values depend on, as "settings", and what else the manifest of a run says of a call.
+
+    What a session finds out is none of the settings: it follows from them.
+    """
+    facts, metadata = described.facts, described.metadata
+    return {
+        "settings": {
+            **{name: metadata[name] for name in ("template", "dtype", "device", "add_bos_token", "prefix_tokens")},
+            **facts.settings,
+            "fingerprint": described.fingerprint,
+            "revision": facts.revision,
+            "step": settings.step,
+            "truncate": settings.truncate,
+            "token_logprobs": settings.token_logprobs,
+            "chunk_questions": chunk_questions,
+        },
+        "versions": {k.removesuffix("_version"): v for k, v in metadata.items() if k.endswith("_version")},
+        "model": facts.name,
+        "commit": metadata.get("commit"),
+        "arguments": dict(arguments or {}),
+    }
 
 
 def _note_skipped(store: RunStore, skips: Skips, path: str) -> None:
@@ -185,7 +207,7 @@ class _Writer:
         return self
 
     def __exit__(self, *error: object) -> None:
-        # What was scored is stored also where the next window fails.
+        # What was scored is stored also where the next chunk fails.
         self._pool.shutdown(wait=True)
         if error[0] is None:
             self._wait()
@@ -211,12 +233,11 @@ def _run_id(stored: str | None, asked: str | None, path: str) -> str:
     return stored or asked or uuid.uuid4().hex
 
 
-def _check_state(store: RunStore, folder: str) -> None:
-    """Raise ValueError unless what a run found out, and goes on with, is what this module has written."""
+def _check_names(store: RunStore, folder: str) -> None:
+    """Raise ValueError unless the manifest has what a run goes on with, by the names that its rows have."""
     manifest, name = store.manifest, f"the manifest in {folder}"
     check_fields(manifest, name, "", {"run_id": str, "model": str})
-    check_fields(manifest, name, "", {"batch_tokens": int, "attention": dict}, optional=True)
-    check_state(manifest.get("attention"), name)
+    check_fields(manifest, name, "", {"state": dict}, optional=True)
     rows = store.first_rows()
     if rows is None:
         return

@@ -3,66 +3,38 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from itertools import islice
-from operator import index
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import nn
 
-from pyscore._version import __version__
-from pyscore.engine.attention import Attention
-from pyscore.engine.blocks import WINDOW_QUESTIONS, ahead, window_indices
-from pyscore.engine.budget import check_batch_tokens, fastest_batch_tokens, limits_for
-from pyscore.engine.fingerprint import fingerprint, model_fingerprint
-from pyscore.engine.forward import Forward, TokenResults
-from pyscore.engine.model import context_length, evaluation_mode, load_model
-from pyscore.engine.plan import Limits, Plan, TokenCounts
+from pyscore.engine import sources
+from pyscore.engine.chunks import chunk_indices, score_chunks
+from pyscore.engine.describe import describe
 from pyscore.engine.progress import Progress
-from pyscore.engine.requests import check_metadata, check_run, checked_questions
-from pyscore.engine.rows import RunInfo, build_rows
+from pyscore.engine.questions import checked_questions
+from pyscore.engine.requests import given_request, requests_of, tokenize
+from pyscore.engine.rows import RunInfo
+from pyscore.engine.settings import ScoreSettings, check_metadata, check_text
 from pyscore.engine.skipping import SKIPPED, Skips
-from pyscore.engine.tokenization import CLEAN, AnswerTokenizer, AnswerTokens
+from pyscore.engine.sources.source import ScoreRequest, Source, TokenCounts, TokenScore
+from pyscore.engine.tokenization import AnswerTokenizer
 from pyscore.engine.turns import turn
-from pyscore.engine.vocabulary import vocabulary_of
-from pyscore.ops.dispatch import check_backend_name, select
 from pyscore.store.ordering import by_position
 from pyscore.store.schema import row_schema
-from pyscore.tasks import ChatTemplate, Question, render
+from pyscore.tasks import ChatTemplate, Question
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import torch
 
 __all__ = ["ScoredTokens", "Scorer"]
 
-_WINDOW_PAIRS = 4096  # token pairs that are planned together
+ScoredTokens = TokenScore
+"""What `Scorer.score_tokens` returns for each pair."""
 
-_CHECK_TEXT = "Question: Is 12 + 7 less than 20, or is it more? Answer: It is 19, which is less."
-
-
-class _Window(NamedTuple):
-    """Questions that run together."""
-
-    indices: list[int]
-    questions: list[Question]
-    answers: list[AnswerTokens]
-    plan: Plan
-
-
-class ScoredTokens(NamedTuple):
-    """A continuation's scores.
-
-    Attributes:
-        logprobs: the log-probability of each of its tokens, nats.
-        is_greedy: every token is the likeliest given those before it.
-    """
-
-    logprobs: list[float]
-    is_greedy: bool
+_CHUNK_PAIRS = 4096  # token pairs that are planned together
 
 
 class Scorer:
@@ -73,7 +45,7 @@ class Scorer:
 
     Args:
         model: a causal LM of Hugging Face transformers, already on its device. Scoring runs it in evaluation mode and
-            leaves it in the mode it was in.
+            leaves it in the mode it was in. `from_source` takes any other source of scores.
         tokenizer: its tokenizer.
         name: what rows call the model; by default the name that it was loaded by.
         revision: what rows call its revision.
@@ -82,6 +54,11 @@ class Scorer:
         add_bos_token: what every text begins with (never twice). "auto": what the tokenizer puts there by itself, as in
             lm-evaluation-harness; True: the same, and BOS before it unless it is there; False: nothing.
         backend: which backend of `pyscore.linear_logprobs` to use.
+
+    Attributes:
+        source: where scores come from.
+        name, revision: what rows call the model.
+        tokens: how texts become tokens.
 
     Raises:
         ValueError: a bad argument, add_bos_token=True and no BOS token, or what the tokenizer adds can't be told.
@@ -99,28 +76,17 @@ class Scorer:
         add_bos_token: bool | str = "auto",
         backend: str = "auto",
     ) -> None:
-        if not isinstance(model, nn.Module):
-            kind = type(model).__name__
-            raise TypeError(f"model must be a loaded torch module, got {kind}: use Scorer.from_pretrained")
-        if add_bos_token not in (True, False, "auto"):
-            raise ValueError(f"add_bos_token={add_bos_token!r} is not True, False or 'auto'")
-        config = getattr(model, "config", None)
-        self.model, self.tokenizer = model, tokenizer
-        self.name = name or getattr(config, "_name_or_path", "") or type(model).__name__
-        self.revision = revision
-        known = vocabulary_of(model)  # a tokenizer's padding token may have been added without the model's knowledge
-        pad = known.first_known(tokenizer.pad_token_id, tokenizer.eos_token_id)
-        self.forward = Forward(model, Limits(1, 1, 1), pad=pad, backend=backend)
-        self.asked_batch_tokens = batch_tokens if batch_tokens == "auto" else check_batch_tokens(batch_tokens)
-        self.use_batch_tokens(check_batch_tokens(batch_tokens))
-        if batch_tokens == "auto" and self.forward.device.type == "cuda":
-            with turn(model), evaluation_mode(model):
-                self.use_batch_tokens(fastest_batch_tokens(self.forward.run_blank))
-        self.attention = Attention(self.forward)
-        self._backend = select(backend, self.forward.device, getattr(model, "dtype", torch.float32)).name
-        self.tokens = AnswerTokenizer(
-            tokenizer, add_bos=add_bos_token, max_length=context_length(model), vocabulary=known
+        source = sources.HuggingFaceSource(
+            model, tokenizer, name=name, revision=revision, batch_tokens=batch_tokens, backend=backend
         )
+        self._use(source, add_bos_token)
+
+    @classmethod
+    def from_source(cls, source: Source, *, add_bos_token: bool | str = "auto") -> Scorer:
+        """A scorer of any source of scores; ``add_bos_token`` and errors as for `Scorer`."""
+        scorer = cls.__new__(cls)
+        scorer._use(source, add_bos_token)
+        return scorer
 
     @classmethod
     def from_pretrained(
@@ -145,7 +111,7 @@ class Scorer:
             dtype: "auto" for the checkpoint's own, or a torch dtype or its name.
             device: "auto" for CUDA where there is one, else the CPU; or a torch device or its name.
             trust_remote_code: allow code that comes with the model to run.
-            allow_unused_weights: accept a checkpoint that holds weights which the model has no place for, as it is
+            allow_unused_weights: accept a checkpoint that holds weights which the model has no use for, as it is
                 configured, and score without them.
             batch_tokens, add_bos_token, backend: as for `Scorer`.
 
@@ -153,40 +119,34 @@ class Scorer:
             FileNotFoundError, ImportError, ValueError: the model can't be loaded; one line says why.
             RuntimeError: as for `Scorer`.
         """
-        # Checked before the long load, not after it.
-        check_batch_tokens(batch_tokens)
-        check_backend_name(backend)
-        loaded = load_model(
-            model,
-            revision=revision,
-            dtype=dtype,
-            device=device,
-            trust_remote_code=trust_remote_code,
-            allow_unused_weights=allow_unused_weights,
-        )
-        return cls(
-            loaded.model,
-            loaded.tokenizer,
-            name=loaded.name,
-            revision=revision,
-            batch_tokens=batch_tokens,
-            add_bos_token=add_bos_token,
-            backend=backend,
+        options = {"dtype": dtype, "device": device, "batch_tokens": batch_tokens, "backend": backend}
+        allowed = {"trust_remote_code": trust_remote_code, "allow_unused_weights": allow_unused_weights}
+        source = sources.load_source(model, revision=revision, **options, **allowed)
+        return cls.from_source(source, add_bos_token=add_bos_token)
+
+    def _use(self, source: Source, add_bos_token: bool | str) -> None:
+        if add_bos_token not in (True, False, "auto"):
+            raise ValueError(f"add_bos_token={add_bos_token!r} is not True, False or 'auto'")
+        facts = source.facts
+        self.source, self.name, self.revision = source, facts.name, facts.revision
+        self.tokens = AnswerTokenizer(
+            source.tokenizer, add_bos=add_bos_token, max_length=facts.context_length, vocabulary=facts.vocabulary
         )
 
     @property
+    def tokenizer(self) -> Any:
+        """The source's tokenizer."""
+        return self.source.tokenizer
+
+    @property
+    def model(self) -> Any:
+        """The model, of a source that has it in this process."""
+        return getattr(self.source, "model")  # noqa: B009
+
+    @property
     def batch_tokens(self) -> int:
-        """How many tokens a forward pass may have, padding counted."""
-        return self.forward.limits.batch_tokens
-
-    def begin(self) -> None:
-        """Begin anew: with the full batch size, and with nothing checked."""
-        self.forward.limits = self.limits
-        self.attention.begin()
-
-    def use_batch_tokens(self, batch_tokens: int) -> None:
-        """Set how many tokens a forward pass may have."""
-        self.limits = self.forward.limits = limits_for(self.forward.device, batch_tokens)
+        """How many tokens a forward pass may have, padding counted, of a source that runs forward passes here."""
+        return int(getattr(self.source, "batch_tokens"))  # noqa: B009
 
     def score(
         self,
@@ -231,76 +191,50 @@ class Scorer:
                 is not causal.
             TypeError: something that is not a Question; a dataset, run_id, step or metadata of another type.
         """
-        step = check_run(dataset, run_id, step, metadata)
-        questions = checked_questions(questions, dataset)
-        info = RunInfo(run_id or uuid.uuid4().hex, self.name, self.revision, step, dataset)
-        skips = Skips(on_error, dataset)
-        tables, positions = [row_schema(token_logprobs=token_logprobs).empty_table()], []
-        with turn(self.model):
-            described = self.describe(template, questions)
-            check_metadata(metadata, [*described, *self.findings(), SKIPPED])
-            self.begin()
-            for indices, table in self.stream(
-                questions,
-                info,
-                template=template,
-                truncate=truncate,
-                token_logprobs=token_logprobs,
-                progress=progress,
-                skips=skips,
-            ):
-                tables.append(table)
-                positions += indices
-            described |= self.findings() | skips.metadata() | dict(metadata or {})
+        settings = ScoreSettings(template, truncate, token_logprobs, dataset, step)
+        return self.score_by(
+            settings, questions, progress=progress, on_error=on_error, run_id=run_id, metadata=metadata
+        )
+
+    def score_by(
+        self,
+        settings: ScoreSettings,
+        questions: Iterable[Question],
+        *,
+        progress: bool = True,
+        on_error: str = "raise",
+        run_id: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> pa.Table:
+        """`score` by settings that are one object already."""
+        check_text(run_id, "run_id")
+        questions = checked_questions(questions, settings.dataset)
+        info = RunInfo(run_id or uuid.uuid4().hex, self.name, self.revision)
+        skips = Skips(on_error, settings.dataset)
+        tables, positions = [row_schema(token_logprobs=settings.token_logprobs).empty_table()], []
+        with turn(self.source):
+            described = describe(self.source, self.tokens, settings, questions).metadata
+            with self.source.session(None) as session:
+                check_metadata(metadata, [*described, *session.findings, SKIPPED])
+                chunks = score_chunks(session, self.tokens, questions, settings, info, progress=progress, skips=skips)
+                for indices, rows in chunks:
+                    tables.append(rows)
+                    positions += indices
+                described |= session.findings | skips.metadata() | dict(metadata or {})
         return by_position(tables, np.array(positions, dtype=np.int64)).replace_schema_metadata(
             row_schema(metadata=described).metadata
         )
 
     def stream(
-        self,
-        questions: Sequence[Question],
-        info: RunInfo,
-        *,
-        template: str | ChatTemplate = "plain",
-        truncate: bool = False,
-        token_logprobs: bool = False,
-        progress: bool = True,
-        done: Collection[int] = (),
-        skips: Skips | None = None,
-        window_questions: int = WINDOW_QUESTIONS,
+        self, questions: Sequence[Question], settings: ScoreSettings, info: RunInfo, **options: Any
     ) -> Generator[tuple[list[int], pa.Table], None, None]:
-        """Score window by window: indices of questions, and the rows of their answers.
+        """Indices of questions, and the rows of their answers, chunk by chunk; the options are those of `score_chunks`.
 
-        Windows hold neighbours in the order of prompts, so that what they share runs once. Questions of ``done`` don't
-        run; the others run in the same windows as without it. ``skips`` says what is done with questions that can't be
-        scored, by default the first one raises. While the model runs, the next window is tokenised.
-
-        From its first window until it is exhausted or closed, the model is this stream's alone: every other call raises
+        From its first chunk until it is exhausted or closed, the model is this stream's alone: every other call raises
         RuntimeError, from any thread.
         """
-        chosen = skips or Skips("raise")
-
-        def prepare(indices: list[int]) -> _Window:
-            made = chosen.each(indices, questions, lambda some: self._tokenize(some, template, truncate))
-            answers = [answer for _, own in made for answer in own]
-            kept = [i for i, _ in made]
-            return _Window(kept, [questions[i] for i in kept], answers, self.attention.plan(answers))
-
-        left_out = set(done)
-        found = ([i for i in window if i not in left_out] for window in window_indices(questions, window_questions))
-        windows = [window for window in found if window]
-        bar = Progress("scoring", sum(map(len, windows)), "questions", progress)
-        with turn(self.model, stream=True), self._running(), bar:
-            for asked, window in zip(windows, ahead(prepare, windows), strict=True):
-                advance = bar.share(len(asked))
-                if not window.indices:  # all of them were skipped
-                    advance(1.0)
-                    continue
-                plan, results = self._run(window.plan, window.answers, advance)
-                rows = build_rows(
-                    window.questions, window.answers, plan.places, results, info, token_logprobs=token_logprobs
-                )
-                yield window.indices, rows
+        with turn(self.source, stream=True), self.source.session(None) as session:
+            yield from score_chunks(session, self.tokens, questions, settings, info, **options)
 
     def explain(
         self,
@@ -314,17 +248,19 @@ class Scorer:
 
         Args:
             questions, template, truncate, on_error: as for `score`.
+
+        Raises:
+            ValueError: as for `score`, or the source can't tell.
         """
-        skips = Skips(on_error)
+        settings, skips = ScoreSettings(template, truncate), Skips(on_error)
         questions = checked_questions(questions, None)
-        counts, last = TokenCounts(), None
-        with turn(self.model):
-            for window in window_indices(questions):
-                made = skips.each(window, questions, lambda some: self._tokenize(some, template, truncate))
-                plan = self.attention.plan([answer for _, own in made for answer in own])
-                counts += plan.counts_after(last)
-                last = plan
-        return counts
+
+        def requests(indices: list[int]) -> list[ScoreRequest]:
+            made = skips.each(indices, questions, lambda some: tokenize(self.tokens, some, settings))
+            return requests_of(answer for _, own in made for answer in own)
+
+        with turn(self.source):
+            return self.source.count(map(requests, chunk_indices(questions)))
 
     def score_tokens(
         self, pairs: Sequence[tuple[Sequence[int], Sequence[int]]], *, progress: bool = True
@@ -343,100 +279,16 @@ class Scorer:
             TypeError, ValueError: a pair without context or continuation, or with a token that is no integer or none of
                 the model's, named by its row.
         """
-        answers = [self._given_tokens(i, *pair) for i, pair in enumerate(pairs)]
-        order = sorted(range(len(answers)), key=lambda i: (*answers[i].context, *answers[i].answer))
+        requests = [given_request(self.tokens, *pair, f"pairs[{i}]") for i, pair in enumerate(pairs)]
+        order = sorted(range(len(requests)), key=lambda i: (*requests[i].context, *requests[i].continuation))
         scored: dict[int, ScoredTokens] = {}
-        with turn(self.model), self._running(), Progress("scoring", len(answers), "requests", progress) as bar:
-            self.begin()
-            for start in range(0, len(order), _WINDOW_PAIRS):
-                indices = order[start : start + _WINDOW_PAIRS]
-                window = [answers[i] for i in indices]
-                plan, results = self._run(self.attention.plan(window), window, bar.share(len(window)))
-                logprob, is_greedy = results.logprob.tolist(), results.is_greedy.tolist()
-                for i, own in zip(indices, plan.places, strict=True):
-                    scores = [logprob[place] for place in own]
-                    scored[i] = ScoredTokens(scores, all(is_greedy[place] for place in own))
-        return [scored[i] for i in range(len(answers))]
-
-    def _tokenize(
-        self, questions: Sequence[Question], template: str | ChatTemplate, truncate: bool
-    ) -> list[list[AnswerTokens]]:
-        """The answers of each question, as tokens."""
-        pairs, names = [], []
-        for question in questions:
-            prompt = render(template, question, self.tokenizer)
-            pairs += [(prompt, answer) for answer in question.answers]
-            names += [question.id] * len(question.answers)
-        sizes = [len(question.answers) for question in questions]
-        answers = iter(self.tokens.encode(pairs, names, sizes=sizes, truncate=truncate))
-        return [list(islice(answers, size)) for size in sizes]
-
-    def _given_tokens(self, i: int, context: Sequence[int], continuation: Sequence[int]) -> AnswerTokens:
-        if not len(context) or not len(continuation):
-            raise ValueError(f"pairs[{i}] must have a context and a continuation of at least one token each")
-        try:
-            tokens = AnswerTokens([*map(index, context)], [*map(index, continuation)], CLEAN, False)
-        except TypeError as error:
-            raise TypeError(f"pairs[{i}] must hold token ids: {error}") from None
-        self.tokens.check(tokens.context, tokens.answer, f"pairs[{i}]")
-        return tokens
-
-    def _run(
-        self, plan: Plan, answers: Sequence[AnswerTokens], advance: Callable[[float], None]
-    ) -> tuple[Plan, TokenResults]:
-        """The results of these answers, and the plan that they were found by: self-checks may choose another one."""
-        plan = self.attention.checked(plan, answers)
-        total = max(1, sum(batch.n_tokens for batch in plan.batches))
-        return plan, self.forward(plan, lambda tokens: advance(tokens / total))
-
-    @contextmanager
-    def _running(self) -> Iterator[None]:
-        """Evaluation mode, and nothing kept from before: the model may have been trained since."""
-        tokens = self.tokenizer(_CHECK_TEXT, add_special_tokens=False)["input_ids"]
-        tokens = [token for token in tokens if self.tokens.vocabulary.first_known(token) == token] or [self.forward.pad]
-        with evaluation_mode(self.model):
-            self.forward.begin(tokens)
-            try:
-                yield
-            finally:
-                self.forward.release()
-
-    def describe(
-        self, template: str | ChatTemplate, questions: Sequence[Question], parts: Mapping[str, str] | None = None
-    ) -> dict[str, str]:
-        """The metadata of rows that is known before a run: what their values depend on.
-
-        Args:
-            template, questions: of the run.
-            parts: what `fingerprint` gives, where that is known already.
-        """
-        parts = self.fingerprint(template) if parts is None else parts
-        described = {
-            "pyscore_version": __version__,
-            "template": str(template),
-            "dtype": str(getattr(self.model, "dtype", "unknown")).removeprefix("torch."),
-            "device": str(self.forward.device),
-            "backend": self._backend,
-            "model_fingerprint": model_fingerprint(parts),
-            "tokenizer_hash": parts["tokenizer"],
-            "add_bos_token": str(bool(self.tokens.prefix)).lower(),
-            "prefix_tokens": " ".join(map(str, self.tokens.prefix)),
-            "choices": ",".join(sorted({question.choices for question in questions})) or "given",
-            "torch_version": torch.__version__,
-            "float32_matmul_precision": torch.get_float32_matmul_precision(),
-        }
-        hashes = {"chat_template_hash": parts.get("chat_template"), "template_hash": parts.get("prompts")}
-        commit = getattr(getattr(self.model, "config", None), "_commit_hash", None)
-        return described | {k: v for k, v in {**hashes, "commit": commit}.items() if v}
-
-    def fingerprint(self, template: str | ChatTemplate = "plain") -> dict[str, str]:
-        """What values depend on, part by part, as it is now; see `pyscore.engine.fingerprint`."""
-        return fingerprint(self.model, self.tokenizer, template)
-
-    def findings(self) -> dict[str, str]:
-        """The metadata of rows that a run finds out: how it scored."""
-        return {
-            "head": self.forward.head or "not run",
-            "attention": str(self.attention),
-            "batch_tokens": str(self.batch_tokens),
-        }
+        with (
+            turn(self.source),
+            self.source.session(None) as session,
+            Progress("scoring", len(requests), "requests", progress) as bar,
+        ):
+            for start in range(0, len(order), _CHUNK_PAIRS):
+                indices = order[start : start + _CHUNK_PAIRS]
+                work = session.prepare([requests[i] for i in indices])
+                scored.update(zip(indices, session.run(work, bar.share(len(indices))), strict=True))
+        return [scored[i] for i in range(len(requests))]

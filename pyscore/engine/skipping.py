@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from pyscore.engine.requests import dataset_of
+from pyscore.engine.questions import dataset_of
 from pyscore.store import metadata_of, parts, run_folder
 from pyscore.store.files import locate
 from pyscore.tasks import Question

@@ -30,7 +30,7 @@ MERGED = "merged"
 SPLIT = "split"
 """A token spans the join, but not every answer's of the question: scored by tokens of its own after the prompt."""
 
-_CHUNK = 2048  # texts tokenised at once: the tokenizer keeps offsets and words of all of them until they are read
+_TEXTS_AT_ONCE = 2048  # the tokenizer keeps offsets and words of all texts of one call until they are read
 _ANCHORS = ("", "\n", ":", "x")  # what an answer's own tokens may be found after
 
 
@@ -185,11 +185,11 @@ class AnswerTokenizer:
     def _encode_texts(self, texts: Iterable[str]) -> dict[str, list[int]]:
         ordered = sorted(texts)
         encoded: dict[str, list[int]] = {}
-        for start in range(0, len(ordered), _CHUNK):
-            chunk = ordered[start : start + _CHUNK]
+        for start in range(0, len(ordered), _TEXTS_AT_ONCE):
+            some = ordered[start : start + _TEXTS_AT_ONCE]
             # verbose=False: texts longer than the model's context are this module's to judge.
-            ids = self.tokenizer(chunk, add_special_tokens=False, return_attention_mask=False, verbose=False)
-            for text, tokens in zip(chunk, ids["input_ids"], strict=True):
+            ids = self.tokenizer(some, add_special_tokens=False, return_attention_mask=False, verbose=False)
+            for text, tokens in zip(some, ids["input_ids"], strict=True):
                 encoded[text] = list(tokens)
         return encoded
 

@@ -1,4 +1,4 @@
-"""One run at a time under a model: a run's stems, limits, plans and the model's mode belong to that run alone."""
+"""One run at a time of a source: a model's mode, its batch size and what it has cached belong to one run alone."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 from weakref import WeakKeyDictionary
+
+from pyscore.engine.sources.source import Source
 
 __all__ = ["turn"]
 
@@ -44,27 +46,26 @@ class _Turns:
                 self._changed.notify_all()
 
 
-# By model, not by Scorer: two Scorers of one model would put it into each other's mode. Kept outside of the Scorer, as
-# a lock can't be copied or pickled and a Scorer can.
+# By what a source has for itself, not by Scorer: two Scorers of one model would put it into each other's mode. Kept
+# outside of the Scorer, as a lock can't be copied or pickled and a Scorer can.
 _turns: WeakKeyDictionary[Any, _Turns] = WeakKeyDictionary()
 _guard = threading.Lock()
 
 
 @contextmanager
-def turn(model: Any, *, stream: bool = False) -> Iterator[None]:
-    """Hold the model alone: calls of other threads wait until it is given back, those of this thread may nest.
+def turn(source: Source, *, stream: bool = False) -> Iterator[None]:
+    """Hold a source alone: calls of other threads wait until it is given back, those of this thread may nest.
 
     Args:
-        model: whose turn it is, also of every other `Scorer` of it.
+        source: whose turn it is, with every other source that shares its `Source.exclusive`.
         stream: the holder is a generator, which may never be read to its end. Nobody waits for it: while it is open,
             every other call raises. (Within a turn of its own thread it belongs to that turn.)
 
     Raises:
         RuntimeError: a stream is open.
     """
-    inner = model.get_base_model() if hasattr(model, "get_base_model") else model  # a PEFT wrapper shares its modules
     with _guard:
-        turns = _turns.setdefault(inner, _Turns())
+        turns = _turns.setdefault(source.exclusive, _Turns())
     turns.take(stream=stream)
     try:
         yield

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-__all__ = ["Vocabulary", "vocabulary_of"]
+__all__ = ["Vocabulary"]
 
 
 class Vocabulary(NamedTuple):
@@ -36,16 +36,3 @@ class Vocabulary(NamedTuple):
     def first_known(self, *candidates: int | None) -> int:
         """The first of these token ids that the model can read, 0 if it can read none."""
         return next((i for i in candidates if i is not None and i >= 0 and (self.read is None or i < self.read)), 0)
-
-
-def vocabulary_of(model: Any) -> Vocabulary:
-    """By the sizes of the model's embeddings."""
-    return Vocabulary(
-        _size(model, "get_input_embeddings", "num_embeddings"), _size(model, "get_output_embeddings", "out_features")
-    )
-
-
-def _size(model: Any, getter: str, name: str) -> int | None:
-    layer = getattr(model, getter)() if hasattr(model, getter) else None
-    size = getattr(layer, name, None)
-    return size if isinstance(size, int) and size > 0 else None

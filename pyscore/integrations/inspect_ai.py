@@ -13,7 +13,8 @@ from inspect_ai.solver import TaskState
 from inspect_ai.util import registry_info
 
 from pyscore.metrics import Estimate, Interval, estimate_mean, estimate_rate
-from pyscore.store import comparison_from_rows, read_rows
+from pyscore.results import comparison_from_rows
+from pyscore.store import read_rows
 from pyscore.store.grouping import group
 from pyscore.store.schema import QUESTION_KEY
 

@@ -12,10 +12,10 @@ import torch
 from tqdm import tqdm
 
 from pyscore.engine import Scorer
-from pyscore.engine.bundled import BUNDLED_MODEL, bundled_model_path
-from pyscore.engine.model import load_weights, parse_device, require_transformers
+from pyscore.engine.sources.huggingface.bundled import BUNDLED_MODEL, bundled_model_path
+from pyscore.engine.sources.huggingface.load import load_weights, parse_device, require_transformers
+from pyscore.engine.sources.huggingface.tree import common_prefix
 from pyscore.engine.tokenization import MERGED, move_trailing_space, split_tokens
-from pyscore.engine.tree import common_prefix
 from pyscore.ops.dispatch import AUTO, check_backend_name
 
 require_transformers()  # before lm_eval imports it: from a checkout's root it would take ./kernels for a package

@@ -198,7 +198,7 @@ def _fake_score_answers(
     return ComparisonTensors.empty(logprob, question_offsets.shape[0] - 1)
 
 
-_LIBRARY: Any = torch.library.Library("pyscore", "DEF")  # type: ignore[no-untyped-call]
+_LIBRARY: Any = torch.library.Library("pyscore", "DEF")
 for _name, _implementation, _fake in (
     ("logprobs", _logprobs, _fake_logprobs),
     ("target_logits", _target_logits, _fake_target_logits),

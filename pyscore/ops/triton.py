@@ -66,8 +66,7 @@ def _target_logits(projection: Projection, request: TokenRequest) -> Tensor:
     from pyscore.kernels.target_logits import target_logits
 
     vectors = _targets(request, len(projection.hidden))
-    result: Tensor = target_logits(*projection, *vectors, **_options(request))
-    return result
+    return target_logits(*projection, *vectors, **_options(request))
 
 
 def _linear_logprobs(
@@ -76,13 +75,13 @@ def _linear_logprobs(
     from pyscore.kernels.linear_logprobs import linear_logprobs
 
     known = None if target_logit is None else target_logit.float().contiguous()
-    vectors = _targets(request, len(projection.hidden))
+    arguments: tuple[Any, ...] = (*projection, *_targets(request, len(projection.hidden)), known)
     options = _options(request) | {"sharded": request.sharded} | request.wanted._asdict()
-    _fill(out, linear_logprobs(*projection, *vectors, known, **options))
+    _fill(out, linear_logprobs(*arguments, **options))
 
 
 def _score_answers(request: AnswerRequest, out: ComparisonTensors) -> None:
-    from pyscore.kernels.answers import score_answers
+    from pyscore.kernels.score_answers import score_answers
 
     *tensors, sets, ties = request
     _fill(out, score_answers(*_vectors(*tensors), sets=sets, ties=ties))

@@ -1,4 +1,4 @@
-"""Rows, one an answer: their Arrow schema, files and runs of them, and the way from rows to compared answers."""
+"""Rows, one an answer: their Arrow schema, files of them, and runs that resume."""
 
 from typing import TYPE_CHECKING
 
@@ -10,9 +10,7 @@ from pyscore.store.run import RunStore, question_key
 from pyscore.store.schema import SCHEMA_VERSION, metadata_of, row_schema
 
 if TYPE_CHECKING:
-    from pyscore.store.answers import answers_from_rows
-    from pyscore.store.comparison import clusters_from_rows, comparison_from_rows
-    from pyscore.store.summaries import RowsSummary, summarize_rows
+    from pyscore.results import RowsSummary, answers_from_rows, clusters_from_rows, comparison_from_rows, summarize_rows
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -35,14 +33,12 @@ __all__ = [
     "write_rows",
 ]
 
-# These need torch, which takes seconds to import; files and runs don't.
+# These live in pyscore.results and keep the names that they had here. They are looked up only when they are used: the
+# store imports no metrics, and metrics need torch, which takes seconds to import.
 __getattr__, __dir__ = lazy_names(
     __name__,
-    {
-        "RowsSummary": "summaries",
-        "answers_from_rows": "answers",
-        "clusters_from_rows": "comparison",
-        "comparison_from_rows": "comparison",
-        "summarize_rows": "summaries",
-    },
+    dict.fromkeys(
+        ("RowsSummary", "answers_from_rows", "clusters_from_rows", "comparison_from_rows", "summarize_rows"),
+        "pyscore.results",
+    ),
 )

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from pyscore.store.renamed import renamed_metadata
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -93,9 +95,10 @@ def check_schema(schema: pa.Schema, source: str) -> None:
 
 def upgraded(schema: pa.Schema) -> pa.Schema:
     """The schema that rows of this one have once they are read: `as_rows` fills up those of version 1."""
+    metadata = renamed_metadata(schema.metadata)
     if _version(schema) != "1":
-        return schema
-    metadata = {**schema.metadata, b"schema_version": str(SCHEMA_VERSION).encode()}
+        return schema.with_metadata(metadata)
+    metadata[b"schema_version"] = str(SCHEMA_VERSION).encode()
     return row_schema(token_logprobs="token_logprobs" in schema.names).with_metadata(metadata)
 
 
@@ -115,6 +118,7 @@ def as_rows(table: pa.Table, source: str) -> pa.Table:
     import pyarrow as pa
 
     expected = row_schema(token_logprobs="token_logprobs" in table.schema.names)
+    table = table.replace_schema_metadata(renamed_metadata(table.schema.metadata))
     if _version(table.schema) == "1":
         lacking = [name for name in _SINCE_2 if name not in table.schema.names]
         metadata = {**table.schema.metadata, b"schema_version": str(SCHEMA_VERSION).encode()}
@@ -129,7 +133,7 @@ def as_rows(table: pa.Table, source: str) -> pa.Table:
             raise ValueError(f"{source} has no value in some rows of the column {field.name}: score them again")
     if all(field.name in table.schema.names for field in expected):
         columns = table.select(expected.names)
-        with suppress(pa.ArrowInvalid, pa.ArrowNotImplementedError):  # check_schema says which column doesn't fit
+        with suppress(pa.ArrowInvalid, pa.ArrowNotImplementedError):  # check_schema then says which column doesn't fit.
             table = columns.cast(expected.with_metadata(table.schema.metadata))
     check_schema(table.schema, source)
     return table

@@ -1,1 +1,1 @@
-"""The GPU's benchmark suite and the tuner, as far as they run without a GPU."""
+"""The GPU's benchmark suite, as far as it runs without a GPU."""

@@ -19,9 +19,9 @@ from benchmarks.gpu import __main__ as command
 from benchmarks.gpu import run as runner
 from benchmarks.gpu.contest import OURS
 from benchmarks.gpu.lab import Lab, poisoned
-from benchmarks.gpu.report import describe, reasons
 from benchmarks.gpu.sections import SECTIONS
 from benchmarks.gpu.targets import TARGETS, Row
+from benchmarks.report import describe, reasons
 
 pytestmark = [
     pytest.mark.skipif(torch.cuda.is_available(), reason="rehearsals run in Triton's interpreter, on the CPU"),
@@ -131,7 +131,7 @@ def test_a_wrong_result_fails_the_run(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(pyscore, op, shifted(getattr(pyscore, op), field, change))
-    monkeypatch.setattr("benchmarks.gpu.sections.linear.linear_peers", lambda **options: [])
+    monkeypatch.setattr("benchmarks.gpu.sections.linear.gpu_linear_peers", lambda **options: [])
     assert rehearse(section, folder=tmp_path) == 1
     failed = [line for line in capsys.readouterr().out.splitlines() if "FAILED" in line]
     assert any(complaint in line for line in failed)
@@ -177,9 +177,9 @@ def test_a_later_run_of_one_section_keeps_the_others(on_a_device: None, tmp_path
 def test_without_a_gpu_the_kernels_are_compiled_ahead_of_time(
     status: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    report = ModuleType("benchmarks.kernels_report")
+    report = ModuleType("tools.kernels_report")
     report.main = lambda argv: status  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "benchmarks.kernels_report", report)
+    monkeypatch.setitem(sys.modules, "tools.kernels_report", report)
     assert command.main([]) == status
     (line,) = capsys.readouterr().out.splitlines()
     assert "no CUDA GPU" in line

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pyscore.cli.output import print_summaries
-from pyscore.store import summarize_rows
+from pyscore.results import summarize_rows
 from tests.store.tables import pair, table
 
 OPTIONS = {"normalize": "sum", "sets": "max", "ties": "half", "confidence": 0.95}

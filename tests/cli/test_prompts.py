@@ -82,7 +82,9 @@ def test_a_run_goes_on_under_its_own_id_only(model, file, tmp_path):
 
 
 def test_a_dry_run_shows_prompt_and_tokens_and_loads_no_weights(model, file, tmp_path, monkeypatch):
-    monkeypatch.setattr("pyscore.engine.model.load_model", lambda *_, **__: pytest.fail("the model was loaded"))
+    monkeypatch.setattr(
+        "pyscore.engine.sources.huggingface.load.load_model", lambda *_, **__: pytest.fail("the model was loaded")
+    )
     chat = ["-t", "chat", "--system-prompt", r"Be brief.\nBe kind.", "--template-arg", "enable_thinking=false"]
     shown = run("score", file, "-m", model, *chat, "--dry-run", "-o", tmp_path / "none").splitlines()
     assert shown[0] == "data set first, question first:0"

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from pyscore import Scorer, load_questions, sample_questions
 from pyscore.cli.app import app
+from pyscore.engine.chunks import score_chunks
 from pyscore.store import read_rows, write_rows
 from tests.engine.tiny import save_tiny
 from tests.paths import ROOT
@@ -247,7 +248,7 @@ def test_a_bug_keeps_its_traceback(monkeypatch, model, folder):
     def fail(*arguments, **options):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(Scorer, "score", fail)
+    monkeypatch.setattr(Scorer, "score_by", fail)
     assert isinstance(run("score", folder / "first.jsonl", "--model", model).exception, ZeroDivisionError)
 
 
@@ -286,17 +287,16 @@ def test_a_folder_as_output_is_a_run_that_resume_goes_on_with(model, folder, tmp
 def test_a_run_that_stops_says_where_its_rows_are_and_summarize_says_that_they_are_not_all(
     monkeypatch, model, folder, tmp_path
 ):
-    output, windows = tmp_path / "rows.parquet", []
-    stream = Scorer.stream
+    output, chunks = tmp_path / "rows.parquet", []
 
-    def stopping(self, *arguments, **options):
-        for window in stream(self, *arguments, **{**options, "window_questions": 2}):
-            if windows:
+    def stopping(*arguments, **options):
+        for chunk in score_chunks(*arguments, **{**options, "chunk_questions": 2}):
+            if chunks:
                 raise OSError("the power went")
-            windows.append(window)
-            yield window
+            chunks.append(chunk)
+            yield chunk
 
-    monkeypatch.setattr(Scorer, "stream", stopping)
+    monkeypatch.setattr("pyscore.engine.run.score_chunks", stopping)
     arguments = ["score", folder / "first.jsonl", "--model", model, "-o", output]
     result = run(*arguments)
     assert result.exit_code == 2
@@ -313,7 +313,7 @@ def test_a_run_that_stops_says_where_its_rows_are_and_summarize_says_that_they_a
 
 
 def test_explain_shows_what_a_run_takes_and_runs_nothing(monkeypatch, model, folder):
-    monkeypatch.setattr(Scorer, "score", lambda *_, **__: pytest.fail("the model was run"))
+    monkeypatch.setattr(Scorer, "score_by", lambda *_, **__: pytest.fail("the model was run"))
     found = run_json("score", folder / "first.jsonl", "--model", model, "--explain")
     scorer, questions = Scorer.from_pretrained(model), load_questions(folder / "first.jsonl")
     counts = scorer.explain(questions)

@@ -84,7 +84,7 @@ def test_brackets_of_a_file_and_a_folder_are_shown(model, tmp_path):
     assert "[bold]z" in result.stdout.replace("\n", "")
 
 
-@pytest.mark.parametrize("broken", ["pyscore.cli.score.print_summaries", "pyscore.store.summaries.summarize"])
+@pytest.mark.parametrize("broken", ["pyscore.cli.score.print_summaries", "pyscore.results.summaries.summarize"])
 def test_rows_that_could_not_be_shown_are_in_a_file_that_is_named(monkeypatch, model, tmp_path, broken):
     def fail(*arguments, **options):
         raise ZeroDivisionError

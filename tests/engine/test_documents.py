@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyscore import Scorer
-from pyscore.engine import windows
-from pyscore.engine.documents import perplexity, score_completions, score_documents
+from pyscore.engine import perplexity, windows
+from pyscore.engine.documents import score_completions, score_documents
 from pyscore.engine.scorer import ScoredTokens
 from pyscore.engine.windows import document_windows
 from pyscore.metrics import apply_preset

@@ -38,7 +38,7 @@ def score(run: Path, told: Connection) -> None:
     torch.set_num_threads(1)
     scorer = Scorer(tiny_model(CONFIG), tiny_tokenizer(), name="tiny", batch_tokens=100)
     told.send("ready")
-    score_to(scorer, str(run), some_questions(QUESTIONS), resume=True, progress=False, window_questions=4)
+    score_to(scorer, str(run), some_questions(QUESTIONS), resume=True, progress=False, chunk_questions=4)
     told.send("finished")
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import warnings
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -42,7 +43,7 @@ def scorer(model):
 
 
 def run(scorer, path, questions, **options):
-    score_to(scorer, str(path), questions, progress=False, **{"window_questions": 5, "token_logprobs": True} | options)
+    score_to(scorer, str(path), questions, progress=False, **{"chunk_questions": 5, "token_logprobs": True} | options)
     return read_rows(str(path))
 
 
@@ -54,19 +55,32 @@ class Stopped(Exception):
     pass
 
 
-def stopping_after(scorer, windows: int):
-    """A scorer whose run breaks off after so many windows."""
-    other = Scorer(scorer.model, scorer.tokenizer, name=scorer.name, batch_tokens=scorer.batch_tokens)
-    run_window, left = other._run, windows
+def stopping_after(scorer, chunks: int):
+    """A scorer whose run breaks off after so many chunks."""
+    left = chunks
 
-    def limited(*arguments):
+    def limited(requests):
         nonlocal left
         if left == 0:
             raise Stopped
         left -= 1
-        return run_window(*arguments)
 
-    other._run = limited
+    return telling(scorer, limited)
+
+
+def telling(scorer, before_run):
+    """The scorer again, which calls ``before_run`` with the requests of each chunk before it runs them."""
+    other = Scorer(scorer.model, scorer.tokenizer, name=scorer.name, batch_tokens=scorer.batch_tokens)
+    session = other.source.session
+
+    @contextmanager
+    def opened(state):
+        with session(state) as found:
+            run_work = found.run
+            found.run = lambda work, advance: (before_run(work.requests), run_work(work, advance))[1]
+            yield found
+
+    other.source.session = opened
     return other
 
 
@@ -79,22 +93,22 @@ def test_a_run_has_the_rows_of_score_in_the_order_of_the_questions(scorer, tmp_p
     assert table["logprob"].to_pylist() == pytest.approx(scored["logprob"].to_pylist(), abs=1e-5)
     assert len(set(table["run_id"].to_pylist())) == 1
     assert metadata_of(table)["complete"] == "true"
-    assert metadata_of(table)["attention"] == "tree"
+    assert metadata_of(table)["sharing"] == "tree"
 
 
-@pytest.mark.parametrize("windows", [0, 1, 2, 4])
+@pytest.mark.parametrize("chunks", [0, 1, 2, 4])
 @pytest.mark.parametrize("name", ["run", "rows.parquet"])
-def test_a_run_that_broke_off_goes_on_to_the_same_bits_and_runs_nothing_twice(scorer, tmp_path, windows, name):
+def test_a_run_that_broke_off_goes_on_to_the_same_bits_and_runs_nothing_twice(scorer, tmp_path, chunks, name):
     questions = some_questions(23)
     whole = run(scorer, tmp_path / "whole", questions)
     with pytest.raises(Stopped):
-        run(stopping_after(scorer, windows), tmp_path / name, questions)
+        run(stopping_after(scorer, chunks), tmp_path / name, questions)
     folder = tmp_path / (f"{name}.run" if "." in name else name)
-    if windows:
+    if chunks:
         assert read_run(folder)["question_id"].to_pylist() != []
     else:
         assert not folder.exists()
-    left = 5 - windows
+    left = 5 - chunks
     table = run(stopping_after(scorer, left), tmp_path / name, questions, resume=True)
     assert values(table).equals(values(whole))
     assert len(set(table["run_id"].to_pylist())) == 1
@@ -115,8 +129,8 @@ def test_more_questions_are_added_to_a_finished_run(scorer, tmp_path):
     assert table["question_id"].to_pylist() == [q.id for q in questions for _ in q.answers]
 
 
-def test_a_finished_file_grows_as_a_folder_does_and_scores_only_what_is_missing(scorer, tmp_path, monkeypatch):
-    questions, ran, run_window = some_questions(17), [], Scorer._run
+def test_a_finished_file_grows_as_a_folder_does_and_scores_only_what_is_missing(scorer, tmp_path):
+    questions, ran = some_questions(17), []
     for name in ("run", "rows.parquet"):
         run(scorer, tmp_path / name, questions[3:10])
         with pytest.raises(Stopped):
@@ -124,9 +138,9 @@ def test_a_finished_file_grows_as_a_folder_does_and_scores_only_what_is_missing(
         if name == "rows.parquet":
             assert read_rows(tmp_path / name).num_rows == sum(len(q.answers) for q in questions[3:10])
         stored = read_run(tmp_path / (f"{name}.run" if "." in name else name)).num_rows
-        with monkeypatch.context() as patch:
-            patch.setattr(Scorer, "_run", lambda *given: (ran.append(len(given[2])), run_window(*given))[1])
-            table = run(scorer, tmp_path / name, questions, resume=True)
+        table = run(
+            telling(scorer, lambda requests: ran.append(len(requests))), tmp_path / name, questions, resume=True
+        )
         assert stored + sum(ran) == table.num_rows == sum(len(q.answers) for q in questions)
         ran.clear()
     folder, file = (read_rows(tmp_path / name) for name in ("run", "rows.parquet"))
@@ -217,7 +231,7 @@ def test_what_was_removed_and_what_was_edited_is_told_apart(scorer, tmp_path, na
         run(scorer, tmp_path / name, [questions[0], prompt, *questions[2:]], dataset="d", resume=True)
 
 
-@pytest.mark.parametrize("entry", ["run_id", "model", "batch_tokens", "attention"])
+@pytest.mark.parametrize("entry", ["run_id", "model", "state"])
 def test_a_manifest_whose_state_was_edited_is_refused_by_the_entry(scorer, tmp_path, entry):
     run(scorer, tmp_path / "run", some_questions(3))
     manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
@@ -240,14 +254,14 @@ def test_questions_may_be_put_before_those_that_are_stored(scorer, tmp_path):
 
 @pytest.mark.parametrize("value", [0, -3, True, 2.0])
 def test_windows_hold_a_whole_number_of_questions(scorer, tmp_path, value):
-    with pytest.raises((TypeError, ValueError), match="window_questions"):
-        run(scorer, tmp_path / "run", some_questions(3), window_questions=value)
+    with pytest.raises((TypeError, ValueError), match="chunk_questions"):
+        run(scorer, tmp_path / "run", some_questions(3), chunk_questions=value)
     assert not (tmp_path / "run").exists()
 
 
 def test_windows_may_be_counted_by_an_integer_of_any_kind(scorer, tmp_path):
     expected = run(scorer, tmp_path / "int", some_questions(12))
-    found = run(scorer, tmp_path / "NumPy", some_questions(12), window_questions=np.int64(5))
+    found = run(scorer, tmp_path / "NumPy", some_questions(12), chunk_questions=np.int64(5))
     assert values(found).equals(values(expected))
 
 
@@ -268,12 +282,12 @@ def test_a_run_that_fails_leaves_the_model_in_the_mode_it_was_in(scorer, tmp_pat
         scorer.model.eval()
 
 
-def test_the_metadata_names_every_kind_of_attention_that_a_run_used(tmp_path):
+def test_the_metadata_names_every_kind_of_sharing_that_a_run_used(tmp_path):
     config = transformers.MistralConfig(**SMALL, sliding_window=40)
     scorer = Scorer(tiny_model(config), tiny_tokenizer(), name="tiny", batch_tokens=100)
     questions = sorted(some_questions(23), key=lambda q: len(q.prompt))
     questions = [Question(q.id, f"{i:02} {q.prompt}", q.answers, q.is_matching) for i, q in enumerate(questions)]
-    found = metadata_of(run(scorer, tmp_path / "run", questions))["attention"]
+    found = metadata_of(run(scorer, tmp_path / "run", questions))["sharing"]
     assert found == "tree, cache: sequences are longer than the model's attention window of 40 tokens"
 
 
@@ -303,16 +317,14 @@ def test_a_file_of_rows_that_is_no_run_is_not_resumed(scorer, tmp_path):
 def test_a_run_that_another_process_took_over_leaves_that_ones_rows(scorer):
     url, questions = "memory://taken-over", some_questions(7)
     other = Scorer(scorer.model, scorer.tokenizer, name="tiny", batch_tokens=100)
-    run_window, tables = scorer._run, []
+    tables = []
 
-    def overtaken(*arguments):
+    def overtaken(requests):
         if not tables:
             tables.append(run(other, url, questions, resume=True))
-        return run_window(*arguments)
 
-    scorer._run = overtaken
     with pytest.raises(BlockingIOError, match="another process opened the run"):
-        run(scorer, url, questions)
+        run(telling(scorer, overtaken), url, questions)
     assert read_rows(url).equals(tables[0], check_metadata=True)
 
 
@@ -328,7 +340,7 @@ def test_a_bad_question_keeps_what_was_scored_before_it(scorer, tmp_path):
 def test_a_run_goes_on_in_the_way_that_its_self_check_chose(tmp_path):
     scorer = Scorer(tiny_model(BLOOM), tiny_tokenizer(), name="bloom", batch_tokens=100)
     questions = some_questions(23)
-    with pytest.warns(UserWarning, match="goes on with cache attention"), pytest.raises(Stopped):
+    with pytest.warns(UserWarning, match="goes on with cache sharing"), pytest.raises(Stopped):
         run(stopping_after(scorer, 2), tmp_path / "run", questions)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -336,7 +348,7 @@ def test_a_run_goes_on_in_the_way_that_its_self_check_chose(tmp_path):
     with pytest.warns(UserWarning):
         whole = run(scorer, tmp_path / "whole", questions)
     assert values(table).equals(values(whole))
-    assert metadata_of(table)["attention"].startswith("cache: tree attention needs")
+    assert metadata_of(table)["sharing"].startswith("cache: tree sharing needs")
 
 
 def test_the_template_is_part_of_a_questions_content(scorer, tmp_path):
@@ -357,11 +369,11 @@ def test_a_run_may_lie_behind_a_url(scorer):
 
 def test_integers_of_numpy_and_torch_are_integers(scorer, tmp_path):
     for i, number in enumerate([5, np.int64(5), torch.tensor(5), np.array(5)]):
-        table = run(scorer, tmp_path / "run", some_questions(2 + i), step=number, window_questions=number, resume=True)
+        table = run(scorer, tmp_path / "run", some_questions(2 + i), step=number, chunk_questions=number, resume=True)
         assert set(table["step"].to_pylist()) == {5}
     for bad, error in [(2.0, TypeError), (True, TypeError), (0, ValueError)]:
-        with pytest.raises(error, match="window_questions"):
-            run(scorer, tmp_path / "other", some_questions(2), window_questions=bad)
+        with pytest.raises(error, match="chunk_questions"):
+            run(scorer, tmp_path / "other", some_questions(2), chunk_questions=bad)
 
 
 def test_a_path_object_and_a_suffix_in_capitals_are_a_file(scorer, tmp_path):
@@ -391,7 +403,8 @@ def test_an_edited_manifest_does_not_give_the_rows_of_one_run_two_names(scorer, 
         {"used": {"tree": 1}},
         {"checked": {"tree branches": None}},
         {"checked": None},
-        {"attention": "none"},
+        {"sharing": "none"},
+        {"batch_tokens": [1]},
     ],
     ids=str,
 )
@@ -399,7 +412,7 @@ def test_an_edited_state_of_sharing_is_refused(scorer, tmp_path, state):
     run(scorer, tmp_path / "run", some_questions(5))
     file = tmp_path / "run" / "manifest.json"
     manifest = json.loads(file.read_text())
-    manifest["attention"] |= state
+    manifest["state"] |= state
     file.write_text(json.dumps(manifest))
-    with pytest.raises(ValueError, match="its entry attention is no state of a run"):
+    with pytest.raises(ValueError, match=f"state of the run is damaged: its entry {next(iter(state))} is"):
         run(scorer, tmp_path / "run", some_questions(10), resume=True)

@@ -270,7 +270,7 @@ def test_questions_may_come_from_a_generator(scorer):
     ],
 )
 def test_what_rows_cannot_hold_is_refused_before_the_run(scorer, monkeypatch, arguments, message):
-    monkeypatch.setattr(scorer, "_run", lambda *_: pytest.fail("the model was run"))
+    monkeypatch.setattr(type(scorer.source.forward), "__call__", lambda *_: pytest.fail("the model was run"))
     with pytest.raises((TypeError, ValueError), match=message):
         scorer.score([question()], **arguments)
 

@@ -86,7 +86,7 @@ def test_explain_counts_what_a_run_would_take_without_them(scorer):
 def test_a_run_names_what_it_left_out_in_a_file_and_goes_on_without_it(scorer, tmp_path, name):
     path, good = tmp_path / name, some_questions(6)
     asked = [*good[:3], TOO_LONG, question("exploding", "Explode"), *good[3:]]
-    how = {"template": NO_HINT, "progress": False, "window_questions": 2}
+    how = {"template": NO_HINT, "progress": False, "chunk_questions": 2}
     with pytest.raises(ValueError, match="'exploding'"):
         score_to(scorer, str(path), asked, **how)
     score_to(scorer, str(path), asked[:5], on_error="skip", **how)

@@ -16,7 +16,7 @@ import torch
 
 from pyscore import Scorer, comparison_from_rows, load_questions, metrics
 from pyscore.engine.documents import score_completions
-from pyscore.store import answers_from_rows, clusters_from_rows
+from pyscore.results import answers_from_rows, clusters_from_rows
 from pyscore.tasks import load_completions, p_true_questions, paired_questions
 from tests.engine.tiny import tiny_configs, tiny_model, tiny_tokenizer
 from tests.paths import ROOT

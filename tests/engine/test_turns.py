@@ -12,13 +12,14 @@ import pytest
 from pyscore import Scorer
 from pyscore.engine import forward_kl, score_documents, score_to
 from pyscore.engine.rows import RunInfo
+from pyscore.engine.settings import ScoreSettings
 from pyscore.engine.turns import turn
 from pyscore.store import read_rows
 from tests.engine.tiny import question, some_questions, tiny_configs, tiny_model, tiny_tokenizer
 
 PREFIX = "which of these do you prefer? Is the following statement something you would say? " * 2
 QUESTIONS = {name: [question(f"{name}{i}", f"{PREFIX} {name} {i} Answer:") for i in range(24)] for name in "abc"}
-INFO = RunInfo("r", "m", None, None, None)
+RUN = (ScoreSettings(), RunInfo("r", "m", None))
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +80,7 @@ def test_every_entry_point_waits_for_its_turn(model, scorer, tmp_path):
     }
     done: list[str] = []
     threads = []
-    with turn(model):
+    with turn(scorer.source):
         for name, call in calls.items():
             threads.append(threading.Thread(target=lambda name=name, call=call: (call(), done.append(name))))
             threads[-1].start()
@@ -92,28 +93,28 @@ def test_every_entry_point_waits_for_its_turn(model, scorer, tmp_path):
 
 
 def test_a_half_read_stream_is_named_instead_of_waited_for_and_stays_right(scorer):
-    whole = [values(rows) for _, rows in scorer.stream(QUESTIONS["a"], INFO, window_questions=8)]
-    stream = scorer.stream(QUESTIONS["a"], INFO, window_questions=8)
+    whole = [values(rows) for _, rows in scorer.stream(QUESTIONS["a"], *RUN, chunk_questions=8)]
+    stream = scorer.stream(QUESTIONS["a"], *RUN, chunk_questions=8)
     found = [values(next(stream)[1])]
     with pytest.raises(RuntimeError, match="stream of this model's rows is open: exhaust it or close"):
         scorer.score(QUESTIONS["b"])
     with pytest.raises(RuntimeError, match="stream of this model's rows is open"):
         in_threads(lambda: scorer.score(QUESTIONS["b"]))
     with pytest.raises(RuntimeError, match="stream of this model's rows is open"):
-        next(scorer.stream(QUESTIONS["b"], INFO))
+        next(scorer.stream(QUESTIONS["b"], *RUN))
     assert found + [values(rows) for _, rows in stream] == whole
 
 
 def test_a_stream_that_is_closed_dropped_or_never_begun_lets_the_next_call_go_on(scorer):
     expected = values(scorer.score(QUESTIONS["b"]))
-    never = scorer.stream(QUESTIONS["a"], INFO)
+    never = scorer.stream(QUESTIONS["a"], *RUN)
     assert values(scorer.score(QUESTIONS["b"])) == expected
     never.close()
-    stream = scorer.stream(QUESTIONS["a"], INFO, window_questions=8)
+    stream = scorer.stream(QUESTIONS["a"], *RUN, chunk_questions=8)
     next(stream)
     stream.close()
     assert values(scorer.score(QUESTIONS["b"])) == expected
-    stream = scorer.stream(QUESTIONS["a"], INFO, window_questions=8)
+    stream = scorer.stream(QUESTIONS["a"], *RUN, chunk_questions=8)
     next(stream)
     del stream
     gc.collect()
@@ -121,7 +122,7 @@ def test_a_stream_that_is_closed_dropped_or_never_begun_lets_the_next_call_go_on
 
 
 def test_a_stream_may_be_read_and_closed_by_another_thread(scorer):
-    stream = scorer.stream(QUESTIONS["a"], INFO, window_questions=8)
+    stream = scorer.stream(QUESTIONS["a"], *RUN, chunk_questions=8)
     in_threads(lambda: next(stream))
     in_threads(lambda: next(stream))
     stream.close()

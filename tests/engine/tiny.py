@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
-from pyscore.engine.model import require_transformers
+from pyscore.engine.sources.huggingface.load import require_transformers
 from pyscore.tasks import Question
 
 transformers = require_transformers()

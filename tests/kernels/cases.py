@@ -22,7 +22,7 @@ DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 # through the interpreter, tiles so small that small vocabularies have several pieces, and a piece several tiles
 READY_CONFIG = ReadyConfig(lanes=8, vectors=2, num_warps=1) if DEVICE == "cpu" else None
 _SMALL = LinearConfig(
-    block_v=32, block_d=32, parts=2, pieces=3, group_n=2, resident=1, descriptors=True,
+    block_v=32, block_d=32, slices=2, pieces=3, group_n=2, resident=1, descriptors=True,
     few=Tile(16, 1, 1), many=Tile(32, 1, 1), target=Tile(16, 1, 1),
 )  # fmt: skip
 LINEAR_CONFIG = _SMALL if DEVICE == "cpu" else None

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from benchmarks.compiled import Facts, row_sums
-from benchmarks.kernels_report import MATRIX, MULTIPLYING, Record, problems, same_but_for_width
-from benchmarks.launches import ARCHITECTURES, VARIANTS, Case
 from pyscore.kernels.configs import table
 from tests.paths import ROOT
+from tools.compiled import Facts, row_sums
+from tools.kernels_report import MATRIX, MULTIPLYING, Record, problems, same_but_for_width
+from tools.launches import ARCHITECTURES, VARIANTS, Case
 
 every_architecture = pytest.mark.parametrize("architecture", ARCHITECTURES)
 
@@ -25,7 +25,7 @@ every_architecture = pytest.mark.parametrize("architecture", ARCHITECTURES)
 def report(architecture: str) -> tuple[list[Record], list[str]]:
     """Records and problems; from a process of its own, since Triton's interpreter is on in this one."""
     environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
-    command = [sys.executable, "-m", "benchmarks.kernels_report", "--quick", "--json", "--architecture", architecture]
+    command = [sys.executable, "-m", "tools.kernels_report", "--quick", "--json", "--architecture", architecture]
     run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert run.stdout, run.stderr[-4000:]
     found = json.loads(run.stdout)

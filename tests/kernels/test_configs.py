@@ -20,8 +20,8 @@ every_dtype = pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, t
 def test_every_device_has_tile_parameters(name: str, dtype: torch.dtype, describable: bool) -> None:
     assert ready_config(name, dtype, 128256).vectors > 0
     config = linear_config(name, dtype, 4096, 128256, describable)
-    assert config.block_v % config.parts == 0
-    assert config.block_v // config.parts <= 255  # counts of a part are bytes
+    assert config.block_v % config.slices == 0
+    assert config.block_v // config.slices <= 255  # counts of a slice are bytes
     assert config.few.block_n <= config.many.block_n
     assert describable or not config.descriptors
 

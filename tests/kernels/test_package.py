@@ -2,30 +2,44 @@
 
 from __future__ import annotations
 
-import importlib.util
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 
-from pyscore import kernels
 from pyscore.ops.request import Projection
 from pyscore.ops.triton import TRITON
 from tests.kernels.cases import DEVICE, one_each, random
 from tests.ops import requests
+from tests.paths import ROOT
 
 
-def test_the_folder_is_importable_only_as_pyscore_kernels() -> None:
-    spec = importlib.util.spec_from_file_location("kernels", kernels.__file__)
-    assert spec is not None and spec.loader is not None
-    with pytest.raises(ImportError, match=r"pyscore\.kernels"):
-        spec.loader.exec_module(importlib.util.module_from_spec(spec))
+def run(code: str) -> str:
+    """What a fresh Python prints, with the root of the checkout first on its path."""
+    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+def test_the_folder_kernels_does_not_pass_for_the_package_of_that_name_which_transformers_uses(tmp_path: Path) -> None:
+    asks = "import transformers; transformers.AutoModelForCausalLM; print(transformers.utils.is_kernels_available())"
+    assert run(asks) == "False\n"
+    (tmp_path / "kernels").mkdir()
+    (tmp_path / "kernels/__init__.py").write_text("installed = True")
+    assert run(f"import sys; sys.path.append({str(tmp_path)!r}); import kernels; print(kernels.installed)") == "True\n"
+
+
+def test_the_kernels_import_only_torch_triton_and_each_other() -> None:
+    for path in (ROOT / "kernels").glob("*.py"):
+        for module in re.findall(r"^(?:from|import) (\S+)", path.read_text(), re.MULTILINE):
+            known = {"torch", "triton", *sys.stdlib_module_names}
+            assert module.startswith("pyscore.kernels.") or module.split(".")[0] in known, (path, module)
 
 
 def test_importing_pyscore_does_not_import_triton() -> None:
     code = "import sys, pyscore, pyscore.ops.triton; print('triton' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+    assert run(code) == "False\n"
 
 
 def test_the_backend_serves_where_the_kernels_run() -> None:

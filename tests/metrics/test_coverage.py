@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.coverage import (
+from tools.coverage import (
     DESIGNS,
     NEAR,
     SEED,

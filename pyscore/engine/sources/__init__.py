@@ -1,0 +1,39 @@
+"""Where scores come from: source.py is the waist, and each other module or package in here is one kind of source."""
+
+from typing import TYPE_CHECKING, Any
+
+from pyscore._lazy import lazy_names
+
+if TYPE_CHECKING:
+    from pyscore.engine.sources.huggingface import HuggingFaceSource
+    from pyscore.engine.sources.source import ScoreRequest, Session, Source, SourceFacts, TokenCounts, TokenScore
+
+__all__ = [
+    "HuggingFaceSource",
+    "ScoreRequest",
+    "Session",
+    "Source",
+    "SourceFacts",
+    "TokenCounts",
+    "TokenScore",
+    "load_source",
+]
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        **dict.fromkeys(("ScoreRequest", "Session", "Source", "SourceFacts", "TokenCounts", "TokenScore"), "source"),
+        "HuggingFaceSource": "huggingface",
+    },
+)
+
+
+def load_source(model: Any, **options: Any) -> "Source":
+    """The source of a model that is named, on the command line or to `Scorer.from_pretrained`.
+
+    Args:
+        model, options: as for `Scorer.from_pretrained`, without ``add_bos_token``.
+    """
+    from pyscore.engine.sources.huggingface import HuggingFaceSource
+
+    return HuggingFaceSource.load(model, **options)

@@ -1,0 +1,229 @@
+"""Loading a model and its tokenizer from a folder, a model hub or a GGUF file, with one clear line on what is wrong."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from pyscore.engine.sources.huggingface.bundled import BUNDLED_MODEL, bundled_model_path
+from pyscore.engine.sources.huggingface.checkpoint import check_checkpoint, gguf_read_once, recorded_gguf_tensors
+from pyscore.engine.sources.huggingface.load_errors import check_folder, one_line_errors
+
+__all__ = [
+    "Loaded",
+    "load_model",
+    "load_tokenizer",
+    "load_weights",
+    "parse_device",
+    "parse_dtype",
+    "require_transformers",
+]
+
+_DTYPES = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
+_SHORT_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+_loading = threading.RLock()
+"""Held while a model is loaded: what keeps transformers quiet in that time are settings of the whole process."""
+
+
+class Loaded(NamedTuple):
+    """A model on its device, its tokenizer, and the name that rows give it."""
+
+    model: Any
+    tokenizer: Any
+    name: str
+
+
+class _Source(NamedTuple):
+    name: str
+    location: str  # a folder, or a repository of the model hub
+    options: dict[str, Any]
+
+
+def require_transformers() -> Any:
+    """The module transformers, or ImportError that says how to install it."""
+    try:
+        import transformers
+    except ImportError:
+        raise ImportError('scoring needs transformers and pyarrow: pip install "pyscore-engine[engine]"') from None
+    return transformers
+
+
+def parse_dtype(dtype: str | torch.dtype) -> str | torch.dtype:
+    """ "auto", or one of the dtypes that models run in, as itself or by its name ("float32", "bf16" ...)."""
+    if dtype == "auto":
+        return "auto"
+    found = dtype
+    if isinstance(dtype, str):
+        found = _SHORT_DTYPES.get(dtype, getattr(torch, dtype.removeprefix("torch."), dtype))
+    if not isinstance(found, torch.dtype) or found not in _DTYPES:
+        raise ValueError(f"dtype={dtype!r} is not 'auto', 'float32', 'bfloat16', 'float16' or 'float64'")
+    return found
+
+
+def parse_device(device: str | torch.device) -> torch.device:
+    """The device named, "auto" being CUDA where there is one."""
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        found = torch.device(device)
+    except (RuntimeError, TypeError):
+        raise ValueError(f"device={device!r} is not 'auto' or a torch device such as 'cpu' or 'cuda:0'") from None
+    if found.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device={str(device)!r}, but torch {torch.__version__} sees no CUDA device here")
+    if found.type == "meta":
+        raise ValueError(f"device={str(device)!r} holds no values: give 'cpu' or 'cuda'")
+    try:
+        torch.empty(1, dtype=torch.uint8, device=found)
+    except (RuntimeError, AssertionError, ImportError):  # which one depends on the kind of device
+        raise ValueError(f"device={str(device)!r}, but torch {torch.__version__} sees no such device here") from None
+    return found
+
+
+def load_model(
+    model: str | Path,
+    *,
+    revision: str | None = None,
+    dtype: str | torch.dtype = "auto",
+    device: str | torch.device = "auto",
+    trust_remote_code: bool = False,
+    allow_unused_weights: bool = False,
+) -> Loaded:
+    """Load a causal LM and its tokenizer; the arguments are those of `Scorer.from_pretrained`.
+
+    Raises:
+        FileNotFoundError: there is no such folder or file.
+        ImportError: transformers, or a package that this model's format needs, isn't installed.
+        ValueError: not a causal LM, nothing to load, weights missing from the checkpoint or unused, code that isn't
+            trusted.
+    """
+    dtype, device = parse_dtype(dtype), parse_device(device)
+    transformers = require_transformers()
+    source = _resolve(model)
+    options = {**source.options, "revision": revision, "trust_remote_code": trust_remote_code}
+
+    def reading(part: str) -> AbstractContextManager[None]:
+        return one_line_errors(source.name, part, own_code=trust_remote_code)
+
+    once = gguf_read_once() if "gguf_file" in options else nullcontext()
+    with _loading, _quiet(transformers), once:
+        with reading("configuration"):
+            config = transformers.AutoConfig.from_pretrained(source.location, **options)
+        _check_causal(transformers, config, source.name)
+        with reading("tokenizer"):
+            tokenizer = transformers.AutoTokenizer.from_pretrained(source.location, **options)
+        with reading("weights"):
+            whole = load_weights(
+                source.location, allow_unused=allow_unused_weights, config=config, dtype=dtype, **options
+            )
+            return Loaded(whole.to(device), tokenizer, source.name)
+
+
+def load_weights(location: str, *, allow_unused: bool = False, **options: Any) -> Any:
+    """`AutoModelForCausalLM.from_pretrained`, of a model that is what its checkpoint holds.
+
+    Values don't depend on torch's default dtype, which weights from a GGUF file would have too.
+
+    Args:
+        location: a folder, or a repository of the model hub.
+        allow_unused: accept weights that the model has no place for.
+        options: of ``from_pretrained``.
+
+    Raises:
+        CheckpointError: weights are missing, of another shape, or unused.
+    """
+    transformers = require_transformers()
+    is_gguf = options.get("gguf_file") is not None
+    if is_gguf and options.get("quantization_config") is None and hasattr(transformers, "GgufConfig"):
+        # Else a package for kernels, where there is one, would keep the weights in blocks.
+        options["quantization_config"] = transformers.GgufConfig(dequantize=True)
+    with _loading, _float32_by_default(), recorded_gguf_tensors() as gguf:
+        model, info = transformers.AutoModelForCausalLM.from_pretrained(
+            location,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # they are refused by name
+            **options,
+        )
+    if is_gguf:
+        _forget_quantization(model)
+    check_checkpoint(model, info, gguf, allow_unused=allow_unused)
+    return model
+
+
+@contextmanager
+def _float32_by_default() -> Iterator[None]:
+    """What a model computes while it is made, GPT-J's table of sines for one, has the process's default dtype."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+def _forget_quantization(model: Any) -> None:
+    """Let a model be saved whose weights were dequantised: transformers takes it for a quantised one."""
+    for name in ("hf_quantizer", "quantization_method", "is_quantized"):
+        model.__dict__.pop(name, None)
+    for name in ("quantization_config", "_is_quantized"):
+        model.config.__dict__.pop(name, None)
+
+
+def load_tokenizer(model: str | Path, *, revision: str | None = None, trust_remote_code: bool = False) -> Any:
+    """The tokenizer of a model without its weights; arguments and errors are those of `load_model`."""
+    transformers = require_transformers()
+    source = _resolve(model)
+    options = {**source.options, "revision": revision, "trust_remote_code": trust_remote_code}
+    with _loading, _quiet(transformers), one_line_errors(source.name, "tokenizer", own_code=trust_remote_code):
+        return transformers.AutoTokenizer.from_pretrained(source.location, **options)
+
+
+def _resolve(model: str | Path) -> _Source:
+    name = str(model)
+    if name == BUNDLED_MODEL:
+        file = bundled_model_path()
+        return _Source(name, str(file.parent), {"gguf_file": file.name})
+    path = Path(model).expanduser()
+    if path.suffix == ".gguf" and path.is_file():
+        return _Source(name, str(path.parent), {"gguf_file": path.name})
+    if path.is_dir():
+        check_folder(path)
+        return _Source(name, str(path), {})
+    if path.is_file():
+        raise ValueError(f"model {name!r} is a file but not a .gguf one: give the model's folder")
+    if isinstance(model, Path) or path.suffix == ".gguf" or name.startswith((".", "~", os.sep)) or name.count("/") > 1:
+        raise FileNotFoundError(f"no such model folder or file: {name}")
+    return _Source(name, name, {})
+
+
+def _check_causal(transformers: Any, config: Any, name: str) -> None:
+    own_code = "AutoModelForCausalLM" in (getattr(config, "auto_map", None) or {})
+    # Of encoder-decoders, transformers has the decoder alone as well, which without its encoder has seen no text.
+    decodes = getattr(config, "is_encoder_decoder", False)
+    if not own_code and (decodes or type(config) not in transformers.MODEL_FOR_CAUSAL_LM_MAPPING):
+        raise ValueError(f"model {name!r} is of type {config.model_type!r}, which is not a causal language model")
+
+
+@contextmanager
+def _quiet(transformers: Any) -> Iterator[None]:
+    """Keep warnings, retries and progress bars off the terminal while a model loads; what matters is raised."""
+    log = transformers.utils.logging
+    level, bars = log.get_verbosity(), log.is_progress_bar_enabled()
+    hub = logging.getLogger("huggingface_hub")
+    hub_level = hub.level
+    hub.setLevel(logging.ERROR)
+    log.set_verbosity_error()
+    log.disable_progress_bar()
+    try:
+        yield
+    finally:
+        log.set_verbosity(level)
+        hub.setLevel(hub_level)
+        if bars:
+            log.enable_progress_bar()

@@ -1,0 +1,200 @@
+"""A causal language model of Hugging Face transformers, in this process, as a source of scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+
+from pyscore.engine.sources.huggingface.budget import check_batch_tokens, fastest_batch_tokens, limits_for
+from pyscore.engine.sources.huggingface.fingerprint import model_fingerprint
+from pyscore.engine.sources.huggingface.forward import Forward
+from pyscore.engine.sources.huggingface.load import load_model
+from pyscore.engine.sources.huggingface.model import context_length, evaluation_mode, vocabulary_of
+from pyscore.engine.sources.huggingface.plan import Limits, Plan
+from pyscore.engine.sources.huggingface.sharing import Sharing, damaged
+from pyscore.engine.sources.source import ScoreRequest, Session, Source, SourceFacts, TokenCounts, TokenScore
+from pyscore.engine.turns import turn
+from pyscore.ops.dispatch import check_backend_name, select
+
+__all__ = ["HuggingFaceSource"]
+
+_CHECK_TEXT = "Question: Is 12 + 7 less than 20, or is it more? Answer: It is 19, which is less."
+
+
+class HuggingFaceSource(Source):
+    """A loaded model and its tokenizer.
+
+    Args:
+        model: a causal LM, already on its device. Sessions run it in evaluation mode and leave it in the mode that it
+            was in.
+        tokenizer: its tokenizer.
+        name: what rows call the model; by default the name that it was loaded by.
+        revision: what rows call its revision.
+        batch_tokens, backend: as for `pyscore.Scorer`.
+
+    Attributes:
+        limits: of the plans of a new session.
+
+    Raises:
+        TypeError: the model isn't a loaded module.
+        ValueError: a bad argument.
+        RuntimeError: no backend, or not the one asked for, serves this model's device and dtype.
+    """
+
+    tokenizer: Any = None
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        *,
+        name: str | None = None,
+        revision: str | None = None,
+        batch_tokens: int | str = "auto",
+        backend: str = "auto",
+    ) -> None:
+        if not isinstance(model, nn.Module):
+            kind = type(model).__name__
+            raise TypeError(f"model must be a loaded torch module, got {kind}: use Scorer.from_pretrained")
+        self.model, self.tokenizer = model, tokenizer
+        self._name = name or getattr(getattr(model, "config", None), "_name_or_path", "") or type(model).__name__
+        self._revision = revision
+        # A padding token that was added to the tokenizer alone would index past the model's embedding.
+        pad = vocabulary_of(model).first_known(tokenizer.pad_token_id, tokenizer.eos_token_id)
+        self.forward = Forward(model, Limits(1, 1, 1), pad=pad, backend=backend)
+        self._asked_batch_tokens = batch_tokens if batch_tokens == "auto" else check_batch_tokens(batch_tokens)
+        self._use(limits_for(self.forward.device, check_batch_tokens(batch_tokens)))
+        if batch_tokens == "auto" and self.forward.device.type == "cuda":
+            with turn(self), evaluation_mode(model):
+                self._use(limits_for(self.forward.device, fastest_batch_tokens(self.forward.run_blank)))
+        self.sharing = Sharing(self.forward)
+        self._backend = select(backend, self.forward.device, getattr(model, "dtype", torch.float32)).name
+
+    @classmethod
+    def load(
+        cls, model: str | Path, *, batch_tokens: int | str = "auto", backend: str = "auto", **options: Any
+    ) -> HuggingFaceSource:
+        """Load a model; ``options`` are those of `load_model`."""
+        # Checked before the long load, not after it.
+        check_batch_tokens(batch_tokens)
+        check_backend_name(backend)
+        loaded = load_model(model, **options)
+        revision = options.get("revision")
+        return cls(*loaded[:2], name=loaded.name, revision=revision, batch_tokens=batch_tokens, backend=backend)
+
+    @property
+    def facts(self) -> SourceFacts:
+        commit = getattr(getattr(self.model, "config", None), "_commit_hash", None)
+        metadata = {
+            "backend": self._backend,
+            "torch_version": torch.__version__,
+            "float32_matmul_precision": torch.get_float32_matmul_precision(),
+        }
+        return SourceFacts(
+            self._name,
+            self._revision,
+            dtype=str(getattr(self.model, "dtype", "unknown")).removeprefix("torch."),
+            device=str(self.forward.device),
+            fingerprint=partial(model_fingerprint, self.model),
+            context_length=context_length(self.model),
+            vocabulary=vocabulary_of(self.model),
+            settings={"backend": self._backend, "batch_tokens": self._asked_batch_tokens},
+            metadata=metadata | ({"commit": commit} if commit else {}),
+        )
+
+    @property
+    def batch_tokens(self) -> int:
+        """How many tokens a forward pass may have, padding counted: fewer than was asked for after memory ran out."""
+        return self.forward.limits.batch_tokens
+
+    @property
+    def exclusive(self) -> Any:
+        """The model, for two sources would put it into each other's mode; a PEFT wrapper shares its modules."""
+        model: Any = self.model
+        return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+    @contextmanager
+    def session(self, state: Mapping[str, Any] | None) -> Iterator[Session]:
+        """Put the model into evaluation mode, and keep nothing from before: it may have been trained since.
+
+        Of a fallback to less sharing, only a session without a state knows from earlier sessions.
+        """
+        limits = self._restored(state)
+        tokens = self.tokenizer(_CHECK_TEXT, add_special_tokens=False)["input_ids"]
+        known = vocabulary_of(self.model)
+        with evaluation_mode(self.model):
+            self.forward.limits = limits
+            self.forward.begin([token for token in tokens if known.first_known(token) == token] or [self.forward.pad])
+            try:
+                yield _Session(self.forward, self.sharing, limits.batch_tokens)
+            finally:
+                self.forward.release()
+
+    def _restored(self, state: Mapping[str, Any] | None) -> Limits:
+        """The limits of a session, whose ``sharing`` goes on from this state."""
+        if state is None:
+            self.sharing.begin()
+            return self.limits
+        found = dict(state)
+        batch_tokens = found.pop("batch_tokens", None)
+        self.sharing.restore(found)
+        if batch_tokens is None:
+            return self.limits
+        if type(batch_tokens) is not int or batch_tokens < 1:
+            raise damaged("batch_tokens", batch_tokens)
+        return limits_for(self.forward.device, batch_tokens)
+
+    def count(self, chunks: Iterable[Sequence[ScoreRequest]]) -> TokenCounts:
+        counts, last = TokenCounts(), None
+        for requests in chunks:
+            plan = self.sharing.plan(requests)
+            counts += plan.counts_after(last)
+            last = plan
+        return counts
+
+    def _use(self, limits: Limits) -> None:
+        self.limits = self.forward.limits = limits
+
+
+class _Planned(NamedTuple):
+    plan: Plan
+    requests: Sequence[ScoreRequest]
+
+
+class _Session(Session):
+    """A source's model under one set of limits; what self-checks find out is kept in ``sharing``."""
+
+    def __init__(self, forward: Forward, sharing: Sharing, batch_tokens: int) -> None:
+        self._forward, self._sharing, self._batch_tokens = forward, sharing, batch_tokens
+
+    @property
+    def findings(self) -> dict[str, str]:
+        return {
+            "head": self._forward.head or "not run",
+            "sharing": str(self._sharing),
+            "batch_tokens": str(self._forward.limits.batch_tokens),
+        }
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """Batches are planned by the size that the run began with, which may be halved where memory runs out."""
+        return {**self._sharing.state, "batch_tokens": self._batch_tokens}
+
+    def prepare(self, requests: Sequence[ScoreRequest]) -> _Planned:
+        return _Planned(self._sharing.plan(requests), requests)
+
+    def run(self, work: _Planned, advance: Callable[[float], None]) -> list[TokenScore]:
+        plan = self._sharing.checked(work.plan, work.requests)  # a self-check may choose another one
+        total = max(1, sum(batch.n_tokens for batch in plan.batches))
+        results = self._forward(plan, lambda tokens: advance(tokens / total))
+        logprob, is_greedy = results.logprob.tolist(), results.is_greedy.tolist()
+        return [
+            TokenScore([logprob[slot] for slot in slots], all(is_greedy[slot] for slot in slots))
+            for slots in plan.slots
+        ]

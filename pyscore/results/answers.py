@@ -1,0 +1,34 @@
+"""From rows, one an answer, to the answers that presets and per-question values are computed on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from pyscore.metrics import Answers
+from pyscore.store.grouping import group_rows
+from pyscore.store.nesting import nested_masks
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["answers_from_rows"]
+
+
+def answers_from_rows(table: pa.Table, *, lengths: Iterable[str] = ("n_tokens", "n_chars", "n_bytes")) -> Answers:
+    """The answers of every question of a table of rows, with their lengths.
+
+    Args:
+        table: rows as `Scorer.score` returns them, grouped to questions as by `comparison_from_rows`: in the same
+            order, so that `clusters_from_rows` fits both. A length counts the answer as it was given, with a space
+            that it begins with; lm-evaluation-harness doesn't count that space. Where every answer has it,
+            ``replace(answers, n_chars=answers.n_chars - 1, n_bytes=answers.n_bytes - 1)`` gives its acc_norm and
+            acc_bytes.
+        lengths: the columns of lengths to read.
+
+    Raises:
+        ValueError: as `comparison_from_rows`; the message names the question.
+    """
+    order, offsets = group_rows(table)
+    columns = {name: table[name].to_numpy()[order] for name in ("logprob", "is_matching", *lengths)}
+    return Answers(question_offsets=offsets, **columns, **nested_masks(table, order, offsets))

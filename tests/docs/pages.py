@@ -1,0 +1,37 @@
+"""The pages that people read, and what stands in them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.paths import ROOT
+
+DOCS = ROOT / "docs"
+
+
+def pages() -> list[Path]:
+    """Every page written by hand; the tables under benchmarks/results are written by its report."""
+    results = ROOT / "benchmarks" / "results"
+    found = [*DOCS.rglob("*.md"), *(ROOT / "benchmarks").rglob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+    return sorted(page for page in found if page.parent != results or page.name == "README.md")
+
+
+def name_of(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def prose(text: str) -> Iterator[tuple[int, str]]:
+    """The lines outside of code blocks, with their numbers from 1."""
+    inside = False
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.lstrip().startswith("```"):
+            inside = not inside
+        elif not inside:
+            yield number, line
+
+
+def code_blocks(text: str, language: str) -> list[str]:
+    """The code blocks of one language, in order."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
