@@ -19,15 +19,7 @@ from benchmarks.machine import cpu_facts
 from pyscore import compare_answers, linear_logprobs, logprobs, score_answers
 from pyscore._extension import _C
 from pyscore.ops.cpu import CPU
-from pyscore.ops.request import (
-    AnswerRequest,
-    ComparisonTensors,
-    Projection,
-    Targets,
-    TokenRequest,
-    TokenTensors,
-    Wanted,
-)
+from pyscore.ops.request import AnswerRequest, ComparisonTensors, Projection, Targets, TokenRequest, TokenTensors
 
 __all__ = ["main", "stages"]
 
@@ -43,7 +35,7 @@ def _tokens() -> dict[str, Stages]:
     targets, threads = torch.tensor([3]), torch.get_num_threads()
     arguments = ("auto", None, 1.0, -100, 0, False, False, False, 0)
     request, projection = TokenRequest(Targets(targets)), Projection(hidden, weight)
-    out = TokenTensors.empty(logits, 1, 1, Wanted())
+    out = TokenTensors.empty(logits, 1, 1, request.wanted)
     addresses = [field.data_ptr() for field in out]
     matrix, matrices = logits.numpy(), (hidden.numpy(), weight.numpy())
     bound = _C.TokenRequest(targets.numpy(), None, None, None, 1.0, -100, 0, 0)

@@ -6,16 +6,9 @@ from typing import Any
 
 from torch import Tensor
 
+from pyscore.ops import request as objects
 from pyscore.ops.backend import Backend
-from pyscore.ops.request import (
-    AnswerRequest,
-    ComparisonTensors,
-    Projection,
-    Targets,
-    TokenRequest,
-    TokenTensors,
-    Wanted,
-)
+from pyscore.ops.request import AnswerRequest, ComparisonTensors, Projection, TokenRequest, TokenTensors, Wanted
 
 
 def ask(
@@ -29,7 +22,7 @@ def ask(
     """A request; options that `Wanted` has go there."""
     extras = {name: options.pop(name) for name in Wanted._fields if name in options}
     wanted = (wanted or Wanted())._replace(**extras)
-    return TokenRequest(Targets(ids, offsets, temperature), wanted=wanted, **options)
+    return TokenRequest(objects.Targets(ids, offsets, temperature), wanted=wanted, **options)
 
 
 def ready(backend: Backend, logits: Tensor, request: TokenRequest) -> TokenTensors:
