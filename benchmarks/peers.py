@@ -117,7 +117,7 @@ def _chunked(hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
     width = max(_CHUNK_BYTES // (rows * hidden.element_size()) // 256, 1) * 256
     buffer = hidden.new_empty(rows * min(width, weight.shape[0]))
     sums, scores, start = [], [], 0
-    for piece in weight.split(width):  # type: ignore[no-untyped-call]
+    for piece in weight.split(width):
         logits = torch.mm(hidden, piece.T, out=buffer[: rows * piece.shape[0]].view(rows, -1))
         found = logprobs(logits, targets, offsets, vocab_start=start)
         sums.append(found.logsumexp)

@@ -153,13 +153,13 @@ def _times(row: Row) -> list[str]:
     seconds, width = spread(ours.seconds)
     parts = [f"{seconds * 1e3:.4g} ms ±{width:.0%}"]
     if ours.graph:
-        parts.append(f"graph {ours.best * 1e3:.4g} ms")  # type: ignore[operator]
+        parts.append(f"graph {ours.best * 1e3:.4g} ms")
     if "flops" in row.facts:
-        parts.append(f"{row.facts['flops'] / ours.best / 1e12:.4g} TFLOP/s")  # type: ignore[operator]
+        parts.append(f"{row.facts['flops'] / ours.best / 1e12:.4g} TFLOP/s")
     for name, outcome in row.outcomes.items():
         if name != OURS and outcome.best:
             kind = "" if bool(outcome.graph) == bool(ours.graph) else " (not in a graph)"
-            parts.append(f"{name} {outcome.best / ours.best:.3g}x{kind}")  # type: ignore[operator]
+            parts.append(f"{name} {outcome.best / ours.best:.3g}x{kind}")
     return parts
 
 

@@ -93,7 +93,8 @@ def _capture(lab: Lab, case: str, contestant: Contestant, calls: Sequence[Call],
 
 
 def _scores(result: TokenScores | Comparison) -> Tensor:
-    return result.logprob if isinstance(result, TokenScores) else result.probability  # type: ignore[return-value]
+    scores: Tensor = result.logprob if isinstance(result, TokenScores) else result.probability
+    return scores
 
 
 def contest(

@@ -33,7 +33,7 @@ def sample(n: int) -> Tensor:
 def logits_of(inputs: LinearInputs, rows: Tensor) -> Tensor:
     """Logits [rows, V] in float64."""
     hidden = inputs.hidden[rows.to(inputs.hidden.device)].double()
-    return torch.cat([hidden @ piece.double().T for piece in inputs.weight.split(_PIECE)], dim=1)  # type: ignore[no-untyped-call]
+    return torch.cat([hidden @ piece.double().T for piece in inputs.weight.split(_PIECE)], dim=1)
 
 
 def truth(logits: Tensor, targets: Tensor, outputs: Sequence[str] = ("logprob",)) -> TokenScores:

@@ -20,6 +20,10 @@ from benchmarks.peers import ALL_OUTPUTS, ROWS, Contestant, gpu_ready_peers
 __all__ = ["ready"]
 
 
+def _ours(outputs: tuple[str, ...]) -> Contestant:
+    return Contestant(OURS, lambda: partial(pyscore.logprobs, outputs=outputs, backend="triton"))
+
+
 def _inputs(lab: Lab, n: int, v: int) -> tuple[Tensor, Tensor]:
     return lab.randn(n, v, dtype=torch.bfloat16, scale=SPREAD), lab.targets(n, v)
 
@@ -40,9 +44,8 @@ def ready(lab: Lab) -> Iterator[Row]:
         split = n in few
         lab.empty_cache()
         sets = [_inputs(lab, n, v) for _ in range(lab.sets(2 * n * v))]
-        ours = partial(pyscore.logprobs, outputs=ALL_OUTPUTS if every else ("logprob",), backend="triton")
         contestants = [
-            Contestant(OURS, lambda function=ours: function),
+            _ours(ALL_OUTPUTS if every else ("logprob",)),
             *gpu_ready_peers(every, backend="eager" if lab.rehearsal else "inductor"),
         ]
         budget = max(lab.left, 0.0) / (len(cases) - i) / 2
