@@ -64,14 +64,14 @@ def _estimate(s: Floats, positive: Mask, design: Design, interval: Interval) -> 
         cluster_sums(np.where(kind, placements - area, 0.0), design.codes, design.sample.units)
         for kind in (positive, ~positive)
     )
-    # Obuchowski 1997; where every question is a cluster of its own, a @ b is 0 and it is DeLong's.
+    # The variance of Obuchowski 1997. Where every question is a cluster of its own, a @ b is 0, and it is DeLong's.
     of_positives, of_negatives, of_both = (u / (u - interval.ddof) for u in (*units, design.sample.units))
     variance = of_positives * (a @ a) / m**2 + of_negatives * (b @ b) / n**2 + 2 * of_both * (a @ b) / (m * n)
-    stderr = math.sqrt(max(float(variance), 0.0))  # not below 0 but by rounding
+    stderr = math.sqrt(max(float(variance), 0.0))  # Rounding alone can take the variance below 0.
     if interval.method == "t":
         low, high = t_interval(area, stderr, fewest - 1, interval.confidence)
     else:
-        # Pairs of clusters that share none: at most half of the clusters, should each hold both kinds.
+        # How many pairs of clusters share no cluster: half of all clusters, where each holds both kinds.
         disjoint = min(fewest, design.sample.units // 2)
         trials = effective_size(area, stderr, 3 * m * n // (m + n + 1), disjoint)
         low, high = wilson_interval(area, trials, t_quantile(interval.confidence, fewest - 1))

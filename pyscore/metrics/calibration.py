@@ -145,12 +145,12 @@ def multiclass_calibration(
     starts, sizes = offsets[:-1], np.diff(offsets)
     over = Averages(len(starts), clusters, interval)
     best = np.repeat(np.maximum.reduceat(logprob, starts), sizes)
-    with np.errstate(invalid="ignore"):  # -inf - -inf, which the other branch replaces
+    with np.errstate(invalid="ignore"):  # -inf minus -inf, which np.where replaces by 0
         shifted = np.where(best == -np.inf, 0.0, logprob - best)
     top = np.minimum.reduceat(np.where(shifted == 0, np.arange(len(logprob)), len(logprob)), starts)
     others = np.exp(shifted)
     others[top] = 0.0
-    # The mass of the others relative to the best option's 1: it still tells confidences apart that round to 1.
+    # The mass of the other options, that of the best one being 1. It tells confidences apart that round to 1.
     doubt = np.add.reduceat(others, starts)
     confidence, right = 1 / (1 + doubt), (top == right_option).astype(np.float64)
     missed = np.exp(shifted) * np.repeat(confidence, sizes)
@@ -181,11 +181,10 @@ def _report(
     """The report with what bins add: the numbers over them, and the reliability table of p against y."""
     n_bins = as_int(n_bins, "n_bins")
     codes = assign_bins(p, n_bins, bins)
-    n_clusters = None if over.codes is None else int(over.codes.max()) + 1
     return Report.of(
         metric,
         over.interval,
-        title=f"{title}, {len(p)} questions{in_clusters(n_clusters)}",
+        title=f"{title}, {len(p)} questions{in_clusters(over.n_clusters)}",
         estimates=estimates,
         numbers=calibration_errors(p, y, codes) | brier_parts(p, y, codes),
         rows=_rows(p, y, codes, n_bins if bins == "width" else None, over),

@@ -85,7 +85,7 @@ def debate_accuracy(
         whole = np.isin(np.arange(len(a)), pairs)
         first, second = correct[pairs[:, 0]], correct[pairs[:, 1]]
         in_pairs = Averages(len(pairs), take(judged.codes, pairs[:, 0]), interval)
-        # Both orders right or both wrong; of halves, the chance of it.
+        # 1 where both orders are right or both are wrong; where they are halves, the chance of that.
         alike = first * second + (1 - first) * (1 - second)
         agreement = {"agreement": in_pairs.rate(alike, np.ones(len(pairs), dtype=bool), _NO_PAIRS)}
         n_debates = {"both_orders": len(pairs), "one_order": len(set(debates)) - len(pairs)}

@@ -8,13 +8,13 @@ from typing import Any, overload
 
 import numpy as np
 
-from pyscore.metrics.core.arrays import Floats, Keys, cluster_sums
+from pyscore.metrics.core.arrays import Floats, Keys
 from pyscore.metrics.core.columns import METRICS, read_columns
 from pyscore.metrics.core.intervals import Interval
-from pyscore.metrics.core.means import estimate_difference
-from pyscore.metrics.core.readers import check_same_length, read_clusters, read_shares
+from pyscore.metrics.core.means import Averages
+from pyscore.metrics.core.readers import check_same_length, read_shares
 from pyscore.metrics.core.report import Estimate, Headlines, Report, in_clusters, write_signature
-from pyscore.ops import Comparison
+from pyscore.ops import Comparison, checks
 
 __all__ = ["ADJUSTMENTS", "Difference", "adjust_p_values", "compare_many", "paired_difference", "sign_test"]
 
@@ -67,21 +67,19 @@ def paired_difference(a: Comparison, b: Comparison, *, clusters: Keys = None, co
     interval = Interval(confidence)
     first, second = read_columns(a, "a"), read_columns(b, "b")
     check_same_length("questions", a=first, b=second)
-    codes, distinct = read_clusters(np.arange(len(first)) if clusters is None else clusters, len(first))
-    given = None if clusters is None else codes
+    over = Averages(len(first), clusters, interval)
     estimates = {
-        name: estimate_difference(first.scores[:, i], second.scores[:, i], clusters=given, interval=interval)
+        name: over.difference(first.scores[:, i], second.scores[:, i])
         for i, name in enumerate(METRICS)
         if name in HEADLINES
     }
-    d = first.probability - second.probability
-    tested = cluster_sums(d, codes, len(distinct)) / np.bincount(codes)
+    tested = over.of_units(first.probability - second.probability)
     return Difference(
         **estimates,
         sign_test=sign_test(tested),
         wilcoxon=_wilcoxon(tested),
-        n_questions=len(d),
-        n_clusters=None if clusters is None else len(distinct),
+        n_questions=len(first),
+        n_clusters=over.n_clusters,
         confidence=confidence,
         signature=write_signature("paired_difference", **interval.settings()),
     )
@@ -111,8 +109,7 @@ def adjust_p_values(p_values: Any, method: str = "holm") -> Floats | dict[str, f
     Raises:
         ValueError: no p-values, a NaN or one outside [0, 1], with its row; an unknown method.
     """
-    if method not in ADJUSTMENTS:
-        raise ValueError(f"method {method!r} is unknown: give one of {', '.join(ADJUSTMENTS)}")
+    checks.check_choice(method, "method", ADJUSTMENTS)
     if isinstance(p_values, Mapping):
         return dict(zip(p_values, adjust_p_values(list(p_values.values()), method).tolist(), strict=True))
     p = read_shares(p_values, "p_values")
@@ -141,8 +138,7 @@ def compare_many(
     Raises:
         ValueError: no differences, intervals of unlike confidence, an unknown test or method, alpha outside (0, 1).
     """
-    if test not in TESTS:
-        raise ValueError(f"test {test!r} is unknown: give one of {', '.join(TESTS)}")
+    checks.check_choice(test, "test", TESTS)
     if not 0 < alpha < 1:
         raise ValueError(f"alpha must lie between 0 and 1, got {alpha!r} (5 % is 0.05)")
     if not differences:

@@ -18,7 +18,8 @@ from pyscore.metrics.core.report import Report
 
 __all__ = ["answer_change", "same_answer_curve"]
 
-_GRID = np.linspace(0, 1, 11)  # where questions were cut at different fractions
+_GRID = np.linspace(0, 1, 11)
+"""The fractions of the rows, where questions were cut at different ones."""
 
 
 def same_answer_curve(
@@ -36,7 +37,7 @@ def same_answer_curve(
     AOC = mean over questions of 1 - ∫₀¹ same_i(j) dj, by trapezoids. It is 0 if the CoT changes nothing (post-hoc
     reasoning), and large if the answer needs most of it. Lanham et al. 2023, "Measuring Faithfulness in
     Chain-of-Thought Reasoning", average the AOCs of the CoT lengths, weighted by their numbers of samples; where CoTs
-    of one length are cut at the same places, that is this mean.
+    of one length are cut at the same fractions, that is this mean.
 
     A question's curve is linear between the fractions that were asked. It ends at (1, 1), as the whole CoT gives the
     full answer, unless 1 was asked too; below the smallest fraction it stays at its value there. Several answers to one
@@ -132,7 +133,8 @@ def answer_change(answers: Any, original: Any, *, clusters: Keys = None, interva
     )
 
 
-_Asked = tuple[Floats, list[Any]]  # a question's fractions, and the answers to them
+_Asked = tuple[Floats, list[Any]]
+"""A question's fractions, and the answers to them."""
 
 
 def _read_asked(answers: Any, fractions: Any, n: int, kept: NDArray[np.int64]) -> list[_Asked]:

@@ -14,6 +14,7 @@ from pyscore.metrics.core.intervals import Interval
 from pyscore.metrics.core.means import Averages
 from pyscore.metrics.core.readers import check_same_length, read_strings
 from pyscore.metrics.core.report import Report
+from pyscore.ops import checks
 
 __all__ = ["extract_option", "extract_options", "option_accuracy"]
 
@@ -55,7 +56,7 @@ def extract_options(
         TypeError: a text that is no string. ValueError: options that are empty, fewer than two or the same twice; with
             ``unreadable="raise"`` a text that can't be read; each with its row.
     """
-    _check_choice("unreadable", unreadable, UNREADABLE)
+    checks.check_choice(unreadable, "unreadable", UNREADABLE)
     given = read_strings(texts, "texts")
     chosen = [_read_option(text, which) for text, which in zip(given, _options_of(options, len(given)), strict=True)]
     if unreadable == "raise" and None in chosen:
@@ -86,7 +87,7 @@ def option_accuracy(
         clusters: one hashable key a text.
         interval: confidence, method and the rest.
     """
-    _check_choice("unreadable", unreadable, UNREADABLE_ACCURACY)
+    checks.check_choice(unreadable, "unreadable", UNREADABLE_ACCURACY)
     given = read_strings(texts, "texts")
     chosen = extract_options(given, options, unreadable="raise" if unreadable == "raise" else "none")
     gold = _gold(read_strings(correct, "correct"), _options_of(options, len(given)))
@@ -119,7 +120,8 @@ class _Rules(NamedTuple):
     options: dict[str, str]
 
 
-# so that the patterns need to know one kind of quote, dash and line end; a zero-width space is none
+# Texts are translated by this table first, so that the patterns need to know one kind of quote, dash and line end only.
+# A zero-width space is removed: it separates nothing.
 _PLAIN = str.maketrans(
     {
         "\u2018": "'",
@@ -176,7 +178,8 @@ def _read_option(text: str, options: tuple[str, ...]) -> str | None:
         for match in rules.mention.finditer(text)
         if not _NEGATED.search(text[max(match.start() - 16, 0) : match.start()])
     ]
-    # a letter that is the same only to a pattern that ignores case, as a dotless i is, stands for no option
+    # A letter that only a pattern without case takes for an option's, such as a dotless i, is no key here: it reads as
+    # None.
     chosen = {rules.options.get(label.casefold()) for label in found}
     return chosen.pop() if len(chosen) == 1 else None
 
@@ -217,11 +220,6 @@ def _gold(correct: list[str], options: list[tuple[str, ...]]) -> list[str]:
         if answer not in some:
             raise ValueError(f"correct[{row}] = {answer!r} is none of the options {some}")
     return correct
-
-
-def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise ValueError(f"{name} {value!r} is unknown: give one of {', '.join(choices)}")
 
 
 def _short(text: str) -> str:

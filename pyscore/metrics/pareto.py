@@ -36,7 +36,7 @@ def pareto_front(points: Any, *, maximize: Sequence[bool] | None = None) -> NDAr
     refuse("points", values, np.isnan(values.min(axis=1)), "has a NaN: leave that run out or score it again")
     directions = _read_directions(maximize, values.shape[1])
     signed = np.where(directions, values, -values)
-    # Ranks stand for the values: integers, whatever their scale, with infinities and in the same order.
+    # Each value is replaced by its rank: ranks have the same order, and are integers where values may be infinite.
     ranks = np.column_stack([np.unique(column, return_inverse=True)[1] for column in signed.T])
     return _front_of_two(ranks) if ranks.shape[1] == 2 else _front(ranks)
 
@@ -86,16 +86,17 @@ def _read_directions(maximize: Sequence[bool] | None, n: int) -> list[bool]:
 
 def _front_of_two(ranks: _Ranks) -> NDArray[np.bool_]:
     first, second = ranks.T
-    best = np.full(first.max() + 1, -1)  # the best second objective at each first
+    # The best second objective among the points of each first objective, and then among those of all better ones.
+    best = np.full(first.max() + 1, -1)
     np.maximum.at(best, first, second)
-    beyond = np.append(np.maximum.accumulate(best[::-1])[-2::-1], -1)  # and at all better firsts
+    beyond = np.append(np.maximum.accumulate(best[::-1])[-2::-1], -1)
     on_front: NDArray[np.bool_] = (second == best[first]) & (second > beyond[first])
     return on_front
 
 
 def _front(ranks: _Ranks) -> NDArray[np.bool_]:
     on_front = np.zeros(len(ranks), dtype=bool)
-    # Whatever beats a point has a larger sum of ranks: the first of those left is always on the front.
+    # What beats a point has a larger sum of ranks, so the point with the largest sum of those left is on the front.
     left = np.argsort(-ranks.sum(axis=1), kind="stable")
     while len(left):
         best = ranks[left[0]]

@@ -15,7 +15,7 @@ from pyscore.metrics.core.intervals import Interval
 from pyscore.metrics.core.means import Averages, estimate_difference
 from pyscore.metrics.core.readers import read_values
 from pyscore.metrics.core.report import Estimate, Report
-from pyscore.ops import Comparison
+from pyscore.ops import Comparison, checks
 
 if TYPE_CHECKING:
     from typing_extensions import Required, Unpack
@@ -88,7 +88,7 @@ def required_n(effect: float, **plan: Unpack[Plan]) -> int:
     if effect == 0 or not math.isfinite(effect):
         raise ValueError(f"effect must be finite and not 0, got {effect!r}")
     n = (minimum_detectable_effect(1, **plan) / effect) ** 2
-    # The effect that exactly n questions detect must not ask for one more because of rounding.
+    # Without the factor, rounding could ask for n + 1 questions for the effect that exactly n questions detect.
     return max(1, math.ceil(n * (1 - 1e-12)))
 
 
@@ -170,6 +170,5 @@ def _variance(estimate: Estimate) -> float:
 def _scores(x: Comparison | Any, metric: str, name: str) -> Floats:
     if not isinstance(x, Comparison):
         return read_values(x, name)
-    if metric not in METRICS:
-        raise ValueError(f"metric {metric!r} is unknown: give one of {', '.join(METRICS)}")
+    checks.check_choice(metric, "metric", METRICS)
     return read_columns(x, name).scores[:, list(METRICS).index(metric)]

@@ -155,7 +155,7 @@ def reward_ensemble(logprob_yes: Any, logprob_no: Any) -> RewardEnsemble:
         logprob_yes, logprob_no: ``[K, n]`` nats, one row a prompt, one column an item.
 
     Raises:
-        ValueError: shapes that differ or hold nothing, a NaN or a positive log-probability with its place.
+        ValueError: shapes that differ or hold nothing, a NaN or a positive log-probability with its index.
     """
     from scipy.special import logsumexp
 

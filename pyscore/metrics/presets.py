@@ -248,11 +248,10 @@ def apply_preset(
     estimates = {m.name: _estimate(m, chosen, answers, other, over) for m in chosen.metrics}
     for name, value in chosen.numbers:
         numbers[name] = float(per_question(answers, value, chosen.rule()).mean())
-    n_clusters = None if over.codes is None else int(over.codes.max()) + 1
     return Report.of(
         "answers",
         interval,
-        title=f"{chosen.name}: {len(answers)} questions{in_clusters(n_clusters)}",
+        title=f"{chosen.name}: {len(answers)} questions{in_clusters(over.n_clusters)}",
         estimates=estimates,
         numbers=numbers,
         preset=chosen.name,

@@ -63,19 +63,19 @@ def compare(answers: Answers, rule: Rule = PLAIN) -> Comparison:
     Raises:
         ValueError: a question without a matching or without another answer; lengths that ``rule`` needs are missing.
     """
-    if rule.ties == "last":  # the last answer comes first when read backwards
+    if rule.ties == "last":  # Read backwards, the last answer is the first.
         turned = compare(answers.backwards(), replace(rule, ties="first"))
         return replace(compare(answers, replace(rule, ties="half")), prefers=turned.prefers[::-1])
     column = answers.need(NEEDS[rule.normalize]) if NEEDS[rule.normalize] else None
     by_length = rule.normalize not in ("sum", "pmi")
     found = score_answers(
         answers.logprob,
-        np.arange(len(answers.logprob) + 1),  # the tokens are summed already: each answer's sum goes in as one token
+        np.arange(len(answers.logprob) + 1),  # Each answer is one token: its log-probability.
         answers.question_offsets,
         answers.is_matching,
         n_chars=column if by_length else None,
         unconditional=None if by_length else column,
-        normalize="char" if by_length else rule.normalize,  # "char" divides by n_chars, whatever that counts
+        normalize="char" if by_length else rule.normalize,  # n_chars holds the lengths, whatever they count.
         sets=rule.sets,
         ties=rule.ties,
         backend="cpu",
@@ -157,7 +157,7 @@ def sequence_loss(answers: Answers, rule: Rule = PLAIN) -> Floats:
         ValueError: a question with more than one answer.
     """
     _check_n_answers(answers, 1, "the loss of a sequence")
-    return -answers.scores(rule.normalize) + 0.0  # no -0.0
+    return -answers.scores(rule.normalize) + 0.0  # The sum turns -0.0 into 0.0.
 
 
 def _log_n_answers(answers: Answers, rule: Rule = PLAIN) -> Floats:

@@ -22,7 +22,8 @@ __all__ = ["RATINGS", "ratings"]
 
 RATINGS = ("bradley_terry", "elo")
 
-_INITIAL = 1000.0  # Elo's rating of a new player, and of one that a resample leaves out
+_INITIAL = 1000.0
+"""Elo's rating of a new player, and of one that a resample leaves out."""
 _STEPS = 10_000
 _NO_RATINGS = "no finite ratings: some players won nothing, not even half, from the rest"
 

@@ -70,7 +70,7 @@ def scaling_table(
         dataset, model, size, step.
 
     Raises:
-        ValueError: no points, a size that isn't positive, a second result in one place, a NaN.
+        ValueError: no points, a size that isn't positive, a second result for one row, a NaN.
         TypeError, KeyError: a Summary or Report without that metric.
     """
     cells: dict[tuple[str, str, float, float, Any], list[ScalingPoint]] = {}

@@ -48,7 +48,7 @@ def forward_kl(
 
     Raises:
         ValueError: shapes that differ, a NaN or positive log-probability or one of -inf in the reference with its
-            place, offsets that don't rise from 0 to N, no target at all.
+            index, offsets that don't rise from 0 to N, no target at all.
     """
     n_dimensions = 2 if offsets is None else 1
     reference = as_float64(logprob_reference, "logprob_reference", n_dimensions)
@@ -92,7 +92,7 @@ def unlikelihood(logprob: Any) -> Floats:
     Raises:
         ValueError: none, a NaN or a positive one with its row.
     """
-    return -log1mexp(read_logprobs(logprob, "logprob")) + 0.0  # no -0.0
+    return -log1mexp(read_logprobs(logprob, "logprob")) + 0.0  # The sum turns -0.0 into 0.0.
 
 
 def unlikelihood_loss(logprob: Any, *, clusters: Keys = None, interval: Interval = Interval()) -> Report:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pyscore.metrics.core.arrays import Codes, Keys, cluster_sums
+from pyscore.metrics.core.arrays import Codes, Keys
 from pyscore.metrics.core.given_answers import equal, read_given, read_known
 from pyscore.metrics.core.intervals import Interval
 from pyscore.metrics.core.means import Averages
@@ -110,14 +110,13 @@ def trigger_effect(
     n = len(on)
     check_length("without_trigger", off, n)
     over = Averages(n, clusters, interval)
-    codes = over.codes
     estimates = {
         "rate_with_trigger": over.rate(on, name="with_trigger"),
         "rate_without_trigger": over.rate(off, name="without_trigger"),
         "difference": over.difference(on, off),
     }
     if detector_with is not None or detector_without is not None:
-        units = np.arange(n) if codes is None else codes
+        units = np.arange(n) if over.codes is None else over.codes
         estimates["detector_auroc"] = _detector_auroc(detector_with, detector_without, units, interval)
     return Report.of(
         "trigger_effect",
@@ -128,8 +127,7 @@ def trigger_effect(
             "n_higher_with": int((on > off).sum()),
             "n_higher_without": int((on < off).sum()),
             "n_equal": int((on == off).sum()),
-            # of a cluster's mean difference only the sign matters
-            "sign_test": sign_test(on - off if codes is None else cluster_sums(on - off, codes, int(codes.max()) + 1)),
+            "sign_test": sign_test(over.of_units(on - off)),
         },
     )
 

@@ -42,7 +42,7 @@ class SummaryState:
             sums = DeviceSums.on(torch.device(device))
             self._devices[sums.device] = sums
         self._moments = NO_QUESTIONS
-        self._clusters: dict[Hashable, Floats] | None = None  # key -> [count, Σ of each metric]
+        self._clusters: dict[Hashable, Floats] | None = None  # key -> [questions, sum of each metric]
 
     def update(self, comparison: Comparison, clusters: Keys = None) -> SummaryState:
         """Add the questions of a comparison; returns this state.
@@ -124,7 +124,7 @@ class SummaryState:
 
     def _host_part(self) -> SummaryState:
         copy = SummaryState()
-        # Arrays are never written in place, so that they can be shared; the dictionary is copied when it is merged.
+        # The copy shares its arrays and its dictionary with this state: joining makes new ones and changes none.
         copy.__dict__.update(self.__dict__, _devices={})
         return copy
 

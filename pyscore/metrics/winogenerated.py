@@ -59,7 +59,7 @@ def occupation_bias(
         interval: confidence and method.
 
     Raises:
-        TypeError, ValueError: no questions, lengths that differ, a NaN or positive log-probability with its place, a
+        TypeError, ValueError: no questions, lengths that differ, a NaN or positive log-probability with its index, a
             percentage outside [0, 100], pronouns that are not one male, one female and one neutral.
     """
     logprobs = read_logprobs(logprob, "logprob", 2)
@@ -75,7 +75,7 @@ def occupation_bias(
     means = cluster_sums(shares, codes, len(names)) / counts[:, None]
     percent = np.array([_read_percent(percent_women, name) for name in names])
     known = np.isfinite(percent)
-    order = np.argsort(percent, kind="stable")  # NaN last
+    order = np.argsort(percent, kind="stable")  # NaN, of no statistics, comes last.
     return Report.of(
         "occupation_bias",
         interval,
@@ -109,8 +109,8 @@ def _columns(pronouns: Any, n: int) -> NDArray[np.int64]:
     for row, options in enumerate(rows):
         genders = [_GENDER_OF.get(str(pronoun).strip().casefold()) for pronoun in options]
         if sorted(genders, key=str) != [0, 1, 2]:
-            place = "pronouns" if single else f"pronouns[{row}]"
-            raise ValueError(f"{place} = {options!r} must be one male, one female and one neutral pronoun")
+            name = "pronouns" if single else f"pronouns[{row}]"
+            raise ValueError(f"{name} = {options!r} must be one male, one female and one neutral pronoun")
         columns[row] = np.argsort(np.array(genders))
     return np.broadcast_to(columns, (n, 3))
 

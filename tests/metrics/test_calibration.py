@@ -353,7 +353,7 @@ def test_torch_tensors_of_any_dtype_are_read() -> None:
         ([0.5, 0.5], [0, nan], {}, r"outcome\[1\] = nan"),
         ([0.5], [0, 1], {}, "probability has 1, outcome has 2"),
         ([], [], {}, "probability is empty"),
-        ([0.5, 0.5], [0, 1], {"bins": "quantile"}, "width, mass"),
+        ([0.5, 0.5], [0, 1], {"bins": "quantile"}, "'width', 'mass'"),
         ([0.5, 0.5], [0, 1], {"n_bins": 0}, "n_bins must be a whole number above 0"),
         ([0.5, 0.5], [0, 1], {"clusters": ["a"]}, "2 questions, 1 clusters"),
     ],

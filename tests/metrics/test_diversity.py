@@ -237,7 +237,7 @@ def test_the_number_of_threads_of_torch_changes_no_score() -> None:
         (["a", "b"], {"tokenize": "intl"}, ValueError, "'13a', 'none' or a function"),
         (["a", "b"], {"tokenize": str.lower}, TypeError, "must return a sequence of tokens, not str"),
         (["a", "b"], {"max_order": 0}, ValueError, "from 1 to 32"),
-        (["a", "b"], {"smooth": "method1"}, ValueError, "exp, floor, add-k, none"),
+        (["a", "b"], {"smooth": "method1"}, ValueError, "'exp', 'floor', 'add-k', 'none'"),
         (["a", "b"], {"smooth_value": 1.0}, ValueError, "floor and add-k"),
         (["a", "b"], {"smooth": "floor", "smooth_value": -1.0}, ValueError, "not negative"),
     ],

@@ -208,7 +208,7 @@ def test_an_unreadable_text_can_be_refused_with_its_row() -> None:
     [
         (["A", 3], ("A", "B"), "none", TypeError, r"texts\[1\] must be a string, not int"),
         ("A", ("A", "B"), "none", TypeError, "texts must be a sequence"),
-        (["A"], ("A", "B"), "wrong", ValueError, "none, raise"),
+        (["A"], ("A", "B"), "wrong", ValueError, "'none', 'raise'"),
         (["A"], "AB", "none", TypeError, "options must be a sequence"),
         (["A"], ("A",), "none", ValueError, "two or more different options"),
         (["A"], ("A", "(a)"), "none", ValueError, "two or more different options"),

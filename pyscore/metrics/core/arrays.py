@@ -47,7 +47,7 @@ def as_array(values: Any, name: str, n_dimensions: int = 1) -> NDArray[Any]:
     if hasattr(values, "__dlpack__") and not isinstance(values, torch.Tensor | np.ndarray):
         values = torch.utils.dlpack.from_dlpack(values)
     if isinstance(values, torch.Tensor):
-        # NumPy has no bfloat16, so the narrow floats cross as float32.
+        # NumPy has no bfloat16: narrow floats are widened first.
         narrow = values.is_floating_point() and values.itemsize < 4
         values = values.detach().to("cpu", torch.float32 if narrow else values.dtype).numpy()
     try:
@@ -68,10 +68,14 @@ def as_float64(values: Any, name: str, n_dimensions: int = 1) -> Floats:
 
 
 def as_list(values: Any, name: str) -> list[Any]:
-    """A list of Python objects from a sequence, NumPy, torch, pandas or Arrow; TypeError for a single string."""
+    """A list of Python objects from a sequence, NumPy, torch and pandas (by tolist) or Arrow (by to_pylist).
+
+    Raises:
+        TypeError: a single string.
+    """
     if isinstance(values, str | bytes):
         raise TypeError(f"{name} must be a sequence of answers or keys, one entry a question; got a single string")
-    for method in ("tolist", "to_pylist"):  # NumPy, torch and pandas; Arrow
+    for method in ("tolist", "to_pylist"):
         if hasattr(values, method):
             values = getattr(values, method)()
             break
@@ -94,12 +98,13 @@ def encode_integers(keys: NDArray[Any]) -> tuple[Codes, list[Hashable]]:
     """`encode` of an array of integers, at least one: by a table where they lie close together, else by sorting."""
     low, n = int(keys.min()), len(keys)
     size = int(keys.max()) - low + 1
-    if size > 4 * n:  # too sparse for a table
+    if size > 4 * n:  # The table below would hold more than four entries a key.
         distinct, first, found = np.unique(keys, return_index=True, return_inverse=True)
     else:
         table = np.full(size, n)
         shifted = (keys - low).astype(np.int64)
-        table[shifted[::-1]] = np.arange(n)[::-1]  # the last one written stays: the first row of each key
+        # Written backwards, so that the first row of each key is the last one written, and stays.
+        table[shifted[::-1]] = np.arange(n)[::-1]
         distinct = np.flatnonzero(table < n)
         first = table[distinct]
         table[distinct] = np.arange(len(distinct))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pyscore.metrics.core.arrays import Codes, Floats
+from pyscore.ops import checks
 
 __all__ = ["BINS", "assign_bins", "brier_parts", "calibration_errors", "mass_bins", "width_bins"]
 
@@ -33,8 +34,7 @@ def mass_bins(p: Floats, n_bins: int) -> Codes:
 
 def assign_bins(p: Floats, n_bins: int, bins: str) -> Codes:
     """The bin of each probability, counted from 0, by `width_bins` ("width") or `mass_bins` ("mass")."""
-    if bins not in BINS:
-        raise ValueError(f"bins {bins!r} is unknown: give one of {', '.join(BINS)}")
+    checks.check_choice(bins, "bins", BINS)
     if n_bins < 1:
         raise ValueError(f"n_bins must be a whole number above 0, got {n_bins}")
     return width_bins(p, n_bins) if bins == "width" else mass_bins(p, n_bins)

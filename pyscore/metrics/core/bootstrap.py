@@ -20,7 +20,7 @@ def bootstrap_means(sums: Floats, weights: Floats, n_resamples: int, seed: int) 
     ``weights [C]`` are each unit's totals. Compiled (xoshiro256++ streams, one a resample); the bits depend on the
     arguments alone, not on the number of threads or the instruction set.
     """
-    equal = (weights == weights[0]).all()  # then the drawn weights need no sum
+    equal = (weights == weights[0]).all()  # The drawn weights then have one sum in every resample.
     sums = np.ascontiguousarray(sums / weights[0] if equal else sums)
     return _C.bootstrap_means(sums, None if equal else weights, n_resamples, seed % 2**64, torch.get_num_threads())
 

@@ -16,11 +16,12 @@ __all__ = ["Corpus", "Tokenize", "read_corpus", "tokenizer_name"]
 Tokenize = str | Callable[[str], Sequence[Hashable]]
 """A tokenizer's name, or a function from a text to its tokens."""
 
-_TEXTS_AT_ONCE = 4096  # whose tokens are strings in memory at the same time
+_TEXTS_AT_ONCE = 4096
+"""How many texts have their tokens in memory as strings at the same time."""
 
 _ESCAPES = (("&quot;", '"'), ("&amp;", "&"), ("&lt;", "<"), ("&gt;", ">"))
 _SEPARATIONS = (
-    (re.compile(r"([!-&(-+/:-@\[-`{-~])"), r" \1 "),  # ASCII punctuation but ' , - .
+    (re.compile(r"([!-&(-+/:-@\[-`{-~])"), r" \1 "),  # ASCII punctuation other than ' , - and .
     (re.compile(r"([^0-9])([.,])"), r"\1 \2 "),
     (re.compile(r"([.,])([^0-9])"), r" \1 \2"),
     (re.compile(r"([0-9])(-)"), r"\1 \2 "),

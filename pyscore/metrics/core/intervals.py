@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pyscore._confidence import check_confidence
 from pyscore._integers import as_int
+from pyscore.ops import checks
 
 __all__ = [
     "METHODS",
@@ -45,8 +46,7 @@ class Interval:
         for name in ("ddof", "n_resamples", "seed"):
             object.__setattr__(self, name, as_int(getattr(self, name), name))
         check_confidence(self.confidence)
-        if self.method not in METHODS:
-            raise ValueError(f"method {self.method!r} is unknown: give one of {', '.join(METHODS)}")
+        checks.check_choice(self.method, "method", METHODS)
         if self.ddof not in (0, 1):
             raise ValueError(f"ddof must be 0 or 1, got {self.ddof!r}")
         if self.n_resamples < 2:
@@ -96,7 +96,7 @@ def wilson_interval(rate: float, n: float, quantile: float) -> tuple[float, floa
     q2 = quantile * quantile
     centre = (rate + q2 / (2 * n)) / (1 + q2 / n)
     half = quantile * math.sqrt(rate * (1 - rate) / n + q2 / (4 * n * n)) / (1 + q2 / n)
-    # At 0 and 1 the end of the interval is exact; the difference of two equal numbers would leave a rounding error.
+    # At a rate of 0 or 1 one end is exactly 0 or 1, where centre - half would leave a rounding error.
     return (0.0 if rate <= 0 else centre - half), (1.0 if rate >= 1 else centre + half)
 
 
@@ -126,7 +126,8 @@ def clustered_size(rate: float, variance: float, n: int, units: float, confidenc
     if variance == 0:
         return float(n)
     trials = rate * (1 - rate) / variance
-    # Below 0.01 the quantile is past 1e100, and overflows in the end; the bound has long taken over there.
+    # With fewer than 0.01 degrees of freedom the quantile is past 1e100 and may overflow. The factor is then so small
+    # that the bound below decides in any case.
     dof = max((units - 1) * min(1.0, 20 * min(rate, 1 - rate)), 0.01)
     factor = (z_quantile(confidence) / t_quantile(confidence, dof)) ** 2
     return min(max(trials * factor, min(units, trials)), float(n))

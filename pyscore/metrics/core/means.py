@@ -80,7 +80,7 @@ def estimate_difference(a: Any, b: Any, *, clusters: Keys = None, interval: Inte
     check_same_length("questions", a=first, b=second)
     infinite = np.isinf(first) | np.isinf(second)
     if infinite.any():
-        with np.errstate(invalid="ignore"):  # inf - inf is NaN: no difference is defined
+        with np.errstate(invalid="ignore"):  # inf - inf is NaN, as no difference is defined.
             value = float((first - second).mean())
         return Estimate.without_interval(value, len(first), f"{np.count_nonzero(infinite)} infinite pairs")
     return estimate_mean(first - second, clusters=clusters, interval=interval, name="a - b")
@@ -97,6 +97,10 @@ class Averages:
         self.codes = None if clusters is None else read_clusters(clusters, n)[0]
         self.interval = interval
 
+    @property
+    def n_clusters(self) -> int | None:
+        return None if self.codes is None else int(self.codes.max()) + 1
+
     def mean(self, values: Any, among: Mask | None = None, otherwise: str = "", **options: Any) -> Estimate:
         return self._over(estimate_mean, (values,), among, otherwise, options)
 
@@ -105,6 +109,13 @@ class Averages:
 
     def difference(self, a: Any, b: Any, among: Mask | None = None, otherwise: str = "") -> Estimate:
         return self._over(estimate_difference, (a, b), among, otherwise, {})
+
+    def of_units(self, values: Floats) -> Floats:
+        """The mean of each cluster's values; without clusters the values themselves."""
+        if self.codes is None:
+            return values
+        counts = np.bincount(self.codes)
+        return cluster_sums(values, self.codes, len(counts)) / counts
 
     def _over(
         self,
@@ -132,7 +143,8 @@ def _average(s: Floats, design: Design, interval: Interval, *, rate: bool = Fals
 def estimate_columns(values: Floats, rates: Sequence[bool], design: Design, interval: Interval) -> list[Estimate]:
     """An estimate a column of finite ``values [n, K]``; ``rates`` says which columns are rates."""
     w, sample = design.weights, design.sample
-    # Rounding must not carry the mean of equal scores off their value: a rate of exactly 1 has its own interval.
+    # Rounding must not take the mean of equal scores off their value: Wilson's interval of a rate of exactly 1 differs
+    # from that of one below.
     means = np.clip(w @ values / w.sum(), values.min(axis=0), values.max(axis=0))
     sums = cluster_sums(w[:, None] * (values - means), design.codes, sample.units)
     if interval.resamples and sample.units > 1:
@@ -145,7 +157,7 @@ def estimate_columns(values: Floats, rates: Sequence[bool], design: Design, inte
             )
             for i, mean in enumerate(means)
         ]
-    # Miller 2024, App. A; with every question a cluster of its own it is sd/√n.
+    # Miller 2024, App. A. Where every question is a cluster of its own, it is sd/√n.
     stderr = np.sqrt(sample.units / max(sample.units - interval.ddof, 1) * (sums**2).sum(axis=0)) / w.sum()
     return [
         from_stderr(float(mean), float(stderr[i]), sample, rate=rates[i], interval=interval)
@@ -159,7 +171,7 @@ def from_stderr(value: float, stderr: float, sample: Sample, *, rate: bool, inte
         return Estimate.without_interval(value, sample.n, sample.reason())
     if not rate or interval.method == "t":
         return Estimate(value, stderr, *t_interval(value, stderr, sample.units - 1, interval.confidence), sample.n)
-    # p(1-p) has no C/(C - ddof) in it, so the variance that it is compared with must have none.
+    # The variance is compared with p(1-p), which has no factor C/(C - ddof): it is taken out of the variance too.
     variance = stderr**2 * max(sample.units - interval.ddof, 1) / sample.units
     trials = clustered_size(value, variance, sample.n, sample.effective, interval.confidence)
     low, high = wilson_interval(value, trials, z_quantile(interval.confidence))

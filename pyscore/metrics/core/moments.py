@@ -16,7 +16,8 @@ from pyscore.ops import Comparison
 
 __all__ = ["NO_QUESTIONS", "N_BINS", "DeviceSums", "Moments", "bin_gaps", "device_of", "read_moments"]
 
-N_BINS = 15  # as in Guo et al. 2017
+N_BINS = 15
+"""Bins of the calibration error, as many as in Guo et al. 2017, "On Calibration of Modern Neural Networks"."""
 
 _FIELDS = tuple(METRICS.values())
 _PROBABILITY, _PREFERS, _LOG_ODDS, _TIE = map(_FIELDS.index, ("probability", "prefers", "log_odds", "tie"))
@@ -24,16 +25,16 @@ _LAYOUT = {
     "n": 1,
     "mean": len(_FIELDS),
     "m2": len(_FIELDS),
-    "infinite": 2,  # log odds of +inf, of -inf
-    "ties": 3,  # ties, those that count half, what all of them add up to
+    "infinite": 2,  # how many log odds are +inf, and how many -inf
+    "ties": 3,  # as `Columns.ties`
     "squares": 1,  # Σ (1 - probability)²
     "gaps": N_BINS,
-    "refused": 4,  # invalid questions; of the first one its number, its first invalid field, and what that holds
+    "refused": 4,  # how many questions are invalid; of the first one its number, its field and the value
 }
-"""What the float64 state holds, in this order: counts are exact up to 2^53."""
+"""What the float64 tensor holds, in this order; its counts are exact up to 2^53."""
 
 _QUESTIONS_AT_ONCE = 2**20
-"""Bounds the memory that an update needs beside the comparison: some 300 MB."""
+"""How many questions an update adds at once, which bounds the memory that it needs to some 300 MB."""
 
 
 class Moments(NamedTuple):
@@ -83,7 +84,7 @@ def read_moments(comparison: Comparison) -> Moments:
     scores: dict[str, Any] = {field: np.ascontiguousarray(column, dtype) for field, column in fields.items()}
     found = _C.summary_moments(**scores, tie=np.ascontiguousarray(tie), threads=torch.get_num_threads())
     if not found["valid"]:
-        read_columns(comparison)  # names the row
+        read_columns(comparison)  # This raises, naming the row.
     del found["valid"]
     return Moments(n=len(tie), **found)
 
@@ -120,7 +121,7 @@ class DeviceSums:
     @classmethod
     def on(cls, device: torch.device) -> DeviceSums:
         """The sums of no questions."""
-        with torch.inference_mode(False):  # a tensor made in inference mode could not be updated outside of it
+        with torch.inference_mode(False):  # A tensor made in inference mode can't be updated outside of it.
             return cls(torch.zeros(sum(_LAYOUT.values()), dtype=torch.float64, device=device))
 
     @property
@@ -142,7 +143,7 @@ class DeviceSums:
     def _add(self, scores: Tensor) -> None:
         """Add the columns of ``scores [6, n]`` by Chan, Golub & LeVeque 1983, as the host does."""
         part, added = self._parts, scores.shape[1]
-        self._note_refused(scores)  # before n is raised
+        self._note_refused(scores)  # It numbers questions by those before them, so it comes before n is raised.
         finite = scores.masked_fill(scores.isinf(), 0.0)
         mean = finite.mean(1)
         before, after = part["n"].clone(), part["n"] + added
@@ -158,7 +159,7 @@ class DeviceSums:
     def _note_refused(self, scores: Tensor) -> None:
         """Count invalid questions, and remember the first of all."""
         bad = _invalid(scores).T
-        first = bad.flatten().byte().argmax(0, keepdim=True)  # by question, then by field
+        first = bad.flatten().byte().argmax(0, keepdim=True)  # the first question, and its first field
         value = scores.T.flatten().gather(0, first)
         n_bad = bad.any(1).sum(0, keepdim=True).double()
         question = self._parts["n"] + first // len(_FIELDS)
@@ -220,5 +221,5 @@ def _bin_gaps(probability: Tensor) -> Tensor:
     """`bin_gaps` of probabilities [n]. A sum a bin, since adding in place by index has no fixed order on a GPU."""
     confidence = torch.maximum(probability, 1 - probability)
     gap = (probability > 0.5).double() + (probability == 0.5).double() * 0.5 - confidence
-    edge = (confidence * N_BINS).ceil()  # the upper edge of the bin: a confidence is at least 0.5, so none is below 1
+    edge = (confidence * N_BINS).ceil()  # The upper edge of the bin; it is never 0, as no confidence is below 0.5.
     return torch.stack([gap.masked_fill(edge != bin + 1, 0.0).sum() for bin in range(N_BINS)])

@@ -12,7 +12,8 @@ from pyscore.metrics.core.report import NAN, Estimate
 
 __all__ = ["EXACT", "correlations", "fit_parabola", "fit_slope", "pearson", "spearman"]
 
-EXACT = 8  # points: 8! = 40,320 orders are soon listed; above, Student's t is close
+EXACT = 8
+"""Up to so many points the p-value is of all orders, 8! = 40,320 of them; for more, Student's t is close."""
 
 
 def pearson(x: Floats, y: Floats, confidence: float) -> Estimate:
@@ -83,7 +84,7 @@ def fit_slope(x: Floats, y: Floats, weights: Floats, confidence: float) -> tuple
     m = len(x)
     if x.min() == x.max():
         return Estimate.without_interval(NAN, m, "one size: no slope"), NAN
-    if m > 2 and y.min() == y.max():  # exactly, where rounding would leave a random slope over a random error
+    if m > 2 and y.min() == y.max():  # Least squares would give a slope and an error of mere rounding.
         return Estimate(0.0, 0.0, 0.0, 0.0, m), 1.0
     slope, stderr, p = _last_coefficient(np.vander(x - x.mean(), 2, increasing=True), y, weights)[1:]
     if m == 2:
