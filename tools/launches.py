@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+import pyscore.ops.request as ops
 from pyscore.kernels.configs import linear_of, ready_of, serving, table
 from pyscore.kernels.launch import Launch
 from pyscore.kernels.linear_logprobs import plan_linear_logprobs
@@ -15,15 +16,6 @@ from pyscore.kernels.logprobs import plan_logprobs
 from pyscore.kernels.projection import aligned_rows
 from pyscore.kernels.score_answers import plan_score_answers
 from pyscore.kernels.target_logits import plan_target_logits
-from pyscore.ops.request import (
-    AnswerRequest,
-    ComparisonTensors,
-    Projection,
-    Targets,
-    TokenRequest,
-    TokenTensors,
-    Wanted,
-)
 
 __all__ = ["ARCHITECTURES", "VARIANTS", "Case", "cases", "launches_of"]
 
@@ -127,30 +119,30 @@ def _meta(*size: int, dtype: torch.dtype) -> Tensor:
     return torch.empty(*size, dtype=dtype, device="meta")
 
 
-def _request(case: Case, rows: int) -> TokenRequest:
+def _request(case: Case, rows: int) -> ops.TokenRequest:
     """One candidate a row, and what the variant asks for."""
     everything = case.variant == _EVERYTHING
     temperature = _meta(rows, dtype=torch.float32) if everything else None
-    targets = Targets(_meta(rows, dtype=torch.int64), _meta(rows + 1, dtype=torch.int64), temperature)
+    targets = ops.Targets(_meta(rows, dtype=torch.int64), _meta(rows + 1, dtype=torch.int64), temperature)
     options = VARIANTS.get(case.variant, {"sharded": True})
-    wanted = Wanted(**{name: options[name] for name in Wanted._fields if name in options})
+    wanted = ops.Wanted(**{name: options[name] for name in ops.Wanted._fields if name in options})
     others = {name: options[name] for name in ("softcap", "sharded") if name in options}
-    return TokenRequest(targets, logit_scale=0.5 if everything else 1.0, wanted=wanted, **others)
+    return ops.TokenRequest(targets, logit_scale=0.5 if everything else 1.0, wanted=wanted, **others)
 
 
 def _ready(case: Case, dtype: torch.dtype) -> list[Launch]:
     row = table()[case.row]
     logits = _meta(_ROWS, row.get("vocab", _VOCAB) + (case.weight == "odd"), dtype=dtype)
     request = _request(case, _ROWS)
-    return plan_logprobs(logits, request, TokenTensors.empty(logits, _ROWS, _ROWS, request.wanted), ready_of(row))
+    return plan_logprobs(logits, request, ops.TokenTensors.empty(logits, _ROWS, _ROWS, request.wanted), ready_of(row))
 
 
 def _answers(case: Case, dtype: torch.dtype) -> list[Launch]:
     offsets, answers, tokens = _meta(101, dtype=torch.int64), _meta(100, dtype=dtype), _meta(1000, dtype=dtype)
-    request = AnswerRequest(tokens, offsets, offsets, _meta(100, dtype=torch.bool))
+    request = ops.AnswerRequest(tokens, offsets, offsets, _meta(100, dtype=torch.bool))
     if case.variant == _EVERYTHING:
         request = request._replace(divisor=answers, unconditional=answers, sets="sum", ties="first")
-    return [plan_score_answers(request, ComparisonTensors.empty(tokens, 100))]
+    return [plan_score_answers(request, ops.ComparisonTensors.empty(tokens, 100))]
 
 
 def _linear(case: Case, dtype: torch.dtype) -> list[Launch]:
@@ -161,11 +153,11 @@ def _linear(case: Case, dtype: torch.dtype) -> list[Launch]:
     depth += {"masked": 16, "odd": 1}.get(case.weight, 0)
     weight = _meta(depth, vocab, dtype=dtype).T if case.weight == "transposed" else _meta(vocab, depth, dtype=dtype)
     bias = _meta(vocab, dtype=dtype) if case.variant == _EVERYTHING else None
-    projection = Projection(aligned_rows(_meta(rows, depth, dtype=dtype)), weight, bias)
+    projection = ops.Projection(aligned_rows(_meta(rows, depth, dtype=dtype)), weight, bias)
     request = _request(case, rows)
     target_logit = _meta(rows, dtype=torch.float32)
     before = request.wanted.rank or rows > config.many.block_n
     known = target_logit if before or case.variant == _SHARD else None
-    out = TokenTensors.empty(projection.hidden, rows, rows, request.wanted)
+    out = ops.TokenTensors.empty(projection.hidden, rows, rows, request.wanted)
     launches = [plan_target_logits(projection, request, target_logit, config)] if before else []
     return launches + plan_linear_logprobs(projection, request, known, out, config, multiprocessors=132)
