@@ -103,15 +103,14 @@ def _offsets(targets: Tensor) -> Tensor:
 
 def _cublas_and_pass(hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
     """torch.mm into logits, then pyscore's one pass over them, by the launcher: nothing waits for the device."""
-    from pyscore.kernels.logprobs import logprobs
+    from benchmarks.gpu.launchers import logprobs
 
-    logprob: Tensor = logprobs(torch.mm(hidden, weight.T), targets, _offsets(targets)).logprob
-    return logprob
+    return logprobs(torch.mm(hidden, weight.T), targets, _offsets(targets)).logprob
 
 
 def _chunked(hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
     """The same in chunks of the vocabulary whose logits stay in the L2 cache; statistics are merged at the end."""
-    from pyscore.kernels.logprobs import logprobs
+    from benchmarks.gpu.launchers import logprobs
 
     rows, offsets = hidden.shape[0], _offsets(targets)
     width = max(_CHUNK_BYTES // (rows * hidden.element_size()) // 256, 1) * 256

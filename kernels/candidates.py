@@ -39,7 +39,7 @@ def in_slices(tile, SLICES: tl.constexpr):
     """The tile [R, C] as SLICES tiles of neighbouring columns."""
     if SLICES == 1:
         return (tile,)
-    else:  # Triton would go on compiling behind a plain return
+    else:  # Triton would compile what follows the `if`, although its branch returns
         left, right = tl.split(tl.permute(tl.reshape(tile, (tile.shape[0], 2, tile.shape[1] // 2)), (0, 2, 1)))
         return in_slices(left, SLICES // 2) + in_slices(right, SLICES // 2)
 
@@ -54,9 +54,10 @@ def most_candidates(candidates, block):
 
 @triton.jit
 def _candidate(candidates, block, number):
-    """Of the rows' candidates by number: index, whether there is one, column (-1 in another shard).
+    """Candidate ``number`` of each row: its index in the flat targets, whether it exists, its column.
 
-    Read anew wherever it is needed, since registers are scarce.
+    The column is -1 where another shard holds the target. All of it is read again at each use, since keeping it would
+    take registers that the tile needs.
     """
     k = tl.load(candidates.offsets_ptr + block.row, mask=block.here, other=0) + number
     has = k < tl.load(candidates.offsets_ptr + block.row + 1, mask=block.here, other=0)
@@ -66,7 +67,7 @@ def _candidate(candidates, block, number):
 
 @triton.jit
 def any_candidate_inside(candidates, block, most, first_column, end_column):
-    """Whether some row has a candidate among the columns."""
+    """Whether some row has a candidate in the columns from first_column to end_column."""
     inside = tl.zeros(block.row.shape, tl.int32)
     number = 0
     while number < most:
@@ -78,7 +79,7 @@ def any_candidate_inside(candidates, block, most, first_column, end_column):
 
 @triton.jit
 def store_own_logits(z, column, candidates, block, most, target_logit_ptr) -> None:
-    """The logits, among z [R, C] of the columns [C], of the rows' candidates."""
+    """Store the logits of those candidates that lie among the columns [C] of z [R, C]."""
     first_column = tl.min(column, axis=0)
     number = 0
     while number < most:
@@ -91,9 +92,10 @@ def store_own_logits(z, column, candidates, block, most, target_logit_ptr) -> No
 
 @triton.jit
 def store_counts_above(z, column, candidates, block, most, target_logit_ptr, above_ptr, slice_index, n_slices) -> None:
-    """How many of z [R, C] exceed each candidate's logit; its own column, where rounding could differ, is not counted.
+    """Store for each candidate how many of z [R, C] exceed its logit.
 
-    The columns [C] are number ``slice_index`` of ``n_slices``.
+    The columns [C] are the slice ``slice_index`` of ``n_slices``. A candidate's own column is left out, as its
+    logit there could differ from the stored one in the last bit.
     """
     number = 0
     while number < most:

@@ -1,6 +1,6 @@
-"""Tile parameters as data: configs.json, chosen by device, dtype, D and V, never by the number of rows.
+"""Tile parameters as data: configs.json, chosen by device, dtype, D and V, never by the number of rows N.
 
-A row's bits follow from its tile sizes and its pieces, so nothing here may look at N, and nothing is tuned at run time.
+Tile sizes and pieces decide the bits of a result, so nothing here may look at N, and nothing is tuned at run time.
 `python -m tools.tune` searches on a GPU and adds rows for the sizes that it measured.
 """
 
@@ -67,7 +67,7 @@ class LinearConfig(NamedTuple):
 
 _BY_MAJOR = {8: "sm_80", 9: "sm_90", 10: "sm_100"}
 _ANY_NVIDIA = "nvidia"
-"""Rows for devices without rows of their own: safe in 99 KB of shared memory."""
+"""Serves the devices without rows of their own; its tiles fit in 99 KB of shared memory."""
 
 
 def architecture(device: torch.device) -> str:
@@ -77,13 +77,13 @@ def architecture(device: torch.device) -> str:
     if torch.version.hip is not None:
         return "gfx942"
     major, minor = torch.cuda.get_device_capability(device)
-    # 8.6, 8.9 and 12.x have 100 KB of shared memory where 8.0, 9.0 and 10.0 have 163 or more
+    # Devices 8.6, 8.9 and 12.x have 100 KB of shared memory, where 8.0, 9.0 and 10.0 have 163 or more.
     return _ANY_NVIDIA if (major, minor) != (8, 0) and major not in (9, 10) else _BY_MAJOR[major]
 
 
 @cache
 def multiprocessors(device: torch.device) -> int:
-    """How many programs run at a time if each fills a multiprocessor; through the interpreter, a few."""
+    """Multiprocessors of a device; a small number for the interpreter, so that its programs take several turns."""
     return torch.cuda.get_device_properties(device).multi_processor_count if device.type == "cuda" else 4
 
 
@@ -95,12 +95,12 @@ def table() -> list[dict[str, Any]]:
 
 
 def _distance(row: dict[str, Any], sizes: dict[str, int]) -> list[float]:
-    """How far, in powers of two, the sizes that a row was tuned for lie from these; a row for any size is the last."""
+    """Powers of two between these sizes and those that a row was tuned for; a row for any size is infinitely far."""
     return [abs(log2(row[name] / size)) if name in row else float("inf") for name, size in sizes.items()]
 
 
 def serving(kernel: str, architecture: str, itemsize: int, describable: bool = True) -> list[dict[str, Any]]:
-    """Rows of the table for a device: its own, else those of any NVIDIA GPU; ``describable``: with descriptors too."""
+    """Rows of the table for a device: its own, else those of any NVIDIA GPU; without descriptors if not describable."""
     for name in (architecture, _ANY_NVIDIA):
         rows = [
             row

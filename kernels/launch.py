@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
-__all__ = ["OPTIONS", "Launch", "run"]
+if TYPE_CHECKING:
+    from pyscore.ops.request import TokenRequest
+
+__all__ = ["OPTIONS", "Launch", "logit_arguments", "run", "target_arguments"]
 
 OPTIONS = {"enable_fp_fusion": False}
-"""Compiler options of every launch: contracted multiply-adds would let bits depend on which results are asked for."""
+"""Compiler options of every launch. Fused multiply-adds would let bits depend on which results are asked for."""
 
 
 class Launch(NamedTuple):
     """One kernel launch.
 
     Attributes:
-        kernel: the @triton.jit function; it is not specialised on the number of rows, so that one binary serves any.
+        kernel: the @triton.jit function; it is not specialised on the number of rows, so that one binary serves all.
         grid: number of programs along each axis; a launch without programs does nothing.
         arguments: values of the kernel's parameters, by name.
         options: compiler options such as num_warps.
@@ -35,3 +38,20 @@ def run(launches: Iterable[Launch], device: torch.device) -> None:
         for launch in launches:
             if min(launch.grid) > 0:
                 launch.kernel[launch.grid](**launch.arguments, **OPTIONS, **launch.options)
+
+
+def target_arguments(request: TokenRequest) -> dict[str, Any]:
+    """Arguments of the kernels that look for targets."""
+    targets = request.targets
+    return {"targets_ptr": targets.ids, "offsets_ptr": targets.offsets, "vocab_start": request.vocab_start}
+
+
+def logit_arguments(request: TokenRequest) -> dict[str, Any]:
+    """Arguments of the kernels that look for targets and make final logits."""
+    softcap = request.softcap
+    return target_arguments(request) | {
+        "temperature_ptr": request.targets.temperature,
+        "softcap": float(softcap or 1.0),
+        "inverse_softcap": 1.0 / (softcap or 1.0),
+        "SOFTCAP": softcap is not None,
+    }

@@ -1,8 +1,8 @@
-"""Scores of target tokens from hidden states and the unembedding: logits live in registers only."""
+"""Scores of target tokens from hidden states and the unembedding; logits are never stored, they live in registers."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import triton
@@ -20,17 +20,20 @@ from pyscore.kernels.candidates import (
 )
 from pyscore.kernels.configs import LinearConfig, multiprocessors
 from pyscore.kernels.launch import Launch, run
-from pyscore.kernels.merge import Outputs, merge_launch, new_outputs, new_statistics, scratch_of_a_row
+from pyscore.kernels.merge import merge_launches, new_statistics, scratch_of_a_row
 from pyscore.kernels.projection import Operand, aligned_rows, descriptor, multiply, projection_arguments, weight_config
-from pyscore.kernels.row_groups import row_groups, take
+from pyscore.kernels.row_groups import of_rows, row_groups
 from pyscore.kernels.scored_rows import plan_scored_rows
 from pyscore.kernels.statistics import NO_ID, Cap, final_logits, fold_tile, keep_best
 from pyscore.kernels.target_logits import target_logits
 
+if TYPE_CHECKING:
+    from pyscore.ops.request import Projection, TokenRequest, TokenTensors
+
 __all__ = ["linear_logprobs", "plan_linear_logprobs"]
 
 _LIST_SIZE = 16
-"""Largest entries kept a pass, in registers: top_k beyond it takes one more pass over the weight for every 16."""
+"""How many of the largest entries one pass keeps, in registers; top_k takes a pass over the weight for every 16."""
 
 
 @triton.jit(do_not_specialize=["n_rows", "vocab_start"])
@@ -43,10 +46,11 @@ def linear_piece_kernel(
     BLOCK_N: tl.constexpr, BLOCK_V: tl.constexpr, BLOCK_D: tl.constexpr, SLICES: tl.constexpr, GROUP_N: tl.constexpr,
     WIDEN: tl.constexpr,
 ) -> None:  # fmt: skip
-    """Fold pieces of the vocabulary, each for BLOCK_N rows: any number of programs, each takes every so manieth pair.
+    """Fold pieces of the vocabulary, each for a block of BLOCK_N rows.
 
-    Row blocks run fastest within a group of GROUP_N, then pieces, then groups. The loops over tiles and over D are
-    flattened into one, so that the next tile's operands are fetched while this tile's statistics are computed.
+    The pairs (row block, piece) are dealt to the programs in turn, whatever their number. Row blocks count fastest
+    within a group of GROUP_N, then pieces, then groups. The loops over tiles and over D are flattened into one, so that
+    the next tile's operands are fetched while this tile's statistics are computed.
     """
     infinity = float("inf")
     row_count = n_rows if rows_ptr is None else tl.load(row_count_ptr)
@@ -70,14 +74,16 @@ def linear_piece_kernel(
         top_value = tl.full((BLOCK_N, LIST_SIZE), -infinity, tl.float32)
         top_id = tl.full((BLOCK_N, LIST_SIZE), NO_ID, tl.int32)
 
-    # lists, and products on the vector units, leave no registers for what a flattened loop carries
+    # Flatten only for 16-bit inputs without top_k: flattening keeps the running sums live across tiles, and a top-k
+    # list or float32 products, which the vector units compute, would make them spill.
     FLATTEN: tl.constexpr = LIST_SIZE == 0 and hidden_ptr.dtype.element_ty.primitive_bitwidth == 16
     for step in tl.range(0, own_pairs * piece_tiles, flatten=FLATTEN):
         pair = program + step // piece_tiles * n_programs
         tile = step % piece_tiles
         group = pair // (GROUP_N * n_pieces)
         in_group = pair % (GROUP_N * n_pieces)
-        group_blocks = tl.maximum(tl.minimum(n_blocks - group * GROUP_N, GROUP_N), 1)  # a fetch may run ahead
+        # At least 1: the prefetch evaluates this past the last group, where it would divide by 0.
+        group_blocks = tl.maximum(tl.minimum(n_blocks - group * GROUP_N, GROUP_N), 1)
         piece = in_group // group_blocks
         first_position = (group * GROUP_N + in_group % group_blocks) * BLOCK_N
         position = first_position + tl.arange(0, BLOCK_N)
@@ -102,7 +108,7 @@ def linear_piece_kernel(
         best = tl.where(fresh, NO_ID, best)
         if LIST_SIZE > 0:
             top_value = tl.where(fresh, -infinity, top_value)
-            # ids of empty slots differ, so that one entry fills one slot, and come behind every real id
+            # Each empty slot has an id of its own, so that an entry fills one slot, and all lie behind every real id.
             top_id = tl.where(fresh, NO_ID - 1 - lane[None, :], top_id)
             after_value = tl.load(after_value_ptr + row, mask=here, other=-infinity)
             after_id = tl.load(after_id_ptr + row, mask=here, other=NO_ID)
@@ -113,7 +119,7 @@ def linear_piece_kernel(
             most = most_candidates(candidates, block)
         if FIND_TARGETS:
             holds_target = any_candidate_inside(candidates, block, most, first_column, first_column + BLOCK_V)
-        # part by part: what a whole tile's arithmetic keeps in registers beside the tile would not fit
+        # A tile is folded slice by slice: a whole tile's exponentials would not fit in registers beside its product.
         scores = in_slices(product, SLICES)
         for i in tl.static_range(SLICES):
             score = scores[i]
@@ -127,7 +133,7 @@ def linear_piece_kernel(
             z = final_logits(score, cap, temperature[:, None], TEMPERATURE)
             z = tl.where(inside[None, :], z, -infinity)
             largest, total, weighted, best = fold_tile(z, column, largest, total, weighted, best, ENTROPY)
-            if RANK and LIST_SIZE > 0:  # found anew, since lists leave not one register
+            if RANK and LIST_SIZE > 0:  # read again for each slice, since a list leaves no register to keep it in
                 most = most_candidates(candidates, block)
             if RANK:
                 slice_index = first_column // WIDTH + i
@@ -135,7 +141,7 @@ def linear_piece_kernel(
                 store_counts_above(
                     z, column, candidates, block, most, target_logit_ptr, above_ptr, slice_index, n_slices
                 )
-            if FIND_TARGETS:  # noqa: SIM102 - Triton would ask both
+            if FIND_TARGETS:  # noqa: SIM102 - Triton would evaluate both sides of an `and`
                 if holds_target:
                     store_own_logits(z, column, candidates, block, most, target_logit_ptr)
             if LIST_SIZE > 0:
@@ -155,66 +161,51 @@ def linear_piece_kernel(
 
 
 def _pieces(columns: int, config: LinearConfig) -> tuple[int, int]:
-    """Tiles of a piece of the vocabulary, and pieces."""
+    """The number of tiles of a piece of the vocabulary, and of pieces."""
     tiles = triton.cdiv(columns, config.block_v)
     piece_tiles = triton.cdiv(tiles, config.pieces)
     return piece_tiles, triton.cdiv(tiles, piece_tiles)
 
 
 def _list_size(top_k: int) -> int:
-    """Largest entries kept a pass."""
+    """How many of the largest entries one pass keeps: a power of two, which Triton's tensors need."""
     return triton.next_power_of_2(min(top_k, _LIST_SIZE)) if top_k else 0
 
 
 def plan_linear_logprobs(
-    hidden: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    targets: Tensor,
-    target_offsets: Tensor,
-    temperature: Tensor | None,
+    projection: Projection,
+    request: TokenRequest,
     target_logit: Tensor | None,
-    *,
-    softcap: float | None,
-    logit_scale: float,
-    ignore_index: int,
-    vocab_start: int,
-    sharded: bool,
-    entropy: bool,
-    rank: bool,
-    top_k: int,
+    out: TokenTensors,
     config: LinearConfig,
     multiprocessors: int,
-    outputs: Outputs | None = None,
-) -> tuple[Outputs, list[Launch]]:
-    """The results' tensors, unless they are given, and the launches that fill them; ``rank`` needs target_logit."""
-    rows, columns, targets_count = hidden.shape[0], weight.shape[0], targets.shape[0]
+) -> list[Launch]:
+    """The launches that fill ``out``; a wanted rank needs target_logit."""
+    hidden, weight, _ = projection
+    rows, columns, targets, wanted = hidden.shape[0], weight.shape[0], request.targets.ids.shape[0], request.wanted
     tile = config.few if rows <= config.few.block_n else config.many
     piece_tiles, pieces = _pieces(columns, config)
-    list_size = _list_size(top_k)
-    outputs = new_outputs(hidden, rows, targets_count, entropy, rank, top_k) if outputs is None else outputs
+    list_size = _list_size(wanted.top_k)
     slices = pieces * piece_tiles * config.slices
-    above = hidden.new_empty(targets_count, slices, dtype=torch.uint8) if rank else None
-    statistics = new_statistics(hidden, rows, pieces, entropy, above, list_size)
+    above = hidden.new_empty(targets, slices, dtype=torch.uint8) if wanted.rank else None
+    statistics = new_statistics(hidden, pieces, wanted, list_size, above)
     launches: list[Launch] = []
     compact: dict[str, Any] = {"rows_ptr": None, "row_count_ptr": None}
     row_blocks = triton.cdiv(rows, tile.block_n)
-    if row_blocks > 1:  # one block takes the same time with fewer rows
-        scored_rows, row_count, find = plan_scored_rows(targets, target_offsets, ignore_index)
+    if row_blocks > 1:  # leaving ignored rows out of a single block would save nothing
+        scored_rows, row_count, find = plan_scored_rows(request, rows)
         compact = {"rows_ptr": scored_rows, "row_count_ptr": row_count}
         launches.append(find)
-    found = hidden.new_empty(targets_count, dtype=torch.float32) if target_logit is None else target_logit
-    arguments = projection_arguments(
-        hidden, weight, bias, targets, target_offsets, temperature, softcap, logit_scale, vocab_start, config
-    ) | {
+    found = hidden.new_empty(targets, dtype=torch.float32) if target_logit is None else target_logit
+    arguments = projection_arguments(projection, request, config) | {
         **compact,
-        # rows that ignored ones are left out of don't lie side by side
+        **{f"{name}_ptr": value for name, value in statistics._asdict().items()},
+        # A descriptor reads neighbouring rows, and the rows left between ignored ones are not neighbours.
         "hidden_desc": descriptor(hidden, tile.block_n, config) if row_blocks == 1 else None,
         "weight_desc": descriptor(weight, config.block_v, config),
         "n_pieces": pieces,
         "piece_tiles": piece_tiles,
         "target_logit_ptr": found,
-        **{f"{name}_ptr": value for name, value in statistics._asdict().items()},
         "LIST_SIZE": list_size,
         "FIND_TARGETS": target_logit is None,
         "BLOCK_N": tile.block_n,
@@ -225,34 +216,19 @@ def plan_linear_logprobs(
     options = {"num_warps": tile.num_warps, "num_stages": tile.num_stages}
     programs = min(row_blocks * pieces, multiprocessors * config.resident)
     fold = Launch(linear_piece_kernel, (programs,), arguments, options)
-    for first_slot in range(0, max(top_k, 1), max(list_size, 1)):
-        merge = merge_launch(
-            statistics, outputs, targets, target_offsets, found, n_columns=columns, ignore_index=ignore_index,
-            vocab_start=vocab_start, sharded=sharded, count_outside=sharded, first_slot=first_slot,
-        )  # fmt: skip
-        launches += [fold, merge]
-    return outputs, launches
+    return launches + merge_launches(
+        fold, statistics, request, found, out, n_columns=columns, count_outside=request.sharded
+    )
 
 
 def linear_logprobs(
-    hidden: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    targets: Tensor,
-    target_offsets: Tensor,
-    temperature: Tensor | None,
-    target_logit: Tensor | None = None,
+    projection: Projection,
+    request: TokenRequest,
+    target_logit: Tensor | None,
+    out: TokenTensors,
     *,
-    softcap: float | None = None,
-    logit_scale: float = 1.0,
-    ignore_index: int = -100,
-    vocab_start: int = 0,
-    sharded: bool = False,
-    entropy: bool = False,
-    rank: bool = False,
-    top_k: int = 0,
     config: LinearConfig | None = None,
-) -> Outputs:
+) -> None:
     """Scores of targets from hidden [N, D] and weight [V, D]: logits are folded into statistics as they are computed.
 
     hidden and weight have one dtype (float32, bfloat16, float16) and any strides; products are summed in float32, and
@@ -262,23 +238,16 @@ def linear_logprobs(
     listed entry with ``top_k``: rows then run in groups, so that it stays under 1 % of [N, V] float32 logits (or 128
     rows, or 16 MiB). ``top_k`` above 16 takes one more pass for every 16 entries. Never waits for the device.
     """
-    hidden, config = aligned_rows(hidden), config or weight_config(weight)
-    options: dict[str, Any] = {
-        "softcap": softcap, "logit_scale": logit_scale, "ignore_index": ignore_index, "vocab_start": vocab_start,
-        "config": config,
-    }  # fmt: skip
-    # with one block of rows and few candidates, to find them in the pass takes less than one more launch
-    rows, columns = hidden.shape[0], weight.shape[0]
-    if target_logit is None and (rank or rows > config.many.block_n or targets.shape[0] > 8 * rows):
-        target_logit = target_logits(hidden, weight, bias, targets, target_offsets, temperature, **options)
-    outputs = new_outputs(hidden, rows, targets.shape[0], entropy, rank, top_k)
-    scratch = scratch_of_a_row(_pieces(columns, config)[1], entropy, _list_size(top_k))
+    weight, wanted, device = projection.weight, request.wanted, projection.hidden.device
+    (rows, _), columns = projection.hidden.shape, weight.shape[0]
+    config = config or weight_config(weight)
+    projection = projection._replace(hidden=aligned_rows(projection.hidden))
+    # With one block of rows and few candidates, finding them during the pass takes less time than one more launch.
+    many = rows > config.many.block_n or request.targets.ids.shape[0] > 8 * rows
+    if target_logit is None and (wanted.rank or many):
+        target_logit = target_logits(projection, request, config=config)
+    scratch = scratch_of_a_row(_pieces(columns, config)[1], wanted.entropy, _list_size(wanted.top_k))
     for group in row_groups(rows, columns, scratch):
-        launches = plan_linear_logprobs(
-            take(hidden, group), weight, bias, targets, take(target_offsets, slice(group.start, group.stop + 1)),
-            take(temperature, group), target_logit, **options, sharded=sharded,
-            entropy=entropy, rank=rank, top_k=top_k, multiprocessors=multiprocessors(hidden.device),
-            outputs=outputs.of_rows(group),
-        )[1]  # fmt: skip
-        run(launches, hidden.device)
-    return outputs
+        hidden, part, results = of_rows(group, projection.hidden, request, out)
+        inputs = projection._replace(hidden=hidden)
+        run(plan_linear_logprobs(inputs, part, target_logit, results, config, multiprocessors(device)), device)

@@ -1,8 +1,8 @@
-"""Scores of target tokens from ready logits: one read of the logits, a row split in pieces set by V alone."""
+"""Scores of target tokens from ready logits, which are read once. How a row is cut in pieces follows from V alone."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 import triton
@@ -11,16 +11,19 @@ from torch import Tensor
 
 from pyscore.kernels.candidates import Candidates
 from pyscore.kernels.configs import ReadyConfig, architecture, ready_config
-from pyscore.kernels.launch import Launch, run
-from pyscore.kernels.merge import Outputs, merge_launch, new_outputs, new_statistics, scratch_of_a_row
+from pyscore.kernels.launch import Launch, logit_arguments, run
+from pyscore.kernels.merge import merge_launches, new_statistics, scratch_of_a_row
 from pyscore.kernels.projection import loads_wide
-from pyscore.kernels.row_groups import row_groups, take
+from pyscore.kernels.row_groups import of_rows, row_groups
 from pyscore.kernels.statistics import LOG2_E, NO_ID, Cap, comes_before, final_logits, finite_or_zero
+
+if TYPE_CHECKING:
+    from pyscore.ops.request import TokenRequest, TokenTensors
 
 __all__ = ["logprobs", "plan_logprobs"]
 
 _LIST_SIZE = 64
-"""Largest entries kept a pass: top_k beyond it takes one more pass over the logits for every 64."""
+"""How many of the largest entries one pass lists; top_k takes a pass over the logits for every 64."""
 
 
 class Row(NamedTuple):
@@ -42,13 +45,17 @@ def _target_logits_of_row(
         local = tl.load(candidates.targets_ptr + k, mask=k < row.end, other=-1) - candidates.vocab_start
         held = (k < row.end) & (local >= 0) & (local < candidates.n_columns)
         score = tl.load(row.ptr + local * row.column_stride, mask=held, other=0.0).to(tl.float32)
-        tl.store(target_logit_ptr + k, final_logits(score, cap, temperature, TEMPERATURE), mask=held)
+        z = final_logits(score, cap, temperature, TEMPERATURE)
+        tl.store(target_logit_ptr + k, z, mask=held)
         first += BLOCK_K
 
 
 @triton.jit
 def _is_read(targets_ptr, start, end, ignore_index):
-    """False for a row whose one or two candidates are ignored; to look at more would hold up the other rows' logits."""
+    """False for a row whose one or two candidates are all ignored.
+
+    A row with more candidates is read in any case: a look at each of them would delay the loads of all rows' logits.
+    """
     has = start < end
     first = tl.load(targets_ptr + start, mask=has, other=ignore_index)
     last = tl.load(targets_ptr + end - 1, mask=has, other=ignore_index)
@@ -69,7 +76,7 @@ def _load_one_by_one(row_ptr, column_stride, column, n_columns, STEP: tl.constex
 
 @triton.jit
 def _add_up(x):
-    """Sums [L] of x [L, W], neighbours first: one order of addition, however the values lie in threads."""
+    """Sums [L] of x [L, W]. Neighbours are added first, so that the order doesn't depend on which thread holds what."""
     if x.shape[1] == 1:
         return tl.reshape(x, (x.shape[0],))
     else:
@@ -79,9 +86,10 @@ def _add_up(x):
 
 @triton.jit
 def _fold_vectors(zs, lane, ENTROPY: tl.constexpr, VECTORS: tl.constexpr):
-    """(largest, total, weighted, best) of logits [L, W], all of one row; see `statistics`. best counts from the piece.
+    """(largest, total, weighted, best) of VECTORS times [L, W] logits of one row; see `statistics`.
 
-    Each lane folds its own first: lanes are threads, which need not talk to each other for that.
+    best counts from the first column of the piece. Each lane folds its own logits first, which takes no exchange
+    between threads, since a lane is a thread.
     """
     LANES: tl.constexpr = zs[0].shape[0]
     WIDTH: tl.constexpr = zs[0].shape[1]
@@ -98,7 +106,7 @@ def _fold_vectors(zs, lane, ENTROPY: tl.constexpr, VECTORS: tl.constexpr):
         total += _add_up(mass)
         if ENTROPY:
             weighted += _add_up(mass * tl.maximum(below, -1000.0))  # as in `fold_tile`
-        # what is the same for all lanes costs no register
+        # `offset` does not depend on the lane; the lane's base is added after the loop, which saves registers.
         offset = i * (LANES * WIDTH) + tl.arange(0, WIDTH)[None, :]
         best = tl.minimum(best, tl.min(tl.where(zs[i] == largest[:, None], offset, NO_ID), axis=1))
     best += lane * WIDTH
@@ -108,7 +116,7 @@ def _fold_vectors(zs, lane, ENTROPY: tl.constexpr, VECTORS: tl.constexpr):
     rescale = tl.exp2((largest - row_shift) * LOG2_E)
     moved = tl.where(largest > -float("inf"), tl.maximum(largest - row_shift, -1000.0), 0.0)
     row_weighted = tl.sum(rescale * (weighted + total * moved), axis=0)
-    row_best = tl.min(tl.where(largest == row_largest, best, NO_ID), axis=0)  # NO_ID + lane: NaN, which the total tells
+    row_best = tl.min(tl.where(largest == row_largest, best, NO_ID), axis=0)
     return row_largest, tl.sum(rescale * total, axis=0), row_weighted, row_best
 
 
@@ -116,7 +124,7 @@ def _fold_vectors(zs, lane, ENTROPY: tl.constexpr, VECTORS: tl.constexpr):
 def _count_above(
     zs, row, candidates, cap, temperature, above_ptr, piece, n_pieces, TEMPERATURE: tl.constexpr, VECTORS: tl.constexpr
 ) -> None:
-    """Counts of greater logits; the target's own is the same number here, so it never counts."""
+    """Store for each candidate how many logits exceed its own, which is the same number here and so never counts."""
     k = row.start
     while k < row.end:
         local = tl.load(candidates.targets_ptr + k) - candidates.vocab_start
@@ -175,7 +183,7 @@ def piece_kernel(
     of_lane = lane[:, None] * WIDTH + tl.arange(0, WIDTH)[None, :]
     columns = ()
     scores = ()
-    for i in tl.static_range(VECTORS):  # all loads are under way before the first is waited for
+    for i in tl.static_range(VECTORS):  # a loop of its own, so that all loads are issued before the first use waits
         column = first_column + i * (LANES * WIDTH) + of_lane
         if ALIGNED:
             score = tl.load(row.ptr + column, mask=column < n_columns, other=-float("inf"))
@@ -191,7 +199,7 @@ def piece_kernel(
     zs = ()
     for i in tl.static_range(VECTORS):
         z = final_logits(scores[i].to(tl.float32), cap, temperature, TEMPERATURE)
-        if SOFTCAP:  # else what was not loaded is -inf still
+        if SOFTCAP:  # a softcap made the -inf of columns that don't exist finite
             z = tl.where(columns[i] < n_columns, z, -float("inf"))
         zs = zs + (z,)
 
@@ -216,53 +224,30 @@ def piece_kernel(
 
 
 def _pieces(logits: Tensor, config: ReadyConfig) -> tuple[int, int, int]:
-    """Entries of a vector, vectors that a lane folds, and pieces of the vocabulary."""
+    """The entries of a vector, the vectors that a lane folds, and the number of pieces of the vocabulary."""
     columns, width = logits.shape[1], 16 // logits.itemsize
-    # rows of such V rarely lie on 16-byte edges, and what is loaded entry by entry takes more registers
+    # Rows of another V rarely start on 16-byte edges, and loads of single entries take more registers.
     vectors = config.vectors if columns % 16 == 0 else max(config.vectors // 2, 1)
     return width, vectors, triton.cdiv(columns, config.lanes * vectors * width)
 
 
-def plan_logprobs(
-    logits: Tensor,
-    targets: Tensor,
-    target_offsets: Tensor,
-    temperature: Tensor | None,
-    *,
-    softcap: float | None,
-    ignore_index: int,
-    vocab_start: int,
-    sharded: bool,
-    entropy: bool,
-    rank: bool,
-    top_k: int,
-    config: ReadyConfig,
-    outputs: Outputs | None = None,
-) -> tuple[Outputs, list[Launch]]:
-    """The results' tensors, unless they are given, and the launches that fill them."""
-    (rows, columns), (targets_count,) = logits.shape, targets.shape
+def plan_logprobs(logits: Tensor, request: TokenRequest, out: TokenTensors, config: ReadyConfig) -> list[Launch]:
+    """The launches that fill ``out``."""
+    (rows, columns), targets, wanted = logits.shape, request.targets.ids.shape[0], request.wanted
     width, vectors, pieces = _pieces(logits, config)
-    list_size = min(top_k, _LIST_SIZE)
-    outputs = new_outputs(logits, rows, targets_count, entropy, rank, top_k) if outputs is None else outputs
-    above = logits.new_empty(targets_count, pieces, dtype=torch.int32) if rank else None
-    statistics = new_statistics(logits, rows, pieces, entropy, above, list_size)
-    target_logit = logits.new_empty(targets_count, dtype=outputs.logprob.dtype)
-    arguments = {
+    list_size = min(wanted.top_k, _LIST_SIZE)
+    above = logits.new_empty(targets, pieces, dtype=torch.int32) if wanted.rank else None
+    statistics = new_statistics(logits, pieces, wanted, list_size, above)
+    target_logit = logits.new_empty(targets, dtype=torch.float32)
+    arguments = logit_arguments(request) | {
+        **{f"{name}_ptr": value for name, value in statistics._asdict().items()},
         "logits_ptr": logits,
         "row_stride": logits.stride(0),
         "column_stride": logits.stride(1),
         "n_columns": columns,
         "n_pieces": pieces,
-        "targets_ptr": targets,
-        "offsets_ptr": target_offsets,
-        "temperature_ptr": temperature,
-        "softcap": float(softcap or 1.0),
-        "inverse_softcap": 1.0 / (softcap or 1.0),
-        "ignore_index": ignore_index,
-        "vocab_start": vocab_start,
+        "ignore_index": request.ignore_index,
         "target_logit_ptr": target_logit,
-        **{f"{name}_ptr": value for name, value in statistics._asdict().items()},
-        "SOFTCAP": softcap is not None,
         "LIST_SIZE": list_size,
         "LANES": config.lanes,
         "VECTORS": vectors,
@@ -271,48 +256,19 @@ def plan_logprobs(
         "BLOCK_K": 16,
     }
     fold = Launch(piece_kernel, (rows * pieces,), arguments, {"num_warps": config.num_warps})
-    launches = []
-    for first_slot in range(0, max(top_k, 1), max(list_size, 1)):
-        merge = merge_launch(
-            statistics, outputs, targets, target_offsets, target_logit, n_columns=columns, ignore_index=ignore_index,
-            vocab_start=vocab_start, sharded=sharded, count_outside=False, first_slot=first_slot,
-        )  # fmt: skip
-        launches += [fold, merge]
-    return outputs, launches
+    return merge_launches(fold, statistics, request, target_logit, out, n_columns=columns, count_outside=False)
 
 
-def logprobs(
-    logits: Tensor,
-    targets: Tensor,
-    target_offsets: Tensor,
-    temperature: Tensor | None = None,
-    *,
-    softcap: float | None = None,
-    ignore_index: int = -100,
-    vocab_start: int = 0,
-    sharded: bool = False,
-    entropy: bool = False,
-    rank: bool = False,
-    top_k: int = 0,
-    config: ReadyConfig | None = None,
-) -> Outputs:
+def logprobs(logits: Tensor, request: TokenRequest, out: TokenTensors, *, config: ReadyConfig | None = None) -> None:
     """Scores of targets from logits [N, V] (float32, bfloat16, float16; any strides) in two launches.
 
-    Row n's candidates are ``targets[target_offsets[n]:target_offsets[n + 1]]``. Scratch: 12 to 16 bytes a row and piece
-    of V, 4 bytes a target and piece with ``rank``, 8 bytes a row, piece and listed entry with ``top_k``: rows then run
-    in groups, so that it stays under 1 % of the logits as float32 (or 128 rows, or 16 MiB). ``top_k`` above 64 takes
-    one more pass over the logits for every 64 entries. Never waits for the device.
+    Scratch: 12 to 16 bytes a row and piece of V, 4 bytes a target and piece with ``rank``, 8 bytes a row, piece and
+    listed entry with ``top_k``: rows then run in groups, so that it stays under 1 % of the logits as float32 (or 128
+    rows, or 16 MiB). ``top_k`` above 64 takes one more pass over the logits for every 64 entries. Never waits for the
+    device.
     """
-    config = config or ready_config(architecture(logits.device), logits.dtype, logits.shape[1])
-    rows, columns = logits.shape
-    outputs = new_outputs(logits, rows, targets.shape[0], entropy, rank, top_k)
-    scratch = scratch_of_a_row(_pieces(logits, config)[2], entropy, min(top_k, _LIST_SIZE))
+    (rows, columns), wanted = logits.shape, request.wanted
+    config = config or ready_config(architecture(logits.device), logits.dtype, columns)
+    scratch = scratch_of_a_row(_pieces(logits, config)[2], wanted.entropy, min(wanted.top_k, _LIST_SIZE))
     for group in row_groups(rows, columns, scratch):
-        launches = plan_logprobs(
-            take(logits, group), targets, take(target_offsets, slice(group.start, group.stop + 1)),
-            take(temperature, group),
-            softcap=softcap, ignore_index=ignore_index, vocab_start=vocab_start, sharded=sharded, entropy=entropy,
-            rank=rank, top_k=top_k, config=config, outputs=outputs.of_rows(group),
-        )[1]  # fmt: skip
-        run(launches, logits.device)
-    return outputs
+        run(plan_logprobs(*of_rows(group, logits, request, out), config), logits.device)

@@ -1,8 +1,8 @@
-"""The last launch of a scoring op: merges the statistics of a row's pieces in a fixed order and finishes the row."""
+"""The last launch of a scoring op: it merges the statistics of a row's pieces in a fixed order and writes results."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 import triton
@@ -10,15 +10,17 @@ import triton.language as tl
 from torch import Tensor
 
 from pyscore.kernels.candidates import Candidates
-from pyscore.kernels.launch import Launch
-from pyscore.kernels.row_groups import take
+from pyscore.kernels.launch import Launch, target_arguments
 from pyscore.kernels.statistics import NO_ID, comes_before, finite_or_zero, next_best, row_is_scored
 
-__all__ = ["Outputs", "PieceStatistics", "merge_launch", "new_outputs", "new_statistics", "scratch_of_a_row"]
+if TYPE_CHECKING:
+    from pyscore.ops.request import TokenRequest, TokenTensors, Wanted
+
+__all__ = ["PieceStatistics", "merge_launches", "new_statistics", "scratch_of_a_row"]
 
 
 class PieceStatistics(NamedTuple):
-    """What each piece of the vocabulary says of a row: compact scratch between the launches; None: not asked for."""
+    """Scratch between the launches: statistics of each piece of the vocabulary; None where they were not asked for."""
 
     largest: Tensor  # [N, P] float32
     total: Tensor  # [N, P] float32
@@ -31,29 +33,9 @@ class PieceStatistics(NamedTuple):
     after_id: Tensor | None  # [N] int32
 
 
-class Outputs(NamedTuple):
-    """Results of a scoring op; what was not asked for is empty."""
-
-    logprob: Tensor  # [M] float32
-    logsumexp: Tensor  # [N] float32
-    max_logit: Tensor  # [N] float32
-    argmax: Tensor  # [N] int64
-    entropy: Tensor  # [N] float32, or [0]
-    rank: Tensor  # [M] int64, or [0]
-    top_ids: Tensor  # [N, top_k] int64
-    top_logprobs: Tensor  # [N, top_k] float32
-
-    def of_rows(self, rows: slice) -> Outputs:
-        """The results of these rows, in the same memory; those of targets stay whole, for offsets point into all."""
-        return Outputs(
-            *(value if name in ("logprob", "rank") else take(value, rows) for name, value in self._asdict().items())
-        )
-
-
-def new_statistics(
-    like: Tensor, rows: int, pieces: int, entropy: bool, above: Tensor | None, list_size: int
-) -> PieceStatistics:
-    """Scratch for the statistics of ``pieces`` pieces."""
+def new_statistics(like: Tensor, pieces: int, wanted: Wanted, list_size: int, above: Tensor | None) -> PieceStatistics:
+    """Scratch for the statistics of ``pieces`` pieces of the rows of logits or hidden states."""
+    rows = like.shape[0]
 
     def empty(*size: int, dtype: torch.dtype = torch.float32) -> Tensor:
         return like.new_empty(size, dtype=dtype)
@@ -65,7 +47,7 @@ def new_statistics(
         largest=empty(rows, pieces),
         total=empty(rows, pieces),
         best=empty(rows, pieces, dtype=torch.int32),
-        weighted=empty(rows, pieces) if entropy else None,
+        weighted=empty(rows, pieces) if wanted.entropy else None,
         above=above,
         top_value=lists(torch.float32),
         top_id=lists(torch.int32),
@@ -75,26 +57,16 @@ def new_statistics(
 
 
 def scratch_of_a_row(pieces: int, entropy: bool, list_size: int) -> int:
-    """Bytes that `new_statistics` takes for a row, without ``above``, which has no rows."""
+    """Bytes that `new_statistics` takes for a row, without ``above``, which has an entry a target instead."""
     return pieces * (12 + 4 * entropy + 8 * list_size) + 8 * bool(list_size)
-
-
-def new_outputs(like: Tensor, rows: int, targets: int, entropy: bool, rank: bool, top_k: int) -> Outputs:
-    """Uninitialised results."""
-
-    def empty(*size: int, dtype: torch.dtype = torch.float32) -> Tensor:
-        return like.new_empty(size, dtype=dtype)
-
-    ids = torch.int64
-    return Outputs(
-        empty(targets), empty(rows), empty(rows), empty(rows, dtype=ids), empty(rows if entropy else 0),
-        empty(targets if rank else 0, dtype=ids), empty(rows, top_k, dtype=ids), empty(rows, top_k),
-    )  # fmt: skip
 
 
 @triton.jit
 def _log_probability(z: tl.tensor, largest: tl.tensor, log_total: tl.tensor) -> tl.tensor:
-    """min(z - logsumexp, 0), NaN where log_total is: more exact near 0 than by way of the rounded logsumexp."""
+    """min(z - logsumexp, 0), NaN where log_total is.
+
+    The difference of z and the largest logit is exact near 0, where that of z and the rounded logsumexp is not.
+    """
     logprob = (z - largest) - log_total
     return tl.where(logprob > 0.0, 0.0, logprob)
 
@@ -194,7 +166,7 @@ def merge_kernel(
     scored = row_is_scored(targets_ptr, start, end, ignore_index, BLOCK_K)
 
     piece = tl.arange(0, BLOCK_P)
-    here = piece < tl.where(scored, n_pieces, 0)  # the pieces of an ignored row were not written
+    here = piece < tl.where(scored, n_pieces, 0)  # nothing was written for the pieces of an ignored row
     at = row * n_pieces + piece
     largests = tl.load(largest_ptr + at, mask=here, other=-infinity)
     totals = tl.load(total_ptr + at, mask=here, other=0.0)
@@ -203,10 +175,10 @@ def merge_kernel(
     shift = finite_or_zero(largest)
     rescale = tl.exp(largests - shift)
     total = tl.sum(rescale * totals, axis=0)
-    # a NaN total is how a NaN logit shows: the maxima may have dropped it
+    # A NaN logit makes the total NaN; the maxima may have passed over it.
     known = scored & (total == total)
     valid = known & (tl.abs(largest) < infinity)
-    # NaN where the row has no distribution: it carries into every log-probability
+    # Rows without a distribution get NaN here, which carries into each of their log-probabilities.
     log_total = tl.where(valid, tl.log(total), nan)
     best = tl.min(tl.where(largests == largest, bests, NO_ID), axis=0)
     logsumexp = tl.where(valid, largest + log_total, largest)
@@ -231,54 +203,47 @@ def merge_kernel(
         )  # fmt: skip
 
 
-def merge_launch(
+def merge_launches(
+    fold: Launch,
     statistics: PieceStatistics,
-    outputs: Outputs,
-    targets: Tensor,
-    target_offsets: Tensor,
+    request: TokenRequest,
     target_logit: Tensor,
+    out: TokenTensors,
     *,
     n_columns: int,
-    ignore_index: int,
-    vocab_start: int,
-    sharded: bool,
     count_outside: bool,
-    first_slot: int = 0,
-) -> Launch:
-    """The launch that turns pieces' statistics into results; its top lists fill the slots from ``first_slot`` on.
+) -> list[Launch]:
+    """``fold``, which fills the statistics, and the launch that turns them into results; again for each further list.
 
     A target outside of the vocabulary is NaN with rank -1; where this is a shard of it, its log-probability is -inf,
     and its rank counts if ``count_outside``.
     """
     rows, pieces = statistics.largest.shape
-    top_k = outputs.top_ids.shape[1]
-    block_p = triton.next_power_of_2(pieces)
+    wanted, top_k = request.wanted, request.wanted.top_k
     slices = 1 if statistics.above is None else statistics.above.shape[1]
     list_size = 0 if statistics.top_id is None else statistics.top_id.shape[2]
-    pointers: dict[str, Any] = {f"{name}_ptr": value for name, value in statistics._asdict().items()}
-    pointers |= {f"{name}_ptr": value for name, value in outputs._asdict().items()}
-    pointers |= {"targets_ptr": targets, "offsets_ptr": target_offsets, "target_logit_ptr": target_logit}
-    if statistics.weighted is None:
-        pointers["entropy_ptr"] = None
-    if statistics.above is None:
-        pointers["rank_ptr"] = None
-    if statistics.top_id is None:
-        pointers["top_ids_ptr"] = pointers["top_logprobs_ptr"] = None
-    arguments = pointers | {
+    asked = {"entropy": wanted.entropy, "rank": wanted.rank, "top_ids": top_k > 0, "top_logprobs": top_k > 0}
+    results = {name: value if asked.get(name, True) else None for name, value in out._asdict().items()}
+    block_p = triton.next_power_of_2(pieces)
+    arguments = target_arguments(request) | {
+        **{f"{name}_ptr": value for name, value in {**statistics._asdict(), **results}.items()},
+        "target_logit_ptr": target_logit,
         "n_columns": n_columns,
         "n_pieces": pieces,
         "n_slices": slices,
-        "ignore_index": ignore_index,
-        "vocab_start": vocab_start,
+        "ignore_index": request.ignore_index,
         "n_entries": pieces * list_size,
-        "first_slot": first_slot,
-        "end_slot": min(first_slot + list_size, top_k),
         "top_k": top_k,
-        "SHARDED": sharded,
+        "SHARDED": request.sharded,
         "COUNT_OUTSIDE": count_outside,
         "BLOCK_P": block_p,
         "BLOCK_S": triton.next_power_of_2(slices),
         "BLOCK_T": min(triton.next_power_of_2(max(pieces * list_size, 1)), 1024),
         "BLOCK_K": 16,
     }
-    return Launch(merge_kernel, (rows,), arguments, {"num_warps": min(max(block_p // 256, 1), 8)})
+    launches = []
+    for first_slot in range(0, max(top_k, 1), max(list_size, 1)):
+        slots = {"first_slot": first_slot, "end_slot": min(first_slot + list_size, top_k)}
+        merge = Launch(merge_kernel, (rows,), arguments | slots, {"num_warps": min(max(block_p // 256, 1), 8)})
+        launches += [fold, merge]
+    return launches

@@ -1,8 +1,8 @@
-"""hidden @ weight.T on the device, for the kernels that need it: one order of multiplication, hence the same bits."""
+"""hidden @ weight.T for the kernels that need it, always summed in one order, so that they get the same bits."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import triton
 import triton.language as tl
@@ -10,6 +10,10 @@ from torch import Tensor
 from triton.tools.tensor_descriptor import TensorDescriptor
 
 from pyscore.kernels.configs import LinearConfig, architecture, linear_config
+from pyscore.kernels.launch import logit_arguments
+
+if TYPE_CHECKING:
+    from pyscore.ops.request import Projection, TokenRequest
 
 __all__ = ["Operand", "aligned_rows", "descriptor", "loads_wide", "multiply", "projection_arguments", "weight_config"]
 
@@ -62,19 +66,19 @@ def multiply(
 
 
 def _is_describable(matrix: Tensor) -> bool:
-    """Whether the tensor memory accelerator can find a matrix's tiles: entries side by side, rows on 16-byte edges."""
+    """Whether the tensor memory accelerator can fetch tiles: entries of a row adjacent, rows on 16-byte edges."""
     row_bytes = matrix.stride(0) * matrix.itemsize
     adjacent = matrix.stride(1) == 1 and matrix.stride(0) >= matrix.shape[1]
     return adjacent and row_bytes % 16 == 0 and matrix.data_ptr() % 16 == 0
 
 
 def loads_wide(matrix: Tensor) -> bool:
-    """Whether Triton sees that 16 bytes of every row can be loaded at a time: it looks for strides of 16 entries."""
+    """Whether Triton loads 16 bytes of a row at a time, for which it needs a row stride divisible by 16."""
     return _is_describable(matrix) and matrix.stride(0) % 16 == 0
 
 
 def aligned_rows(hidden: Tensor) -> Tensor:
-    """hidden [N, D] itself, or a copy whose rows lie where 16 bytes can be loaded at a time."""
+    """hidden [N, D] itself, or a copy with rows that can be loaded 16 bytes at a time."""
     if loads_wide(hidden):
         return hidden
     depth = hidden.shape[1]
@@ -88,26 +92,16 @@ def weight_config(weight: Tensor) -> LinearConfig:
 
 
 def descriptor(matrix: Tensor, block_rows: int, config: LinearConfig) -> TensorDescriptor | None:
-    """A matrix's tiles for the tensor memory accelerator; None where it can't find them or the config says not to."""
+    """How the tensor memory accelerator finds a matrix's tiles; None where it can't or the config doesn't use it."""
     if not config.descriptors or not _is_describable(matrix):
         return None
     return TensorDescriptor.from_tensor(matrix, [block_rows, config.block_d])
 
 
-def projection_arguments(
-    hidden: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    targets: Tensor,
-    target_offsets: Tensor,
-    temperature: Tensor | None,
-    softcap: float | None,
-    logit_scale: float,
-    vocab_start: int,
-    config: LinearConfig,
-) -> dict[str, Any]:
+def projection_arguments(projection: Projection, request: TokenRequest, config: LinearConfig) -> dict[str, Any]:
     """Arguments of both kernels that multiply."""
-    return {
+    hidden, weight, bias = projection
+    return logit_arguments(request) | {
         "hidden_ptr": hidden,
         "hidden_row_stride": hidden.stride(0),
         "hidden_column_stride": hidden.stride(1),
@@ -116,20 +110,13 @@ def projection_arguments(
         "weight_column_stride": weight.stride(1),
         "bias_ptr": bias,
         "bias_stride": 0 if bias is None else bias.stride(0),
-        "temperature_ptr": temperature,
-        "targets_ptr": targets,
-        "offsets_ptr": target_offsets,
         "n_rows": hidden.shape[0],
         "n_columns": weight.shape[0],
-        "logit_scale": float(logit_scale),
-        "softcap": float(softcap or 1.0),
-        "inverse_softcap": 1.0 / (softcap or 1.0),
-        "vocab_start": vocab_start,
-        "SCALE": logit_scale != 1.0,
-        "SOFTCAP": softcap is not None,
+        "logit_scale": float(request.logit_scale),
+        "SCALE": request.logit_scale != 1.0,
         "D": hidden.shape[1],
         "BLOCK_D": config.block_d,
-        # the interpreter multiplies by BLAS, which takes bfloat16 for integers and whose order of summation depends on
-        # the position in the tile: float64 rounds that away
+        # The interpreter multiplies by BLAS, which takes bfloat16 for integers, and whose order of summation depends on
+        # the position in the tile. Products in float64 are exact enough for float32 results not to show that order.
         "WIDEN": hidden.device.type == "cpu",
     }

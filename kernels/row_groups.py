@@ -1,19 +1,20 @@
-"""Rows that are scored together, so that lists of the largest entries take little memory beside the logits."""
+"""Which rows are scored together: so many that scratch takes little memory beside the logits."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TypeVar
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-__all__ = ["row_groups", "take"]
+if TYPE_CHECKING:
+    from pyscore.ops.request import TokenRequest, TokenTensors
 
-Given = TypeVar("Given", bound="Tensor | None")
+__all__ = ["of_rows", "row_groups"]
 
-SHARE = 0.01  # of the logits as float32, [N, V], which scratch may take
-SMALLEST = 2**24  # bytes of scratch that are never worth a second group
-ALIGNED = 128  # rows; a whole tile, and vectors of rows that begin on 16-byte edges
+SHARE = 0.01  # scratch may take this share of the bytes of float32 logits [N, V]
+SMALLEST = 2**24  # so many bytes of scratch are always taken at once
+ALIGNED = 128  # groups have a multiple of this many rows: whole tiles, and offsets that start on 16-byte edges
 
 
 def row_groups(rows: int, columns: int, scratch: int) -> Iterator[slice]:
@@ -31,6 +32,14 @@ def row_groups(rows: int, columns: int, scratch: int) -> Iterator[slice]:
         yield slice(start, min(start + size, rows))
 
 
-def take(tensor: Given, rows: slice) -> Given:
-    """These rows of a tensor; itself where they are all, which is the common case and costs no view."""
-    return tensor if tensor is None or rows == slice(0, len(tensor)) else tensor[rows]  # type: ignore[return-value]
+def of_rows(
+    rows: slice, matrix: Tensor, request: TokenRequest, out: TokenTensors
+) -> tuple[Tensor, TokenRequest, TokenTensors]:
+    """The same for these rows of a matrix alone, in the same memory; without views where they are all of them.
+
+    Targets stay whole, as offsets point into all of them.
+    """
+    if rows == slice(0, len(matrix)):
+        return matrix, request, out
+    ids = slice(0, len(request.targets.ids))
+    return matrix[rows], request._replace(targets=request.targets.part(rows, ids)), out.part(rows, ids)

@@ -1,37 +1,25 @@
 """From token log-probabilities to compared answers, ragged tokens -> answers -> questions, in one launch.
 
-Everything is computed in float64, whatever the inputs: a token's sum costs one addition, and it makes a question's bits
-those of its own numbers added in one fixed order.
+Everything is computed in float64, whatever the inputs: float64 costs little here, with one addition a token. A
+question's numbers are added in one fixed order, so that its bits depend on nothing else.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import torch
 import triton
 import triton.language as tl
-from torch import Tensor
 
 from pyscore.kernels.launch import Launch, run
 
-__all__ = ["ComparedAnswers", "plan_score_answers", "score_answers"]
+if TYPE_CHECKING:
+    from pyscore.ops.request import AnswerRequest, ComparisonTensors
+
+__all__ = ["plan_score_answers", "score_answers"]
 
 _BLOCK_Q, _BLOCK_T = 16, 16
 """Questions and tokens that a program works on side by side."""
-
-
-class ComparedAnswers(NamedTuple):
-    """One entry a question; floats have the dtype of the token log-probabilities."""
-
-    probability: Tensor
-    probability_raw: Tensor
-    coverage: Tensor
-    log_odds: Tensor
-    margin: Tensor
-    prefers: Tensor
-    tie: Tensor  # bool
-    predicted: Tensor  # int64
 
 
 class _Answers(NamedTuple):
@@ -68,7 +56,7 @@ def _answer(answers, answer, here, BLOCK_T: tl.constexpr):
 
 @triton.jit
 def _log_total(total, count, all_impossible):
-    """log of a set's sum of e^(score - best); all scores of a question -inf: as if all 0."""
+    """log of a set's sum of e^(score - best); where all scores of a question are -inf, as if all were 0."""
     return tl.log(tl.where(all_impossible, count.to(tl.float64), total))
 
 
@@ -95,9 +83,9 @@ def score_answers_kernel(
     mass = zero
     none = tl.full((BLOCK_Q,), -1, tl.int32)
     predicted = none
-    first_matching = none  # the first answer of its set that is the set's best
+    first_matching = none  # the first of the set's best answers
     first_other = none
-    any_matching = none  # the first answer of its set
+    any_matching = none  # the first of the set's answers
     any_other = none
     n_matching = none + 1
     n_other = none + 1
@@ -134,12 +122,12 @@ def score_answers_kernel(
         total_other += tl.where(here & (is_matching == 0), tl.exp(score - shift_other), 0.0)
         number += 1
 
-    # a NaN is never the best, and shows in the totals alone
+    # No comparison picks a NaN score as the best; only the totals show it.
     known = (total_matching + total_other) == (total_matching + total_other)
     all_impossible = known & (best == -infinity)
     log_matching = _log_total(total_matching, n_matching, all_impossible)
     log_other = _log_total(total_other, n_other, all_impossible)
-    # not a difference of two logsumexps: under a large common offset those lose the logarithms' digits
+    # A difference of two logsumexps would lose the logarithms' digits where both scores are large.
     log_odds = (shift_matching - shift_other) + (log_matching - log_other)
     margin = tl.where(all_impossible, 0.0, tl.where(known, best_matching - best_other, float("nan")))
     if SUM_SETS:
@@ -168,57 +156,21 @@ def score_answers_kernel(
     tl.store(predicted_ptr + question, tl.where(known, predicted, -1).to(tl.int64), mask=inside)
 
 
-def plan_score_answers(
-    token_logprob: Tensor,
-    answer_offsets: Tensor,
-    question_offsets: Tensor,
-    is_matching: Tensor,
-    divisor: Tensor | None,
-    unconditional: Tensor | None,
-    *,
-    sets: str,
-    ties: str,
-) -> tuple[ComparedAnswers, list[Launch]]:
-    """The results' tensors and the launch that fills them."""
-    questions = question_offsets.shape[0] - 1
-    dtypes = [token_logprob.dtype] * 6 + [torch.bool, torch.int64]
-    result = ComparedAnswers(*(token_logprob.new_empty(questions, dtype=dtype) for dtype in dtypes))
-    arguments = {
-        "token_logprob_ptr": token_logprob,
-        "answer_offsets_ptr": answer_offsets,
-        "question_offsets_ptr": question_offsets,
-        "is_matching_ptr": is_matching,
-        "divisor_ptr": divisor,
-        "unconditional_ptr": unconditional,
+def plan_score_answers(request: AnswerRequest, out: ComparisonTensors) -> Launch:
+    """The launch that fills ``out``."""
+    questions = request.question_offsets.shape[0] - 1
+    named = {**request._asdict(), **out._asdict()}
+    sets, ties = named.pop("sets"), named.pop("ties")
+    arguments = {f"{name}_ptr": tensor for name, tensor in named.items()} | {
         "n_questions": questions,
-        **{f"{name}_ptr": value for name, value in result._asdict().items()},
         "SUM_SETS": sets == "sum",
         "TIES": ties,
         "BLOCK_Q": _BLOCK_Q,
         "BLOCK_T": _BLOCK_T,
     }
-    return result, [Launch(score_answers_kernel, (triton.cdiv(questions, _BLOCK_Q),), arguments, {"num_warps": 4})]
+    return Launch(score_answers_kernel, (triton.cdiv(questions, _BLOCK_Q),), arguments, {"num_warps": 4})
 
 
-def score_answers(
-    token_logprob: Tensor,
-    answer_offsets: Tensor,
-    question_offsets: Tensor,
-    is_matching: Tensor,
-    divisor: Tensor | None = None,
-    unconditional: Tensor | None = None,
-    *,
-    sets: str = "max",
-    ties: str = "half",
-) -> ComparedAnswers:
-    """Compare each question's answers in one launch; an answer's score is (sum of tokens - unconditional) / divisor.
-
-    token_logprob [T], divisor and unconditional [A] are float32 or float64; offsets int64 [A + 1] and [Q + 1];
-    is_matching bool [A]; all contiguous. ``sets``: "max" or "sum"; ``ties``: "half", "strict" or "first". Computed in
-    float64. Never waits for the device.
-    """
-    result, launches = plan_score_answers(
-        token_logprob, answer_offsets, question_offsets, is_matching, divisor, unconditional, sets=sets, ties=ties
-    )
-    run(launches, token_logprob.device)
-    return result
+def score_answers(request: AnswerRequest, out: ComparisonTensors) -> None:
+    """Compare each question's answers in one launch, in float64. Never waits for the device."""
+    run([plan_score_answers(request, out)], request.token_logprob.device)

@@ -1,6 +1,11 @@
-"""Which rows are scored: the numbers, in order, of those with a target that is not ignored."""
+"""Which rows are scored: the ascending numbers of those that are not ignored.
+
+A row is ignored if it has targets and all of them are ignore_index.
+"""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import torch
 import triton
@@ -9,6 +14,9 @@ from torch import Tensor
 
 from pyscore.kernels.launch import Launch
 
+if TYPE_CHECKING:
+    from pyscore.ops.request import TokenRequest
+
 __all__ = ["plan_scored_rows"]
 
 
@@ -16,7 +24,7 @@ __all__ = ["plan_scored_rows"]
 def scored_rows_kernel(
     targets_ptr, offsets_ptr, ignore_index, n_rows, rows_ptr, row_count_ptr, BLOCK: tl.constexpr
 ) -> None:
-    """Numbers, in order, of the rows that are not ignored, so that ignored rows take no room in tiles: one program."""
+    """One program lists the rows that are not ignored, so that ignored rows take no room in tiles."""
     count = 0
     first = 0
     while first < n_rows:
@@ -39,15 +47,14 @@ def scored_rows_kernel(
     tl.store(row_count_ptr, count)
 
 
-def plan_scored_rows(targets: Tensor, target_offsets: Tensor, ignore_index: int) -> tuple[Tensor, Tensor, Launch]:
+def plan_scored_rows(request: TokenRequest, n_rows: int) -> tuple[Tensor, Tensor, Launch]:
     """Row numbers [N] int32, of which the first [1] int32 count, and the launch that finds them."""
-    n_rows = target_offsets.shape[0] - 1
-    rows = targets.new_empty(n_rows, dtype=torch.int32)
-    row_count = targets.new_empty(1, dtype=torch.int32)
+    rows = request.targets.ids.new_empty(n_rows, dtype=torch.int32)
+    row_count = rows.new_empty(1)
     arguments = {
-        "targets_ptr": targets,
-        "offsets_ptr": target_offsets,
-        "ignore_index": ignore_index,
+        "targets_ptr": request.targets.ids,
+        "offsets_ptr": request.targets.offsets,
+        "ignore_index": request.ignore_index,
         "n_rows": n_rows,
         "rows_ptr": rows,
         "row_count_ptr": row_count,

@@ -13,7 +13,8 @@ import triton
 import triton.language as tl
 
 NO_ID = tl.constexpr(2**31 - 1)
-LOG2_E = tl.constexpr(1.4426950408889634)  # of exp2, which drops denormals where exp takes three instructions for them
+LOG2_E = tl.constexpr(1.4426950408889634)
+"""e^x is exp2(x * LOG2_E) here: exp2 drops denormals, for which exp takes three more instructions."""
 
 
 class Cap(NamedTuple):
@@ -65,7 +66,7 @@ def fold_tile(z: tl.tensor, column: tl.tensor, largest: tl.tensor, total: tl.ten
     mass = tl.exp2(below * LOG2_E)
     rescale = tl.exp2((old_largest - shift) * LOG2_E)
     if ENTROPY:
-        # clamped, since 0 * -inf is NaN, and since logits masked with the type's least number overflow here
+        # Differences are clamped: 0 * -inf would be NaN, and that of logits masked with the least float would overflow.
         moved = tl.where(old_largest > -float("inf"), tl.maximum(old_largest - shift, -1000.0), 0.0)
         tile_weighted = tl.sum(mass * tl.maximum(below, -1000.0), axis=1)
         weighted = rescale * (weighted + total * moved) + tile_weighted
@@ -94,9 +95,10 @@ def comes_before(value: tl.tensor, id: tl.tensor, other_value: tl.tensor, other_
 @triton.jit
 def keep_best(z: tl.tensor, column: tl.tensor, top_value: tl.tensor, top_id: tl.tensor, after_value: tl.tensor,
               after_id: tl.tensor) -> tuple[tl.tensor, ...]:  # fmt: skip
-    """Put the entries of z [R, C] that belong there into the rows' unordered lists of best entries [R, K].
+    """Keep the best entries of each row: z [R, C] replaces what it exceeds in the rows' unordered lists [R, K].
 
-    Only entries behind (after_value, after_id) count. Tiles after the first few rarely hold one, so the loop is short.
+    Only entries behind (after_value, after_id) count. After the first few tiles an entry rarely enters a list, so that
+    the loop mostly ends at once.
     """
     entering = 1
     while entering > 0:
@@ -109,7 +111,8 @@ def keep_best(z: tl.tensor, column: tl.tensor, top_value: tl.tensor, top_id: tl.
         top_id = tl.where(slot, id[:, None], top_id)
         after_value = value
         after_id = id
-        entering = tl.max(slot.to(tl.int32))  # of 2-d slots: Triton 3.6 fails on sm_100 to reduce 1-d `better` here
+        # This reduces the 2-d `slot`: for sm_100, Triton 3.6 fails to compile a reduction of the 1-d `better` here.
+        entering = tl.max(slot.to(tl.int32))
     return top_value, top_id
 
 

@@ -1,10 +1,12 @@
 """Logits of the targets alone, with the bits that they have inside the pass over the whole vocabulary.
 
-The targets' weight rows are gathered and go through the matrix instruction, and in the order, of `linear_logprobs`: its
-pass can then count the entries above a target without having met the target's own column.
+The targets' weight rows are gathered, and multiplied by the same matrix instruction in the same order as in
+`linear_logprobs`. Its pass can then count the entries above a target before it comes to the target's own column.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import torch
 import triton
@@ -15,6 +17,9 @@ from pyscore.kernels.configs import LinearConfig
 from pyscore.kernels.launch import Launch, run
 from pyscore.kernels.projection import Operand, aligned_rows, multiply, projection_arguments, weight_config
 from pyscore.kernels.statistics import Cap, final_logits
+
+if TYPE_CHECKING:
+    from pyscore.ops.request import Projection, TokenRequest
 
 __all__ = ["plan_target_logits", "target_logits"]
 
@@ -27,11 +32,11 @@ def target_logits_kernel(
     SCALE: tl.constexpr, SOFTCAP: tl.constexpr, D: tl.constexpr,
     BLOCK_N: tl.constexpr, BLOCK_D: tl.constexpr, WIDEN: tl.constexpr,
 ) -> None:  # fmt: skip
-    """One program scores BLOCK_N candidates, the diagonal of a tile of their rows and their entries."""
+    """One program multiplies the rows of BLOCK_N candidates by their entries; the diagonal holds their logits."""
     first = tl.program_id(0).to(tl.int64) * BLOCK_N
     k = first + tl.arange(0, BLOCK_N)
     inside = k < n_targets
-    # the candidate's row: the last one that starts at or before it
+    # A candidate's row is the last one whose candidates start at or before it: a binary search in the offsets.
     row = tl.zeros((BLOCK_N,), tl.int64)
     beyond = row + n_rows
     left = 2
@@ -64,59 +69,26 @@ def target_logits_kernel(
     tl.store(target_logit_ptr + k, z, mask=inside)
 
 
-def plan_target_logits(
-    hidden: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    targets: Tensor,
-    target_offsets: Tensor,
-    temperature: Tensor | None,
-    *,
-    softcap: float | None,
-    logit_scale: float,
-    ignore_index: int,
-    vocab_start: int,
-    config: LinearConfig,
-) -> tuple[Tensor, list[Launch]]:
-    """The result's tensor and the launch that fills it."""
-    tile = config.target
-    target_logit = hidden.new_empty(targets.shape, dtype=torch.float32)
-    arguments = projection_arguments(
-        hidden, weight, bias, targets, target_offsets, temperature, softcap, logit_scale, vocab_start, config
-    ) | {
-        "n_targets": targets.shape[0],
-        "ignore_index": ignore_index,
-        "target_logit_ptr": target_logit,
+def plan_target_logits(projection: Projection, request: TokenRequest, out: Tensor, config: LinearConfig) -> Launch:
+    """The launch that fills out [M]."""
+    tile, targets = config.target, out.shape[0]
+    arguments = projection_arguments(projection, request, config) | {
+        "n_targets": targets,
+        "ignore_index": request.ignore_index,
+        "target_logit_ptr": out,
         "BLOCK_N": tile.block_n,
     }
     options = {"num_warps": tile.num_warps, "num_stages": tile.num_stages}
-    grid = (triton.cdiv(targets.shape[0], tile.block_n),)
-    return target_logit, [Launch(target_logits_kernel, grid, arguments, options)]
+    return Launch(target_logits_kernel, (triton.cdiv(targets, tile.block_n),), arguments, options)
 
 
-def target_logits(
-    hidden: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    targets: Tensor,
-    target_offsets: Tensor,
-    temperature: Tensor | None = None,
-    *,
-    softcap: float | None = None,
-    logit_scale: float = 1.0,
-    ignore_index: int = -100,
-    vocab_start: int = 0,
-    config: LinearConfig | None = None,
-) -> Tensor:
+def target_logits(projection: Projection, request: TokenRequest, *, config: LinearConfig | None = None) -> Tensor:
     """Final logits [M] float32 of the targets, NaN where ignored, -inf where another vocabulary shard holds them.
 
-    hidden [N, D] and weight [V, D] have one dtype (float32, bfloat16, float16) and any strides. Never waits for the
-    device.
+    Hidden states and weight have one dtype (float32, bfloat16, float16) and any strides. Never waits for the device.
     """
-    result, launches = plan_target_logits(
-        aligned_rows(hidden), weight, bias, targets, target_offsets, temperature, softcap=softcap,
-        logit_scale=logit_scale, ignore_index=ignore_index, vocab_start=vocab_start,
-        config=config or weight_config(weight),
-    )  # fmt: skip
-    run(launches, hidden.device)
-    return result
+    hidden, weight, _ = projection
+    out = hidden.new_empty(request.targets.ids.shape, dtype=torch.float32)
+    aligned = projection._replace(hidden=aligned_rows(hidden))
+    run([plan_target_logits(aligned, request, out, config or weight_config(weight))], hidden.device)
+    return out

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+import pyscore.ops.request as ops
 from pyscore.kernels.configs import linear_of, ready_of, serving, table
 from pyscore.kernels.launch import Launch
 from pyscore.kernels.linear_logprobs import plan_linear_logprobs
@@ -22,7 +23,6 @@ ARCHITECTURES = ("sm_80", "sm_90", "sm_100", "gfx942", "nvidia")
 """Names of the table; "nvidia" stands for devices without rows of their own."""
 
 _ROWS, _DEPTH, _VOCAB = 4096, 4096, 128256
-_PLAIN: dict[str, Any] = {"softcap": None, "entropy": False, "rank": False, "top_k": 0, "sharded": False}
 VARIANTS: dict[str, dict[str, Any]] = {
     "plain": {},
     "entropy and rank": {"entropy": True, "rank": True},
@@ -32,10 +32,9 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }
 """Outputs asked for; everything comes with bias, scale and temperature."""
 _QUICK: tuple[str, ...] = ("plain", "everything")
-_SHARD = "shard"
+_EVERYTHING, _SHARD = "everything", "shard"
 """The pass of a vocabulary's shard: the targets' logits, which any shard may hold, are given."""
 _DTYPES = {2: ("bfloat16", "float16"), 4: ("float32",)}
-_TARGETS_AND_OFFSETS = (torch.int64, torch.int64)
 
 
 class Case(NamedTuple):
@@ -111,29 +110,8 @@ def _linear_cases(case: Case, takes_all: bool, quick: bool) -> Iterator[Case]:
 
 def launches_of(case: Case) -> list[Launch]:
     """A case's launches."""
-    everything = case.variant == "everything"
-    options = _PLAIN | VARIANTS.get(case.variant, {"sharded": True})
     dtype: torch.dtype = getattr(torch, case.dtype)
-    plan = {"linear": _linear, "ready": _ready, "answers": _answers}[case.op]
-    return plan(case, dtype, everything, options)
-
-
-def _ready(case: Case, dtype: torch.dtype, everything: bool, options: dict[str, Any]) -> list[Launch]:
-    row = table()[case.row]
-    config = ready_of(row)
-    logits = _meta(_ROWS, row.get("vocab", _VOCAB) + (case.weight == "odd"), dtype=dtype)
-    inputs = (logits, *_candidates(_ROWS), _per_row(_ROWS, everything))
-    launches: list[Launch] = plan_logprobs(*inputs, config=config, ignore_index=-100, vocab_start=0, **options)[1]
-    return launches
-
-
-def _answers(case: Case, dtype: torch.dtype, everything: bool, options: dict[str, Any]) -> list[Launch]:
-    offsets, answers, tokens = _meta(101, dtype=torch.int64), _meta(100, dtype=dtype), _meta(1000, dtype=dtype)
-    extra = (answers, answers) if everything else (None, None)
-    flags = _meta(100, dtype=torch.bool)
-    sets, ties = ("sum", "first") if everything else ("max", "half")
-    launches: list[Launch] = plan_score_answers(tokens, offsets, offsets, flags, *extra, sets=sets, ties=ties)[1]
-    return launches
+    return {"linear": _linear, "ready": _ready, "answers": _answers}[case.op](case, dtype)
 
 
 def _meta(*size: int, dtype: torch.dtype) -> Tensor:
@@ -141,39 +119,45 @@ def _meta(*size: int, dtype: torch.dtype) -> Tensor:
     return torch.empty(*size, dtype=dtype, device="meta")
 
 
-def _candidates(rows: int) -> tuple[Tensor, Tensor]:
-    """One candidate a row."""
-    return _meta(rows, dtype=torch.int64), _meta(rows + 1, dtype=torch.int64)
+def _request(case: Case, rows: int) -> ops.TokenRequest:
+    """One candidate a row, and what the variant asks for."""
+    everything = case.variant == _EVERYTHING
+    temperature = _meta(rows, dtype=torch.float32) if everything else None
+    targets = ops.Targets(_meta(rows, dtype=torch.int64), _meta(rows + 1, dtype=torch.int64), temperature)
+    options = VARIANTS.get(case.variant, {"sharded": True})
+    wanted = ops.Wanted(**{name: options[name] for name in ops.Wanted._fields if name in options})
+    others = {name: options[name] for name in ("softcap", "sharded") if name in options}
+    return ops.TokenRequest(targets, logit_scale=0.5 if everything else 1.0, wanted=wanted, **others)
 
 
-def _per_row(rows: int, wanted: bool) -> Tensor | None:
-    return _meta(rows, dtype=torch.float32) if wanted else None
+def _ready(case: Case, dtype: torch.dtype) -> list[Launch]:
+    row = table()[case.row]
+    logits = _meta(_ROWS, row.get("vocab", _VOCAB) + (case.weight == "odd"), dtype=dtype)
+    request = _request(case, _ROWS)
+    return plan_logprobs(logits, request, ops.TokenTensors.empty(logits, _ROWS, _ROWS, request.wanted), ready_of(row))
 
 
-def _linear(case: Case, dtype: torch.dtype, everything: bool, options: dict[str, Any]) -> list[Launch]:
+def _answers(case: Case, dtype: torch.dtype) -> list[Launch]:
+    offsets, answers, tokens = _meta(101, dtype=torch.int64), _meta(100, dtype=dtype), _meta(1000, dtype=dtype)
+    request = ops.AnswerRequest(tokens, offsets, offsets, _meta(100, dtype=torch.bool))
+    if case.variant == _EVERYTHING:
+        request = request._replace(divisor=answers, unconditional=answers, sets="sum", ties="first")
+    return [plan_score_answers(request, ops.ComparisonTensors.empty(tokens, 100))]
+
+
+def _linear(case: Case, dtype: torch.dtype) -> list[Launch]:
     row = table()[case.row]
     config = linear_of(row)
     rows = {"few": config.few.block_n, "one block": config.many.block_n, "many": _ROWS}[case.tile]
     depth, vocab = row.get("depth", _DEPTH), row.get("vocab", _VOCAB)
     depth += {"masked": 16, "odd": 1}.get(case.weight, 0)
     weight = _meta(depth, vocab, dtype=dtype).T if case.weight == "transposed" else _meta(vocab, depth, dtype=dtype)
-    bias = _meta(vocab, dtype=dtype) if everything else None
-    inputs = (
-        aligned_rows(_meta(rows, depth, dtype=dtype)),
-        weight,
-        bias,
-        *_candidates(rows),
-        _per_row(rows, everything),
-    )
-    common = {
-        "config": config, "ignore_index": -100, "vocab_start": 0, "softcap": options["softcap"],
-        "logit_scale": 0.5 if everything else 1.0,
-    }  # fmt: skip
-    target_logit: Tensor | None = None
-    launches: list[Launch] = []
-    if options["rank"] or rows > config.many.block_n:
-        target_logit, launches = plan_target_logits(*inputs, **common)
-    elif case.variant == _SHARD:
-        target_logit = _meta(rows, dtype=torch.float32)
-    launches += plan_linear_logprobs(*inputs, target_logit, **(options | common), multiprocessors=132)[1]
-    return launches
+    bias = _meta(vocab, dtype=dtype) if case.variant == _EVERYTHING else None
+    projection = ops.Projection(aligned_rows(_meta(rows, depth, dtype=dtype)), weight, bias)
+    request = _request(case, rows)
+    target_logit = _meta(rows, dtype=torch.float32)
+    before = request.wanted.rank or rows > config.many.block_n
+    known = target_logit if before or case.variant == _SHARD else None
+    out = ops.TokenTensors.empty(projection.hidden, rows, rows, request.wanted)
+    launches = [plan_target_logits(projection, request, target_logit, config)] if before else []
+    return launches + plan_linear_logprobs(projection, request, known, out, config, multiprocessors=132)

@@ -17,11 +17,10 @@ from torch import Tensor
 from benchmarks.clock import Call, spread, take_turns
 from benchmarks.gpu.contest import why
 from benchmarks.gpu.lab import SPREAD, Lab, LinearInputs, poisoned
+from benchmarks.gpu.launchers import linear_logprobs, logprobs, target_logits
 from benchmarks.gpu.truth import LARGEST_ERROR, logits_of, logprob_error, sample, truth
 from pyscore.kernels.configs import LinearConfig, ReadyConfig, Tile, architecture, linear_config, ready_config
-from pyscore.kernels.linear_logprobs import linear_logprobs
-from pyscore.kernels.logprobs import logprobs
-from pyscore.kernels.target_logits import target_logits
+from pyscore.ops.request import Wanted
 from tools.tuning import (
     STAGES,
     Limits,
@@ -83,10 +82,10 @@ def verify_linear(lab: Lab, config: LinearConfig, d: int, v: int, dtype: torch.d
     forget()
     try:
         with poisoned():
-            wide = linear_logprobs(*_arguments(inputs, offsets), config=config)
-            part = inputs.hidden[:few], inputs.weight, None, inputs.targets[:few], offsets[: few + 1], None
-            narrow = linear_logprobs(*part, None, config=config)
-            gathered = linear_logprobs(*part, target_logits(*part, config=config), config=config)
+            wide = linear_logprobs(*inputs, offsets, config=config)
+            first = inputs.hidden[:few], inputs.weight, inputs.targets[:few], offsets[: few + 1]
+            narrow = linear_logprobs(*first, config=config)
+            gathered = linear_logprobs(*first, target_logits(*first, config=config), config=config)
     except Exception as caught:  # a config that doesn't compile or launch is no candidate
         return why(caught)
     error = logprob_error(wide.logprob[rows.to(lab.device)], expected)
@@ -98,10 +97,6 @@ def verify_linear(lab: Lab, config: LinearConfig, d: int, v: int, dtype: torch.d
         return "bits of the gathered targets differ"
     found = spills()
     return f"spills {found} registers" if found else None
-
-
-def _arguments(inputs: LinearInputs, offsets: Tensor) -> tuple[Any, ...]:
-    return inputs.hidden, inputs.weight, None, inputs.targets, offsets, None, None
 
 
 def times_of(
@@ -154,7 +149,7 @@ def linear_search(
     inputs = {n: lab.rotated(n, d, v, dtype) for n in rows}
 
     def calls(config: LinearConfig, n: int) -> list[Call]:
-        return [partial(linear_logprobs, *_arguments(one, offsets[: n + 1]), config=config) for one in inputs[n]]
+        return [partial(linear_logprobs, *one, offsets[: n + 1], config=config) for one in inputs[n]]
 
     for stage in stages:
         if time.monotonic() > deadline:
@@ -185,7 +180,7 @@ def _compile(
     def run(config: LinearConfig) -> None:
         for n in (min(inputs), max(inputs)):
             with suppress(Exception):
-                linear_logprobs(*_arguments(inputs[n][0], offsets[: n + 1]), config=config)
+                linear_logprobs(*inputs[n][0], offsets[: n + 1], config=config)
 
     if not lab.rehearsal:  # the interpreter knows one thread
         with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
@@ -207,8 +202,7 @@ def _target_stage(lab: Lab, best: LinearConfig, tiles: Sequence[Tile], inputs: A
             candidates.append(config)
 
     def calls(config: LinearConfig, n: int) -> list[Call]:
-        part = hidden[:n], weight, None, targets[:n], offsets[: n + 1]
-        return [partial(target_logits, *part, config=config)]
+        return [partial(target_logits, hidden[:n], weight, targets[:n], offsets[: n + 1], config=config)]
 
     times = times_of(lab, candidates, calls, [n for n in TARGETS if n <= hidden.shape[0]], _BUDGET)
     chosen = choose(times, best)
@@ -239,7 +233,8 @@ def ready_search(lab: Lab, v: int, dtype: torch.dtype) -> dict[str, Any]:
             candidates.append(config)
 
     def calls(config: ReadyConfig, n: int) -> list[Call]:
-        return [partial(logprobs, *one, entropy=True, rank=True, config=config) for one in inputs[n]]
+        wanted = Wanted(entropy=True, rank=True)
+        return [partial(logprobs, *one, wanted=wanted, config=config) for one in inputs[n]]
 
     times = times_of(lab, candidates, calls, rows, _BUDGET)
     chosen = choose(times, present)

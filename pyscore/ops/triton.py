@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
 from typing import Any
 
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor
 
 from pyscore.ops.backend import Backend
-from pyscore.ops.request import AnswerRequest, ComparisonTensors, Projection, TokenRequest, TokenTensors
+from pyscore.ops.request import AnswerRequest, ComparisonTensors, Projection, Targets, TokenRequest, TokenTensors
 
 __all__ = ["TRITON"]
 
@@ -34,39 +35,26 @@ def _objection(device: torch.device, dtype: torch.dtype) -> str | None:
     return None
 
 
-def _vectors(*tensors: Tensor | None) -> tuple[Any, ...]:
-    """Contiguous vectors; copied where they aren't, as they are small."""
-    return tuple(None if tensor is None else tensor.contiguous() for tensor in tensors)
+def _contiguous(record: Iterable[Any]) -> Iterator[Any]:
+    """Vectors as kernels read them; copied where they aren't contiguous, as they are small."""
+    return (value.contiguous() if isinstance(value, Tensor) else value for value in record)
 
 
-def _targets(request: TokenRequest, n: int) -> tuple[Any, ...]:
-    ids, _, temperature = request.targets
-    return _vectors(ids, request.targets.offsets_of(n), temperature)
-
-
-def _fill(out: tuple[Tensor, ...], results: tuple[Tensor, ...]) -> None:
-    for field, result in zip(out, results, strict=True):
-        field.copy_(result)
-
-
-def _options(request: TokenRequest) -> dict[str, Any]:
-    names = ("softcap", "logit_scale", "ignore_index", "vocab_start")
-    return {name: getattr(request, name) for name in names}
+def _with_offsets(request: TokenRequest, n: int) -> TokenRequest:
+    targets = request.targets._replace(offsets=request.targets.offsets_of(n))
+    return request._replace(targets=Targets(*_contiguous(targets)))
 
 
 def _logprobs(logits: Tensor, request: TokenRequest, out: TokenTensors) -> None:
     from pyscore.kernels.logprobs import logprobs
 
-    options = _options(request) | {"sharded": request.sharded} | request.wanted._asdict()
-    del options["logit_scale"]
-    _fill(out, logprobs(logits, *_targets(request, len(logits)), **options))
+    logprobs(logits, _with_offsets(request, len(logits)), out)
 
 
 def _target_logits(projection: Projection, request: TokenRequest) -> Tensor:
     from pyscore.kernels.target_logits import target_logits
 
-    vectors = _targets(request, len(projection.hidden))
-    return target_logits(*projection, *vectors, **_options(request))
+    return target_logits(projection, _with_offsets(request, len(projection.hidden)))
 
 
 def _linear_logprobs(
@@ -75,16 +63,13 @@ def _linear_logprobs(
     from pyscore.kernels.linear_logprobs import linear_logprobs
 
     known = None if target_logit is None else target_logit.float().contiguous()
-    arguments: tuple[Any, ...] = (*projection, *_targets(request, len(projection.hidden)), known)
-    options = _options(request) | {"sharded": request.sharded} | request.wanted._asdict()
-    _fill(out, linear_logprobs(*arguments, **options))
+    linear_logprobs(projection, _with_offsets(request, len(projection.hidden)), known, out)
 
 
 def _score_answers(request: AnswerRequest, out: ComparisonTensors) -> None:
     from pyscore.kernels.score_answers import score_answers
 
-    *tensors, sets, ties = request
-    _fill(out, score_answers(*_vectors(*tensors), sets=sets, ties=ties))
+    score_answers(AnswerRequest(*_contiguous(request)), out)
 
 
 TRITON = Backend("triton", _objection, _logprobs, _target_logits, _linear_logprobs, _score_answers)

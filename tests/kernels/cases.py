@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 import torch
@@ -12,10 +12,11 @@ from torch import Tensor
 from pyscore.kernels.configs import LinearConfig, ReadyConfig, Tile
 from pyscore.kernels.linear_logprobs import linear_logprobs
 from pyscore.kernels.logprobs import logprobs
-from pyscore.kernels.merge import Outputs
+from pyscore.kernels.target_logits import target_logits
 from pyscore.ops.reference import REFERENCE
-from pyscore.ops.request import Projection, TokenTensors
+from pyscore.ops.request import Projection, Targets, TokenRequest, TokenTensors
 from tests.ops import requests
+from tests.ops.requests import ask
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
@@ -36,25 +37,18 @@ LINEAR = {"rtol": 2e-6, "atol": 4e-5}
 every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=str)
 
 
-class Ragged(NamedTuple):
-    """Candidates of each row, flat."""
-
-    targets: Tensor
-    offsets: Tensor
-
-
 def offsets_of(counts: Sequence[int]) -> Tensor:
     """[N + 1] offsets of segments of the given lengths."""
     return torch.tensor([0, *torch.tensor(counts, dtype=torch.int64).cumsum(0).tolist()], device=DEVICE)
 
 
-def ragged(rows: Sequence[Sequence[int]]) -> Ragged:
+def ragged(rows: Sequence[Sequence[int]]) -> Targets:
     """Candidates given row by row."""
     flat = [target for row in rows for target in row]
-    return Ragged(torch.tensor(flat, dtype=torch.int64, device=DEVICE), offsets_of([len(row) for row in rows]))
+    return Targets(torch.tensor(flat, dtype=torch.int64, device=DEVICE), offsets_of([len(row) for row in rows]))
 
 
-def one_each(targets: Sequence[int]) -> Ragged:
+def one_each(targets: Sequence[int]) -> Targets:
     """One candidate a row."""
     return ragged([[target] for target in targets])
 
@@ -65,50 +59,79 @@ def random(*size: int, dtype: torch.dtype = torch.float32, seed: int = 0, scale:
     return values.to(dtype).to(DEVICE)
 
 
-def random_targets(n: int, vocab: int, seed: int = 0) -> Ragged:
+def random_targets(n: int, vocab: int, seed: int = 0) -> Targets:
     """One uniform candidate a row."""
     return one_each(torch.randint(vocab, (n,), generator=torch.Generator().manual_seed(seed)).tolist())
 
 
-def ready(logits: Tensor, candidates: Ragged, temperature: Tensor | None = None, **options: Any) -> Outputs:
+def request_of(candidates: Targets, temperature: Tensor | None = None, **options: Any) -> TokenRequest:
+    """A request; options that `Wanted` has go there."""
+    return ask(candidates.ids, candidates.offsets, temperature, **options)
+
+
+def filled(like: Tensor, request: TokenRequest) -> TokenTensors:
+    """Results for the rows of logits or hidden states, which no kernel computes."""
+    out = TokenTensors.empty(like, len(like), len(request.targets.ids), request.wanted)
+    for value in out:
+        value.fill_(-12345)
+    return out
+
+
+def ready(
+    logits: Tensor, candidates: Targets, temperature: Tensor | None = None, *,
+    config: ReadyConfig | None = READY_CONFIG, **options: Any,
+) -> TokenTensors:  # fmt: skip
     """logprobs."""
-    return logprobs(logits, *candidates, temperature, **{"config": READY_CONFIG, **options})
+    request = request_of(candidates, temperature, **options)
+    out = filled(logits, request)
+    logprobs(logits, request, out, config=config)
+    return out
 
 
 def linear(
-    hidden: Tensor, weight: Tensor, candidates: Ragged, bias: Tensor | None = None, temperature: Tensor | None = None,
-    *, entropy: bool = False, rank: bool = False, top_k: int = 0, **options: Any,
-) -> Outputs:  # fmt: skip
-    """linear_logprobs, which finds the targets' logits itself."""
-    inputs = (hidden, weight, bias, *candidates, temperature)
-    return linear_logprobs(*inputs, entropy=entropy, rank=rank, top_k=top_k, **{"config": LINEAR_CONFIG, **options})
+    hidden: Tensor, weight: Tensor, candidates: Targets, bias: Tensor | None = None, temperature: Tensor | None = None,
+    *, target_logit: Tensor | None = None, config: LinearConfig | None = LINEAR_CONFIG, **options: Any,
+) -> TokenTensors:  # fmt: skip
+    """linear_logprobs, which finds the targets' logits itself where they are not given."""
+    request = request_of(candidates, temperature, **options)
+    out = filled(hidden, request)
+    linear_logprobs(Projection(hidden, weight, bias), request, target_logit, out, config=config)
+    return out
+
+
+def known_targets(
+    hidden: Tensor, weight: Tensor, candidates: Targets, bias: Tensor | None = None, temperature: Tensor | None = None,
+    **options: Any,
+) -> Tensor:  # fmt: skip
+    """target_logits."""
+    request = request_of(candidates, temperature, **options)
+    return target_logits(Projection(hidden, weight, bias), request, config=LINEAR_CONFIG)
 
 
 def check_ready(
-    logits: Tensor, candidates: Ragged, temperature: Tensor | None = None, **options: Any
-) -> Outputs:  # fmt: skip
+    logits: Tensor, candidates: Targets, temperature: Tensor | None = None, *,
+    config: ReadyConfig | None = READY_CONFIG, **options: Any,
+) -> TokenTensors:  # fmt: skip
     """The kernels' scores, which agree with the definition."""
-    actual = ready(logits, candidates, temperature, **options)
-    options.pop("config", None)
-    request = requests.ask(*candidates, temperature, **options)
-    assert_close(actual, requests.ready(REFERENCE, logits, request), READY)
+    actual = ready(logits, candidates, temperature, config=config, **options)
+    assert_close(actual, requests.ready(REFERENCE, logits, request_of(candidates, temperature, **options)), READY)
     return actual
 
 
 def check_linear(
-    hidden: Tensor, weight: Tensor, candidates: Ragged, bias: Tensor | None = None, temperature: Tensor | None = None,
+    hidden: Tensor, weight: Tensor, candidates: Targets, bias: Tensor | None = None, temperature: Tensor | None = None,
     **options: Any,
-) -> Outputs:  # fmt: skip
+) -> TokenTensors:  # fmt: skip
     """The kernels' scores, which agree with the definition."""
     actual = linear(hidden, weight, candidates, bias, temperature, **options)
-    request = requests.ask(*candidates, temperature, **options)
+    request = request_of(candidates, temperature, **options)
     assert_close(actual, requests.linear(REFERENCE, Projection(hidden, weight, bias), request), LINEAR)
     return actual
 
 
-def assert_close(actual: Outputs, expected: TokenTensors, tolerance: dict[str, float]) -> None:
+def assert_close(actual: TokenTensors, expected: TokenTensors, tolerance: dict[str, float]) -> None:
     """Floats within the tolerance and NaN in the same places; ids and counts equal; shapes and dtypes the same."""
-    for name in Outputs._fields:
+    for name in TokenTensors._fields:
         ours, theirs = getattr(actual, name), getattr(expected, name)
         torch.testing.assert_close(
             ours, theirs, equal_nan=True, msg=lambda m, n=name: f"{n}: {m}",

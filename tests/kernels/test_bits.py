@@ -7,15 +7,17 @@ from typing import Any
 import pytest
 import torch
 
-from pyscore.kernels.merge import Outputs
-from tests.kernels.cases import EVERYTHING, Ragged, linear, one_each, random, random_targets, ready, same_bits
+from pyscore.ops.request import Targets, TokenTensors
+from tests.kernels.cases import EVERYTHING, linear, one_each, random, random_targets, ready, same_bits
 
 VOCAB, N = 150, 20
 OPTIONS: dict[str, Any] = {"entropy": True, "rank": True, "top_k": 2}
 OPS = pytest.mark.parametrize("op", ["ready", "linear"])
 
 
-def score(op: str, rows: list[int], candidates: Ragged, dtype: torch.dtype = torch.float32, **options: Any) -> Outputs:
+def score(
+    op: str, rows: list[int], candidates: Targets, dtype: torch.dtype = torch.float32, **options: Any
+) -> TokenTensors:
     """Scores of some rows of one fixed problem."""
     if op == "ready":
         return ready(random(N, VOCAB, dtype=dtype, scale=5)[rows], candidates, **options)
@@ -29,7 +31,7 @@ def test_a_batch_equals_its_rows_one_by_one(op: str, dtype: torch.dtype) -> None
     candidates = random_targets(N, VOCAB)
     batch = score(op, list(range(N)), candidates, dtype, **OPTIONS)
     for row in (0, 7, N - 1):
-        single = score(op, [row], one_each([int(candidates.targets[row])]), dtype, **OPTIONS)
+        single = score(op, [row], one_each([int(candidates.ids[row])]), dtype, **OPTIONS)
         assert all(same_bits(value[row : row + 1], alone) for value, alone in zip(batch, single, strict=True))
 
 
@@ -38,7 +40,7 @@ def test_row_order_does_not_matter(op: str) -> None:
     candidates = random_targets(N, VOCAB)
     order = torch.randperm(N, generator=torch.Generator().manual_seed(3)).tolist()
     straight = score(op, list(range(N)), candidates, **OPTIONS)
-    shuffled = score(op, order, one_each(candidates.targets[order].tolist()), **OPTIONS)
+    shuffled = score(op, order, one_each(candidates.ids[order].tolist()), **OPTIONS)
     assert all(same_bits(value[order], other) for value, other in zip(straight, shuffled, strict=True))
 
 

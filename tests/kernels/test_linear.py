@@ -6,8 +6,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from pyscore.kernels.linear_logprobs import linear_logprobs
-from pyscore.kernels.target_logits import target_logits
 from pyscore.ops.reference import REFERENCE
 from pyscore.ops.request import Projection
 from tests.kernels.cases import (
@@ -15,16 +13,16 @@ from tests.kernels.cases import (
     EVERYTHING,
     IGNORED,
     LINEAR,
-    LINEAR_CONFIG,
     check_linear,
     every_dtype,
+    known_targets,
     linear,
     one_each,
     ragged,
     random,
     random_targets,
+    request_of,
 )
-from tests.ops.requests import ask
 
 NAN, INF = float("nan"), float("inf")
 
@@ -126,7 +124,7 @@ def test_more_largest_entries_than_one_pass_lists() -> None:
 def test_a_target_logit_has_the_bits_that_its_column_has() -> None:
     hidden, weight = random(16, 50, seed=1), random(64, 50, seed=2)
     every = ragged([list(range(64))] * 16)
-    z = target_logits(hidden, weight, None, *every, config=LINEAR_CONFIG).view(16, 64)
+    z = known_targets(hidden, weight, every).view(16, 64)
     scores = linear(hidden, weight, every, rank=True)
     assert torch.equal(scores.max_logit, z.amax(1))
     assert torch.equal(scores.rank.view(16, 64), (z[:, None, :] > z[:, :, None]).sum(-1))
@@ -157,22 +155,17 @@ def test_shards_of_the_vocabulary_add_up() -> None:
     hidden, weight, candidates = random(4, 16, seed=1), random(90, 16, seed=2), one_each([3, 44, 45, 89])
     whole = linear(hidden, weight, candidates, rank=True)
     halves = [(weight[:45], 0), (weight[45:], 45)]
-    logits = [
-        target_logits(hidden, part, None, *candidates, vocab_start=start, config=LINEAR_CONFIG)
-        for part, start in halves
-    ]
+    logits = [known_targets(hidden, half, candidates, vocab_start=start) for half, start in halves]
     assert [(z == -INF).tolist() for z in logits] == [[False, False, True, True], [True, True, False, False]]
     z = torch.maximum(*logits)
-    parts = [
-        linear_logprobs(
-            hidden, part, None, *candidates, None, z, vocab_start=start, sharded=True, rank=True, config=LINEAR_CONFIG
-        )
-        for part, start in halves
+    shards = [
+        linear(hidden, half, candidates, target_logit=z, vocab_start=start, sharded=True, rank=True)
+        for half, start in halves
     ]
-    assert torch.equal(parts[0].rank + parts[1].rank, whole.rank)
-    assert [part.logprob.isinf().tolist() for part in parts] == [(z_part == -INF).tolist() for z_part in logits]
-    torch.testing.assert_close(torch.logaddexp(parts[0].logsumexp, parts[1].logsumexp), whole.logsumexp)
-    assert parts[1].argmax.min() >= 45
+    assert torch.equal(shards[0].rank + shards[1].rank, whole.rank)
+    assert [shard.logprob.isinf().tolist() for shard in shards] == [(own == -INF).tolist() for own in logits]
+    torch.testing.assert_close(torch.logaddexp(shards[0].logsumexp, shards[1].logsumexp), whole.logsumexp)
+    assert shards[1].argmax.min() >= 45
 
 
 @every_dtype
@@ -181,8 +174,9 @@ def test_target_logits_agree_with_the_definition(dtype: torch.dtype) -> None:
     candidates = ragged([[1, 59, 1], [], [IGNORED, 4], [30], [7] * 30])
     temperature = torch.linspace(0.5, 2, 5, device=DEVICE)
     options = {"softcap": 20.0, "logit_scale": 0.5}
-    expected = REFERENCE.target_logits(Projection(*inputs), ask(*candidates, temperature, **options))
-    actual = target_logits(*inputs, *candidates, temperature, **options, config=LINEAR_CONFIG)
+    hidden, weight, bias = inputs
+    expected = REFERENCE.target_logits(Projection(*inputs), request_of(candidates, temperature, **options))
+    actual = known_targets(hidden, weight, candidates, bias, temperature, **options)
     torch.testing.assert_close(actual, expected.float(), equal_nan=True, **LINEAR)
 
 

@@ -12,7 +12,7 @@ import torch
 
 from pyscore.ops.request import Projection
 from pyscore.ops.triton import TRITON
-from tests.kernels.cases import DEVICE, one_each, random
+from tests.kernels.cases import DEVICE, one_each, random, request_of
 from tests.ops import requests
 from tests.paths import ROOT
 
@@ -57,7 +57,7 @@ def test_the_backend_says_how_to_run_without_a_gpu(monkeypatch: pytest.MonkeyPat
 def test_the_backend_passes_its_options_on() -> None:
     hidden, weight, candidates = random(3, 8), random(40, 8), one_each([11, 12, 50])
     options = {"softcap": 9.0, "logit_scale": 0.5, "vocab_start": 10, "sharded": True, "entropy": True, "top_k": 2}
-    projection, request = Projection(hidden, weight), requests.ask(*candidates, rank=True, **options)
+    projection, request = Projection(hidden, weight), request_of(candidates, rank=True, **options)
     z = TRITON.target_logits(projection, request)
     assert z[2] == -float("inf")
     scores = requests.linear(TRITON, projection, request, z)

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from pyscore.kernels.score_answers import ComparedAnswers, score_answers
+from pyscore.kernels.score_answers import score_answers
 from pyscore.ops.reference import REFERENCE
-from pyscore.ops.request import AnswerRequest
+from pyscore.ops.request import AnswerRequest, ComparisonTensors
 from tests.kernels.cases import DEVICE, offsets_of
 from tests.ops.requests import compared
 
@@ -60,12 +60,14 @@ def check(
     unconditional: Tensor | None = None,
     sets: str = "max",
     ties: str = "half",
-) -> ComparedAnswers:
+) -> ComparisonTensors:
     """The kernel's comparison, which agrees with the definition."""
     inputs = (*tensors(questions, dtype), divisor, unconditional)
-    actual = score_answers(*inputs, sets=sets, ties=ties)
-    expected = compared(REFERENCE, AnswerRequest(*inputs, sets=sets, ties=ties))
-    for name, ours, theirs in zip(ComparedAnswers._fields, actual, expected, strict=True):
+    request = AnswerRequest(*inputs, sets=sets, ties=ties)
+    actual = ComparisonTensors.empty(request.token_logprob, len(questions))
+    score_answers(request, actual)
+    expected = compared(REFERENCE, request)
+    for name, ours, theirs in zip(ComparisonTensors._fields, actual, expected, strict=True):
         limits = TOLERANCE[dtype] if ours.is_floating_point() else {"rtol": 0.0, "atol": 0.0}
         torch.testing.assert_close(ours, theirs, equal_nan=True, msg=lambda m, n=name: f"{n}: {m}", **limits)
     return actual

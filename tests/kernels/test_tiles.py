@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
 from pyscore.kernels import linear_logprobs as module
-from pyscore.kernels.merge import Outputs
 from pyscore.kernels.projection import descriptor
-from pyscore.kernels.target_logits import target_logits
+from pyscore.ops.request import Targets, TokenTensors
 from tests.kernels.cases import (
     DEVICE,
     EVERYTHING,
     IGNORED,
     LINEAR_CONFIG,
-    Ragged,
     check_linear,
+    known_targets,
     linear,
     one_each,
     ragged,
@@ -38,19 +36,19 @@ def problem(dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
 
 
 @cache
-def whole(dtype: torch.dtype = torch.float32) -> tuple[Ragged, Outputs]:
+def whole(dtype: torch.dtype = torch.float32) -> tuple[Targets, TokenTensors]:
     """A target for each row of the problem, and everything about all rows."""
     candidates = random_targets(N, V)
     return candidates, linear(*problem(dtype), candidates, **EVERYTHING)
 
 
-def assert_same(actual: Outputs, expected: Outputs) -> None:
-    for name, value, other in zip(Outputs._fields, actual, expected, strict=True):
+def assert_same(actual: TokenTensors, expected: TokenTensors) -> None:
+    for name, value, other in zip(TokenTensors._fields, actual, expected, strict=True):
         assert same_bits(value, other), name
 
 
-def of_rows(outputs: Outputs, rows: slice) -> Outputs:
-    return Outputs(*(value[rows] if value.numel() else value for value in outputs))
+def of_rows(outputs: TokenTensors, rows: slice) -> TokenTensors:
+    return TokenTensors(*(value[rows] if value.numel() else value for value in outputs))
 
 
 @DTYPES
@@ -58,7 +56,7 @@ def of_rows(outputs: Outputs, rows: slice) -> Outputs:
 def test_the_bits_of_a_row_do_not_depend_on_the_number_of_rows(count: int, dtype: torch.dtype) -> None:
     hidden, weight = problem(dtype)
     candidates, expected = whole(dtype)
-    part = linear(hidden[:count], weight, one_each(candidates.targets[:count].tolist()), **EVERYTHING)
+    part = linear(hidden[:count], weight, one_each(candidates.ids[:count].tolist()), **EVERYTHING)
     assert_same(part, of_rows(expected, slice(0, count)))
 
 
@@ -105,10 +103,8 @@ def test_targets_found_in_the_pass_have_the_bits_of_those_found_before(count: in
     hidden, weight = problem()
     rows = [[n % V, (7 * n) % V, V - 1] if n % 3 else [IGNORED, n] for n in range(count)]
     candidates = ragged(rows)
-    inputs: Any = (hidden[:count], weight, None, *candidates, None)
-    before = target_logits(*inputs, config=LINEAR_CONFIG)
-    expected = module.linear_logprobs(*inputs, before, config=LINEAR_CONFIG)
-    assert_same(linear(hidden[:count], weight, candidates), expected)
+    inputs = (hidden[:count], weight, candidates)
+    assert_same(linear(*inputs), linear(*inputs, target_logit=known_targets(*inputs)))
 
 
 @pytest.mark.parametrize("count", [4, 40])

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from benchmarks.gpu.lab import Lab
+from benchmarks.gpu.launchers import linear_logprobs
 from pyscore.kernels.configs import TABLE, LinearConfig, ReadyConfig, Tile
-from pyscore.kernels.linear_logprobs import linear_logprobs
 from tools import search, tune
 from tools.tuning import (
     MOVES,

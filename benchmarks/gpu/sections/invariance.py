@@ -78,8 +78,8 @@ def _ready_bits(lab: Lab, v: int, most: int) -> Row:
 
 def _cost(lab: Lab, n: int, d: int, v: int, budget: float) -> Row:
     """The public call's config beside its neighbours in the tuner's grid, each free to be good at this N alone."""
+    from benchmarks.gpu.launchers import linear_logprobs
     from pyscore.kernels.configs import architecture, linear_config
-    from pyscore.kernels.linear_logprobs import linear_logprobs
 
     start = lab.left
     row = Row(f"tuned for N={n} D={d} V={v}", {"n": n, "d": d, "v": v})
@@ -91,10 +91,7 @@ def _cost(lab: Lab, n: int, d: int, v: int, budget: float) -> Row:
         if calls and start - lab.left > budget * 0.7:
             break
         name = OURS if config == table else repr(config)
-        rotated: list[Call] = [
-            partial(linear_logprobs, hidden, weight, None, targets, offsets, None, None, config=config)
-            for hidden, weight, targets in sets
-        ]
+        rotated: list[Call] = [partial(linear_logprobs, *inputs, offsets, config=config) for inputs in sets]
         try:
             lab.clock.seconds(rotated)
             calls[name] = [lab.clock.capture(rotated)[0]] if n <= 64 else rotated
