@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from pyscore.engine.sources.huggingface.arithmetic import default_dtype
 from pyscore.engine.sources.huggingface.bundled import BUNDLED_MODEL, bundled_model_path
 from pyscore.engine.sources.huggingface.checkpoint import check_checkpoint, gguf_read_once, recorded_gguf_tensors
 from pyscore.engine.sources.huggingface.load_errors import check_folder, one_line_errors
@@ -128,7 +129,8 @@ def load_model(
 def load_weights(location: str, *, allow_unused: bool = False, **options: Any) -> Any:
     """`AutoModelForCausalLM.from_pretrained`, of a model that is what its checkpoint holds.
 
-    Values don't depend on torch's default dtype, which weights from a GGUF file would have too.
+    Values don't depend on torch's default dtype. Weights from a GGUF file would have it, and so would what a model
+    computes while it is made, such as GPT-J's table of sines.
 
     Args:
         location: a folder, or a repository of the model hub.
@@ -143,7 +145,7 @@ def load_weights(location: str, *, allow_unused: bool = False, **options: Any) -
     if is_gguf and options.get("quantization_config") is None and hasattr(transformers, "GgufConfig"):
         # Else a package for kernels, where there is one, would keep the weights in blocks.
         options["quantization_config"] = transformers.GgufConfig(dequantize=True)
-    with _loading, _float32_by_default(), recorded_gguf_tensors() as gguf:
+    with _loading, default_dtype(torch.float32), recorded_gguf_tensors() as gguf:
         model, info = transformers.AutoModelForCausalLM.from_pretrained(
             location,
             output_loading_info=True,
@@ -154,17 +156,6 @@ def load_weights(location: str, *, allow_unused: bool = False, **options: Any) -
         _forget_quantization(model)
     check_checkpoint(model, info, gguf, allow_unused=allow_unused)
     return model
-
-
-@contextmanager
-def _float32_by_default() -> Iterator[None]:
-    """What a model computes while it is made, GPT-J's table of sines for one, has the process's default dtype."""
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float32)
-    try:
-        yield
-    finally:
-        torch.set_default_dtype(before)
 
 
 def _forget_quantization(model: Any) -> None:
