@@ -99,7 +99,7 @@ def run_to(
     path = os.fspath(path)
     skips = Skips(on_error, settings.dataset)
     asked = Asked(checked_questions(questions, settings.dataset), scorer.tokenizer, settings, skips)
-    with turn(scorer.source):  # another thread's run may have it in a mode in which an adapter is merged
+    with turn(scorer.source):  # the weights are read, which another thread's run may have an adapter merged into
         described = describe(scorer.source, scorer.tokens, settings, asked.questions)
     manifest = _manifest(described, settings, chunk_questions, arguments)
     folder = run_folder(path)
@@ -125,7 +125,7 @@ def run_to(
         if not done and "run_id" not in store.manifest:
             store.update(run_id=run_id, model=scorer.name)
         _check_names(store, folder)
-        # However the model is called now, its rows have one name: the fingerprint tells that it is the same.
+        # All rows of a run have the name that the model had when it began; that it is the same, the fingerprint tells.
         info = RunInfo(store.manifest["run_id"], store.manifest["model"], scorer.revision)
         with scorer.source.session(store.manifest.get("state", {})) as session:
             chunks = score_chunks(
@@ -190,7 +190,7 @@ def _removed_if_empty(store: RunStore) -> Iterator[None]:
     except BlockingIOError:
         raise
     except BaseException:
-        with suppress(OSError, ValueError):  # what made the run fail is what has to be told
+        with suppress(OSError, ValueError):  # the error to be told is the one that made the run fail
             store.discard_if_empty()
         raise
 
@@ -207,7 +207,7 @@ class _Writer:
         return self
 
     def __exit__(self, *error: object) -> None:
-        # What was scored is stored also where the next chunk fails.
+        # What was scored is stored even where a later chunk fails.
         self._pool.shutdown(wait=True)
         if error[0] is None:
             self._wait()
@@ -221,7 +221,7 @@ class _Writer:
             self._last.result()
 
     def _write(self, rows: pa.Table, keys: list[str], positions: list[int], entries: dict[str, Any]) -> None:
-        # Before the part: a run that goes on after it has to go on in the same way.
+        # The state is written before the part: a run that goes on after this part must not find an older one.
         if any(self._store.manifest.get(name) != entry for name, entry in entries.items()):
             self._store.update(**entries)
         self._store.write(rows, keys, positions)

@@ -28,8 +28,8 @@ __all__ = [
 MANIFEST = "manifest.json"
 
 _FORMAT, _VERSION = "pyscore run", 1
-# What is said of the parts of a fingerprint: they are digests, whose values would tell nobody anything.
-_PARTS = {
+# What is said of a fingerprint's components that differ: they are digests, whose values would tell nobody anything.
+_COMPONENTS = {
     "source": "the model's class or its code differs",
     "weights": "the weights of the model differ",
     "configuration": "the configuration of the model differs",
@@ -38,7 +38,7 @@ _PARTS = {
     "chat_template": "the tokenizer's chat template differs",
     "prompts": "the prompts that the template renders differ",
 }
-# Parts that aren't named where what they follow from is.
+# Components that aren't named where what they follow from is.
 _FOLLOWS = {"weights": {"dtype"}, "prompts": {"template", "chat_template"}}
 _PIN = (
     "The same question gives another prompt now, as where a template prints the date: pin what it prints, "
@@ -99,14 +99,14 @@ def check_settings(place: Place, found: Mapping[str, Any], new: Mapping[str, Any
             "weights are the same: name another output"
         )
     settings = _differing(then, new) - {"fingerprint"}
-    parts = _differing(was, now_is)
-    if "chat_template" in was and not parts & {"chat_template", "prompts"}:
+    components = _differing(was, now_is)
+    if "chat_template" in was and not components & {"chat_template", "prompts"}:
         settings -= {"template"}  # what a date is pinned by: it renders the same
-    parts -= {part for part, causes in _FOLLOWS.items() if causes & (settings | parts)}
+    components -= {name for name, causes in _FOLLOWS.items() if causes & (settings | components)}
     differing = [f"{name} was {_shown(then, name)} and is {_shown(new, name)}" for name in sorted(settings)]
-    differing += [_PARTS.get(part, f"{part} differs") for part in sorted(parts)]
+    differing += [_COMPONENTS.get(name, f"{name} differs") for name in sorted(components)]
     if differing:
-        remedy = _PIN.format(day=found["sessions"][0]["started"][:10]) if "prompts" in parts else ""
+        remedy = _PIN.format(day=found["sessions"][0]["started"][:10]) if "prompts" in components else ""
         raise ValueError(
             f"{place} was begun with other settings: {'; '.join(differing)}. {remedy}"
             "Resume with those that it was begun with, or name another output"

@@ -82,7 +82,7 @@ def parse_device(device: str | torch.device) -> torch.device:
         raise ValueError(f"device={str(device)!r} holds no values: give 'cpu' or 'cuda'")
     try:
         torch.empty(1, dtype=torch.uint8, device=found)
-    except (RuntimeError, AssertionError, ImportError):  # which one depends on the kind of device
+    except (RuntimeError, AssertionError, ImportError):  # each kind of device has an error of its own
         raise ValueError(f"device={str(device)!r}, but torch {torch.__version__} sees no such device here") from None
     return found
 
@@ -143,13 +143,13 @@ def load_weights(location: str, *, allow_unused: bool = False, **options: Any) -
     transformers = require_transformers()
     is_gguf = options.get("gguf_file") is not None
     if is_gguf and options.get("quantization_config") is None and hasattr(transformers, "GgufConfig"):
-        # Else a package for kernels, where there is one, would keep the weights in blocks.
+        # Without this, transformers keeps the weights quantised where a package of kernels for them is installed.
         options["quantization_config"] = transformers.GgufConfig(dequantize=True)
     with _loading, default_dtype(torch.float32), recorded_gguf_tensors() as gguf:
         model, info = transformers.AutoModelForCausalLM.from_pretrained(
             location,
             output_loading_info=True,
-            ignore_mismatched_sizes=True,  # they are refused by name
+            ignore_mismatched_sizes=True,  # check_checkpoint refuses them by name
             **options,
         )
     if is_gguf:
@@ -195,7 +195,8 @@ def _resolve(model: str | Path) -> _Source:
 
 def _check_causal(transformers: Any, config: Any, name: str) -> None:
     own_code = "AutoModelForCausalLM" in (getattr(config, "auto_map", None) or {})
-    # Of encoder-decoders, transformers has the decoder alone as well, which without its encoder has seen no text.
+    # transformers offers the decoder of an encoder-decoder as a causal model too, but it was trained to read what the
+    # encoder makes of a text.
     decodes = getattr(config, "is_encoder_decoder", False)
     if not own_code and (decodes or type(config) not in transformers.MODEL_FOR_CAUSAL_LM_MAPPING):
         raise ValueError(f"model {name!r} is of type {config.model_type!r}, which is not a causal language model")
