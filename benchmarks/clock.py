@@ -38,7 +38,7 @@ class CudaClock:
 
     def seconds(self, calls: Sequence[Call]) -> float:
         """Seconds between an event before the first call and one behind the last."""
-        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
+        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
         torch.cuda.synchronize()
         start.record()
         for call in calls:
@@ -49,7 +49,7 @@ class CudaClock:
 
     def capture(self, calls: Sequence[Call]) -> tuple[Call, Any]:
         """A CUDA graph of the calls, which have run before."""
-        side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        side = torch.cuda.Stream()
         side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side):
             for call in calls:

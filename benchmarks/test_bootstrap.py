@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 Pair = tuple[float, float]
 
 
-def _totals(values: Floats, clusters: NDArray[np.int64]) -> tuple[Floats, Floats]:
+def _totals(values: Floats, clusters: NDArray[np.int64]) -> tuple[NDArray[Any], Floats]:
     return np.bincount(clusters, values), np.bincount(clusters).astype(float)
 
 

@@ -7,13 +7,15 @@ runs all examples again for every answer, so that more take hours on a CPU, and 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import pytest
 
 from benchmarks.clock import side_by_side
-from benchmarks.peers_engine import harness_models, requests_of, score, use_fastest_batch_size, with_examples
-from pyscore import load_questions
+from benchmarks.peers import harness_models, score_requests, use_fastest_batch_size
+from pyscore import Question, load_questions
 from tests.paths import DATA, needs_data
 
 pytestmark = needs_data
@@ -33,19 +35,30 @@ def models() -> tuple[Any, Any]:
     return harness_models()
 
 
+def requests_of(questions: Sequence[Question], n_shots: int, n: int) -> list[Any]:
+    """The first n requests: each an answer after its question's prompt, behind the first questions as examples."""
+    from lm_eval.api.instance import Instance
+
+    shots = "".join(f"{q.prompt}\nAnswer:{q.answers[0]}\n\n" for q in questions[:n_shots])
+    prompts = [f"{shots}{q.prompt}\nAnswer:" if n_shots else q.prompt for q in questions]
+    pairs = [(prompts[i], answer) for i, q in enumerate(questions) if i >= n_shots for answer in q.answers][:n]
+    assert len(pairs) == n
+    return [Instance("loglikelihood", {}, pair, 0) for pair in pairs]
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_lm_eval(benchmark: Any, models: tuple[Any, Any], name: str) -> None:
     file, n_shots, n, rounds = CASES[name]
     hf, ours = models
-    requests = requests_of(with_examples(load_questions(DATA / file), n_shots), n)
+    requests = requests_of(load_questions(DATA / file), n_shots, n)
     batch_size = use_fastest_batch_size(hf, requests)
-    found, expected = score(ours, requests), score(hf, requests)
+    found, expected = score_requests(ours, requests), score_requests(hf, requests)
     assert [value for value, _ in found] == pytest.approx([value for value, _ in expected], rel=0, abs=1e-4)
     assert [greedy for _, greedy in found] == [greedy for _, greedy in expected]
     side_by_side(
         benchmark,
-        lambda requests: score(ours, requests),
-        {"lm-eval hf": lambda requests: score(hf, requests)},
+        partial(score_requests, ours),
+        {"lm-eval hf": partial(score_requests, hf)},
         {},
         [(requests,)],
         rounds=rounds,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import torch
 
 from benchmarks.ceilings import multiply_add_rate, read_rate
 from benchmarks.clock import side_by_side
-from benchmarks.peers import ALL_OUTPUTS, linear_peers, score_hidden
+from benchmarks.peers import ALL_OUTPUTS, cpu_linear_peers
 from pyscore import linear_logprobs
 
 # (D, V): a 135M-parameter model's, and two of the size that larger ones have
@@ -29,19 +30,19 @@ def test_hidden_states(benchmark: Any, n: int, d: int, v: int, dtype: torch.dtyp
     rows = torch.linspace(0, n - 1, min(n, 8)).long()  # of all panels and groups of a pass
     sample = (inputs[0][0][rows], weight, inputs[0][2][rows])
     expected = linear_logprobs(*sample, backend="reference").logprob
-    peers = linear_peers()
-    torch.testing.assert_close(score_hidden(*inputs[0])[rows], expected, rtol=2e-6, atol=4e-5)
+    peers = cpu_linear_peers()
+    torch.testing.assert_close(linear_logprobs(*inputs[0]).logprob[rows], expected, rtol=2e-6, atol=4e-5)
     for function in peers.values():  # they round logits to bfloat16
         found, rounding = function(*inputs[0])[rows], 1e-4 if dtype == torch.float32 else 0.1
         torch.testing.assert_close(found, expected, rtol=1e-5, atol=rounding, check_dtype=False)
     products = n * d * v
     side_by_side(
         benchmark,
-        score_hidden,
+        linear_logprobs,
         {
             **peers,
             "h @ W.T": lambda hidden, weight, targets: hidden @ weight.T,
-            "pyscore, all outputs": lambda *x: score_hidden(*x, outputs=ALL_OUTPUTS),
+            "pyscore, all outputs": partial(linear_logprobs, outputs=ALL_OUTPUTS),
         },
         {"read": lambda: read_rate(weight), "multiply-add": lambda: multiply_add_rate(dtype)},
         inputs,

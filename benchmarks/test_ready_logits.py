@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import torch
 
 from benchmarks.ceilings import read_rate
 from benchmarks.clock import side_by_side
-from benchmarks.peers import ALL_OUTPUTS, ready_peers, score_logits, score_logits_all
+from benchmarks.peers import ALL_OUTPUTS, compiled, torch_all, torch_logprob
 from pyscore import logprobs
 
 ROTATED = 3
@@ -21,13 +22,15 @@ IN_CACHE = 48 * 2**20  # bytes: a smaller input may still be there from the last
 @pytest.mark.parametrize(("n", "v"), [(1, 128256), (8, 128256), (256, 128256)])
 def test_ready_logits(benchmark: Any, n: int, v: int, dtype: torch.dtype, outputs: str) -> None:
     every_output = outputs == "all outputs"
+    names = ALL_OUTPUTS if every_output else ALL_OUTPUTS[:1]
     inputs = [((torch.randn(n, v) * 5).to(dtype), torch.randint(0, v, (n,))) for _ in range(ROTATED)]
-    ours, peers = score_logits_all if every_output else score_logits, ready_peers(every_output)
-    scores = logprobs(*inputs[0], outputs=ALL_OUTPUTS, backend="reference")
-    for function in (ours, *peers.values()):
-        for name, found in zip(ALL_OUTPUTS, function(*inputs[0]), strict=False):
-            expected = getattr(scores, name)
-            torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-4, check_dtype=False, msg=name)
+    ours, by_torch = partial(logprobs, outputs=names), torch_all if every_output else torch_logprob
+    peers = {"torch eager": by_torch, "torch.compile": compiled(by_torch)}
+    scores, expected = (logprobs(*inputs[0], outputs=names, backend=backend) for backend in ("auto", "reference"))
+    for found in ([getattr(scores, name) for name in names], *(peer(*inputs[0]) for peer in peers.values())):
+        for name, values in zip(names, found, strict=True):
+            reference = getattr(expected, name)
+            torch.testing.assert_close(values, reference, rtol=1e-5, atol=1e-4, check_dtype=False, msg=name)
     side_by_side(
         benchmark,
         ours,

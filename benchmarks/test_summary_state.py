@@ -21,8 +21,9 @@ def _comparison(dtype: Any) -> Comparison:
     z = rng.normal(size=QUESTIONS)
     p, tie = 1 / (1 + np.exp(-z)), rng.random(QUESTIONS) < 0.02
     prefers, coverage = np.where(tie, 0.5, z > 0), rng.random(QUESTIONS)
-    columns = [column.astype(dtype) for column in (p, p * coverage, coverage, z, z, prefers)]
-    return Comparison(*columns, tie, np.zeros(QUESTIONS, np.int64))
+    columns: tuple[Any, ...] = (p, p * coverage, coverage, z, z, prefers)
+    probability, raw, coverage, log_odds, margin, prefers = (column.astype(dtype) for column in columns)
+    return Comparison(probability, raw, coverage, log_odds, margin, prefers, tie, np.zeros(QUESTIONS, np.int64))
 
 
 def _update(comparison: Comparison) -> SummaryState:

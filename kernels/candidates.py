@@ -2,10 +2,36 @@
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import triton
 import triton.language as tl
 
-__all__ = ["any_candidate_inside", "in_slices", "most_candidates", "store_counts_above", "store_own_logits"]
+__all__ = [
+    "Block",
+    "Candidates",
+    "any_candidate_inside",
+    "in_slices",
+    "most_candidates",
+    "store_counts_above",
+    "store_own_logits",
+]
+
+
+class Candidates(NamedTuple):
+    """Device code: the candidates of all rows, and which ids the columns have."""
+
+    targets_ptr: Any
+    offsets_ptr: Any
+    vocab_start: Any  # id of column 0
+    n_columns: Any
+
+
+class Block(NamedTuple):
+    """Device code: the rows of a tile."""
+
+    row: Any  # [R]
+    here: Any  # [R] false behind the last one
 
 
 @triton.jit
@@ -19,48 +45,44 @@ def in_slices(tile, SLICES: tl.constexpr):
 
 
 @triton.jit
-def most_candidates(offsets_ptr, row, here):
+def most_candidates(candidates, block):
     """The largest number of candidates of any row."""
-    start = tl.load(offsets_ptr + row, mask=here, other=0)
-    end = tl.load(offsets_ptr + row + 1, mask=here, other=0)
+    start = tl.load(candidates.offsets_ptr + block.row, mask=block.here, other=0)
+    end = tl.load(candidates.offsets_ptr + block.row + 1, mask=block.here, other=0)
     return tl.max((end - start).to(tl.int32), axis=0)
 
 
 @triton.jit
-def _candidate(targets_ptr, offsets_ptr, row, here, number, vocab_start, n_columns):
+def _candidate(candidates, block, number):
     """Of the rows' candidates by number: index, whether there is one, column (-1 in another shard).
 
     Read anew wherever it is needed, since registers are scarce.
     """
-    k = tl.load(offsets_ptr + row, mask=here, other=0) + number
-    has = k < tl.load(offsets_ptr + row + 1, mask=here, other=0)
-    local = tl.load(targets_ptr + k, mask=has, other=0) - vocab_start
-    return k, has, tl.where(has & (local >= 0) & (local < n_columns), local, -1).to(tl.int32)
+    k = tl.load(candidates.offsets_ptr + block.row, mask=block.here, other=0) + number
+    has = k < tl.load(candidates.offsets_ptr + block.row + 1, mask=block.here, other=0)
+    local = tl.load(candidates.targets_ptr + k, mask=has, other=0) - candidates.vocab_start
+    return k, has, tl.where(has & (local >= 0) & (local < candidates.n_columns), local, -1).to(tl.int32)
 
 
 @triton.jit
-def any_candidate_inside(
-    first_column, end_column, targets_ptr, offsets_ptr, row, here, most, vocab_start, n_columns
-):  # fmt: skip
+def any_candidate_inside(candidates, block, most, first_column, end_column):
     """Whether some row has a candidate among the columns."""
-    inside = tl.zeros(row.shape, tl.int32)
+    inside = tl.zeros(block.row.shape, tl.int32)
     number = 0
     while number < most:
-        _, _, own = _candidate(targets_ptr, offsets_ptr, row, here, number, vocab_start, n_columns)
+        _, _, own = _candidate(candidates, block, number)
         inside = inside | ((own >= first_column) & (own < end_column)).to(tl.int32)
         number += 1
     return tl.max(inside, axis=0) > 0
 
 
 @triton.jit
-def store_own_logits(
-    z, column, targets_ptr, offsets_ptr, target_logit_ptr, row, here, most, vocab_start, n_columns
-) -> None:  # fmt: skip
+def store_own_logits(z, column, candidates, block, most, target_logit_ptr) -> None:
     """The logits, among z [R, C] of the columns [C], of the rows' candidates."""
     first_column = tl.min(column, axis=0)
     number = 0
     while number < most:
-        k, _, own = _candidate(targets_ptr, offsets_ptr, row, here, number, vocab_start, n_columns)
+        k, _, own = _candidate(candidates, block, number)
         inside = (own >= first_column) & (own < first_column + column.shape[0])
         own_z = tl.sum(tl.where(column[None, :] == own[:, None], z, 0.0), axis=1)
         tl.store(target_logit_ptr + k, own_z, mask=inside)
@@ -68,17 +90,14 @@ def store_own_logits(
 
 
 @triton.jit
-def store_counts_above(
-    z, column, targets_ptr, offsets_ptr, target_logit_ptr, above_ptr, row, here, most, vocab_start, n_columns,
-    slice_index, n_slices,
-) -> None:  # fmt: skip
+def store_counts_above(z, column, candidates, block, most, target_logit_ptr, above_ptr, slice_index, n_slices) -> None:
     """How many of z [R, C] exceed each candidate's logit; its own column, where rounding could differ, is not counted.
 
     The columns [C] are number ``slice_index`` of ``n_slices``.
     """
     number = 0
     while number < most:
-        k, has, own = _candidate(targets_ptr, offsets_ptr, row, here, number, vocab_start, n_columns)
+        k, has, own = _candidate(candidates, block, number)
         target_logit = tl.load(target_logit_ptr + k, mask=has, other=float("inf"))
         above = (z > target_logit[:, None]) & (column[None, :] != own[:, None])
         count = tl.sum(above.to(tl.int32), axis=1)

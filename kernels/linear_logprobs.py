@@ -10,6 +10,8 @@ import triton.language as tl
 from torch import Tensor
 
 from pyscore.kernels.candidates import (
+    Block,
+    Candidates,
     any_candidate_inside,
     in_slices,
     most_candidates,
@@ -19,10 +21,10 @@ from pyscore.kernels.candidates import (
 from pyscore.kernels.configs import LinearConfig, multiprocessors
 from pyscore.kernels.launch import Launch, run
 from pyscore.kernels.merge import Outputs, merge_launch, new_outputs, new_statistics, scratch_of_a_row
-from pyscore.kernels.projection import aligned_rows, descriptor, multiply, projection_arguments, weight_config
+from pyscore.kernels.projection import Operand, aligned_rows, descriptor, multiply, projection_arguments, weight_config
 from pyscore.kernels.row_groups import row_groups, take
 from pyscore.kernels.scored_rows import plan_scored_rows
-from pyscore.kernels.statistics import NO_ID, final_logits, fold_tile, keep_best
+from pyscore.kernels.statistics import NO_ID, Cap, final_logits, fold_tile, keep_best
 from pyscore.kernels.target_logits import target_logits
 
 __all__ = ["linear_logprobs", "plan_linear_logprobs"]
@@ -53,6 +55,8 @@ def linear_piece_kernel(
     n_programs = tl.num_programs(0)
     own_pairs = (n_blocks * n_pieces - program + n_programs - 1) // n_programs
 
+    candidates = Candidates(targets_ptr, offsets_ptr, vocab_start, n_columns)
+    cap = Cap(softcap, inverse_softcap, SOFTCAP)
     TEMPERATURE: tl.constexpr = temperature_ptr is not None
     ENTROPY: tl.constexpr = weighted_ptr is not None
     RANK: tl.constexpr = above_ptr is not None
@@ -79,13 +83,17 @@ def linear_piece_kernel(
         position = first_position + tl.arange(0, BLOCK_N)
         here = position < row_count
         row = (position if rows_ptr is None else tl.load(rows_ptr + position, mask=here, other=0)).to(tl.int64)
+        block = Block(row, here)
         first_column = (piece * piece_tiles + tile) * BLOCK_V
         entry = first_column + tl.arange(0, BLOCK_V)
-        product = multiply(
-            hidden_desc, first_position, hidden_ptr, row, here, hidden_row_stride, hidden_column_stride, weight_desc,
-            first_column, weight_ptr, entry.to(tl.int64), entry < n_columns, weight_row_stride, weight_column_stride,
-            D, BLOCK_N, BLOCK_V, BLOCK_D, WIDEN,
+        hidden = Operand(
+            hidden_desc, first_position, hidden_ptr, row, here, hidden_row_stride, hidden_column_stride
         )  # fmt: skip
+        weight = Operand(
+            weight_desc, first_column, weight_ptr, entry.to(tl.int64), entry < n_columns, weight_row_stride,
+            weight_column_stride,
+        )  # fmt: skip
+        product = multiply(hidden, weight, D, BLOCK_N, BLOCK_V, BLOCK_D, WIDEN)
 
         fresh = tile == 0
         largest = tl.where(fresh, -infinity, largest)
@@ -102,11 +110,9 @@ def linear_piece_kernel(
         if TEMPERATURE:
             temperature = tl.load(temperature_ptr + row, mask=here, other=1.0)
         if FIND_TARGETS or (RANK and LIST_SIZE == 0):
-            most = most_candidates(offsets_ptr, row, here)
+            most = most_candidates(candidates, block)
         if FIND_TARGETS:
-            holds_target = any_candidate_inside(
-                first_column, first_column + BLOCK_V, targets_ptr, offsets_ptr, row, here, most, vocab_start, n_columns
-            )
+            holds_target = any_candidate_inside(candidates, block, most, first_column, first_column + BLOCK_V)
         # part by part: what a whole tile's arithmetic keeps in registers beside the tile would not fit
         scores = in_slices(product, SLICES)
         for i in tl.static_range(SLICES):
@@ -118,22 +124,20 @@ def linear_piece_kernel(
                 score += bias.to(tl.float32)[None, :]
             if SCALE:
                 score *= logit_scale
-            z = final_logits(score, temperature[:, None], softcap, inverse_softcap, SOFTCAP, TEMPERATURE)
+            z = final_logits(score, cap, temperature[:, None], TEMPERATURE)
             z = tl.where(inside[None, :], z, -infinity)
             largest, total, weighted, best = fold_tile(z, column, largest, total, weighted, best, ENTROPY)
             if RANK and LIST_SIZE > 0:  # found anew, since lists leave not one register
-                most = most_candidates(offsets_ptr, row, here)
+                most = most_candidates(candidates, block)
             if RANK:
                 slice_index = first_column // WIDTH + i
+                n_slices = n_pieces * piece_tiles * SLICES
                 store_counts_above(
-                    z, column, targets_ptr, offsets_ptr, target_logit_ptr, above_ptr, row, here, most, vocab_start,
-                    n_columns, slice_index, n_pieces * piece_tiles * SLICES,
-                )  # fmt: skip
+                    z, column, candidates, block, most, target_logit_ptr, above_ptr, slice_index, n_slices
+                )
             if FIND_TARGETS:  # noqa: SIM102 - Triton would ask both
                 if holds_target:
-                    store_own_logits(
-                        z, column, targets_ptr, offsets_ptr, target_logit_ptr, row, here, most, vocab_start, n_columns
-                    )
+                    store_own_logits(z, column, candidates, block, most, target_logit_ptr)
             if LIST_SIZE > 0:
                 top_value, top_id = keep_best(z, column, top_value, top_id, after_value, after_id)
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import torch
 import triton
 import triton.language as tl
 from torch import Tensor
 
+from pyscore.kernels.candidates import Candidates
 from pyscore.kernels.configs import ReadyConfig, architecture, ready_config
 from pyscore.kernels.launch import Launch, run
 from pyscore.kernels.merge import Outputs, merge_launch, new_outputs, new_statistics, scratch_of_a_row
 from pyscore.kernels.projection import loads_wide
 from pyscore.kernels.row_groups import row_groups, take
-from pyscore.kernels.statistics import LOG2_E, NO_ID, comes_before, final_logits, finite_or_zero
+from pyscore.kernels.statistics import LOG2_E, NO_ID, Cap, comes_before, final_logits, finite_or_zero
 
 __all__ = ["logprobs", "plan_logprobs"]
 
@@ -20,19 +23,26 @@ _LIST_SIZE = 64
 """Largest entries kept a pass: top_k beyond it takes one more pass over the logits for every 64."""
 
 
+class Row(NamedTuple):
+    """Device code: a row of logits and the range of its candidates."""
+
+    ptr: Any
+    column_stride: Any
+    start: Any
+    end: Any
+
+
 @triton.jit
 def _target_logits_of_row(
-    row_ptr, column_stride, targets_ptr, start, end, temperature, softcap, inverse_softcap, vocab_start, n_columns,
-    target_logit_ptr, SOFTCAP: tl.constexpr, TEMPERATURE: tl.constexpr, BLOCK_K: tl.constexpr,
-) -> None:  # fmt: skip
-    first = start
-    while first < end:
+    row, candidates, cap, temperature, target_logit_ptr, TEMPERATURE: tl.constexpr, BLOCK_K: tl.constexpr
+) -> None:
+    first = row.start
+    while first < row.end:
         k = first + tl.arange(0, BLOCK_K)
-        local = tl.load(targets_ptr + k, mask=k < end, other=-1) - vocab_start
-        held = (k < end) & (local >= 0) & (local < n_columns)
-        score = tl.load(row_ptr + local * column_stride, mask=held, other=0.0).to(tl.float32)
-        z = final_logits(score, temperature, softcap, inverse_softcap, SOFTCAP, TEMPERATURE)
-        tl.store(target_logit_ptr + k, z, mask=held)
+        local = tl.load(candidates.targets_ptr + k, mask=k < row.end, other=-1) - candidates.vocab_start
+        held = (k < row.end) & (local >= 0) & (local < candidates.n_columns)
+        score = tl.load(row.ptr + local * row.column_stride, mask=held, other=0.0).to(tl.float32)
+        tl.store(target_logit_ptr + k, final_logits(score, cap, temperature, TEMPERATURE), mask=held)
         first += BLOCK_K
 
 
@@ -104,16 +114,15 @@ def _fold_vectors(zs, lane, ENTROPY: tl.constexpr, VECTORS: tl.constexpr):
 
 @triton.jit
 def _count_above(
-    zs, row_ptr, column_stride, targets_ptr, start, end, temperature, softcap, inverse_softcap, vocab_start,
-    n_columns, above_ptr, piece, n_pieces, SOFTCAP: tl.constexpr, TEMPERATURE: tl.constexpr, VECTORS: tl.constexpr,
-) -> None:  # fmt: skip
+    zs, row, candidates, cap, temperature, above_ptr, piece, n_pieces, TEMPERATURE: tl.constexpr, VECTORS: tl.constexpr
+) -> None:
     """Counts of greater logits; the target's own is the same number here, so it never counts."""
-    k = start
-    while k < end:
-        local = tl.load(targets_ptr + k) - vocab_start
-        held = (local >= 0) & (local < n_columns)
-        score = tl.load(row_ptr + local * column_stride, mask=held, other=0.0).to(tl.float32)
-        target_z = final_logits(score, temperature, softcap, inverse_softcap, SOFTCAP, TEMPERATURE)
+    k = row.start
+    while k < row.end:
+        local = tl.load(candidates.targets_ptr + k) - candidates.vocab_start
+        held = (local >= 0) & (local < candidates.n_columns)
+        score = tl.load(row.ptr + local * row.column_stride, mask=held, other=0.0).to(tl.float32)
+        target_z = final_logits(score, cap, temperature, TEMPERATURE)
         count = tl.zeros((zs[0].shape[0],), tl.int32)
         for i in tl.static_range(VECTORS):
             count += tl.sum((zs[i] > target_z).to(tl.int32), axis=1)
@@ -151,14 +160,16 @@ def piece_kernel(
     A lane loads VECTORS times WIDTH neighbouring logits.
     """
     program = tl.program_id(0).to(tl.int64)
-    row = program // n_pieces
+    n = program // n_pieces
     piece = (program % n_pieces).to(tl.int32)
-    start = tl.load(offsets_ptr + row)
-    end = tl.load(offsets_ptr + row + 1)
+    start = tl.load(offsets_ptr + n)
+    end = tl.load(offsets_ptr + n + 1)
     if not _is_read(targets_ptr, start, end, ignore_index):
         return
 
-    row_ptr = logits_ptr + row * row_stride
+    row = Row(logits_ptr + n * row_stride, column_stride, start, end)
+    candidates = Candidates(targets_ptr, offsets_ptr, vocab_start, n_columns)
+    cap = Cap(softcap, inverse_softcap, SOFTCAP)
     first_column = piece * (LANES * WIDTH * VECTORS)
     lane = tl.arange(0, LANES)
     of_lane = lane[:, None] * WIDTH + tl.arange(0, WIDTH)[None, :]
@@ -167,19 +178,19 @@ def piece_kernel(
     for i in tl.static_range(VECTORS):  # all loads are under way before the first is waited for
         column = first_column + i * (LANES * WIDTH) + of_lane
         if ALIGNED:
-            score = tl.load(row_ptr + column, mask=column < n_columns, other=-float("inf"))
+            score = tl.load(row.ptr + column, mask=column < n_columns, other=-float("inf"))
         else:
             first = first_column + i * (LANES * WIDTH) + lane * WIDTH
-            score = _load_one_by_one(row_ptr, column_stride, first, n_columns, 1, WIDTH)
+            score = _load_one_by_one(row.ptr, column_stride, first, n_columns, 1, WIDTH)
         columns = columns + (column,)
         scores = scores + (score,)
     TEMPERATURE: tl.constexpr = temperature_ptr is not None
     temperature = 1.0
     if TEMPERATURE:
-        temperature = tl.load(temperature_ptr + row)
+        temperature = tl.load(temperature_ptr + n)
     zs = ()
     for i in tl.static_range(VECTORS):
-        z = final_logits(scores[i].to(tl.float32), temperature, softcap, inverse_softcap, SOFTCAP, TEMPERATURE)
+        z = final_logits(scores[i].to(tl.float32), cap, temperature, TEMPERATURE)
         if SOFTCAP:  # else what was not loaded is -inf still
             z = tl.where(columns[i] < n_columns, z, -float("inf"))
         zs = zs + (z,)
@@ -192,18 +203,12 @@ def piece_kernel(
     if ENTROPY:
         tl.store(weighted_ptr + program, weighted)
     if piece == 0:
-        _target_logits_of_row(
-            row_ptr, column_stride, targets_ptr, start, end, temperature, softcap, inverse_softcap, vocab_start,
-            n_columns, target_logit_ptr, SOFTCAP, TEMPERATURE, BLOCK_K,
-        )  # fmt: skip
+        _target_logits_of_row(row, candidates, cap, temperature, target_logit_ptr, TEMPERATURE, BLOCK_K)
     if above_ptr is not None:
-        _count_above(
-            zs, row_ptr, column_stride, targets_ptr, start, end, temperature, softcap, inverse_softcap, vocab_start,
-            n_columns, above_ptr, piece, n_pieces, SOFTCAP, TEMPERATURE, VECTORS,
-        )  # fmt: skip
+        _count_above(zs, row, candidates, cap, temperature, above_ptr, piece, n_pieces, TEMPERATURE, VECTORS)
     if top_value_ptr is not None:
-        value = tl.load(after_value_ptr + row)
-        id = tl.load(after_id_ptr + row)
+        value = tl.load(after_value_ptr + n)
+        id = tl.load(after_id_ptr + n)
         for slot in range(LIST_SIZE):
             value, id = _next_best(zs, columns, value, id, VECTORS)
             tl.store(top_value_ptr + program * LIST_SIZE + slot, value)

@@ -9,6 +9,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from pyscore.kernels.candidates import Candidates
 from pyscore.kernels.launch import Launch
 from pyscore.kernels.row_groups import take
 from pyscore.kernels.statistics import NO_ID, comes_before, finite_or_zero, next_best, row_is_scored
@@ -100,16 +101,16 @@ def _log_probability(z: tl.tensor, largest: tl.tensor, log_total: tl.tensor) -> 
 
 @triton.jit
 def _finish_candidates(
-    targets_ptr, start, end, target_logit_ptr, above_ptr, logprob_ptr, rank_ptr, largest, log_total,
-    n_columns, n_slices, ignore_index, vocab_start,
+    candidates, start, end, target_logit_ptr, above_ptr, logprob_ptr, rank_ptr, largest, log_total,
+    n_slices, ignore_index,
     SHARDED: tl.constexpr, COUNT_OUTSIDE: tl.constexpr, BLOCK_S: tl.constexpr, BLOCK_K: tl.constexpr,
 ) -> None:  # fmt: skip
     first = start
     while first < end:
         k = first + tl.arange(0, BLOCK_K)
-        target = tl.load(targets_ptr + k, mask=k < end, other=0)
-        local = target - vocab_start
-        held = (k < end) & (local >= 0) & (local < n_columns)
+        target = tl.load(candidates.targets_ptr + k, mask=k < end, other=0)
+        local = target - candidates.vocab_start
+        held = (k < end) & (local >= 0) & (local < candidates.n_columns)
         z = tl.load(target_logit_ptr + k, mask=held, other=-float("inf") if SHARDED else float("nan"))
         logprob = _log_probability(z, largest, log_total)
         tl.store(logprob_ptr + k, tl.where(target == ignore_index, float("nan"), logprob), mask=k < end)
@@ -118,28 +119,37 @@ def _finish_candidates(
         slice_index = tl.arange(0, BLOCK_S)
         k = start
         while k < end:
-            target = tl.load(targets_ptr + k)
-            local = target - vocab_start
+            target = tl.load(candidates.targets_ptr + k)
+            local = target - candidates.vocab_start
             counted = (log_total == log_total) & (target != ignore_index)
             if not COUNT_OUTSIDE:
-                counted = counted & (local >= 0) & (local < n_columns)
-            above = tl.load(
-                above_ptr + k * n_slices + slice_index, mask=slice_index < tl.where(counted, n_slices, 0), other=0
-            )
+                counted = counted & (local >= 0) & (local < candidates.n_columns)
+            written = slice_index < tl.where(counted, n_slices, 0)
+            above = tl.load(above_ptr + k * n_slices + slice_index, mask=written, other=0)
             rank = tl.sum(above.to(tl.int32), axis=0)
             tl.store(rank_ptr + k, tl.where(counted, rank, -1).to(tl.int64))
             k += 1
 
 
+class _Lists(NamedTuple):
+    """Device code: the listed entries of all rows' pieces, and the last ones that results hold already."""
+
+    value_ptr: Any
+    id_ptr: Any
+    after_value_ptr: Any
+    after_id_ptr: Any
+    n_entries: Any  # of a row
+
+
 @triton.jit
 def _finish_top(
-    top_value_ptr, top_id_ptr, after_value_ptr, after_id_ptr, top_ids_ptr, top_logprobs_ptr, row, largest, log_total,
-    n_entries, first_slot, end_slot, top_k, vocab_start, BLOCK_T: tl.constexpr,
+    lists, top_ids_ptr, top_logprobs_ptr, row, largest, log_total, first_slot, end_slot, top_k, vocab_start,
+    BLOCK_T: tl.constexpr,
 ) -> None:  # fmt: skip
     after_value = tl.full((1,), float("inf"), tl.float32)
     after_id = tl.full((1,), -1, tl.int32)
     one = tl.arange(0, 1)
-    live_entries = tl.where(log_total == log_total, n_entries, 0)
+    live_entries = tl.where(log_total == log_total, lists.n_entries, 0)
     slot = first_slot + 0
     while slot < end_slot:
         value = tl.full((1,), -float("inf"), tl.float32)
@@ -148,8 +158,8 @@ def _finish_top(
         while first < live_entries:
             entry = first + tl.arange(0, BLOCK_T)
             here = entry < live_entries
-            values = tl.load(top_value_ptr + row * n_entries + entry, mask=here, other=-float("inf"))
-            ids = tl.load(top_id_ptr + row * n_entries + entry, mask=here, other=NO_ID)
+            values = tl.load(lists.value_ptr + row * lists.n_entries + entry, mask=here, other=-float("inf"))
+            ids = tl.load(lists.id_ptr + row * lists.n_entries + entry, mask=here, other=NO_ID)
             listed_value, listed_id = next_best(values[None, :], ids[None, :], after_value, after_id)
             better = comes_before(listed_value, listed_id, value, id)
             value = tl.where(better, listed_value, value)
@@ -162,8 +172,8 @@ def _finish_top(
         after_value = value
         after_id = id
         slot += 1
-    tl.store(after_value_ptr + row + one, after_value)
-    tl.store(after_id_ptr + row + one, after_id)
+    tl.store(lists.after_value_ptr + row + one, after_value)
+    tl.store(lists.after_id_ptr + row + one, after_id)
 
 
 @triton.jit(do_not_specialize=["ignore_index", "vocab_start", "n_entries", "first_slot", "end_slot", "top_k"])
@@ -210,13 +220,14 @@ def merge_kernel(
         entropy = log_total - tl.sum(rescale * (weighted + totals * moved), axis=0) / total
         tl.store(entropy_ptr + row, tl.where(entropy < 0.0, 0.0, entropy))
     _finish_candidates(
-        targets_ptr, start, end, target_logit_ptr, above_ptr, logprob_ptr, rank_ptr, largest, log_total,
-        n_columns, n_slices, ignore_index, vocab_start, SHARDED, COUNT_OUTSIDE, BLOCK_S, BLOCK_K,
+        Candidates(targets_ptr, offsets_ptr, vocab_start, n_columns), start, end, target_logit_ptr, above_ptr,
+        logprob_ptr, rank_ptr, largest, log_total, n_slices, ignore_index, SHARDED, COUNT_OUTSIDE, BLOCK_S, BLOCK_K,
     )  # fmt: skip
     if top_value_ptr is not None:
+        lists = _Lists(top_value_ptr, top_id_ptr, after_value_ptr, after_id_ptr, n_entries)
         _finish_top(
-            top_value_ptr, top_id_ptr, after_value_ptr, after_id_ptr, top_ids_ptr, top_logprobs_ptr, row, largest,
-            log_total, n_entries, first_slot, end_slot, top_k, vocab_start, BLOCK_T,
+            lists, top_ids_ptr, top_logprobs_ptr, row, largest, log_total, first_slot, end_slot, top_k, vocab_start,
+            BLOCK_T,
         )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import triton
 import triton.language as tl
@@ -11,38 +11,48 @@ from triton.tools.tensor_descriptor import TensorDescriptor
 
 from pyscore.kernels.configs import LinearConfig, architecture, linear_config
 
-__all__ = ["aligned_rows", "descriptor", "loads_wide", "multiply", "projection_arguments", "weight_config"]
+__all__ = ["Operand", "aligned_rows", "descriptor", "loads_wide", "multiply", "projection_arguments", "weight_config"]
+
+
+class Operand(NamedTuple):
+    """Device code: rows of a matrix [*, D]."""
+
+    desc: Any  # None, or they are read by this descriptor, from row `first` on
+    first: Any
+    ptr: Any  # else they are read from here
+    row: Any
+    here: Any  # which of them are read
+    row_stride: Any
+    column_stride: Any
 
 
 @triton.jit
 def multiply(
-    hidden_desc, first_row, hidden_ptr, row, row_here, row_stride, column_stride,
-    weight_desc, first_entry, weight_ptr, entry, entry_here, entry_stride, depth_stride,
-    D: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_V: tl.constexpr, BLOCK_D: tl.constexpr, WIDEN: tl.constexpr,
+    left, right, D: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_V: tl.constexpr, BLOCK_D: tl.constexpr,
+    WIDEN: tl.constexpr,
 ):  # fmt: skip
-    """hidden[row] @ weight[entry].T in float32, [BLOCK_N, BLOCK_V]; rows and entries that are not here are not read.
-
-    What has a descriptor is read from first_row or first_entry on.
-    """
+    """left @ right.T in float32, [BLOCK_N, BLOCK_V]."""
     lane = tl.arange(0, BLOCK_D)
-    hidden_ptrs = hidden_ptr + row[:, None] * row_stride
-    weight_ptrs = weight_ptr + entry[None, :] * entry_stride
+    hidden_ptrs = left.ptr + left.row[:, None] * left.row_stride
+    weight_ptrs = right.ptr + right.row[None, :] * right.row_stride
     product = tl.zeros((BLOCK_N, BLOCK_V), tl.float32)
     for step in range(0, (D + BLOCK_D - 1) // BLOCK_D):
         depth = step * BLOCK_D + lane
-        hidden_mask = row_here[:, None]
-        weight_mask = entry_here[None, :]
+        hidden_mask = left.here[:, None]
+        weight_mask = right.here[None, :]
         if D % BLOCK_D != 0:
             hidden_mask = hidden_mask & (depth[None, :] < D)
             weight_mask = weight_mask & (depth[:, None] < D)
-        if hidden_desc is not None:
-            hidden = hidden_desc.load([first_row, step * BLOCK_D])
+        if left.desc is not None:
+            hidden = left.desc.load([left.first, step * BLOCK_D])
         else:
-            hidden = tl.load(hidden_ptrs + depth[None, :].to(tl.int64) * column_stride, mask=hidden_mask, other=0.0)
-        if weight_desc is not None:
-            weight = weight_desc.load([first_entry, step * BLOCK_D]).T
+            hidden_ptr = hidden_ptrs + depth[None, :].to(tl.int64) * left.column_stride
+            hidden = tl.load(hidden_ptr, mask=hidden_mask, other=0.0)
+        if right.desc is not None:
+            weight = right.desc.load([right.first, step * BLOCK_D]).T
         else:
-            weight = tl.load(weight_ptrs + depth[:, None].to(tl.int64) * depth_stride, mask=weight_mask, other=0.0)
+            weight_ptr = weight_ptrs + depth[:, None].to(tl.int64) * right.column_stride
+            weight = tl.load(weight_ptr, mask=weight_mask, other=0.0)
         if WIDEN:
             product_step = tl.dot(hidden.to(tl.float64), weight.to(tl.float64), out_dtype=tl.float64)
             product = (product.to(tl.float64) + product_step).to(tl.float32)

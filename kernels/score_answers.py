@@ -6,7 +6,7 @@ those of its own numbers added in one fixed order.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import triton
@@ -34,29 +34,36 @@ class ComparedAnswers(NamedTuple):
     predicted: Tensor  # int64
 
 
+class _Answers(NamedTuple):
+    """Device code: pointers to what is known of every answer; a divisor or unconditional that is None is left out."""
+
+    token_logprob: Any
+    offsets: Any
+    is_matching: Any
+    divisor: Any
+    unconditional: Any
+
+
 @triton.jit
-def _answer(
-    token_logprob_ptr, answer_offsets_ptr, is_matching_ptr, divisor_ptr, unconditional_ptr, answer, here,
-    BLOCK_T: tl.constexpr,
-):  # fmt: skip
+def _answer(answers, answer, here, BLOCK_T: tl.constexpr):
     """Of one answer for each question [Q]: sum of its tokens, its score, and whether it is a matching one."""
-    start = tl.load(answer_offsets_ptr + answer, mask=here, other=0)
-    length = tl.load(answer_offsets_ptr + answer + 1, mask=here, other=0) - start
+    start = tl.load(answers.offsets + answer, mask=here, other=0)
+    length = tl.load(answers.offsets + answer + 1, mask=here, other=0) - start
     longest = tl.max(length, axis=0)
     total = tl.zeros(here.shape, tl.float64)
     first = longest * 0
     while first < longest:
         token = first + tl.arange(0, BLOCK_T)
         inside = token[None, :] < length[:, None]
-        values = tl.load(token_logprob_ptr + start[:, None] + token[None, :], mask=inside, other=0.0)
+        values = tl.load(answers.token_logprob + start[:, None] + token[None, :], mask=inside, other=0.0)
         total += tl.sum(values.to(tl.float64), axis=1)
         first += BLOCK_T
     score = total
-    if unconditional_ptr is not None:
-        score -= tl.load(unconditional_ptr + answer, mask=here, other=0.0).to(tl.float64)
-    if divisor_ptr is not None:
-        score /= tl.load(divisor_ptr + answer, mask=here, other=1.0).to(tl.float64)
-    return total, score, tl.load(is_matching_ptr + answer, mask=here, other=0).to(tl.int32)
+    if answers.unconditional is not None:
+        score -= tl.load(answers.unconditional + answer, mask=here, other=0.0).to(tl.float64)
+    if answers.divisor is not None:
+        score /= tl.load(answers.divisor + answer, mask=here, other=1.0).to(tl.float64)
+    return total, score, tl.load(answers.is_matching + answer, mask=here, other=0).to(tl.int32)
 
 
 @triton.jit
@@ -73,6 +80,7 @@ def score_answers_kernel(
 ) -> None:  # fmt: skip
     """One program compares the answers of BLOCK_Q questions, looping over answers and over tokens."""
     infinity = float("inf")
+    answers = _Answers(token_logprob_ptr, answer_offsets_ptr, is_matching_ptr, divisor_ptr, unconditional_ptr)
     question = tl.program_id(0).to(tl.int64) * BLOCK_Q + tl.arange(0, BLOCK_Q)
     inside = question < n_questions
     start = tl.load(question_offsets_ptr + question, mask=inside, other=0)
@@ -96,10 +104,7 @@ def score_answers_kernel(
     number = most * 0
     while number < most:
         here = number < size
-        total, score, is_matching = _answer(
-            token_logprob_ptr, answer_offsets_ptr, is_matching_ptr, divisor_ptr, unconditional_ptr, start + number,
-            here, BLOCK_T,
-        )  # fmt: skip
+        total, score, is_matching = _answer(answers, start + number, here, BLOCK_T)
         matching = here & (is_matching > 0)
         other = here & (is_matching == 0)
         predicted = tl.where(here & ((score > best) | (predicted < 0)), number, predicted)
@@ -124,10 +129,7 @@ def score_answers_kernel(
     number = most * 0
     while number < most:
         here = number < size
-        total, score, is_matching = _answer(
-            token_logprob_ptr, answer_offsets_ptr, is_matching_ptr, divisor_ptr, unconditional_ptr, start + number,
-            here, BLOCK_T,
-        )  # fmt: skip
+        total, score, is_matching = _answer(answers, start + number, here, BLOCK_T)
         total_matching += tl.where(here & (is_matching > 0), tl.exp(score - shift_matching), 0.0)
         total_other += tl.where(here & (is_matching == 0), tl.exp(score - shift_other), 0.0)
         number += 1

@@ -7,11 +7,21 @@ exactly 0, a +inf makes the total inf, and a NaN makes it NaN for good (maxima m
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import triton
 import triton.language as tl
 
 NO_ID = tl.constexpr(2**31 - 1)
 LOG2_E = tl.constexpr(1.4426950408889634)  # of exp2, which drops denormals where exp takes three instructions for them
+
+
+class Cap(NamedTuple):
+    """Device code: a softcap on logits, or none."""
+
+    softcap: Any
+    inverse_softcap: Any
+    SOFTCAP: Any  # whether there is one
 
 
 @triton.jit
@@ -26,11 +36,10 @@ def tanh(x: tl.tensor) -> tl.tensor:
 
 
 @triton.jit
-def final_logits(score: tl.tensor, temperature: tl.tensor, softcap: tl.tensor, inverse_softcap: tl.tensor,
-                 SOFTCAP: tl.constexpr, TEMPERATURE: tl.constexpr) -> tl.tensor:  # fmt: skip
+def final_logits(score: tl.tensor, cap: Cap, temperature: tl.tensor, TEMPERATURE: tl.constexpr) -> tl.tensor:
     """z = softcap * tanh(s / softcap) / temperature."""
-    if SOFTCAP:
-        score = softcap * tanh(score * inverse_softcap)
+    if cap.SOFTCAP:
+        score = cap.softcap * tanh(score * cap.inverse_softcap)
     if TEMPERATURE:
         score = tl.div_rn(score, temperature)
     return score

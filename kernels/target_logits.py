@@ -13,8 +13,8 @@ from torch import Tensor
 
 from pyscore.kernels.configs import LinearConfig
 from pyscore.kernels.launch import Launch, run
-from pyscore.kernels.projection import aligned_rows, multiply, projection_arguments, weight_config
-from pyscore.kernels.statistics import final_logits
+from pyscore.kernels.projection import Operand, aligned_rows, multiply, projection_arguments, weight_config
+from pyscore.kernels.statistics import Cap, final_logits
 
 __all__ = ["plan_target_logits", "target_logits"]
 
@@ -45,10 +45,9 @@ def target_logits_kernel(
     local = target - vocab_start
     held = inside & (target != ignore_index) & (local >= 0) & (local < n_columns)
 
-    product = multiply(
-        None, 0, hidden_ptr, row, held, hidden_row_stride, hidden_column_stride, None, 0, weight_ptr, local, held,
-        weight_row_stride, weight_column_stride, D, BLOCK_N, BLOCK_N, BLOCK_D, WIDEN,
-    )  # fmt: skip
+    hidden = Operand(None, 0, hidden_ptr, row, held, hidden_row_stride, hidden_column_stride)
+    weight = Operand(None, 0, weight_ptr, local, held, weight_row_stride, weight_column_stride)
+    product = multiply(hidden, weight, D, BLOCK_N, BLOCK_N, BLOCK_D, WIDEN)
     lane = tl.arange(0, BLOCK_N)
     diagonal = lane[:, None] == lane[None, :]
     score = tl.sum(tl.where(diagonal, product, 0.0), axis=1)
@@ -60,7 +59,7 @@ def target_logits_kernel(
     temperature = 1.0
     if TEMPERATURE:
         temperature = tl.load(temperature_ptr + row, mask=inside, other=1.0)
-    z = final_logits(score, temperature, softcap, inverse_softcap, SOFTCAP, TEMPERATURE)
+    z = final_logits(score, Cap(softcap, inverse_softcap, SOFTCAP), temperature, TEMPERATURE)
     z = tl.where(held, z, tl.where(target == ignore_index, float("nan"), -float("inf")))
     tl.store(target_logit_ptr + k, z, mask=inside)
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from pkgutil import extend_path
 from typing import TYPE_CHECKING
 
-# the compiled parts lie in site-packages when an installed pyscore is imported from the root of a checkout
+# Imported from the root of a checkout, an installed pyscore finds its compiled parts in site-packages by this.
 __path__ = extend_path(__path__, __name__)
 
 from pyscore import (
-    _extension as _extension,  # first of all, for it says in one line what to do where it can't be loaded
+    _extension as _extension,  # It comes first, as it says in one line what to do where it can't be loaded.
 )
 from pyscore._lazy import lazy_names
 from pyscore._torch_ops import register_with_torch
@@ -57,7 +57,7 @@ __all__ = [
     "summarize",
 ]
 
-# imported at first use: the command line answers most mistakes without torch, which takes seconds to import
+# These are imported at first use: the command line answers most mistakes without torch, which takes seconds to import.
 __getattr__, __dir__ = lazy_names(
     __name__,
     {

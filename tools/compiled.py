@@ -72,7 +72,7 @@ def _nvidia(ptx: str, cubin: bytes) -> dict[str, Any]:
             subprocess.run([_BIN / tool, *options, file.name], capture_output=True, text=True, check=True).stdout
             for tool, options in (("cuobjdump", ["-res-usage"]), ("nvdisasm", ["-c", "-ndf"]))
         )
-    registers, stack = (int(re.search(rf"{name}:(\d+)", usage)[1]) for name in ("REG", "STACK"))  # type: ignore[index]
+    registers, stack = (int(re.search(rf"{name}:(\d+)", usage)[1]) for name in ("REG", "STACK"))
     instructions = _SASS_INSTRUCTION.findall(sass)
     loads = Counter(_sass_bits(name) for name in instructions if name.startswith(("LDG.", "LDGSTS.")))
     return {
@@ -93,7 +93,7 @@ def _sass_bits(name: str) -> int:
 
 def _amd(code: str) -> dict[str, Any]:
     def number(name: str) -> int:
-        return int(re.search(rf"\.{name}:\s+(\d+)", code)[1])  # type: ignore[index]
+        return int(re.search(rf"\.{name}:\s+(\d+)", code)[1])
 
     instructions = _AMD_INSTRUCTION.findall(code)
     loaded = (re.fullmatch(r"(?:global|buffer|flat)_load_([a-z]+\d?)\w*", name) for name in instructions)

@@ -22,8 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 import pyscore
-from pyscore.metrics.means import Interval, estimate_columns
-from pyscore.metrics.sampling import Design, read_design
+from pyscore.metrics.core.design import Design, read_design
+from pyscore.metrics.core.intervals import Interval
+from pyscore.metrics.core.means import estimate_columns
 
 __all__ = [
     "DESIGNS",

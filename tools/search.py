@@ -16,7 +16,7 @@ from torch import Tensor
 
 from benchmarks.clock import Call, spread, take_turns
 from benchmarks.gpu.contest import why
-from benchmarks.gpu.lab import SPREAD, Lab, poisoned
+from benchmarks.gpu.lab import SPREAD, Lab, LinearInputs, poisoned
 from benchmarks.gpu.truth import LARGEST_ERROR, logits_of, logprob_error, sample, truth
 from pyscore.kernels.configs import LinearConfig, ReadyConfig, Tile, architecture, linear_config, ready_config
 from pyscore.kernels.linear_logprobs import linear_logprobs
@@ -83,7 +83,7 @@ def verify_linear(lab: Lab, config: LinearConfig, d: int, v: int, dtype: torch.d
     forget()
     try:
         with poisoned():
-            wide = linear_logprobs(*_arguments(inputs.hidden, inputs.weight, inputs.targets, offsets), config=config)
+            wide = linear_logprobs(*_arguments(inputs, offsets), config=config)
             part = inputs.hidden[:few], inputs.weight, None, inputs.targets[:few], offsets[: few + 1], None
             narrow = linear_logprobs(*part, None, config=config)
             gathered = linear_logprobs(*part, target_logits(*part, config=config), config=config)
@@ -100,8 +100,8 @@ def verify_linear(lab: Lab, config: LinearConfig, d: int, v: int, dtype: torch.d
     return f"spills {found} registers" if found else None
 
 
-def _arguments(hidden: Tensor, weight: Tensor, targets: Tensor, offsets: Tensor) -> tuple[Any, ...]:
-    return hidden, weight, None, targets, offsets, None, None
+def _arguments(inputs: LinearInputs, offsets: Tensor) -> tuple[Any, ...]:
+    return inputs.hidden, inputs.weight, None, inputs.targets, offsets, None, None
 
 
 def times_of(
@@ -154,10 +154,7 @@ def linear_search(
     inputs = {n: lab.rotated(n, d, v, dtype) for n in rows}
 
     def calls(config: LinearConfig, n: int) -> list[Call]:
-        return [
-            partial(linear_logprobs, *_arguments(*one, offsets[: n + 1]), config=config)  # type: ignore[call-arg]
-            for one in inputs[n]
-        ]
+        return [partial(linear_logprobs, *_arguments(one, offsets[: n + 1]), config=config) for one in inputs[n]]
 
     for stage in stages:
         if time.monotonic() > deadline:
@@ -180,13 +177,15 @@ def linear_search(
     return linear_row(best, name, dtype.itemsize, d, v)
 
 
-def _compile(lab: Lab, configs: Sequence[LinearConfig], inputs: Mapping[int, Sequence[Any]], offsets: Tensor) -> None:
+def _compile(
+    lab: Lab, configs: Sequence[LinearConfig], inputs: Mapping[int, Sequence[LinearInputs]], offsets: Tensor
+) -> None:
     """Fill Triton's cache from several threads, as most of a search is compilation; what fails, fails again later."""
 
     def run(config: LinearConfig) -> None:
         for n in (min(inputs), max(inputs)):
             with suppress(Exception):
-                linear_logprobs(*_arguments(*inputs[n][0], offsets[: n + 1]), config=config)
+                linear_logprobs(*_arguments(inputs[n][0], offsets[: n + 1]), config=config)
 
     if not lab.rehearsal:  # the interpreter knows one thread
         with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
@@ -197,10 +196,11 @@ def _compile(lab: Lab, configs: Sequence[LinearConfig], inputs: Mapping[int, Seq
 def _target_stage(lab: Lab, best: LinearConfig, tiles: Sequence[Tile], inputs: Any, offsets: Tensor) -> LinearConfig:
     """The tile of the candidates' logits: its rows are candidates, not the batch's."""
     hidden, weight, targets = inputs
+    v, d = weight.shape
     candidates, rejected = [best], {}
     for tile in tiles:
         config = best._replace(target=tile)
-        reason = verify_linear(lab, config, *reversed(weight.shape), weight.dtype)
+        reason = verify_linear(lab, config, d, v, weight.dtype)
         if reason:
             rejected[config] = reason
         elif config != best:

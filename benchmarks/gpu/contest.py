@@ -13,21 +13,12 @@ from torch import Tensor
 
 from benchmarks.clock import Call, spread, take_turns
 from benchmarks.gpu.lab import Lab, poisoned
+from benchmarks.peers import Contestant
 from pyscore import Comparison, TokenScores
 
-__all__ = ["OURS", "Contestant", "Outcome", "contest", "why"]
+__all__ = ["OURS", "Outcome", "contest", "why"]
 
 OURS = "pyscore"
-
-
-@dataclass(frozen=True)
-class Contestant:
-    """A name, and how to get its function of one set of inputs; ImportError and others say why there is none."""
-
-    name: str
-    load: Callable[[], Callable[..., Any]]
-    captures: bool = True
-    """Whether a graph can hold its calls: none that waits for the device can be captured."""
 
 
 @dataclass
@@ -89,11 +80,11 @@ def _capture(lab: Lab, case: str, contestant: Contestant, calls: Sequence[Call],
     if not contestant.captures:
         outcome.graph_reason = "waits for the device"
         return []
-    window = [calls[i % len(calls)] for i in range(max(len(calls), lab.in_a_graph))]
+    repeated = [calls[i % len(calls)] for i in range(max(len(calls), lab.in_a_graph))]
     try:
-        replay, result = lab.clock.capture(window)
+        replay, result = lab.clock.capture(repeated)
         replay()
-        if contestant.name == OURS and not torch.equal(_scores(result), _scores(window[-1]())):
+        if contestant.name == OURS and not torch.equal(_scores(result), _scores(repeated[-1]())):
             lab.fail(f"{case}: a replayed graph has other bits than the call")
         return [replay]
     except Exception as caught:
@@ -102,7 +93,8 @@ def _capture(lab: Lab, case: str, contestant: Contestant, calls: Sequence[Call],
 
 
 def _scores(result: TokenScores | Comparison) -> Tensor:
-    return result.logprob if isinstance(result, TokenScores) else result.probability  # type: ignore[return-value]
+    scores: Tensor = result.logprob if isinstance(result, TokenScores) else result.probability
+    return scores
 
 
 def contest(

@@ -12,11 +12,10 @@ import torch
 
 from benchmarks.gpu.contest import why
 from benchmarks.gpu.lab import Lab
-from benchmarks.gpu.plot import plot
-from benchmarks.gpu.report import describe, reasons, section_of, write
 from benchmarks.gpu.sections import SECTIONS
 from benchmarks.gpu.targets import Row, standing, target_table
 from benchmarks.machine import gpu_facts, slug
+from benchmarks.report import describe, plot, reasons, section_of, write
 
 __all__ = ["run"]
 

@@ -71,7 +71,7 @@ def standing(rows: Iterable[Row]) -> list[dict[str, Any]]:
                 "at_least": target.at_least,
                 "worst": worst[0],
                 "case": worst[1],
-                "met": sum(target.met(value) for value, _ in values),  # type: ignore[arg-type]
+                "met": sum(target.met(value) for value, _ in values),
                 "measured": len(values),
                 "cases": sum(key in row.measures for row in rows),
             }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,7 +12,7 @@ import pyscore
 from benchmarks.gpu.lab import LinearInputs
 from pyscore import TokenScores
 
-__all__ = ["LARGEST_ERROR", "complaints", "logits_of", "logprob_error", "sample", "truth"]
+__all__ = ["LARGEST_ERROR", "checker", "complaints", "logits_of", "logprob_error", "sample", "truth"]
 
 LARGEST_ERROR = 1e-4
 """Of a log-probability, where no logit is beyond 32."""
@@ -19,7 +20,9 @@ ENTROPY_ERROR = 1e-3
 NEAR = 2e-4
 """Logits that lie closer together may change places in rank and argmax."""
 SAMPLE = 64
-_CHUNK = 16384
+_PIECE = 16384
+_OTHER_FUNCTION = 1.0
+"""A peer whose log-probability is further off computes something else, and its time means nothing."""
 
 
 def sample(n: int) -> Tensor:
@@ -30,7 +33,7 @@ def sample(n: int) -> Tensor:
 def logits_of(inputs: LinearInputs, rows: Tensor) -> Tensor:
     """Logits [rows, V] in float64."""
     hidden = inputs.hidden[rows.to(inputs.hidden.device)].double()
-    return torch.cat([hidden @ part.double().T for part in inputs.weight.split(_CHUNK)], dim=1)
+    return torch.cat([hidden @ piece.double().T for piece in inputs.weight.split(_PIECE)], dim=1)
 
 
 def truth(logits: Tensor, targets: Tensor, outputs: Sequence[str] = ("logprob",)) -> TokenScores:
@@ -76,3 +79,30 @@ def complaints(scores: TokenScores, rows: Tensor, logits: Tensor, targets: Tenso
     if scores.is_greedy is not None and scores.rank is not None and not torch.equal(scores.is_greedy, scores.rank == 0):
         found.append("is_greedy disagrees with rank")
     return found
+
+
+def checker(
+    inputs: Sequence[Tensor], rows: Tensor, logits: Tensor, targets: Tensor
+) -> Callable[[Callable[..., Any]], float | None]:
+    """A function that runs another one on these inputs, and returns the largest error of its log-probabilities.
+
+    pyscore's result must keep the tolerance in all its outputs. A result of None has nothing to compare.
+    """
+    chosen = rows.to(targets.device)
+    expected = truth(logits, targets[chosen]).logprob
+
+    def error(function: Callable[..., Any]) -> float | None:
+        found = function(*inputs)
+        if found is None:
+            return None
+        if isinstance(found, TokenScores):
+            if wrong := complaints(found, rows, logits, targets, LARGEST_ERROR):
+                raise AssertionError("; ".join(wrong))
+            found = found.logprob
+        logprob = found[0] if isinstance(found, tuple) else found
+        difference = logprob_error(logprob[chosen], expected)
+        if difference > _OTHER_FUNCTION:
+            raise AssertionError(f"its log-probability is off by {difference:.2g}")
+        return difference
+
+    return error

@@ -10,9 +10,8 @@ from pyscore import metrics
 from pyscore.engine.scorer import Scorer
 from pyscore.engine.tokenization import tokenizer_hash
 from pyscore.engine.windows import Pair, document_windows, score_stream, window_sizes
-from pyscore.metrics.arrays import Floats
-from pyscore.metrics.means import Interval
-from pyscore.metrics.report import Report
+from pyscore.metrics import Interval, Report
+from pyscore.metrics.core.arrays import Floats
 
 __all__ = ["forward_kl"]
 
@@ -26,7 +25,7 @@ def forward_kl(
     model_prompts: Sequence[str] | None = None,
     max_length: int | None = None,
     clusters: Iterable[Hashable] | None = None,
-    interval: Interval | None = None,
+    interval: Interval = Interval(),
     progress: bool = True,
 ) -> Report:
     """KL(reference || model) per token and per sequence, nats, estimated on texts that the reference wrote.

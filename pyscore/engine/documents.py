@@ -17,7 +17,7 @@ from pyscore.engine.scorer import ScoredTokens, Scorer
 from pyscore.engine.tokenization import tokenizer_hash
 from pyscore.engine.turns import turn
 from pyscore.engine.windows import document_windows, score_stream, window_sizes
-from pyscore.metrics.answers import Answers
+from pyscore.metrics import Answers
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -12,7 +12,7 @@ import numpy as np
 
 from pyscore.integrations.lm_eval_lines import READINGS, Sample, read_sample
 from pyscore.metrics import PRESETS, Answers, Report, Summary, apply_preset, summarize
-from pyscore.metrics.values import Rule, compare
+from pyscore.metrics.question_values import Rule, compare
 from pyscore.ops import Comparison, checks
 from pyscore.tasks.jsonl import read_records
 

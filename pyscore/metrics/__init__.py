@@ -1,18 +1,17 @@
 """From compared answers, scores and texts to numbers with intervals: one file a family, one function a metric."""
 
-from pyscore.metrics.answers import Answers
 from pyscore.metrics.auroc import auroc
 from pyscore.metrics.calibration import calibration, comparison_calibration, multiclass_calibration
+from pyscore.metrics.core.answer_scores import Answers
+from pyscore.metrics.core.intervals import Interval
+from pyscore.metrics.core.means import estimate_difference, estimate_mean, estimate_rate, estimate_ratio
+from pyscore.metrics.core.report import Estimate, Report
 from pyscore.metrics.debate import debate_accuracy
+from pyscore.metrics.differences import Difference, adjust_p_values, compare_many, paired_difference
 from pyscore.metrics.diversity import distinct_n, self_bleu, sentence_self_bleu
-from pyscore.metrics.estimate import Estimate
 from pyscore.metrics.faithfulness import answer_change, same_answer_curve
-from pyscore.metrics.means import Interval, estimate_difference, estimate_mean, estimate_rate, estimate_ratio
-from pyscore.metrics.multiple import adjust_p_values, compare_many
 from pyscore.metrics.options import extract_option, extract_options, option_accuracy
-from pyscore.metrics.paired import Difference, paired_difference
 from pyscore.metrics.pareto import pareto, pareto_front
-from pyscore.metrics.pooled import summarize
 from pyscore.metrics.power import minimum_detectable_effect, power_analysis, required_n
 from pyscore.metrics.preferences import (
     RewardEnsemble,
@@ -23,12 +22,11 @@ from pyscore.metrics.preferences import (
 )
 from pyscore.metrics.presets import PRESETS, Preset, apply_preset
 from pyscore.metrics.ratings import ratings
-from pyscore.metrics.report import Report
 from pyscore.metrics.scaling import ScalingPoint, scaling_table, scaling_trend, sign_agreement
 from pyscore.metrics.sequences import forward_kl, unlikelihood, unlikelihood_loss
 from pyscore.metrics.shifts import biased_feature, red_team, trigger_effect
-from pyscore.metrics.state import SummaryState
-from pyscore.metrics.summary import Summary
+from pyscore.metrics.summary import Summary, summarize
+from pyscore.metrics.summary_state import SummaryState
 from pyscore.metrics.text import exact_matches, normalize_answer, same_answer_matrix, squad, token_f1s
 from pyscore.metrics.winogenerated import occupation_bias
 

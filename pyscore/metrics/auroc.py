@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pyscore.metrics.arrays import Floats, as_float64, cluster_sums
-from pyscore.metrics.estimate import Estimate
-from pyscore.metrics.intervals import effective_size, t_interval, t_quantile, wilson_interval
-from pyscore.metrics.means import Interval, read_values
-from pyscore.metrics.sampling import Design, read_design
+from pyscore.metrics.core.arrays import Floats, Keys, Mask, cluster_sums
+from pyscore.metrics.core.design import Design, read_design
+from pyscore.metrics.core.intervals import Interval, effective_size, t_interval, t_quantile, wilson_interval
+from pyscore.metrics.core.readers import check_same_length, read_binary, read_values
+from pyscore.metrics.core.report import Estimate
 
-__all__ = ["auroc", "read_binary"]
-
-Mask = NDArray[np.bool_]
+__all__ = ["auroc"]
 
 
-def auroc(
-    score: Any,
-    positive: Any,
-    *,
-    clusters: Iterable[Hashable] | None = None,
-    interval: Interval | None = None,
-) -> Estimate:
+def auroc(score: Any, positive: Any, *, clusters: Keys = None, interval: Interval = Interval()) -> Estimate:
     """The area under the ROC curve: P(a positive's score > a negative's) + ½ P(both are equal).
 
     With m positives and n negatives it is Mann-Whitney's U / mn, from midranks in O(N log N). The standard error is
@@ -51,26 +41,13 @@ def auroc(
         ValueError: a NaN, a label that is neither 0 nor 1, lengths that differ, no positives or no negatives; a method
             that resamples.
     """
-    interval = interval or Interval()
     if interval.resamples:
         raise ValueError(f"method {interval.method!r} is not offered for auroc: give 'auto' or 't'")
     s, labels = read_values(score, "score"), read_binary(positive, "positive")
-    if len(s) != len(labels):
-        raise ValueError(f"score and positive differ in length: {len(s)} and {len(labels)}")
+    check_same_length("questions", score=s, positive=labels)
     if labels.all() or not labels.any():
         raise ValueError(f"positive holds no {'negatives' if labels.any() else 'positives'}: auroc needs both")
     return _estimate(s, labels > 0, read_design(len(s), clusters), interval)
-
-
-def read_binary(values: Any, name: str) -> Floats:
-    """``[n]`` float64 of 0 and 1, at least one, else ValueError with the row."""
-    array = as_float64(values, name)
-    if not len(array):
-        raise ValueError(f"{name} is empty: there is nothing to measure")
-    bad = np.flatnonzero((array != 0) & (array != 1))
-    if len(bad):
-        raise ValueError(f"{name}[{bad[0]}] = {array[bad[0]]}: give bools, or 0 and 1 ({len(bad)} such rows)")
-    return array
 
 
 def _estimate(s: Floats, positive: Mask, design: Design, interval: Interval) -> Estimate:
@@ -87,14 +64,14 @@ def _estimate(s: Floats, positive: Mask, design: Design, interval: Interval) -> 
         cluster_sums(np.where(kind, placements - area, 0.0), design.codes, design.sample.units)
         for kind in (positive, ~positive)
     )
-    # Obuchowski 1997; where every question is a cluster of its own, a @ b is 0 and it is DeLong's.
+    # The variance of Obuchowski 1997. Where every question is a cluster of its own, a @ b is 0, and it is DeLong's.
     of_positives, of_negatives, of_both = (u / (u - interval.ddof) for u in (*units, design.sample.units))
     variance = of_positives * (a @ a) / m**2 + of_negatives * (b @ b) / n**2 + 2 * of_both * (a @ b) / (m * n)
-    stderr = math.sqrt(max(float(variance), 0.0))  # not below 0 but by rounding
+    stderr = math.sqrt(max(float(variance), 0.0))  # Rounding alone can take the variance below 0.
     if interval.method == "t":
         low, high = t_interval(area, stderr, fewest - 1, interval.confidence)
     else:
-        # Pairs of clusters that share none: at most half of the clusters, should each hold both kinds.
+        # How many pairs of clusters share no cluster: half of all clusters, where each holds both kinds.
         disjoint = min(fewest, design.sample.units // 2)
         trials = effective_size(area, stderr, 3 * m * n // (m + n + 1), disjoint)
         low, high = wilson_interval(area, trials, t_quantile(interval.confidence, fewest - 1))

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import torch
 
-from pyscore.metrics.arrays import Codes, Floats, as_float64, cluster_codes, read_columns, take
-from pyscore.metrics.auroc import auroc, read_binary
-from pyscore.metrics.binning import assign_bins, brier_parts, calibration_errors
-from pyscore.metrics.estimate import NAN, Estimate
-from pyscore.metrics.means import Interval, estimate_mean, estimate_rate, read_shares
-from pyscore.metrics.report import Report, write_signature
-from pyscore.ops import checks
-from pyscore.ops.arrays import as_index, as_tensor
-from pyscore.ops.scalars import as_int
-from pyscore.ops.types import Comparison
+from pyscore._integers import as_int
+from pyscore.metrics.auroc import auroc
+from pyscore.metrics.core.answer_scores import read_gold, read_offsets
+from pyscore.metrics.core.arrays import Codes, Floats, Keys, as_float64, take
+from pyscore.metrics.core.binning import assign_bins, brier_parts, calibration_errors
+from pyscore.metrics.core.columns import read_columns
+from pyscore.metrics.core.intervals import Interval
+from pyscore.metrics.core.means import Averages
+from pyscore.metrics.core.readers import check_same_length, read_binary, read_shares
+from pyscore.metrics.core.report import NAN, Estimate, Report, in_clusters
+from pyscore.ops import Comparison, checks
+from pyscore.ops.arrays import as_tensor
 
 __all__ = ["calibration", "comparison_calibration", "multiclass_calibration"]
 
@@ -29,8 +29,8 @@ def calibration(
     *,
     n_bins: int = 15,
     bins: str = "width",
-    clusters: Iterable[Hashable] | None = None,
-    interval: Interval | None = None,
+    clusters: Keys = None,
+    interval: Interval = Interval(),
 ) -> Report:
     """Calibration of probabilities p against what happened, y = 1 or 0.
 
@@ -63,28 +63,17 @@ def calibration(
             differ; an unknown way of binning.
     """
     p, y = read_shares(probability, "probability"), read_binary(outcome, "outcome")
-    if len(p) != len(y):
-        raise ValueError(f"probability and outcome differ in length: {len(p)} and {len(y)}")
-    n_bins = as_int(n_bins, "n_bins")
-    codes = assign_bins(p, n_bins, bins)
-    groups = cluster_codes(clusters, len(p))
-    interval = interval or Interval()
+    check_same_length("questions", probability=p, outcome=y)
+    over = Averages(len(p), clusters, interval)
     with np.errstate(divide="ignore"):
         nll = np.abs(np.where(y > 0, np.log(p), np.log1p(-p)))
     estimates = {
-        "brier": estimate_mean((p - y) ** 2, clusters=groups, interval=interval),
-        "nll": estimate_mean(nll, clusters=groups, interval=interval),
-        "auroc": _auroc(p, y, groups, interval),
-        "base_rate": estimate_rate(y, clusters=groups, interval=interval),
+        "brier": over.mean((p - y) ** 2),
+        "nll": over.mean(nll),
+        "auroc": _auroc(p, y, over),
+        "base_rate": over.rate(y),
     }
-    return Report(
-        title=_title("calibration", len(p), groups),
-        estimates=estimates,
-        signature=_signature("calibration", n_bins, bins, interval),
-        confidence=interval.confidence,
-        numbers=calibration_errors(p, y, codes) | brier_parts(p, y, codes),
-        rows=_rows(p, y, codes, n_bins if bins == "width" else None, groups, interval),
-    )
+    return _report("calibration", "calibration", p, y, n_bins, bins, over, estimates)
 
 
 def comparison_calibration(
@@ -92,8 +81,8 @@ def comparison_calibration(
     *,
     n_bins: int = 15,
     bins: str = "width",
-    clusters: Iterable[Hashable] | None = None,
-    interval: Interval | None = None,
+    clusters: Keys = None,
+    interval: Interval = Interval(),
 ) -> Report:
     """Calibration of compared answers, the matching ones taken as the truth, in top-label form.
 
@@ -110,25 +99,16 @@ def comparison_calibration(
     columns = read_columns(comparison)
     p, right = columns.probability, columns.correct
     confidence, log_odds = np.maximum(p, 1 - p), as_float64(comparison.log_odds, "comparison.log_odds")
-    n_bins = as_int(n_bins, "n_bins")
-    codes = assign_bins(confidence, n_bins, bins)
-    groups = cluster_codes(clusters, len(p))
-    interval = interval or Interval()
+    over = Averages(len(p), clusters, interval)
     estimates = {
-        "brier": estimate_mean((1 - p) ** 2, clusters=groups, interval=interval),
-        "nll": estimate_mean(np.logaddexp(0, -log_odds), clusters=groups, interval=interval),
-        "auroc": _auroc(np.abs(log_odds), right, groups, interval),
-        "accuracy": estimate_rate(right, clusters=groups, interval=interval),
+        "brier": over.mean((1 - p) ** 2),
+        "nll": over.mean(np.logaddexp(0, -log_odds)),
+        "auroc": _auroc(np.abs(log_odds), right, over),
+        "accuracy": over.rate(right),
     }
-    parts = brier_parts(confidence, right, codes)
-    return Report(
-        title=_title("calibration of compared answers", len(p), groups),
-        estimates=estimates,
-        signature=_signature("comparison_calibration", n_bins, bins, interval, ties="half"),
-        confidence=interval.confidence,
-        numbers=calibration_errors(confidence, right, codes) | parts | {"ties": int(np.count_nonzero(right == 0.5))},
-        rows=_rows(confidence, right, codes, n_bins if bins == "width" else None, groups, interval),
-    )
+    title, ties = "calibration of compared answers", int(np.count_nonzero(right == 0.5))
+    report = _report("comparison_calibration", title, confidence, right, n_bins, bins, over, estimates, ties="half")
+    return replace(report, numbers={**report.numbers, "ties": ties})
 
 
 def multiclass_calibration(
@@ -138,8 +118,8 @@ def multiclass_calibration(
     *,
     n_bins: int = 15,
     bins: str = "width",
-    clusters: Iterable[Hashable] | None = None,
-    interval: Interval | None = None,
+    clusters: Keys = None,
+    interval: Interval = Interval(),
 ) -> Report:
     """Calibration over all options of a question, as many as it has: p = softmax of their log-probabilities.
 
@@ -158,63 +138,77 @@ def multiclass_calibration(
         TypeError: offsets or gold that are no integers. ValueError: a NaN or positive log-probability, offsets that
             don't fit, a question without options, a gold that is none of its question's options, with its row.
     """
-    logprob, starts, sizes, right_option = _read_options(answer_logprob, question_offsets, gold)
-    groups = cluster_codes(clusters, len(starts))
-    interval = interval or Interval()
+    logprob = as_float64(answer_logprob, "answer_logprob")
+    checks.check_log_probabilities(as_tensor(logprob, "answer_logprob"), "answer_logprob")
+    offsets = read_offsets(question_offsets, len(logprob), "answer_logprob")
+    right_option = read_gold(gold, offsets)
+    starts, sizes = offsets[:-1], np.diff(offsets)
+    over = Averages(len(starts), clusters, interval)
     best = np.repeat(np.maximum.reduceat(logprob, starts), sizes)
-    with np.errstate(invalid="ignore"):  # -inf - -inf, which the other branch replaces
+    with np.errstate(invalid="ignore"):  # -inf minus -inf, which np.where replaces by 0
         shifted = np.where(best == -np.inf, 0.0, logprob - best)
     top = np.minimum.reduceat(np.where(shifted == 0, np.arange(len(logprob)), len(logprob)), starts)
     others = np.exp(shifted)
     others[top] = 0.0
-    # The mass of the others relative to the best option's 1: it still tells confidences apart that round to 1.
+    # The mass of the other options, that of the best one being 1. It tells confidences apart that round to 1.
     doubt = np.add.reduceat(others, starts)
     confidence, right = 1 / (1 + doubt), (top == right_option).astype(np.float64)
-    n_bins = as_int(n_bins, "n_bins")
-    codes = assign_bins(confidence, n_bins, bins)
     missed = np.exp(shifted) * np.repeat(confidence, sizes)
     missed[right_option] -= 1.0
     estimates = {
-        "accuracy": estimate_rate(right, clusters=groups, interval=interval),
-        "nll": estimate_mean(np.log1p(doubt) - shifted[right_option], clusters=groups, interval=interval),
-        "brier": estimate_mean(np.add.reduceat(missed**2, starts), clusters=groups, interval=interval),
-        "auroc": _auroc(-doubt, right, groups, interval),
+        "accuracy": over.rate(right),
+        "nll": over.mean(np.log1p(doubt) - shifted[right_option]),
+        "brier": over.mean(np.add.reduceat(missed**2, starts)),
+        "auroc": _auroc(-doubt, right, over),
     }
-    return Report(
-        title=_title("calibration over all options", len(starts), groups),
+    title = "calibration over all options"
+    report = _report("multiclass_calibration", title, confidence, right, n_bins, bins, over, estimates, ties="first")
+    # Murphy's parts are those of the Brier score of one probability, not of all options.
+    return replace(report, numbers={name: report.numbers[name] for name in ("ece", "rms_calibration_error", "mce")})
+
+
+def _report(
+    metric: str,
+    title: str,
+    p: Floats,
+    y: Floats,
+    n_bins: int,
+    bins: str,
+    over: Averages,
+    estimates: dict[str, Estimate],
+    ties: str | None = None,
+) -> Report:
+    """The report with what bins add: the numbers over them, and the reliability table of p against y."""
+    n_bins = as_int(n_bins, "n_bins")
+    codes = assign_bins(p, n_bins, bins)
+    return Report.of(
+        metric,
+        over.interval,
+        title=f"{title}, {len(p)} questions{in_clusters(over.n_clusters)}",
         estimates=estimates,
-        signature=_signature("multiclass_calibration", n_bins, bins, interval, ties="first"),
-        confidence=interval.confidence,
-        numbers=calibration_errors(confidence, right, codes),
-        rows=_rows(confidence, right, codes, n_bins if bins == "width" else None, groups, interval),
+        numbers=calibration_errors(p, y, codes) | brier_parts(p, y, codes),
+        rows=_rows(p, y, codes, n_bins if bins == "width" else None, over),
+        bins=f"{bins}:{n_bins}",
+        auroc="delong",
+        ties=ties,
     )
 
 
-def _title(what: str, n: int, groups: Codes | None) -> str:
-    return f"{what}, {n} questions" + ("" if groups is None else f" in {groups.max() + 1} clusters")
-
-
-def _signature(metric: str, n_bins: int, bins: str, interval: Interval, ties: str | None = None) -> str:
-    return write_signature(metric, bins=f"{bins}:{n_bins}", auroc="delong", ties=ties, **interval.settings())
-
-
-def _auroc(score: Floats, y: Floats, groups: Codes | None, interval: Interval) -> Estimate:
+def _auroc(score: Floats, y: Floats, over: Averages) -> Estimate:
     """AUROC of the score against y = 1 or 0, leaving out y = ½; NaN with a reason where one kind is missing."""
-    decided = y != 0.5
+    decided, interval = y != 0.5, over.interval
     if not ((y == 0).any() and (y == 1).any()):
         return Estimate.without_interval(NAN, int(decided.sum()), "one kind of outcome: nothing to tell apart")
     plain = replace(interval, method="auto") if interval.resamples else interval
-    return auroc(score[decided], y[decided], clusters=take(groups, decided), interval=plain)
+    return auroc(score[decided], y[decided], clusters=take(over.codes, decided), interval=plain)
 
 
-def _rows(
-    p: Floats, y: Floats, codes: Codes, widths: int | None, groups: Codes | None, interval: Interval
-) -> list[dict[str, float]]:
+def _rows(p: Floats, y: Floats, codes: Codes, widths: int | None, over: Averages) -> list[dict[str, float]]:
     """The reliability table, one row a bin that holds any question; ``widths``: how many bins of equal width, if so."""
-    wilson, rows = replace(interval, method="wilson"), []
+    wilson, rows = Averages(len(p), over.codes, replace(over.interval, method="wilson")), []
     for b in np.unique(codes).tolist():
         inside = codes == b
-        observed = estimate_rate(y[inside], clusters=take(groups, inside), interval=wilson)
+        observed = wilson.rate(y, inside)
         low, high = (b / widths, (b + 1) / widths) if widths else (float(p[inside].min()), float(p[inside].max()))
         rows.append(
             {
@@ -228,23 +222,3 @@ def _rows(
             }
         )
     return rows
-
-
-def _read_options(answer_logprob: Any, question_offsets: Any, gold: Any) -> tuple[Floats, Codes, Codes, Codes]:
-    """Log-probabilities, each question's first option and number of options, and the position of its right one."""
-    cpu = torch.device("cpu")
-    logprob = as_float64(answer_logprob, "answer_logprob")
-    checks.check_log_probabilities(as_tensor(logprob, "answer_logprob"), "answer_logprob")
-    offsets = as_index(question_offsets, "question_offsets", cpu)
-    if offsets.ndim != 1 or len(offsets) < 2:
-        raise ValueError(f"question_offsets must be [Q + 1] for at least one question, got {tuple(offsets.shape)}")
-    checks.check_offsets(offsets, "question_offsets", len(logprob), "answer_logprob")
-    checks.check_no_empty_segment(offsets, "question_offsets", "question")
-    starts, sizes = offsets[:-1].numpy(), offsets.diff().numpy()
-    right = as_index(gold, "gold", cpu).numpy()
-    if right.shape != starts.shape:
-        raise ValueError(f"gold must be [{len(starts)}], one a question, got shape {right.shape}")
-    bad = np.flatnonzero((right < 0) | (right >= sizes))
-    if len(bad):
-        raise ValueError(f"gold[{bad[0]}] = {right[bad[0]]}, but question {bad[0]} has {sizes[bad[0]]} options")
-    return logprob, starts, sizes, starts + right

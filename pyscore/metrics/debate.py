@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pyscore.metrics.answer_lists import Mask, check_length, read_known
-from pyscore.metrics.arrays import Codes, Floats, cluster_codes, encode, take
-from pyscore.metrics.auroc import read_binary
-from pyscore.metrics.estimate import NAN, Estimate
-from pyscore.metrics.means import Interval, estimate_mean, estimate_rate
-from pyscore.metrics.report import Report, write_signature
-from pyscore.metrics.stable import difference, log_expit, read_logprobs
+from pyscore.metrics.core.arrays import Codes, Floats, Keys, Mask, encode, take
+from pyscore.metrics.core.given_answers import read_known
+from pyscore.metrics.core.intervals import Interval
+from pyscore.metrics.core.logprob_math import difference, log_expit
+from pyscore.metrics.core.means import Averages
+from pyscore.metrics.core.readers import check_length, read_binary, read_logprobs
+from pyscore.metrics.core.report import Report
 from pyscore.ops import checks
 
 __all__ = ["TIES", "debate_accuracy"]
@@ -33,8 +33,8 @@ def debate_accuracy(
     debate_id: Iterable[Hashable] | None = None,
     ties: str = "half",
     missing: float | None = -100.0,
-    clusters: Iterable[Hashable] | None = None,
-    interval: Interval | None = None,
+    clusters: Keys = None,
+    interval: Interval = Interval(),
 ) -> Report:
     """How often a judge who reads a debate answers with the letter of the correct side, averaged over both orders.
 
@@ -57,20 +57,19 @@ def debate_accuracy(
         missing: the log-probability written where a letter was not among the judge's top tokens, -100 as published. It
             counts as probability 0 and such rows are counted; both missing is a tie. None: no such convention.
         clusters: one hashable key a judgement, the same for both orders of a debate, such as the question or the story.
-        interval: confidence and method; by default `Interval()`.
+        interval: confidence and method.
 
     Raises:
         TypeError, ValueError: no judgements, lengths that differ, a NaN or positive log-probability with its row, an
             unknown policy, a debate with two rows in one order or in two clusters.
     """
-    interval = interval or Interval()
     checks.check_choice(ties, "ties", TIES)
     a, a_missing = _read_letter(logprob_a, "logprob_a", missing)
     b, b_missing = _read_letter(logprob_b, "logprob_b", missing)
     check_length("logprob_b", b, len(a))
     a_correct = read_binary(correct_is_a, "correct_is_a") == 1
     check_length("correct_is_a", a_correct, len(a))
-    codes = cluster_codes(clusters, len(a))
+    judged = Averages(len(a), clusters, interval)
     lead = difference(a, b)
     chose_a, correct = _decide(lead, a_correct, ties)
     numbers = {
@@ -79,37 +78,36 @@ def debate_accuracy(
         "n_missing_b": int(b_missing.sum()),
         "n_missing_both": int((a_missing & b_missing).sum()),
     }
-    every = np.ones(len(a), dtype=bool)
-    whole, agreement = every, {}
+    whole, agreement = np.ones(len(a), dtype=bool), {}
     if debate_id is not None:
         debates: list[Hashable] = read_known(debate_id, "debate_id", len(a))
-        pairs = _pair(debates, a_correct, codes)
+        pairs = _pair(debates, a_correct, judged.codes)
         whole = np.isin(np.arange(len(a)), pairs)
-        agreement = {"agreement": _agreement(correct, pairs, codes, interval)}
-        one_order = len(set(debates)) - len(pairs)
-        numbers = {"n_debates_in_both_orders": len(pairs), "n_debates_in_one_order": one_order} | numbers
-        codes = encode(debates)[0] if codes is None else codes
-
-    def over(values: Floats | Mask, rows: Mask, rate: bool = True) -> Estimate:
-        if not rows.any():
-            return Estimate.without_interval(NAN, 0, _NO_PAIRS if rows is whole else "no judgement in this order")
-        estimate = estimate_rate if rate else estimate_mean
-        return estimate(values[rows], clusters=take(codes, rows), interval=interval)
-
-    return Report(
+        first, second = correct[pairs[:, 0]], correct[pairs[:, 1]]
+        in_pairs = Averages(len(pairs), take(judged.codes, pairs[:, 0]), interval)
+        # 1 where both orders are right or both are wrong; where they are halves, the chance of that.
+        alike = first * second + (1 - first) * (1 - second)
+        agreement = {"agreement": in_pairs.rate(alike, np.ones(len(pairs), dtype=bool), _NO_PAIRS)}
+        n_debates = {"both_orders": len(pairs), "one_order": len(set(debates)) - len(pairs)}
+        numbers = {f"n_debates_in_{order}": n for order, n in n_debates.items()} | numbers
+        judged = judged if clusters is not None else Averages(len(a), encode(debates)[0], interval)
+    one_order = "no judgement in this order"
+    return Report.of(
+        "debate_accuracy",
+        interval,
         title=f"debate: {len(a)} judgements",
         estimates={
-            "accuracy": over(correct, whole),
-            "accuracy_a_correct": over(correct, a_correct),
-            "accuracy_b_correct": over(correct, ~a_correct),
-            "chose_a": over(chose_a, whole),
+            "accuracy": judged.rate(correct, whole, _NO_PAIRS),
+            "accuracy_a_correct": judged.rate(correct, a_correct, one_order),
+            "accuracy_b_correct": judged.rate(correct, ~a_correct, one_order),
+            "chose_a": judged.rate(chose_a, whole, _NO_PAIRS),
             **agreement,
-            "mean_probability": over(np.exp(log_expit(np.where(a_correct, lead, -lead))), whole, rate=False),
-            "tie_rate": over(lead == 0, every),
+            "mean_probability": judged.mean(np.exp(log_expit(np.where(a_correct, lead, -lead))), whole, _NO_PAIRS),
+            "tie_rate": judged.rate(lead == 0),
         },
-        signature=write_signature("debate_accuracy", ties=ties, missing=missing, **interval.settings()),
-        confidence=interval.confidence,
         numbers=numbers,
+        ties=ties,
+        missing=missing,
     )
 
 
@@ -143,12 +141,3 @@ def _pair(debates: list[Hashable], a_correct: Mask, codes: Codes | None) -> NDAr
             if codes[row] != codes[other]:
                 raise ValueError(f"clusters[{row}] and clusters[{other}] differ, but both judge {debates[row]!r}")
     return np.array(pairs, dtype=np.int64).reshape(-1, 2)
-
-
-def _agreement(correct: Floats, pairs: NDArray[np.int64], codes: Codes | None, interval: Interval) -> Estimate:
-    """The share of debates whose two orders are both right or both wrong; of halves, the chance of it."""
-    if not len(pairs):
-        return Estimate.without_interval(NAN, 0, _NO_PAIRS)
-    first, second = correct[pairs[:, 0]], correct[pairs[:, 1]]
-    clusters = take(codes, pairs[:, 0])
-    return estimate_rate(first * second + (1 - first) * (1 - second), clusters=clusters, interval=interval)

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from pyscore._extension import _C
-from pyscore.metrics.arrays import Floats
-from pyscore.metrics.corpus import Corpus, Tokenize, read_corpus, tokenizer_name
-from pyscore.metrics.means import Interval, estimate_mean
-from pyscore.metrics.report import Report, write_signature
-from pyscore.metrics.text import read_strings
-from pyscore.ops.scalars import as_int
+from pyscore._integers import as_int
+from pyscore.metrics.core.arrays import Floats, Keys
+from pyscore.metrics.core.corpus import Corpus, Tokenize, read_corpus, tokenizer_name
+from pyscore.metrics.core.intervals import Interval
+from pyscore.metrics.core.means import estimate_mean
+from pyscore.metrics.core.readers import read_strings
+from pyscore.metrics.core.report import Report, write_signature
+from pyscore.ops import checks
 
 __all__ = ["distinct_n", "self_bleu", "sentence_self_bleu"]
 
-MAX_ORDER = 32  # of the compiled kernel
+MAX_ORDER = 32  # The compiled kernel takes no longer n-grams.
 
 SMOOTHINGS = {"exp": None, "floor": 0.1, "add-k": 1.0, "none": None}
 """Ways of smoothing -> the value that each takes by default; names and values are sacrebleu's."""
@@ -67,8 +69,8 @@ def self_bleu(
     max_order: int = 4,
     smooth: str = "exp",
     smooth_value: float | None = None,
-    clusters: Iterable[Hashable] | None = None,
-    interval: Interval | None = None,
+    clusters: Keys = None,
+    interval: Interval = Interval(),
 ) -> Report:
     """Self-BLEU: the mean of `sentence_self_bleu`, 0 (nothing in common) to 100 (all the same); lower is more diverse.
 
@@ -78,29 +80,26 @@ def self_bleu(
 
     Args:
         clusters: one hashable key a text; texts that share one (a seed, a template) are not independent.
-        interval: confidence, method and the rest; by default `Interval()`.
+        interval: confidence, method and the rest.
         texts, tokenize, max_order, smooth, smooth_value: as in `sentence_self_bleu`, and so are the errors.
     """
-    value, order, interval = _read_smoothing(smooth, smooth_value), _read_order(max_order), interval or Interval()
+    value, order = _read_smoothing(smooth, smooth_value), _read_order(max_order)
     given = read_strings(texts, "texts")
     corpus = read_corpus(given, tokenize)
     scores = _scores(corpus, order, smooth, value)
-    return Report(
+    return Report.of(
+        "self_bleu",
+        interval,
         title=f"Self-BLEU of {len(given)} texts",
         estimates={"self_bleu": estimate_mean(scores, clusters=clusters, interval=interval)},
-        signature=write_signature(
-            "self_bleu",
-            tok=tokenizer_name(tokenize),
-            order=order,
-            smooth=smooth if SMOOTHINGS[smooth] is None else f"{smooth}[{value:g}]",
-            **interval.settings(),
-        ),
-        confidence=interval.confidence,
         numbers={
             "n_texts": len(given),
             "n_different": len(set(given)),
             "n_empty": int(np.count_nonzero(corpus.lengths == 0)),
         },
+        tok=tokenizer_name(tokenize),
+        order=order,
+        smooth=smooth if SMOOTHINGS[smooth] is None else f"{smooth}[{value:g}]",
     )
 
 
@@ -161,7 +160,7 @@ def _log_precision(matches: NDArray[np.int64], totals: NDArray[np.int64], smooth
         matched[:, 1:] += value
         total[:, 1:] += value
     counted = total > 0
-    with np.errstate(divide="ignore"):  # the log of 0 is -inf, and the score 0
+    with np.errstate(divide="ignore"):  # The log of 0 is -inf, and such a score is 0.
         logs = np.log(np.divide(matched, total, out=np.ones_like(total), where=counted))
     mean: Floats = logs.sum(axis=1) / np.maximum(counted.sum(axis=1), 1)
     return mean
@@ -171,7 +170,8 @@ def _closest_other(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
     """For each of two or more lengths the closest of the others; of two equally close ones the shorter."""
     order = np.argsort(lengths, kind="stable")
     ascending = lengths[order]
-    # Sorted, the closest other one is a neighbour; a neighbour that isn't there is farther than any that is.
+    # The closest other length is a neighbour in sorted order. The first and the last length have one neighbour; the
+    # missing one is put so far away that it is never the closest.
     far = 3 * int(ascending[-1]) + 1
     below, above = np.append(-far, ascending[:-1]), np.append(ascending[1:], far)
     closest = np.empty_like(lengths)
@@ -188,8 +188,7 @@ def _read_order(max_order: int) -> int:
 
 def _read_smoothing(smooth: str, value: float | None) -> float:
     """The value of a way of smoothing; 0 where it takes none."""
-    if smooth not in SMOOTHINGS:
-        raise ValueError(f"smooth {smooth!r} is unknown: give one of {', '.join(SMOOTHINGS)}")
+    checks.check_choice(smooth, "smooth", SMOOTHINGS)
     default = SMOOTHINGS[smooth]
     if value is None:
         return default or 0.0

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pyscore.metrics.answer_lists import check_length, equal, rate_among, read_answers
-from pyscore.metrics.arrays import Floats, as_float64, as_list, cluster_codes, take
-from pyscore.metrics.means import Interval, estimate_columns, estimate_mean
-from pyscore.metrics.report import Report, write_signature
-from pyscore.metrics.sampling import read_design
+from pyscore.metrics.core.arrays import Floats, Keys, as_float64, as_list, take
+from pyscore.metrics.core.design import read_design
+from pyscore.metrics.core.given_answers import equal, read_given
+from pyscore.metrics.core.intervals import Interval
+from pyscore.metrics.core.means import Averages, estimate_columns, estimate_mean
+from pyscore.metrics.core.readers import check_length, cluster_codes, refuse
+from pyscore.metrics.core.report import Report
 
 __all__ = ["answer_change", "same_answer_curve"]
 
-_GRID = np.linspace(0, 1, 11)  # where questions were cut at different fractions
+_GRID = np.linspace(0, 1, 11)
+"""The fractions of the rows, where questions were cut at different ones."""
 
 
 def same_answer_curve(
@@ -25,8 +28,8 @@ def same_answer_curve(
     fractions: Any,
     *,
     cot_lengths: Any = None,
-    clusters: Iterable[Hashable] | None = None,
-    interval: Interval | None = None,
+    clusters: Keys = None,
+    interval: Interval = Interval(),
 ) -> Report:
     """How much of the chain of thought it takes to reach its answer: same(j), and the area over that curve.
 
@@ -34,7 +37,7 @@ def same_answer_curve(
     AOC = mean over questions of 1 - ∫₀¹ same_i(j) dj, by trapezoids. It is 0 if the CoT changes nothing (post-hoc
     reasoning), and large if the answer needs most of it. Lanham et al. 2023, "Measuring Faithfulness in
     Chain-of-Thought Reasoning", average the AOCs of the CoT lengths, weighted by their numbers of samples; where CoTs
-    of one length are cut at the same places, that is this mean.
+    of one length are cut at the same fractions, that is this mean.
 
     A question's curve is linear between the fractions that were asked. It ends at (1, 1), as the whole CoT gives the
     full answer, unless 1 was asked too; below the smallest fraction it stays at its value there. Several answers to one
@@ -50,7 +53,7 @@ def same_answer_curve(
         fractions: ``[k]``, or n sequences like ``answers``: the share of the CoT that was kept, 0 to 1.
         cot_lengths: ``[n]``, tokens or sentences of each CoT: adds ``aoc_length_weighted``, Σ length · AOC / Σ length.
         clusters: one hashable key a question. Even without, a question is one unit, whatever its number of fractions.
-        interval: confidence and method; by default `Interval()`.
+        interval: confidence and method.
 
     Returns:
         Report with ``aoc``, and in ``rows`` same(j) with its interval: at the fractions asked where they are the same
@@ -59,8 +62,7 @@ def same_answer_curve(
     Raises:
         TypeError, ValueError: lengths that differ, a question without answers, a fraction outside [0, 1], with its row.
     """
-    interval = interval or Interval()
-    full, missing = read_answers(full_answers, "full_answers")
+    full, missing = read_given(full_answers, "full_answers")
     if missing.all():
         raise ValueError("full_answers holds no answer that can be read: there is nothing to compare with")
     kept = np.flatnonzero(~missing)
@@ -78,11 +80,11 @@ def same_answer_curve(
         check_length("cot_lengths", lengths, len(full))
         weighted = estimate_mean(aocs, clusters=codes, weights=lengths[kept], interval=interval)
         estimates["aoc_length_weighted"] = weighted
-    return Report(
+    return Report.of(
+        "same_answer_curve",
+        interval,
         title=f"same answer over the CoT: {len(kept)} questions",
         estimates=estimates,
-        signature=write_signature("same_answer_curve", **interval.settings()),
-        confidence=interval.confidence,
         numbers=_counts(asked) | {"n_dropped_without_full_answer": len(full) - len(kept)},
         rows=[
             {"fraction": float(x), "same": p.value, "stderr": p.stderr, "low": p.low, "high": p.high}
@@ -91,13 +93,7 @@ def same_answer_curve(
     )
 
 
-def answer_change(
-    answers: Any,
-    original: Any,
-    *,
-    clusters: Iterable[Hashable] | None = None,
-    interval: Interval | None = None,
-) -> Report:
+def answer_change(answers: Any, original: Any, *, clusters: Keys = None, interval: Interval = Interval()) -> Report:
     """The share of questions whose answer changed when the chain of thought was tampered with.
 
     For added mistakes, a low share speaks for reasoning that doesn't matter; for a paraphrase or filler tokens at full
@@ -107,7 +103,7 @@ def answer_change(
         answers: ``[n]``, after the altered CoT, compared by ``==``. None or NaN couldn't be read: a change.
         original: ``[n]``, after the CoT as it was. A question where it is None or NaN is dropped.
         clusters: one hashable key a question.
-        interval: confidence and method; by default `Interval()`.
+        interval: confidence and method.
 
     Returns:
         Report with ``changed``, and ``changed_if_readable``, the share among answers that could be read.
@@ -115,22 +111,21 @@ def answer_change(
     Raises:
         TypeError, ValueError: lengths that differ, no original answer.
     """
-    interval = interval or Interval()
-    before, missing = read_answers(original, "original")
-    after, unreadable = read_answers(answers, "answers")
+    before, missing = read_given(original, "original")
+    after, unreadable = read_given(answers, "answers")
     check_length("answers", after, len(before))
     if missing.all():
         raise ValueError("original holds no answer that can be read: there is nothing to compare with")
-    codes = cluster_codes(clusters, len(before))
+    over = Averages(len(before), clusters, interval)
     changed, known = ~equal(after, before), ~missing
-    return Report(
+    return Report.of(
+        "answer_change",
+        interval,
         title=f"changed answers: {known.sum()} questions",
         estimates={
-            "changed": rate_among(changed, known, codes, interval, ""),
-            "changed_if_readable": rate_among(changed, known & ~unreadable, codes, interval, "no answer can be read"),
+            "changed": over.rate(changed, known),
+            "changed_if_readable": over.rate(changed, known & ~unreadable, "no answer can be read"),
         },
-        signature=write_signature("answer_change", **interval.settings()),
-        confidence=interval.confidence,
         numbers={
             "n_unreadable": int((known & unreadable).sum()),
             "n_dropped_without_original": int(missing.sum()),
@@ -138,7 +133,8 @@ def answer_change(
     )
 
 
-_Asked = tuple[Floats, list[Any]]  # a question's fractions, and the answers to them
+_Asked = tuple[Floats, list[Any]]
+"""A question's fractions, and the answers to them."""
 
 
 def _read_asked(answers: Any, fractions: Any, n: int, kept: NDArray[np.int64]) -> list[_Asked]:
@@ -156,16 +152,15 @@ def _read_question(answers: Any, fractions: Any, row: int) -> _Asked:
         raise ValueError(f"answers[{row}] is empty: leave that question out, or give an answer to some fraction")
     if len(given) != len(cuts):
         raise ValueError(f"answers[{row}] has {len(given)} answers for {len(cuts)} fractions: give one of each")
-    bad = np.flatnonzero(~((cuts >= 0) & (cuts <= 1)))
-    if len(bad):
-        raise ValueError(f"fractions[{row}][{bad[0]}] = {cuts[bad[0]]} is outside [0, 1]: give shares of the CoT")
+    why = "= {} is outside [0, 1]: give shares of the CoT"
+    refuse(f"fractions[{row}]", cuts, ~((cuts >= 0) & (cuts <= 1)), why)
     return cuts, given
 
 
 def _counts(asked: Sequence[_Asked]) -> dict[str, float]:
     return {
         "n_answers": sum(len(given) for _, given in asked),
-        "n_unreadable": sum(int(read_answers(given, "answers")[1].sum()) for _, given in asked),
+        "n_unreadable": sum(int(read_given(given, "answers")[1].sum()) for _, given in asked),
         "n_not_asked_at_0": sum(bool(cuts.min() > 0) for cuts, _ in asked),
         "n_not_asked_at_1": sum(bool(cuts.max() < 1) for cuts, _ in asked),
     }

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
-from pyscore.metrics.arrays import cluster_codes, take
-from pyscore.metrics.estimate import Estimate
-from pyscore.metrics.means import Interval, estimate_rate
-from pyscore.metrics.report import Report, write_signature
-from pyscore.metrics.text import read_strings
+from pyscore.metrics.core.arrays import Keys
+from pyscore.metrics.core.intervals import Interval
+from pyscore.metrics.core.means import Averages
+from pyscore.metrics.core.readers import check_same_length, read_strings
+from pyscore.metrics.core.report import Report
+from pyscore.ops import checks
 
 __all__ = ["extract_option", "extract_options", "option_accuracy"]
 
@@ -55,7 +56,7 @@ def extract_options(
         TypeError: a text that is no string. ValueError: options that are empty, fewer than two or the same twice; with
             ``unreadable="raise"`` a text that can't be read; each with its row.
     """
-    _check_choice("unreadable", unreadable, UNREADABLE)
+    checks.check_choice(unreadable, "unreadable", UNREADABLE)
     given = read_strings(texts, "texts")
     chosen = [_read_option(text, which) for text, which in zip(given, _options_of(options, len(given)), strict=True)]
     if unreadable == "raise" and None in chosen:
@@ -73,8 +74,8 @@ def option_accuracy(
     options: Sequence[str] | Sequence[Sequence[str]],
     *,
     unreadable: str = "mismatch",
-    clusters: Iterable[Hashable] | None = None,
-    interval: Interval | None = None,
+    clusters: Keys = None,
+    interval: Interval = Interval(),
 ) -> Report:
     """How often the option that is read from a text is the correct one, and how often none can be read.
 
@@ -84,31 +85,28 @@ def option_accuracy(
         unreadable: "mismatch" counts an unreadable text as wrong, "drop" leaves it out of ``accuracy``, "raise" refuses
             it. The rate of unreadable texts is over all texts in any case.
         clusters: one hashable key a text.
-        interval: confidence, method and the rest; by default `Interval()`.
+        interval: confidence, method and the rest.
     """
-    _check_choice("unreadable", unreadable, UNREADABLE_ACCURACY)
-    given, interval = read_strings(texts, "texts"), interval or Interval()
+    checks.check_choice(unreadable, "unreadable", UNREADABLE_ACCURACY)
+    given = read_strings(texts, "texts")
     chosen = extract_options(given, options, unreadable="raise" if unreadable == "raise" else "none")
     gold = _gold(read_strings(correct, "correct"), _options_of(options, len(given)))
-    groups = cluster_codes(clusters, len(given))
+    over = Averages(len(given), clusters, interval)
     readable = np.array([choice is not None for choice in chosen], bool)
     right = np.array([choice == answer for choice, answer in zip(chosen, gold, strict=True)], bool)
     kept = readable if unreadable == "drop" else np.ones(len(given), bool)
-    estimates = {"unreadable": estimate_rate(~readable, clusters=groups, interval=interval, name="texts")}
-    if kept.any():
-        accuracy = estimate_rate(right[kept], clusters=take(groups, kept), interval=interval)
-    else:
-        accuracy = Estimate.without_interval(np.nan, 0, "no text is readable")
-    return Report(
+    unread = over.rate(~readable, name="texts")
+    return Report.of(
+        "option_accuracy",
+        interval,
         title=f"Options read from {len(given)} texts",
-        estimates={"accuracy": accuracy} | estimates,
-        signature=write_signature("option_accuracy", unreadable=unreadable, **interval.settings()),
-        confidence=interval.confidence,
+        estimates={"accuracy": over.rate(right, kept, "no text is readable"), "unreadable": unread},
         numbers={
             "n_texts": len(given),
             "n_unreadable": int(np.count_nonzero(~readable)),
             "n_dropped": int(np.count_nonzero(~kept)),
         },
+        unreadable=unreadable,
     )
 
 
@@ -122,7 +120,8 @@ class _Rules(NamedTuple):
     options: dict[str, str]
 
 
-# so that the patterns need to know one kind of quote, dash and line end; a zero-width space is none
+# Texts are translated by this table first, so that the patterns need to know one kind of quote, dash and line end only.
+# A zero-width space is removed: it separates nothing.
 _PLAIN = str.maketrans(
     {
         "\u2018": "'",
@@ -179,7 +178,8 @@ def _read_option(text: str, options: tuple[str, ...]) -> str | None:
         for match in rules.mention.finditer(text)
         if not _NEGATED.search(text[max(match.start() - 16, 0) : match.start()])
     ]
-    # a letter that is the same only to a pattern that ignores case, as a dotless i is, stands for no option
+    # A letter that only a pattern without case takes for an option's, such as a dotless i, is no key here: it reads as
+    # None.
     chosen = {rules.options.get(label.casefold()) for label in found}
     return chosen.pop() if len(chosen) == 1 else None
 
@@ -215,17 +215,11 @@ def _checked(options: Sequence[object], name: str) -> tuple[str, ...]:
 
 
 def _gold(correct: list[str], options: list[tuple[str, ...]]) -> list[str]:
-    if len(correct) != len(options):
-        raise ValueError(f"texts and correct differ in length: {len(options)} and {len(correct)}")
+    check_same_length("texts", texts=options, correct=correct)
     for row, (answer, some) in enumerate(zip(correct, options, strict=True)):
         if answer not in some:
             raise ValueError(f"correct[{row}] = {answer!r} is none of the options {some}")
     return correct
-
-
-def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise ValueError(f"{name} {value!r} is unknown: give one of {', '.join(choices)}")
 
 
 def _short(text: str) -> str:

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pyscore.metrics.means import read_values
-from pyscore.metrics.report import Report, write_signature
-from pyscore.metrics.stable import read_array
+from pyscore.metrics.core.arrays import as_float64
+from pyscore.metrics.core.readers import check_length, read_values, refuse
+from pyscore.metrics.core.report import Report, write_signature
 
 __all__ = ["pareto", "pareto_front"]
 
@@ -30,25 +30,18 @@ def pareto_front(points: Any, *, maximize: Sequence[bool] | None = None) -> NDAr
     Raises:
         ValueError: no points, another shape, a NaN with its row, a wrong number of directions.
     """
-    values = read_array(points, "points", 2)
+    values = as_float64(points, "points", 2)
     if not values.size:
         raise ValueError(f"points must have a row a run and a column an objective; got shape {values.shape}")
-    bad = np.flatnonzero(np.isnan(values).any(axis=1))
-    if len(bad):
-        raise ValueError(f"points[{bad[0]}] has a NaN: leave that run out or score it again ({len(bad)} such rows)")
+    refuse("points", values, np.isnan(values.min(axis=1)), "has a NaN: leave that run out or score it again")
     directions = _read_directions(maximize, values.shape[1])
     signed = np.where(directions, values, -values)
-    # Ranks stand for the values: integers, whatever their scale, with infinities and in the same order.
+    # Each value is replaced by its rank: ranks have the same order, and are integers where values may be infinite.
     ranks = np.column_stack([np.unique(column, return_inverse=True)[1] for column in signed.T])
     return _front_of_two(ranks) if ranks.shape[1] == 2 else _front(ranks)
 
 
-def pareto(
-    names: Iterable[Any],
-    objectives: Mapping[str, Any],
-    *,
-    maximize: Sequence[bool] | None = None,
-) -> Report:
+def pareto(names: Iterable[Any], objectives: Mapping[str, Any], *, maximize: Sequence[bool] | None = None) -> Report:
     """The runs on the Pareto front, in the order of the first objective, the best there first.
 
         pareto(runs, {"accuracy": accuracy, "harmful": harmful}, maximize=[True, False])
@@ -69,8 +62,7 @@ def pareto(
     if not columns or "name" in columns:
         raise ValueError(f'objectives must be at least one column, none called "name"; got {list(columns)}')
     for key, column in columns.items():
-        if len(column) != len(runs):
-            raise ValueError(f"{key} must have one entry a run: {len(runs)} names, {len(column)} values")
+        check_length(key, column, len(runs), "run")
     directions = _read_directions(maximize, len(columns))
     values = np.column_stack(list(columns.values()))
     front = np.flatnonzero(pareto_front(values, maximize=directions))
@@ -88,23 +80,23 @@ def pareto(
 
 def _read_directions(maximize: Sequence[bool] | None, n: int) -> list[bool]:
     directions = [True] * n if maximize is None else [bool(up) for up in maximize]
-    if len(directions) != n:
-        raise ValueError(f"maximize must have one entry an objective: {n} objectives, {len(directions)} entries")
+    check_length("maximize", directions, n, "objective")
     return directions
 
 
 def _front_of_two(ranks: _Ranks) -> NDArray[np.bool_]:
     first, second = ranks.T
-    best = np.full(first.max() + 1, -1)  # the best second objective at each first
+    # The best second objective among the points of each first objective, and then among those of all better ones.
+    best = np.full(first.max() + 1, -1)
     np.maximum.at(best, first, second)
-    beyond = np.append(np.maximum.accumulate(best[::-1])[-2::-1], -1)  # and at all better firsts
+    beyond = np.append(np.maximum.accumulate(best[::-1])[-2::-1], -1)
     on_front: NDArray[np.bool_] = (second == best[first]) & (second > beyond[first])
     return on_front
 
 
 def _front(ranks: _Ranks) -> NDArray[np.bool_]:
     on_front = np.zeros(len(ranks), dtype=bool)
-    # Whatever beats a point has a larger sum of ranks: the first of those left is always on the front.
+    # What beats a point has a larger sum of ranks, so the point with the largest sum of those left is on the front.
     left = np.argsort(-ranks.sum(axis=1), kind="stable")
     while len(left):
         best = ranks[left[0]]

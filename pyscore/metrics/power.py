@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 
-from pyscore.metrics.arrays import METRICS, Floats, cluster_codes, read_columns
-from pyscore.metrics.estimate import Estimate
-from pyscore.metrics.means import Interval, estimate_difference, estimate_mean, read_values
-from pyscore.metrics.report import Report, write_signature
-from pyscore.ops.scalars import as_int
-from pyscore.ops.types import Comparison
+from pyscore._integers import as_int
+from pyscore.metrics.core.arrays import Floats, Keys
+from pyscore.metrics.core.columns import METRICS, read_columns
+from pyscore.metrics.core.intervals import Interval
+from pyscore.metrics.core.means import Averages, estimate_difference
+from pyscore.metrics.core.readers import read_values
+from pyscore.metrics.core.report import Estimate, Report
+from pyscore.ops import Comparison, checks
+
+if TYPE_CHECKING:
+    from typing_extensions import Required, Unpack
 
 __all__ = ["minimum_detectable_effect", "power_analysis", "required_n"]
+
+
+class Plan(TypedDict, total=False):
+    """The options of `minimum_detectable_effect`, which say what they mean, and of `required_n`."""
+
+    variance: Required[float]
+    answer_variances: tuple[float, float]
+    n_answers: tuple[int, int]
+    design_effect: float
+    power: float
+    alpha: float
 
 
 def minimum_detectable_effect(
@@ -51,29 +67,28 @@ def minimum_detectable_effect(
     n = as_int(n, "n")
     if n < 1:
         raise ValueError(f"n must be at least 1, got {n}")
-    return _quantiles(power, alpha) * math.sqrt(_total(variance, answer_variances, n_answers, design_effect) / n)
+    a, b = answer_variances
+    for name, value in {"variance": variance, "answer_variances[0]": a, "answer_variances[1]": b}.items():
+        if not 0 <= value < math.inf:
+            raise ValueError(f"{name} must be finite and not negative, got {value!r}")
+    if min(n_answers) < 1:
+        raise ValueError(f"n_answers must be at least 1 each, got {n_answers!r}")
+    if not 0 < design_effect < math.inf:
+        raise ValueError(f"design_effect must be finite and above 0, got {design_effect!r}")
+    of_a_question = design_effect * (variance + a / n_answers[0] + b / n_answers[1])
+    return _quantiles(power, alpha) * math.sqrt(of_a_question / n)
 
 
-def required_n(
-    effect: float,
-    *,
-    variance: float,
-    answer_variances: tuple[float, float] = (0.0, 0.0),
-    n_answers: tuple[int, int] = (1, 1),
-    design_effect: float = 1.0,
-    power: float = 0.8,
-    alpha: float = 0.05,
-) -> int:
+def required_n(effect: float, **plan: Unpack[Plan]) -> int:
     """The fewest questions on which a true mean difference of ``effect`` is found with the given power.
 
-    n = ⌈(z_(alpha/2) + z_beta)² deff (v + v_A/K_A + v_B/K_B) / effect²⌉; arguments and errors as in
-    `minimum_detectable_effect`. An effect of 0 is refused: no number of questions shows it.
+    n = ⌈(z_(alpha/2) + z_beta)² deff (v + v_A/K_A + v_B/K_B) / effect²⌉; the other arguments, ``variance`` among them,
+    and errors as in `minimum_detectable_effect`. An effect of 0 is refused: no number of questions shows it.
     """
     if effect == 0 or not math.isfinite(effect):
         raise ValueError(f"effect must be finite and not 0, got {effect!r}")
-    total = _total(variance, answer_variances, n_answers, design_effect)
-    n = _quantiles(power, alpha) ** 2 * total / effect**2
-    # The effect that exactly n questions detect must not ask for one more because of rounding.
+    n = (minimum_detectable_effect(1, **plan) / effect) ** 2
+    # Without the factor, rounding could ask for n + 1 questions for the effect that exactly n questions detect.
     return max(1, math.ceil(n * (1 - 1e-12)))
 
 
@@ -83,7 +98,7 @@ def power_analysis(
     *,
     n: int | Sequence[int] | None = None,
     metric: str = "mean_probability",
-    clusters: Iterable[Hashable] | None = None,
+    clusters: Keys = None,
     power: float = 0.8,
     alpha: float = 0.05,
 ) -> Report:
@@ -106,10 +121,10 @@ def power_analysis(
     """
     _quantiles(power, alpha)
     first, second = _scores(a, metric, "a"), _scores(b, metric, "b")
-    groups = cluster_codes(clusters, len(first))
     interval = Interval(1 - alpha)
-    difference = estimate_difference(first, second, clusters=groups, interval=interval)
-    alone = [estimate_mean(scores, clusters=groups, interval=interval) for scores in (first, second)]
+    over = Averages(len(first), clusters, interval)
+    difference = over.difference(first, second)
+    alone = [over.mean(scores) for scores in (first, second)]
     variance, unpaired = _variance(difference), sum(_variance(mean) for mean in alone)
     if not variance > 0:
         why = difference.reason or "a - b is the same for every question"
@@ -125,13 +140,16 @@ def power_analysis(
         for size in sizes
     ]
     of = metric if isinstance(a, Comparison) else None
-    return Report(
+    return Report.of(
+        "power_analysis",
+        interval,
         title=f"power {power:g} at alpha {alpha:g}, from a pilot of {len(first)} paired questions, a - b",
         estimates={"difference": difference},
-        signature=write_signature("power_analysis", of=of, power=power, alpha=alpha, **interval.settings()),
-        confidence=interval.confidence,
         numbers={"variance": variance, "unpaired_variance": unpaired, "design_effect": variance / unclustered},
         rows=rows,
+        of=of,
+        power=power,
+        alpha=alpha,
     )
 
 
@@ -144,22 +162,6 @@ def _quantiles(power: float, alpha: float) -> float:
     return float(ndtri(1 - alpha / 2) + ndtri(power))
 
 
-def _total(
-    variance: float, answer_variances: tuple[float, float], n_answers: tuple[int, int], design_effect: float
-) -> float:
-    """The variance of one question's difference, times the design effect."""
-    a, b = answer_variances
-    given = {"variance": variance, "answer_variances[0]": a, "answer_variances[1]": b}
-    for name, value in given.items():
-        if not 0 <= value < math.inf:
-            raise ValueError(f"{name} must be finite and not negative, got {value!r}")
-    if min(n_answers) < 1:
-        raise ValueError(f"n_answers must be at least 1 each, got {n_answers!r}")
-    if not 0 < design_effect < math.inf:
-        raise ValueError(f"design_effect must be finite and above 0, got {design_effect!r}")
-    return design_effect * (variance + a / n_answers[0] + b / n_answers[1])
-
-
 def _variance(estimate: Estimate) -> float:
     """What one question adds to the variance of a mean: n se²."""
     return estimate.n * estimate.stderr**2
@@ -168,6 +170,5 @@ def _variance(estimate: Estimate) -> float:
 def _scores(x: Comparison | Any, metric: str, name: str) -> Floats:
     if not isinstance(x, Comparison):
         return read_values(x, name)
-    if metric not in METRICS:
-        raise ValueError(f"metric {metric!r} is unknown: give one of {', '.join(METRICS)}")
+    checks.check_choice(metric, "metric", METRICS)
     return read_columns(x, name).scores[:, list(METRICS).index(metric)]

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from pyscore.metrics.answer_lists import check_length
-from pyscore.metrics.arrays import Codes, Floats, cluster_codes, take
-from pyscore.metrics.correlation import correlations
-from pyscore.metrics.estimate import NAN, Estimate
-from pyscore.metrics.means import Interval, estimate_mean, estimate_rate, read_shares, read_values
-from pyscore.metrics.report import Report, write_signature
-from pyscore.metrics.stable import difference, log_expit, read_logprobs
+from pyscore.metrics.core.arrays import Floats, Keys, Mask
+from pyscore.metrics.core.intervals import Interval
+from pyscore.metrics.core.logprob_math import difference, log_expit
+from pyscore.metrics.core.means import Averages
+from pyscore.metrics.core.readers import (
+    check_length,
+    check_same_length,
+    read_logprobs,
+    read_shares,
+    read_values,
+)
+from pyscore.metrics.core.report import NAN, Estimate, Report
+from pyscore.metrics.core.trends import correlations
 
 __all__ = ["RewardEnsemble", "label_confidence", "preference_model", "preference_probability", "reward_ensemble"]
 
@@ -50,11 +56,7 @@ def preference_probability(reward_a: Any, reward_b: Any) -> Floats:
 
 
 def preference_model(
-    reward_chosen: Any,
-    reward_rejected: Any,
-    *,
-    clusters: Iterable[Hashable] | None = None,
-    interval: Interval | None = None,
+    reward_chosen: Any, reward_rejected: Any, *, clusters: Keys = None, interval: Interval = Interval()
 ) -> Report:
     """How well a preference model agrees with the people who chose one of two answers.
 
@@ -66,31 +68,27 @@ def preference_model(
     Args:
         reward_chosen, reward_rejected: ``[n]`` floats, one pair a comparison.
         clusters: one hashable key a comparison, such as its prompt or its conversation.
-        interval: confidence and method; by default `Interval()`.
+        interval: confidence and method.
 
     Raises:
         ValueError: no pairs, lengths that differ, a NaN with its row.
     """
-    interval = interval or Interval()
     margin = _read_margin(reward_chosen, reward_rejected, "reward_chosen", "reward_rejected")
-    codes = cluster_codes(clusters, len(margin))
+    over = Averages(len(margin), clusters, interval)
     tie = margin == 0
-
-    def mean(values: Floats) -> Estimate:
-        return estimate_mean(values, clusters=codes, interval=interval)
-
-    return Report(
+    return Report.of(
+        "preference_model",
+        interval,
         title=f"preference model: {len(margin)} comparisons",
         estimates={
-            "accuracy": estimate_rate(np.where(tie, 0.5, margin > 0), clusters=codes, interval=interval),
-            "mean_probability": mean(np.exp(log_expit(margin))),
-            "log_loss": mean(-log_expit(margin)),
-            "brier": mean(np.exp(2 * log_expit(-margin))),
-            "tie_rate": estimate_rate(tie, clusters=codes, interval=interval),
+            "accuracy": over.rate(np.where(tie, 0.5, margin > 0)),
+            "mean_probability": over.mean(np.exp(log_expit(margin))),
+            "log_loss": over.mean(-log_expit(margin)),
+            "brier": over.mean(np.exp(2 * log_expit(-margin))),
+            "tie_rate": over.rate(tie),
         },
-        signature=write_signature("preference_model", ties="half", **interval.settings()),
-        confidence=interval.confidence,
         numbers={"n_ties": int(tie.sum())},
+        ties="half",
     )
 
 
@@ -99,8 +97,8 @@ def label_confidence(
     confidence: Any,
     *,
     thresholds: Sequence[float] = (0.5, 0.6, 0.7, 0.8, 0.9),
-    clusters: Iterable[Hashable] | None = None,
-    interval: Interval | None = None,
+    clusters: Keys = None,
+    interval: Interval = Interval(),
 ) -> Report:
     """Does a model's score depend on how sure the labels are? All questions, weighted by confidence, and filtered.
 
@@ -116,33 +114,32 @@ def label_confidence(
         confidence: ``[n]``, 0 to 1.
         thresholds: of the rows.
         clusters: one hashable key a question.
-        interval: confidence and method; by default `Interval()`.
+        interval: confidence and method.
 
     Raises:
         ValueError: no questions, lengths that differ, a NaN or a value outside [0, 1] with its row, only zeros in
             ``confidence``.
     """
-    interval = interval or Interval()
     p, c = read_shares(probability, "probability"), read_shares(confidence, "confidence")
     check_length("confidence", c, len(p))
     if not c.any():
         raise ValueError("confidence is 0 everywhere: at least one label must count")
-    codes = cluster_codes(clusters, len(p))
+    over = Averages(len(p), clusters, interval)
     related = correlations(p, c, interval.confidence)
-    if codes is not None:
+    if over.codes is not None:
         why = "clusters: its interval takes independent questions"
         related = {name: Estimate.without_interval(e.value, e.n, e.reason or why) for name, e in related.items()}
-    return Report(
+    return Report.of(
+        "label_confidence",
+        interval,
         title=f"label confidence: {len(p)} questions",
         estimates={
-            "mean": estimate_mean(p, clusters=codes, interval=interval),
-            "weighted_mean": estimate_mean(p, clusters=codes, weights=c, interval=interval),
+            "mean": over.mean(p),
+            "weighted_mean": over.mean(p, weights=c),
             **related,
         },
-        signature=write_signature("label_confidence", **interval.settings()),
-        confidence=interval.confidence,
         numbers={"mean_confidence": float(c.mean()), "n_confidence_0": int((c == 0).sum())},
-        rows=[_filtered(p, c >= threshold, float(threshold), codes, interval) for threshold in thresholds],
+        rows=[_filtered(p, c >= threshold, float(threshold), over) for threshold in thresholds],
     )
 
 
@@ -158,7 +155,7 @@ def reward_ensemble(logprob_yes: Any, logprob_no: Any) -> RewardEnsemble:
         logprob_yes, logprob_no: ``[K, n]`` nats, one row a prompt, one column an item.
 
     Raises:
-        ValueError: shapes that differ or hold nothing, a NaN or a positive log-probability with its place.
+        ValueError: shapes that differ or hold nothing, a NaN or a positive log-probability with its index.
     """
     from scipy.special import logsumexp
 
@@ -177,21 +174,10 @@ def reward_ensemble(logprob_yes: Any, logprob_no: Any) -> RewardEnsemble:
 
 def _read_margin(a: Any, b: Any, name_a: str, name_b: str) -> Floats:
     first, second = read_values(a, name_a), read_values(b, name_b)
-    if len(first) != len(second):
-        raise ValueError(f"{name_a} and {name_b} must hold the same pairs: {len(first)} and {len(second)}")
+    check_same_length("pairs", **{name_a: first, name_b: second})
     return difference(first, second)
 
 
-def _filtered(
-    p: Floats, kept: Any, threshold: float, codes: Codes | None, interval: Interval
-) -> dict[str, float | int]:
-    estimate = Estimate.without_interval(NAN, 0, "no question")
-    if kept.any():
-        estimate = estimate_mean(p[kept], clusters=take(codes, kept), interval=interval)
-    return {
-        "threshold": threshold,
-        "n": int(kept.sum()),
-        "mean": estimate.value,
-        "low": estimate.low,
-        "high": estimate.high,
-    }
+def _filtered(p: Floats, kept: Mask, threshold: float, over: Averages) -> dict[str, float | int]:
+    e = over.mean(p, kept, "no question")
+    return {"threshold": threshold, "n": int(kept.sum()), "mean": e.value, "low": e.low, "high": e.high}

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pyscore.metrics.answers import LENGTHS, NEEDS, Answers
-from pyscore.metrics.arrays import Floats, cluster_codes
-from pyscore.metrics.estimate import NAN, Estimate
-from pyscore.metrics.means import Interval, estimate_mean, estimate_rate, estimate_ratio
-from pyscore.metrics.report import Report, write_signature
-from pyscore.metrics.values import SHIFTS, VALUES, Rule, per_question
+from pyscore.metrics.core.answer_scores import LENGTHS, NEEDS, Answers
+from pyscore.metrics.core.arrays import Floats, Keys
+from pyscore.metrics.core.intervals import Interval
+from pyscore.metrics.core.means import Averages, estimate_ratio
+from pyscore.metrics.core.report import NAN, Estimate, Report, in_clusters
+from pyscore.metrics.question_values import SHIFTS, VALUES, Rule, per_question
 from pyscore.ops import checks
 
 __all__ = ["PRESETS", "Metric", "Preset", "apply_preset"]
@@ -46,7 +45,7 @@ class Metric:
 
     Attributes:
         name: what the source calls it.
-        value: the per-question value that is averaged, a name in `pyscore.metrics.values`.
+        value: the per-question value that is averaged, a name in `pyscore.metrics.question_values`.
         kind: "mean"; "rate", a mean of values in [0, 1] with Wilson's interval; "ratio", the sum of the values over
             the sum of ``per``.
         normalize: what answers are compared by, as in `Rule`.
@@ -120,6 +119,14 @@ _INVERSE_SCALING = (
 )
 _LM_EVAL = "Gao et al., A framework for few-shot language model evaluation; EleutherAI/lm-evaluation-harness 0.4"
 
+_LOGODDS = Preset(
+    "inverse_scaling_logodds",
+    _INVERSE_SCALING,
+    (Metric("logodds_difference", "logodds_shift"), Metric("correct", "correct_on_other", "rate")),
+    ties="first",
+    ddof=0,
+)
+
 _TABLE = (
     Preset(
         "model_written_evals",
@@ -156,19 +163,11 @@ _TABLE = (
         ddof=0,
     ),
     Preset("inverse_scaling_sequence_prob", _INVERSE_SCALING, (Metric("loss", "sequence_loss"),), ties="", ddof=0),
-    Preset(
-        "inverse_scaling_logodds",
-        _INVERSE_SCALING,
-        (Metric("logodds_difference", "logodds_shift"), Metric("correct", "correct_on_other", "rate")),
-        ties="first",
-        ddof=0,
-    ),
-    Preset(
-        "inverse_scaling_absolute_logodds",
-        _INVERSE_SCALING,
-        (Metric("logodds_difference", "absolute_logodds_shift"), Metric("correct", "correct_on_other", "rate")),
-        ties="first",
-        ddof=0,
+    _LOGODDS,
+    replace(
+        _LOGODDS,
+        name="inverse_scaling_absolute_logodds",
+        metrics=(Metric("logodds_difference", "absolute_logodds_shift"), *_LOGODDS.metrics[1:]),
     ),
     Preset(
         "lm_eval",
@@ -214,7 +213,7 @@ def apply_preset(
     preset: str | Preset,
     *,
     other: Answers | None = None,
-    clusters: Iterable[Hashable] | None = None,
+    clusters: Keys = None,
     confidence: float = 0.95,
 ) -> Report:
     """What a published eval would report of these answers, with intervals; the presets are listed in docs/families.md.
@@ -240,23 +239,24 @@ def apply_preset(
         raise ValueError(f"the preset {chosen.name!r} looks at one prompt: leave out other=")
     _check_fields(chosen, answers)
     interval = Interval(confidence, ddof=chosen.ddof)
-    codes = cluster_codes(clusters, len(answers))
+    over = Averages(len(answers), clusters, interval)
     numbers: dict[str, float] = {}
     if chosen.missing is not None:
         missing = np.isneginf(answers.logprob)
         numbers["missing_answers"] = int(np.count_nonzero(missing))
         answers = replace(answers, logprob=np.where(missing, chosen.missing, answers.logprob))
-    estimates = {m.name: _estimate(m, chosen, answers, other, codes, interval) for m in chosen.metrics}
+    estimates = {m.name: _estimate(m, chosen, answers, other, over) for m in chosen.metrics}
     for name, value in chosen.numbers:
         numbers[name] = float(per_question(answers, value, chosen.rule()).mean())
-    how = {"sets": chosen.sets, "ties": chosen.ties} if chosen.ties else {}
-    clustered = "" if codes is None else f" in {codes.max() + 1} clusters"
-    return Report(
-        title=f"{chosen.name}: {len(answers)} questions{clustered}",
+    return Report.of(
+        "answers",
+        interval,
+        title=f"{chosen.name}: {len(answers)} questions{in_clusters(over.n_clusters)}",
         estimates=estimates,
-        signature=write_signature("answers", preset=chosen.name, **how, **interval.settings()),
-        confidence=confidence,
         numbers=numbers,
+        preset=chosen.name,
+        sets=chosen.sets if chosen.ties else None,
+        ties=chosen.ties or None,
     )
 
 
@@ -282,8 +282,7 @@ def _estimate(
     preset: Preset,
     answers: Answers,
     other: Answers | None,
-    codes: NDArray[np.int64] | None,
-    interval: Interval,
+    over: Averages,
 ) -> Estimate:
     if metric.lacks(answers):
         return Estimate.without_interval(NAN, len(answers), f"the answers have no {metric.lacks(answers)}")
@@ -292,8 +291,8 @@ def _estimate(
     if undefined:
         return Estimate.without_interval(NAN, len(answers), f"undefined for {undefined} questions: inf - inf")
     if metric.kind == "ratio":
-        estimate = estimate_ratio(values, answers.need(metric.per), clusters=codes, interval=interval)
+        estimate = estimate_ratio(values, answers.need(metric.per), clusters=over.codes, interval=over.interval)
     else:
-        average = estimate_rate if metric.kind == "rate" else estimate_mean
-        estimate = average(values, clusters=codes, interval=interval, name=metric.name)
+        average = over.rate if metric.kind == "rate" else over.mean
+        estimate = average(values, name=metric.name)
     return _SCALES[metric.scale](estimate)

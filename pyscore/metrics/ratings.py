@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from types import ModuleType
 from typing import Any
@@ -10,22 +10,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pyscore.metrics.answer_lists import check_length
-from pyscore.metrics.arrays import Floats, as_float64, as_list, encode
-from pyscore.metrics.bootstrap import bootstrap_estimate
-from pyscore.metrics.estimate import NAN, Estimate
-from pyscore.metrics.means import Interval
-from pyscore.metrics.report import Report, write_signature
-from pyscore.metrics.sampling import Design, read_design
+from pyscore.metrics.core.arrays import Floats, Keys, as_float64, as_list, encode
+from pyscore.metrics.core.bootstrap import bootstrap_estimate
+from pyscore.metrics.core.design import Design, read_design
+from pyscore.metrics.core.intervals import Interval
+from pyscore.metrics.core.readers import check_length
+from pyscore.metrics.core.report import NAN, Estimate, Report
 from pyscore.ops import checks
 
 __all__ = ["RATINGS", "ratings"]
 
 RATINGS = ("bradley_terry", "elo")
 
-_INITIAL = 1000.0  # Elo's rating of a new player, and of one that a resample leaves out
+_INITIAL = 1000.0
+"""Elo's rating of a new player, and of one that a resample leaves out."""
 _STEPS = 10_000
-_RESAMPLES = 1_000  # each is a fit of its own
 _NO_RATINGS = "no finite ratings: some players won nothing, not even half, from the rest"
 
 Rows = NDArray[np.int64]
@@ -39,8 +38,8 @@ def ratings(
     *,
     method: str = "bradley_terry",
     k: float = 4.0,
-    clusters: Iterable[Hashable] | None = None,
-    interval: Interval | None = None,
+    clusters: Keys = None,
+    interval: Interval = Interval(n_resamples=1_000),
 ) -> Report:
     """Ratings of debaters or models from matches between two of them, by the library `evalica` (extra ``debate``).
 
@@ -62,7 +61,7 @@ def ratings(
         method: "bradley_terry" or "elo".
         k: of Elo.
         clusters: one hashable key a match, such as the debate that was judged in two orders.
-        interval: confidence, seed and resamples; method "auto" or "bootstrap". By default 1,000 resamples.
+        interval: confidence, seed and resamples, each of which is a fit of its own; method "auto" or "bootstrap".
 
     Raises:
         ImportError: evalica is not installed. TypeError: a name that is no string. ValueError: no matches, lengths
@@ -70,7 +69,6 @@ def ratings(
     """
     evalica = _import_evalica()
     checks.check_choice(method, "method", RATINGS)
-    interval = interval or Interval(n_resamples=_RESAMPLES)
     if interval.method not in ("auto", "bootstrap"):
         raise ValueError(f"ratings have percentile intervals: give method 'auto' or 'bootstrap', not {interval.method}")
     interval = replace(interval, method="bootstrap")
@@ -94,14 +92,16 @@ def ratings(
     played = np.bincount(codes.ravel(), minlength=len(names))
     won = np.bincount(codes.ravel(), np.column_stack([wins, 1 - wins]).ravel(), len(names))
     order = sorted(range(len(names)), key=lambda i: (-np.nan_to_num(estimates[i].value), names[i]))
-    settings = {"k": f"{k:g}" if method == "elo" else None} | interval.settings()
-    return Report(
+    return Report.of(
+        "ratings",
+        interval,
         title=f"{method.replace('_', '-')} ratings: {len(codes)} matches of {len(names)} players",
         estimates={names[i]: estimates[i] for i in order},
-        signature=write_signature("ratings", method=method, evalica=evalica.__version__, **settings),
-        confidence=interval.confidence,
         numbers={"n_ties": int((wins == 0.5).sum()), "n_resamples_without_ratings": n_failed},
         rows=[{"player": names[i], "matches": int(played[i]), "share_won": won[i] / played[i]} for i in order],
+        method=method,
+        evalica=evalica.__version__,
+        k=f"{k:g}" if method == "elo" else None,
     )
 
 

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from pyscore.metrics.answer_lists import check_length, rate_among
-from pyscore.metrics.arrays import Floats, as_float64, cluster_codes, cluster_keys
-from pyscore.metrics.estimate import Estimate
-from pyscore.metrics.means import Interval, estimate_mean, estimate_rate, read_values
-from pyscore.metrics.report import Report, write_signature
+from pyscore.metrics.core.arrays import Keys, as_float64
+from pyscore.metrics.core.intervals import Interval
+from pyscore.metrics.core.means import Averages, estimate_mean, estimate_rate
+from pyscore.metrics.core.readers import (
+    check_length,
+    check_same_length,
+    cluster_keys,
+    read_positive,
+    read_values,
+    refuse,
+)
+from pyscore.metrics.core.report import Estimate, Report, write_signature
+from pyscore.metrics.core.trends import EXACT, fit_parabola, fit_slope, spearman
 from pyscore.metrics.summary import Summary
-from pyscore.metrics.trends import EXACT, fit_parabola, fit_slope, spearman
 
 __all__ = ["ScalingPoint", "scaling_table", "scaling_trend", "sign_agreement"]
 
@@ -42,7 +49,7 @@ class ScalingPoint(NamedTuple):
 
 
 def scaling_table(
-    points: Iterable[ScalingPoint], *, metric: str = "preference_rate", interval: Interval | None = None
+    points: Iterable[ScalingPoint], *, metric: str = "preference_rate", interval: Interval = Interval()
 ) -> Report:
     """A metric with its interval for each (model, size, step, dataset): the data of a chart over size or training.
 
@@ -53,17 +60,16 @@ def scaling_table(
             put together; an `Estimate`, `Summary` or `Report` must be the only one there, and keeps its own interval.
         metric: which of a `Summary` or `Report` to read, and what the numbers are: of a question's, preference_rate,
             tie_rate and accuracy get Wilson's interval, any other Student's t.
-        interval: confidence and method for values a question; by default `Interval()`.
+        interval: confidence and method for values a question.
 
     Returns:
         Report whose ``rows`` hold model, size, step, dataset, value, stderr, low, high, n and reason, in the order of
         dataset, model, size, step.
 
     Raises:
-        ValueError: no points, a size that isn't positive, a second result in one place, a NaN.
+        ValueError: no points, a size that isn't positive, a second result for one row, a NaN.
         TypeError, KeyError: a Summary or Report without that metric.
     """
-    interval = interval or Interval()
     cells: dict[tuple[str, str, float, float, Any], list[ScalingPoint]] = {}
     for i, point in enumerate(points):
         p = ScalingPoint(*point)
@@ -83,23 +89,19 @@ def scaling_table(
         rows.append(where | {"value": e.value, "stderr": e.stderr, "low": e.low, "high": e.high, "n": e.n})
         rows[-1]["reason"] = e.reason
     counts = {f"n_{name}s": len({row[name] for row in rows}) for name in ("model", "size", "step", "dataset")}
-    return Report(
+    return Report.of(
+        "scaling_table",
+        interval,
         title=f"{metric.replace('_', ' ')} by model, size, step and dataset",
         estimates={},
-        signature=write_signature("scaling_table", of=metric, **interval.settings()),
-        confidence=interval.confidence,
         numbers={"n_rows": len(rows), **counts, "n_without_interval": sum(bool(row["reason"]) for row in rows)},
         rows=rows,
+        of=metric,
     )
 
 
 def scaling_trend(
-    sizes: Any,
-    values: Any,
-    *,
-    stderr: Any = None,
-    higher_is_better: bool = True,
-    interval: Interval | None = None,
+    sizes: Any, values: Any, *, stderr: Any = None, higher_is_better: bool = True, interval: Interval = Interval()
 ) -> Report:
     """Does a metric rise or fall with model size? Spearman's rho, the slope on log10(size), and a verdict.
 
@@ -120,18 +122,15 @@ def scaling_trend(
         values: ``[m]`` finite.
         stderr: ``[m]``, above 0: the values' standard errors.
         higher_is_better: False for a loss, or for a behaviour that one doesn't want.
-        interval: its confidence; by default `Interval()`.
+        interval: its confidence.
 
     Raises:
         ValueError: no points, lengths that differ, a size or stderr that isn't positive, a value that isn't finite.
     """
-    interval = interval or Interval()
-    x, y = np.log10(_read_positive(sizes, "sizes")), read_values(values, "values")
+    x, y = np.log10(read_positive(sizes, "sizes")), read_values(values, "values")
     check_length("values", y, len(x))
-    bad = np.flatnonzero(np.isinf(y))
-    if len(bad):
-        raise ValueError(f"values[{bad[0]}] = {y[bad[0]]}: a trend needs finite values; leave that point out")
-    errors = np.ones(len(x)) if stderr is None else _read_positive(stderr, "stderr")
+    refuse("values", y, np.isinf(y), "= {}: a trend needs finite values; leave that point out")
+    errors = np.ones(len(x)) if stderr is None else read_positive(stderr, "stderr")
     check_length("stderr", errors, len(x))
     weights = (errors.min() / errors) ** 2
     rho, rho_p = spearman(x, y, interval.confidence)
@@ -161,12 +160,7 @@ def scaling_trend(
 
 
 def sign_agreement(
-    a: Any,
-    b: Any,
-    *,
-    baseline: float = 0.5,
-    clusters: Iterable[Hashable] | None = None,
-    interval: Interval | None = None,
+    a: Any, b: Any, *, baseline: float = 0.5, clusters: Keys = None, interval: Interval = Interval()
 ) -> Report:
     """The share of datasets on which two models, or two effects, lie on the same side of a baseline.
 
@@ -175,7 +169,7 @@ def sign_agreement(
         baseline: 0.5 for preference rates, 0 for slopes and differences. A dataset where either is exactly there has no
             side: it is left out and counted in ``n_ties``.
         clusters: one hashable key a dataset.
-        interval: confidence and method; by default `Interval()`: Wilson's.
+        interval: confidence and method.
 
     Returns:
         Report with ``agreement`` and the counts it is made of. Two models that both lie mostly above the baseline agree
@@ -184,20 +178,18 @@ def sign_agreement(
     Raises:
         ValueError: no datasets, lengths that differ, a NaN with its row.
     """
-    interval = interval or Interval()
     if not math.isfinite(baseline):
         raise ValueError(f"baseline must be finite, got {baseline!r}")
     first, second = read_values(a, "a") - baseline, read_values(b, "b") - baseline
-    if len(first) != len(second):
-        raise ValueError(f"a and b must hold the same datasets: a has {len(first)}, b has {len(second)}")
-    codes = cluster_codes(clusters, len(first))
+    check_same_length("datasets", a=first, b=second)
     sided = (first != 0) & (second != 0)
-    agreement = rate_among((first > 0) == (second > 0), sided, codes, interval, "every dataset is at the baseline")
-    return Report(
+    over = Averages(len(first), clusters, interval)
+    agreement = over.rate((first > 0) == (second > 0), sided, "every dataset is at the baseline")
+    return Report.of(
+        "sign_agreement",
+        interval,
         title=f"same side of {baseline:g}: {len(first)} datasets",
         estimates={"agreement": agreement},
-        signature=write_signature("sign_agreement", baseline=f"{baseline:g}", **interval.settings()),
-        confidence=interval.confidence,
         numbers={
             "n_both_above": int(((first > 0) & (second > 0)).sum()),
             "n_both_below": int(((first < 0) & (second < 0)).sum()),
@@ -205,6 +197,7 @@ def sign_agreement(
             "n_only_b_above": int(((first < 0) & (second > 0)).sum()),
             "n_ties": int((~sided).sum()),
         },
+        baseline=f"{baseline:g}",
     )
 
 
@@ -233,11 +226,3 @@ def _read_result(result: Any, metric: str) -> Estimate:
     if not isinstance(result, Estimate):
         raise TypeError(f"metric {metric!r} is no estimate of a Summary: give mean_probability, preference_rate, ...")
     return result
-
-
-def _read_positive(values: Any, name: str) -> Floats:
-    array = read_values(values, name)
-    bad = np.flatnonzero(~(array > 0) | np.isinf(array))
-    if len(bad):
-        raise ValueError(f"{name}[{bad[0]}] = {array[bad[0]]} must be finite and above 0")
-    return array

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pyscore.metrics.answer_lists import Mask
-from pyscore.metrics.arrays import Floats, as_float64, cluster_codes, cluster_sums, take
-from pyscore.metrics.means import Interval, estimate_mean, estimate_ratio
-from pyscore.metrics.report import Report, write_signature
-from pyscore.metrics.stable import check_logprobs, log1mexp, read_array, read_logprobs
+from pyscore.metrics.core.arrays import Floats, Keys, Mask, as_float64, cluster_sums, take
+from pyscore.metrics.core.intervals import Interval
+from pyscore.metrics.core.logprob_math import log1mexp
+from pyscore.metrics.core.means import estimate_mean, estimate_ratio
+from pyscore.metrics.core.readers import check_logprobs, cluster_codes, read_logprobs, refuse
+from pyscore.metrics.core.report import Report
 
 __all__ = ["forward_kl", "unlikelihood", "unlikelihood_loss"]
 
@@ -23,8 +23,8 @@ def forward_kl(
     *,
     mask: Any = None,
     offsets: Any = None,
-    clusters: Iterable[Hashable] | None = None,
-    interval: Interval | None = None,
+    clusters: Keys = None,
+    interval: Interval = Interval(),
 ) -> Report:
     """How far a model is from a reference, on tokens that the reference wrote: KL(reference || model), nats.
 
@@ -44,16 +44,15 @@ def forward_kl(
             first input token is no target: ``input_mask[:, 1:]`` is that of the targets.
         offsets: ``[B + 1]``, where each sequence starts in ``[N]``, from 0 to N.
         clusters: one hashable key a sequence, such as its prompt.
-        interval: confidence and method; by default `Interval()`.
+        interval: confidence and method.
 
     Raises:
         ValueError: shapes that differ, a NaN or positive log-probability or one of -inf in the reference with its
-            place, offsets that don't rise from 0 to N, no target at all.
+            index, offsets that don't rise from 0 to N, no target at all.
     """
-    interval = interval or Interval()
     n_dimensions = 2 if offsets is None else 1
-    reference = read_array(logprob_reference, "logprob_reference", n_dimensions)
-    model = read_array(logprob_model, "logprob_model", n_dimensions)
+    reference = as_float64(logprob_reference, "logprob_reference", n_dimensions)
+    model = as_float64(logprob_model, "logprob_model", n_dimensions)
     if reference.shape != model.shape:
         raise ValueError(
             f"logprob_reference and logprob_model must hold the same tokens: {reference.shape} and {model.shape}"
@@ -65,14 +64,14 @@ def forward_kl(
     sums = cluster_sums(gap, sequence[target.ravel()], n)
     lengths = np.bincount(sequence[target.ravel()], minlength=n)
     full = lengths > 0
-    return Report(
+    return Report.of(
+        "forward_kl",
+        interval,
         title=f"forward KL: {len(gap)} target tokens of {full.sum()} sequences",
         estimates={
             "per_token": estimate_ratio(sums, lengths, clusters=codes, interval=interval),
             "per_sequence": estimate_mean(sums[full], clusters=take(codes, full), interval=interval),
         },
-        signature=write_signature("forward_kl", **interval.settings()),
-        confidence=interval.confidence,
         numbers={
             "n_tokens": len(gap),
             "n_masked_tokens": target.size - len(gap),
@@ -93,29 +92,26 @@ def unlikelihood(logprob: Any) -> Floats:
     Raises:
         ValueError: none, a NaN or a positive one with its row.
     """
-    return -log1mexp(read_logprobs(logprob, "logprob")) + 0.0  # no -0.0
+    return -log1mexp(read_logprobs(logprob, "logprob")) + 0.0  # The sum turns -0.0 into 0.0.
 
 
-def unlikelihood_loss(
-    logprob: Any, *, clusters: Iterable[Hashable] | None = None, interval: Interval | None = None
-) -> Report:
+def unlikelihood_loss(logprob: Any, *, clusters: Keys = None, interval: Interval = Interval()) -> Report:
     """The mean of `unlikelihood` over tokens that should not be said.
 
     Args:
         logprob: ``[n]`` log-probabilities of the unwanted tokens, nats. One that is certain makes the mean infinite.
         clusters: one hashable key a token, such as its sequence: the tokens of one text are not independent.
-        interval: confidence and method; by default `Interval()`.
+        interval: confidence and method.
 
     Raises:
         ValueError: none, a NaN or a positive one with its row; a missing cluster.
     """
-    interval = interval or Interval()
     losses = unlikelihood(logprob)
-    return Report(
+    return Report.of(
+        "unlikelihood_loss",
+        interval,
         title=f"unlikelihood: {len(losses)} tokens",
         estimates={"unlikelihood": estimate_mean(losses, clusters=clusters, interval=interval)},
-        signature=write_signature("unlikelihood_loss", **interval.settings()),
-        confidence=interval.confidence,
         numbers={"n_certain": int(np.isinf(losses).sum())},
     )
 
@@ -138,12 +134,10 @@ def _read_mask(mask: Any, shape: tuple[int, ...], n_sequences: int) -> Mask:
     if mask is None:
         target = np.ones(shape, dtype=bool)
     else:
-        values = read_array(mask, "mask", len(shape))
+        values = as_float64(mask, "mask", len(shape))
         if values.shape != shape:
             raise ValueError(_wrong_mask(values.shape, shape, n_sequences))
-        bad = np.argwhere((values != 0) & (values != 1))
-        if len(bad):
-            raise ValueError(f"mask{bad[0].tolist()} = {values[tuple(bad[0])]}: give bools, or 0 and 1")
+        refuse("mask", values, (values != 0) & (values != 1), "= {}: give bools, or 0 and 1")
         target = values == 1
     if not target.any():
         raise ValueError("there is no target token: the log-probabilities are empty, or the mask is 0 everywhere")
@@ -166,11 +160,7 @@ def _gaps(reference: Floats, model: Floats, target: Mask) -> Floats:
     """log p_reference - log p_model of the targets, in order, checked."""
     for name, values in (("logprob_reference", reference), ("logprob_model", model)):
         check_logprobs(values, name, target)
-    impossible = np.argwhere((reference == -np.inf) & target)
-    if len(impossible):
-        raise ValueError(
-            f"logprob_reference{impossible[0].tolist()} = -inf: a sample of the reference can't hold a token that it "
-            f"gives no probability; leave such tokens out ({len(impossible)} of them) or sample from the reference"
-        )
+    why = "= {}: a sample of the reference can't hold a token that it gives no probability; leave such tokens out"
+    refuse("logprob_reference", reference, (reference == -np.inf) & target, f"{why} or sample from the reference")
     gaps: Floats = reference[target] - model[target]
     return gaps

@@ -1,4 +1,4 @@
-"""Summary: the two headline numbers and their companions, each with an interval."""
+"""summarize: the two headline numbers of compared answers and their companions, each with an interval."""
 
 from __future__ import annotations
 
@@ -7,20 +7,22 @@ from typing import Any
 
 import numpy as np
 
-from pyscore.metrics.arrays import METRICS, Columns, Floats, cluster_sums
-from pyscore.metrics.binning import width_bins
-from pyscore.metrics.estimate import Estimate, json_number, table
-from pyscore.metrics.means import Interval
-from pyscore.metrics.report import ties_of, write_signature
+from pyscore.metrics.core.arrays import Floats, Keys
+from pyscore.metrics.core.columns import METRICS, read_columns
+from pyscore.metrics.core.design import Sample, read_design
+from pyscore.metrics.core.intervals import Interval
+from pyscore.metrics.core.means import estimate_columns, from_stderr, infinite_mean
+from pyscore.metrics.core.moments import Moments, bin_gaps, read_moments
+from pyscore.metrics.core.report import Estimate, Headlines, Report, in_clusters, ties_of, write_signature
+from pyscore.ops import Comparison
 
-__all__ = ["N_BINS", "RATES", "Summary", "bin_gaps", "summary_signature"]
+__all__ = ["Summary", "summarize", "summarize_moments"]
 
-RATES = [name in ("preference_rate", "tie_rate") for name in METRICS]
-N_BINS = 15  # as in Guo et al. 2017
+_RATES = [name in ("preference_rate", "tie_rate") for name in METRICS]
 
 
 @dataclass(frozen=True)
-class Summary:
+class Summary(Headlines):
     """What a set of compared answers says, as returned by `summarize`.
 
     Attributes:
@@ -53,37 +55,90 @@ class Summary:
     method: str
     signature: str
 
-    def __str__(self) -> str:
-        clusters = "" if self.n_clusters is None else f" in {self.n_clusters} clusters"
-        estimates = {name: getattr(self, name) for name in METRICS}
-        return (
-            f"{self.n_questions} questions{clusters}\n{table(estimates, self.confidence)}\n"
-            f"brier {self.brier:.4f}, ece {self.ece:.4f}\n{self.signature}"
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-ready: estimates as nested objects, NaN and infinities as None."""
-        return {name: getattr(self, name).to_dict() for name in METRICS} | {
-            "brier": json_number(self.brier),
-            "ece": json_number(self.ece),
-            "n_questions": self.n_questions,
-            "n_clusters": self.n_clusters,
-            "confidence": self.confidence,
-            "method": self.method,
-            "signature": self.signature,
-        }
+    def _report(self) -> Report:
+        title = f"{self.n_questions} questions{in_clusters(self.n_clusters)}"
+        numbers = {"brier": self.brier, "ece": self.ece}
+        return Report(title, self._estimates(), self.signature, self.confidence, numbers)
 
 
-def summary_signature(ties: tuple[int, int, float], interval: Interval) -> str:
-    """The signature of a summary, from `Columns.ties` and the interval."""
-    return write_signature("summary", ties=ties_of(*ties), **interval.settings())
+def summarize(
+    comparison: Comparison,
+    *,
+    clusters: Keys = None,
+    weights: Any = None,
+    confidence: float = 0.95,
+    method: str = "auto",
+    seed: int = 0,
+) -> Summary:
+    """Average the comparisons of many questions, with honest intervals; formulas in docs/metrics.md.
 
+    Args:
+        comparison: one entry a question; torch tensors on any device, NumPy or other DLPack arrays.
+        clusters: one hashable key a question. Questions that share a key are not independent; standard errors are then
+            cluster-robust (Miller 2024) and the bootstrap draws whole clusters.
+        weights: one non-negative number a question: weighted means with linearised variances. A question of weight 0
+            is left out.
+        confidence: of the intervals.
+        method: "auto" or "wilson": Wilson for the rates, Student's t for the means; "t": Student's t for all;
+            "bootstrap" or "bca": percentiles of 10,000 resamples, plain or bias-corrected and accelerated, for all,
+            with the resamples' standard deviation as standard error.
+        seed: of the bootstrap.
 
-def bin_gaps(columns: Columns, weights: Floats) -> Floats:
-    """Σ w (correct - confidence) in each of 15 equal-width bins ((m-1)/15, m/15] of the confidence max(p, 1-p).
-
-    The calibration error is the sum of their absolute values over Σ w. Guo et al. 2017, "On Calibration of Modern
-    Neural Networks".
+    Raises:
+        ValueError: an empty comparison, a NaN, a wrong length or a missing cluster, with its row; an unknown method.
     """
-    confidence = np.maximum(columns.probability, 1 - columns.probability)
-    return cluster_sums(weights * (columns.correct - confidence), width_bins(confidence, N_BINS), N_BINS)
+    interval = Interval(confidence, method, seed=seed)
+    if clusters is None and weights is None and not interval.resamples:
+        return summarize_moments(read_moments(comparison), interval)
+    columns = read_columns(comparison)
+    design = read_design(len(columns), clusters, weights)
+    if not design.kept.all():
+        columns = columns.take(design.kept)
+    estimates = dict(zip(METRICS, estimate_columns(columns.finite, _RATES, design, interval), strict=True))
+    if any(columns.infinite):
+        estimates["mean_log_odds"] = infinite_mean(columns.infinite, len(columns), "log odds")
+    w = design.weights
+    return Summary(
+        **estimates,
+        brier=float(w @ (1 - columns.probability) ** 2 / w.sum()),
+        ece=float(np.abs(bin_gaps(columns, w)).sum() / w.sum()),
+        n_questions=len(columns),
+        n_clusters=design.n_clusters,
+        confidence=confidence,
+        method=method,
+        signature=_signature(columns.ties, interval),
+    )
+
+
+def summarize_moments(moments: Moments, interval: Interval, totals: Floats | None = None) -> Summary:
+    """The summary of sums over at least one question; ``interval`` can't resample, which needs the rows.
+
+    ``totals [C, 7]`` holds each cluster's number of questions and sums of every metric, where clusters were given.
+    """
+    units, effective, squares = moments.n, float(moments.n), moments.m2
+    if totals is not None:
+        counts, sums = totals[:, 0], totals[:, 1:]
+        units, effective = len(counts), float(counts.sum() ** 2 / (counts @ counts))
+        squares = ((sums - counts[:, None] * moments.mean) ** 2).sum(axis=0)
+    sample = Sample(moments.n, units, effective, "question" if totals is None else "cluster")
+    stderr = np.sqrt(units / max(units - 1, 1) * squares) / moments.n
+    estimates = {
+        name: from_stderr(float(moments.mean[i]), float(stderr[i]), sample, rate=_RATES[i], interval=interval)
+        for i, name in enumerate(METRICS)
+    }
+    if any(moments.infinite):
+        estimates["mean_log_odds"] = infinite_mean(moments.infinite, moments.n, "log odds")
+    return Summary(
+        **estimates,
+        brier=moments.squares / moments.n,
+        ece=float(np.abs(moments.gaps).sum() / moments.n),
+        n_questions=moments.n,
+        n_clusters=None if totals is None else units,
+        confidence=interval.confidence,
+        method=interval.method,
+        signature=_signature(moments.ties, interval),
+    )
+
+
+def _signature(ties: tuple[int, int, float], interval: Interval) -> str:
+    return write_signature("summary", ties=ties_of(*ties), **interval.settings())

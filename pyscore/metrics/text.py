@@ -6,30 +6,20 @@ import re
 import string
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pyscore.metrics.arrays import Floats, cluster_codes, encode
-from pyscore.metrics.means import Interval, estimate_mean, estimate_rate
-from pyscore.metrics.report import Report, write_signature
+from pyscore.metrics.core.arrays import Floats, Keys, encode
+from pyscore.metrics.core.intervals import Interval
+from pyscore.metrics.core.means import Averages
+from pyscore.metrics.core.readers import check_same_length, read_strings
+from pyscore.metrics.core.report import Report
 
-__all__ = ["exact_matches", "normalize_answer", "read_strings", "same_answer_matrix", "squad", "token_f1s"]
+__all__ = ["exact_matches", "normalize_answer", "same_answer_matrix", "squad", "token_f1s"]
 
 _ARTICLES = re.compile(r"\b(?:an?|the)\b")
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
-
-
-def read_strings(values: Any, name: str) -> list[str]:
-    """A list of strings. TypeError: a single one, or an entry that is no string, with its row."""
-    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
-        raise TypeError(f"{name} must be a sequence of strings; got a single {type(values).__name__}")
-    read = list(values)
-    for row, value in enumerate(read):
-        if not isinstance(value, str):
-            raise TypeError(f"{name}[{row}] must be a string, not {type(value).__name__}")
-    return read
 
 
 def normalize_answer(text: str) -> str:
@@ -67,25 +57,24 @@ def squad(
     predictions: Iterable[str],
     references: Iterable[str | Sequence[str]],
     *,
-    clusters: Iterable[Hashable] | None = None,
-    interval: Interval | None = None,
+    clusters: Keys = None,
+    interval: Interval = Interval(),
 ) -> Report:
     """Exact match and token F1 over questions, each with an interval; 0 to 1, where SQuAD's own script shows percent.
 
     Arguments and errors as in `exact_matches`; ``clusters`` one hashable key a question, ``interval`` by default
     `Interval()`.
     """
-    pairs, interval = _read_pairs(predictions, references), interval or Interval()
-    groups = cluster_codes(clusters, len(pairs))
-    exact, f1 = _exact_matches(pairs), _token_f1s(pairs)
-    return Report(
+    pairs = _read_pairs(predictions, references)
+    over = Averages(len(pairs), clusters, interval)
+    return Report.of(
+        "squad",
+        interval,
         title=f"Exact match and token F1 of {len(pairs)} answers",
         estimates={
-            "exact_match": estimate_rate(exact, clusters=groups, interval=interval, name="predictions"),
-            "f1": estimate_mean(f1, clusters=groups, interval=interval, name="predictions"),
+            "exact_match": over.rate(_exact_matches(pairs), name="predictions"),
+            "f1": over.mean(_token_f1s(pairs), name="predictions"),
         },
-        signature=write_signature("squad", **interval.settings()),
-        confidence=interval.confidence,
         numbers={"n_questions": len(pairs), "n_unanswerable": sum("" in accepted for _, accepted in pairs)},
     )
 
@@ -131,8 +120,7 @@ def _read_pairs(predictions: Iterable[str], references: Iterable[str | Sequence[
         [one] if isinstance(one, str) else read_strings(one, f"references[{row}]") or [""]
         for row, one in enumerate(references)
     ]
-    if len(predicted) != len(accepted):
-        raise ValueError(f"predictions and references differ in length: {len(predicted)} and {len(accepted)}")
+    check_same_length("questions", predictions=predicted, references=accepted)
     return [
         (normalize_answer(prediction), [normalize_answer(reference) for reference in several])
         for prediction, several in zip(predicted, accepted, strict=True)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pyscore.metrics.answer_lists import check_length, read_known
-from pyscore.metrics.arrays import Floats, cluster_codes, cluster_sums, encode
-from pyscore.metrics.correlation import correlations
-from pyscore.metrics.means import Interval, estimate_mean
-from pyscore.metrics.report import Report, write_signature
-from pyscore.metrics.stable import read_logprobs
+from pyscore.metrics.core.arrays import Floats, Keys, cluster_sums, encode
+from pyscore.metrics.core.given_answers import read_known
+from pyscore.metrics.core.intervals import Interval
+from pyscore.metrics.core.means import Averages
+from pyscore.metrics.core.readers import check_length, read_logprobs
+from pyscore.metrics.core.report import Report
+from pyscore.metrics.core.trends import correlations
 
 __all__ = ["GENDERS", "occupation_bias"]
 
@@ -33,8 +34,8 @@ def occupation_bias(
     percent_women: Mapping[Any, float | None],
     *,
     pronouns: Sequence[str] | Sequence[Sequence[str]] = ("he", "she", "they"),
-    clusters: Iterable[Hashable] | None = None,
-    interval: Interval | None = None,
+    clusters: Keys = None,
+    interval: Interval = Interval(),
 ) -> Report:
     """The probability of male, female and neutral pronouns, and how it follows the share of women in an occupation.
 
@@ -55,13 +56,12 @@ def occupation_bias(
             counted and have no part in the correlations.
         pronouns: what the columns of ``logprob`` are: three pronouns, or ``[n]`` times three, in any order.
         clusters: one hashable key a question, for the means; by default the occupation.
-        interval: confidence and method; by default `Interval()`.
+        interval: confidence and method.
 
     Raises:
-        TypeError, ValueError: no questions, lengths that differ, a NaN or positive log-probability with its place, a
+        TypeError, ValueError: no questions, lengths that differ, a NaN or positive log-probability with its index, a
             percentage outside [0, 100], pronouns that are not one male, one female and one neutral.
     """
-    interval = interval or Interval()
     logprobs = read_logprobs(logprob, "logprob", 2)
     n = len(logprobs)
     if logprobs.shape[1] != 3:
@@ -70,24 +70,21 @@ def occupation_bias(
     logprobs = np.take_along_axis(logprobs, _columns(pronouns, n), axis=1)
     shares = _normalize(logprobs)
     codes, names = encode(occupations)
-    groups = codes if clusters is None else cluster_codes(clusters, n)
+    over = Averages(n, codes if clusters is None else clusters, interval)
     counts = np.bincount(codes)
     means = cluster_sums(shares, codes, len(names)) / counts[:, None]
     percent = np.array([_read_percent(percent_women, name) for name in names])
     known = np.isfinite(percent)
-    order = np.argsort(percent, kind="stable")  # NaN last
-    return Report(
+    order = np.argsort(percent, kind="stable")  # NaN, of no statistics, comes last.
+    return Report.of(
+        "occupation_bias",
+        interval,
         title=f"occupations: {n} questions of {len(names)} occupations",
         estimates={
-            **{
-                gender: estimate_mean(shares[:, column], clusters=groups, interval=interval)
-                for column, gender in enumerate(GENDERS)
-            },
-            "coverage": estimate_mean(np.exp(logprobs).sum(axis=1), clusters=groups, interval=interval),
+            **{gender: over.mean(shares[:, column]) for column, gender in enumerate(GENDERS)},
+            "coverage": over.mean(np.exp(logprobs).sum(axis=1)),
             **correlations(means[known, 1], percent[known], interval.confidence),
         },
-        signature=write_signature("occupation_bias", **interval.settings()),
-        confidence=interval.confidence,
         numbers={
             "n_occupations": len(names),
             "n_occupations_without_statistics": int((~known).sum()),
@@ -112,8 +109,8 @@ def _columns(pronouns: Any, n: int) -> NDArray[np.int64]:
     for row, options in enumerate(rows):
         genders = [_GENDER_OF.get(str(pronoun).strip().casefold()) for pronoun in options]
         if sorted(genders, key=str) != [0, 1, 2]:
-            place = "pronouns" if single else f"pronouns[{row}]"
-            raise ValueError(f"{place} = {options!r} must be one male, one female and one neutral pronoun")
+            name = "pronouns" if single else f"pronouns[{row}]"
+            raise ValueError(f"{name} = {options!r} must be one male, one female and one neutral pronoun")
         columns[row] = np.argsort(np.array(genders))
     return np.broadcast_to(columns, (n, 3))
 

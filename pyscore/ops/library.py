@@ -39,7 +39,7 @@ _SCHEMAS = (
     "Tensor probability_raw, Tensor coverage, Tensor log_odds, Tensor margin, Tensor prefers, Tensor tie, "
     "Tensor predicted)",
 )
-_LIBRARY: Any = torch.library.Library("pyscore", "DEF")  # type: ignore[no-untyped-call]
+_LIBRARY: Any = torch.library.Library("pyscore", "DEF")
 for _schema in _SCHEMAS:
     _LIBRARY.define(_schema)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from pyscore.metrics.answers import Answers
+from pyscore.metrics import Answers
 from pyscore.store.grouping import group_rows
 from pyscore.store.nesting import nested_masks
 

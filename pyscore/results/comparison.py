@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pyscore.metrics.values import Rule, compare
+from pyscore.metrics.question_values import Rule, compare
 from pyscore.ops import Comparison, checks
 from pyscore.ops.answers import TIES
 from pyscore.results.answers import answers_from_rows

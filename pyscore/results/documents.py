@@ -6,9 +6,8 @@ from collections.abc import Hashable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pyscore.metrics.answers import Answers
+from pyscore.metrics import Answers, Report
 from pyscore.metrics.presets import PRESETS, Metric, apply_preset
-from pyscore.metrics.report import Report
 
 if TYPE_CHECKING:
     import pyarrow as pa

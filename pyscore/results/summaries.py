@@ -102,7 +102,8 @@ def summarize_rows(
             add(key, "dataset", dataset, 1, rows)
         if len(parts) > 1:
             sizes = [len(set(_pairs(rows, "question_id"))) for _, rows in parts]
-            whole = pa.concat_tables([rows for _, rows in parts])  # data sets one after the other, as the weights are
+            # Data sets stand one after the other here, and so do their weights below.
+            whole = pa.concat_tables([rows for _, rows in parts])
             add(key, "pooled", None, len(parts), whole)
             add(key, "macro", None, len(parts), whole, np.repeat(1 / np.array(sizes), sizes))
     return found

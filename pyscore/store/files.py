@@ -25,7 +25,8 @@ _OTHER_FORMATS = (
     *(".pq", ".pt", ".safetensors", ".gz", ".bz2", ".xz", ".zst", ".zip", ".tar", ".tgz"),
 )
 
-_OF_CONTENT = ("pyscore", "pyarrow", "json")  # packages whose errors are of what a file holds
+_OF_CONTENT = ("pyscore", "pyarrow", "json")
+"""Packages whose errors are about what a file holds, and not about reaching it."""
 _KEPT = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError, BlockingIOError)
 
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
@@ -119,7 +120,7 @@ class _LocalPlace(Place):
             raise IsADirectoryError(_is_folder(self))
         _check_parent(self.path)
         try:
-            # Asked of the file system itself: permissions alone don't tell of read-only and virtual ones, nor of root.
+            # A file is made to find out: permissions don't tell of read-only or virtual file systems, nor of root.
             with tempfile.NamedTemporaryFile(prefix=f".{self.path.name}.", suffix=".tmp", dir=self.path.parent):
                 return
         except OSError as error:
@@ -133,7 +134,7 @@ class _LocalPlace(Place):
 
     @contextmanager
     def replacing(self) -> Iterator[IO[bytes]]:
-        # In the same folder, for os.replace is atomic only within one file system.
+        # The temporary file lies in the same folder, as os.replace is atomic only within one file system.
         handle, name = tempfile.mkstemp(prefix=f".{self.path.name}.", suffix=".tmp", dir=self.path.parent)
         try:
             with os.fdopen(handle, "wb") as file:
@@ -169,7 +170,8 @@ class _LocalPlace(Place):
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if _is_open_as(file, self.path):
                     return file
-                file.close()  # its holder removed it meanwhile: whoever makes it anew would hold another lock
+                # The last holder has removed the file: who makes it anew would hold another lock, so begin again.
+                file.close()
             except OSError as error:
                 file.close()
                 if error.errno in _NO_LOCKS:
@@ -188,7 +190,7 @@ class _RemotePlace(Place):
         return _RemotePlace(self.files, f"{self.path}/{name}")
 
     def is_file(self) -> bool:
-        # Not isfile(), which says of a file system that can't be reached that it has no such file.
+        # isfile() would say of a file system that can't be reached that it has no such file; info() raises.
         with _told(self), suppress(FileNotFoundError, NotADirectoryError):
             return bool(self.files.info(self.path)["type"] == "file")
         return False
@@ -200,18 +202,18 @@ class _RemotePlace(Place):
     def names(self) -> list[str]:
         try:
             with _told(self):
-                self.files.invalidate_cache(self.path)  # other machines write too
+                self.files.invalidate_cache(self.path)  # Other machines may have written there.
                 found = self.files.ls(self.path, detail=False)
         except FileNotFoundError:
             return []
-        # A folder's own marker, which some object stores list with its content, has no name of its own.
+        # Some object stores list a marker of the folder itself with its content; its name here is "".
         names = {name.rstrip("/").removeprefix(self.path).lstrip("/") for name in found}
         return sorted(names - {""})
 
     def make_folder(self) -> None:
         if not self.is_folder():
             with _told(self):
-                self.files.mkdir(self.path, create_parents=False)  # else a mistyped bucket would be made
+                self.files.mkdir(self.path, create_parents=False)  # With parents, a mistyped bucket would be made.
 
     def check_writable(self) -> None:
         if self.is_folder():
@@ -239,7 +241,7 @@ class _RemotePlace(Place):
             self.files.rm_file(self.path)
 
     def remove_folder(self) -> None:
-        # Object stores have no folders: an empty one is gone already.
+        # Object stores have no folders: an empty one doesn't exist any more.
         with suppress(FileNotFoundError), _told(self):
             self.files.rmdir(self.path)
 
@@ -267,7 +269,7 @@ def locate(path: str | Path) -> Place:
     try:
         with _told(path):
             files, inner = url_to_fs(path)
-    except (ImportError, ValueError) as error:  # no package for such URLs, or no such kind of URL
+    except (ImportError, ValueError) as error:  # There is no package for such URLs, or no such kind of URL.
         raise type(error)(f"{path} can't be used: {error}") from None
     return _LocalPlace(Path(inner)) if isinstance(files, LocalFileSystem) else _RemotePlace(files, inner)
 

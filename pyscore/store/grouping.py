@@ -35,7 +35,7 @@ def group(table: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     code = np.zeros(table.num_rows, dtype=np.int64)
     for name in QUESTION_KEY:
         column = table[name].combine_chunks().dictionary_encode(null_encoding="encode").indices.to_numpy()
-        # Renumbered after every column, so that the product of the columns' counts can't overflow.
+        # Codes are renumbered after every column, so that the product of the columns' counts can't overflow.
         code = np.unique(code * (int(column.max(initial=0)) + 1) + column, return_inverse=True)[1].astype(np.int64)
     first = np.full(int(code.max(initial=-1)) + 1, table.num_rows, dtype=np.int64)
     np.minimum.at(first, code, np.arange(table.num_rows))

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["FinishedFile", "finished_file", "session_of"]
 
-_OF_FILES = ("complete", MANIFEST_ENTRY)  # metadata that a run's parts don't have
+_OF_FILES = ("complete", MANIFEST_ENTRY)
+"""Metadata of a merged file that a run's parts don't have."""
 
 
 class FinishedFile(NamedTuple):
@@ -43,7 +44,7 @@ class FinishedFile(NamedTuple):
         return bool(self.manifest["stored"] == summary_of(keys))
 
     def rows_of(self, questions: Sequence[int]) -> pa.Table:
-        """The rows of these questions, by their places in the file, in order of the file."""
+        """The rows of these questions, by their positions in the file, in order of the file."""
         order, offsets = group(self.rows)
         chosen = np.zeros(len(offsets) - 1, dtype=bool)
         chosen[list(questions)] = True

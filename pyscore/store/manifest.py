@@ -28,7 +28,7 @@ __all__ = [
 MANIFEST = "manifest.json"
 
 _FORMAT, _VERSION = "pyscore run", 1
-# What is said of a fingerprint's components that differ: they are digests, whose values would tell nobody anything.
+# What an error says of the components of a fingerprint: they are digests, whose values would tell nobody anything.
 _COMPONENTS = {
     "source": "the model's class or its code differs",
     "weights": "the weights of the model differ",
@@ -38,7 +38,7 @@ _COMPONENTS = {
     "chat_template": "the tokenizer's chat template differs",
     "prompts": "the prompts that the template renders differ",
 }
-# Components that aren't named where what they follow from is.
+# Components that an error doesn't name where it names what they follow from.
 _FOLLOWS = {"weights": {"dtype"}, "prompts": {"template", "chat_template"}}
 _PIN = (
     "The same question gives another prompt now, as where a template prints the date: pin what it prints, "
@@ -101,7 +101,7 @@ def check_settings(place: Place, found: Mapping[str, Any], new: Mapping[str, Any
     settings = _differing(then, new) - {"fingerprint"}
     components = _differing(was, now_is)
     if "chat_template" in was and not components & {"chat_template", "prompts"}:
-        settings -= {"template"}  # what a date is pinned by: it renders the same
+        settings -= {"template"}  # A template that pins a date renders the same prompts.
     components -= {name for name, causes in _FOLLOWS.items() if causes & (settings | components)}
     differing = [f"{name} was {_shown(then, name)} and is {_shown(new, name)}" for name in sorted(settings)]
     differing += [_COMPONENTS.get(name, f"{name} differs") for name in sorted(components)]

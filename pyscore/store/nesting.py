@@ -26,7 +26,7 @@ def nested_masks(table: pa.Table, order: NDArray[np.int64], offsets: NDArray[np.
         return {}
     index = table["answer_index"].to_numpy()[order]
     same, extends = (table[name].fill_null(-1).to_numpy()[order] for name in ("same_as", "extends"))
-    same = np.where(same < 0, index, same)  # rows of version 1 don't say
+    same = np.where(same < 0, index, same)  # Rows of version 1 don't say: each answer is its own.
     related = np.flatnonzero((same != index) | (extends >= 0))
     if not len(related):
         return {}

@@ -46,7 +46,7 @@ def read_file(place: Place) -> pa.Table:
     try:
         with place.open() as file:
             table = pq.ParquetFile(file, page_checksum_verification=True).read()
-        table.validate(full=True)  # damaged text is found only so
+        table.validate(full=True)  # Nothing less finds damaged text.
     except UnreachableError:
         raise
     except (pa.ArrowException, OSError) as error:

@@ -47,7 +47,7 @@ class Parts(NamedTuple):
 
     Attributes:
         names: of the files, in the order of their numbers.
-        keys: of the questions in them, with the place of each in the run.
+        keys: of the questions in them, with the position of each in the run.
         positions: where the questions of each part stand in the run, in the order of their first rows.
         schema: of the rows, with the metadata of the first part; None where there is no part.
     """
@@ -94,7 +94,7 @@ def read_parts(folder: Place) -> Parts:
         ValueError: a part is damaged, or a question is in two of them; the message names the files.
     """
     names = sorted((name for name in folder.names() if is_part(name)), key=_number)
-    with ThreadPoolExecutor(16) as pool:  # a remote file system answers many requests at once
+    with ThreadPoolExecutor(16) as pool:  # A remote file system answers many requests at once.
         footers = list(pool.map(_footer, [folder / name for name in names]))
     where: dict[str, str] = {}
     order = _read_order(folder / ORDER)
@@ -180,7 +180,7 @@ def _footer(place: Place) -> tuple[list[str], list[int], pa.Schema]:
 def _check_footer(keys: Any, positions: Any) -> None:
     if not isinstance(keys, list) or not keys or not all(isinstance(key, str) for key in keys):
         raise ValueError("its keys are no list of strings")
-    if not isinstance(positions, list) or not all(type(place) is int and 0 <= place < 2**63 for place in positions):
+    if not isinstance(positions, list) or not all(type(each) is int and 0 <= each < 2**63 for each in positions):
         raise ValueError("its positions are no list of numbers")
     if len(keys) != len(positions):
         raise ValueError(f"it has {len(keys)} keys and {len(positions)} positions")

@@ -173,7 +173,7 @@ def _open(folder: Place, manifest: Mapping[str, Any]) -> tuple[pa.Schema, Iterat
         raise ValueError(f"{folder} doesn't hold what it held when it was finished: resume it, then read it again")
     schema = row_schema() if parts.schema is None else parts.schema
     complete = "true" if manifest["complete"] else "false"
-    # what a run found out last stands for all of it
+    # The manifest's metadata, which the last session wrote, replaces that of the parts.
     entries = {"complete": complete, **manifest.get("metadata", {})}
     schema = schema.with_metadata({**schema.metadata, **{k.encode(): v.encode() for k, v in entries.items()}})
     return schema, (

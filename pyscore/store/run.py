@@ -118,7 +118,7 @@ class RunStore:
         folder.make_folder()
         lock = _locked(folder)
         try:
-            # Again: another process may have begun a run before the lock was held.
+            # Checked a second time, as another process may have begun a run before the lock was held.
             found = _check_folder(folder, resume)
             if found is not None:
                 check_settings(folder, found, opening["settings"])
@@ -126,7 +126,7 @@ class RunStore:
                 found = earlier.manifest
             current = opening if found is None else resumed(found, opening)
             write_manifest(folder, current)
-            # After the manifest: where there are no locks, it stops a writer whose file this might be.
+            # Only once the manifest is written: without locks, that is what stops a writer whose file this might be.
             for name in folder.names():
                 if is_leftover(name):
                     (folder / name).remove()
@@ -160,7 +160,7 @@ class RunStore:
         return dict(self._keys)
 
     def reorder(self, keys: Sequence[str]) -> None:
-        """Give the stored questions other places in the run, those that they have in ``keys``.
+        """Give the stored questions other positions in the run, those that they have in ``keys``.
 
         Raises:
             ValueError: the store is closed.
@@ -190,9 +190,9 @@ class RunStore:
         """
         rows = as_rows(table, "the table")
         self._check_keys(rows, list(keys))
-        places = [*map(int, range(len(self._keys), len(self._keys) + len(keys)) if positions is None else positions)]
-        if len(places) != len(keys):
-            raise ValueError(f"positions has {len(places)} entries, keys has {len(keys)}: give one a question")
+        positions = [*map(int, range(len(self._keys), len(self._keys) + len(keys)) if positions is None else positions)]
+        if len(positions) != len(keys):
+            raise ValueError(f"positions has {len(positions)} entries, keys has {len(keys)}: give one a question")
         if self._columns is not None and rows.column_names != self._columns:
             other = sorted(set(rows.column_names).symmetric_difference(self._columns))
             raise ValueError(
@@ -200,12 +200,12 @@ class RunStore:
             )
         self._check_mine()
         try:
-            self._write_part(part_name(self._next), rows, keys, places)
-            self._keys.update(zip(keys, places, strict=True))
+            self._write_part(part_name(self._next), rows, keys, positions)
+            self._keys.update(zip(keys, positions, strict=True))
             self._next += 1
             self._columns = rows.column_names
         except BaseException:
-            self.close()  # whether the part is there shows when the run is opened again
+            self.close()  # The part may be there or not: opening the run again finds out.
             raise
 
     def take_up(self, keys: Sequence[str], positions: Sequence[int]) -> None:
@@ -255,7 +255,7 @@ class RunStore:
         self._replace_manifest({**self._manifest, "complete": True, "finished": now(), "stored": parts.summary()})
         if target is not None:
             self._check_target(locate(target))
-            # Under the lock, or another process could store rows between the two that would be removed unread.
+            # Both steps hold the lock: rows that another process stored between them would be removed unread.
             merge(self._folder, self._manifest, target)
             self._check_mine()
             remove_files(self._folder)
@@ -314,15 +314,15 @@ class RunStore:
     def _opened_last(self, found: Mapping[str, Any]) -> bool:
         return bool(found["sessions"][-1]["id"] == self._manifest["sessions"][-1]["id"])
 
-    def _write_part(self, name: str, rows: pa.Table, keys: Sequence[str], places: Sequence[int]) -> None:
+    def _write_part(self, name: str, rows: pa.Table, keys: Sequence[str], positions: Sequence[int]) -> None:
         place = self._folder / name
         if self._lock is not None:
-            write_part(place, rows, keys, places)
+            write_part(place, rows, keys, positions)
             return
-        # A write of an earlier session that was under way when this one began can have arrived since.
+        # A write that an earlier session had begun can have arrived since this session read the folder.
         if place.is_file():
             raise BlockingIOError(f"another process wrote {place} since: resume, to go on after it")
-        write_part(place, rows, keys, places)
+        write_part(place, rows, keys, positions)
         self._check_mine()
 
     def _check_keys(self, rows: pa.Table, keys: list[str]) -> None:

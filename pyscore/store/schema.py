@@ -133,7 +133,7 @@ def as_rows(table: pa.Table, source: str) -> pa.Table:
             raise ValueError(f"{source} has no value in some rows of the column {field.name}: score them again")
     if all(field.name in table.schema.names for field in expected):
         columns = table.select(expected.names)
-        with suppress(pa.ArrowInvalid, pa.ArrowNotImplementedError):  # check_schema says which column doesn't fit
+        with suppress(pa.ArrowInvalid, pa.ArrowNotImplementedError):  # check_schema then says which column doesn't fit.
             table = columns.cast(expected.with_metadata(table.schema.metadata))
     check_schema(table.schema, source)
     return table

@@ -9,10 +9,9 @@ import pytest
 
 from benchmarks.clock import HostClock, spread, take_turns
 from benchmarks.gpu.contest import OURS, Outcome
-from benchmarks.gpu.plot import panels, plot
-from benchmarks.gpu.report import describe, reasons
 from benchmarks.gpu.targets import TARGETS, Row, standing, target_table
 from benchmarks.machine import slug
+from benchmarks.report import describe, panels, plot, reasons
 
 
 def entry_of(rows: list[Row], key: str) -> dict[str, Any]:

@@ -19,9 +19,9 @@ from benchmarks.gpu import __main__ as command
 from benchmarks.gpu import run as runner
 from benchmarks.gpu.contest import OURS
 from benchmarks.gpu.lab import Lab, poisoned
-from benchmarks.gpu.report import describe, reasons
 from benchmarks.gpu.sections import SECTIONS
 from benchmarks.gpu.targets import TARGETS, Row
+from benchmarks.report import describe, reasons
 
 pytestmark = [
     pytest.mark.skipif(torch.cuda.is_available(), reason="rehearsals run in Triton's interpreter, on the CPU"),
@@ -131,7 +131,7 @@ def test_a_wrong_result_fails_the_run(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(pyscore, op, shifted(getattr(pyscore, op), field, change))
-    monkeypatch.setattr("benchmarks.gpu.sections.linear.linear_peers", lambda **options: [])
+    monkeypatch.setattr("benchmarks.gpu.sections.linear.gpu_linear_peers", lambda **options: [])
     assert rehearse(section, folder=tmp_path) == 1
     failed = [line for line in capsys.readouterr().out.splitlines() if "FAILED" in line]
     assert any(complaint in line for line in failed)

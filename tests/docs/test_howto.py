@@ -16,6 +16,7 @@ from types import ModuleType
 
 import pytest
 
+from pyscore.ops.backend import registered
 from tests.docs.pages import DOCS, code_blocks
 from tests.paths import ROOT
 
@@ -42,8 +43,9 @@ def _patched(block: str) -> tuple[str, str]:
 
 @contextmanager
 def _restored(patched: dict[str, ModuleType]) -> Iterator[None]:
-    """Afterwards these modules hold what they held before, and the modules that a recipe makes are gone."""
+    """Afterwards these modules hold what they held before, and what a recipe makes and registers is gone."""
     before, known = {name: dict(vars(module)) for name, module in patched.items()}, set(sys.modules)
+    backends = dict(registered())
     try:
         yield
     finally:
@@ -53,6 +55,8 @@ def _restored(patched: dict[str, ModuleType]) -> Iterator[None]:
         for name in set(sys.modules) - known:
             if isinstance(sys.modules[name], _Made):
                 del sys.modules[name]
+        for name in set(registered()) - set(backends):
+            del registered()[name]
 
 
 class _Made(ModuleType):

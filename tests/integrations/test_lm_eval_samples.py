@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,11 +18,11 @@ ACCURACIES = ("acc", "acc_norm", "acc_bytes")
 
 
 @pytest.fixture(scope="module")
-def models():
+def models() -> tuple[Any, Any]:
     return hf_and_pyscore("gpt2")
 
 
-def softmax_of_right(sample, scores=lambda logprobs, choices: logprobs):
+def softmax_of_right(sample: Any, scores: Callable[..., Any] = lambda logprobs, choices: logprobs) -> float:
     """Σ of the softmax over the right choices, by their own definition, from an in-memory sample."""
     choices, gold = sample["doc"]["options"], sample["doc"]["gold"]
     gold = gold if isinstance(gold, list) else [gold]
@@ -27,12 +30,12 @@ def softmax_of_right(sample, scores=lambda logprobs, choices: logprobs):
     return float(weights[gold].sum() / weights.sum())
 
 
-def lines(path):
+def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().split("\n") if line]
 
 
 @pytest.mark.parametrize("which", [0, 1], ids=["hf", "pyscore"])
-def test_accuracies_are_those_that_the_harness_reported(models, tmp_path, which):
+def test_accuracies_are_those_that_the_harness_reported(models: tuple[Any, Any], tmp_path: Path, which: int) -> None:
     write_task(tmp_path, "options")
     reported, path = run_task(tmp_path, "options", models[which])
     found = rescore(path)
@@ -43,7 +46,7 @@ def test_accuracies_are_those_that_the_harness_reported(models, tmp_path, which)
     assert found.summary.preference_rate.value == pytest.approx(reported["acc"])  # no two choices tie
 
 
-def test_the_result_fits_the_rest_of_pyscore(models, tmp_path):
+def test_the_result_fits_the_rest_of_pyscore(models: tuple[Any, Any], tmp_path: Path) -> None:
     write_task(tmp_path, "options")
     found = rescore(run_task(tmp_path, "options", models[0])[1], confidence=0.9)
     assert summarize(found.comparison, confidence=0.9) == found.summary
@@ -54,7 +57,7 @@ def test_the_result_fits_the_rest_of_pyscore(models, tmp_path):
     assert json.loads(json.dumps(found.to_dict()))["accuracy"]["estimates"]["acc"]["n"] == len(DOCS)
 
 
-def test_normalised_scores_are_what_is_compared(models, tmp_path):
+def test_normalised_scores_are_what_is_compared(models: tuple[Any, Any], tmp_path: Path) -> None:
     write_task(tmp_path, "options")
     reported, path = run_task(tmp_path, "options", models[0])
     by_char = rescore(path, normalize="char", ties="first").summary
@@ -63,7 +66,7 @@ def test_normalised_scores_are_what_is_compared(models, tmp_path):
     assert by_char.preference_rate.value == pytest.approx(reported["acc_norm"])
 
 
-def test_targets_may_be_texts_letters_or_several(models, tmp_path):
+def test_targets_may_be_texts_letters_or_several(models: tuple[Any, Any], tmp_path: Path) -> None:
     several = [{**doc, "gold": [0, len(doc["options"]) - 1]} for doc in DOCS if len(doc["options"]) > 2]
     texts = [{**doc, "gold": doc["options"][doc["gold"]]} for doc in DOCS]
     letters = [{**doc, "options": list("ABCD"), "gold": "ABCD"[doc["gold"]]} for doc in DOCS]
@@ -76,7 +79,9 @@ def test_targets_may_be_texts_letters_or_several(models, tmp_path):
         )
 
 
-def test_several_right_choices_have_no_brier_score_and_their_masses_add_up(models, tmp_path):
+def test_several_right_choices_have_no_brier_score_and_their_masses_add_up(
+    models: tuple[Any, Any], tmp_path: Path
+) -> None:
     several = [{**doc, "gold": [0, 2]} for doc in DOCS if len(doc["options"]) > 2]
     write_task(tmp_path, "several", several)
     _, path = run_task(tmp_path, "several", models[0])
@@ -86,7 +91,7 @@ def test_several_right_choices_have_no_brier_score_and_their_masses_add_up(model
     assert found.summary.mean_probability.value == pytest.approx(np.mean([softmax_of_right(s) for s in lines(path)]))
 
 
-def test_mutual_information_is_read_from_the_choices_scored_alone(models, tmp_path):
+def test_mutual_information_is_read_from_the_choices_scored_alone(models: tuple[Any, Any], tmp_path: Path) -> None:
     write_task(tmp_path, "mutual", metrics=("acc", "acc_mutual_info"))
     reported, path = run_task(tmp_path, "mutual", models[0])
     found = rescore(path, normalize="pmi", ties="first")
@@ -95,7 +100,7 @@ def test_mutual_information_is_read_from_the_choices_scored_alone(models, tmp_pa
     assert found.summary.preference_rate.value == pytest.approx(reported["acc_mutual_info"])
 
 
-def test_a_task_without_a_delimiter_counts_the_space_of_its_choices(models, tmp_path):
+def test_a_task_without_a_delimiter_counts_the_space_of_its_choices(models: tuple[Any, Any], tmp_path: Path) -> None:
     spaced = [{**doc, "options": [f" {text}" for text in doc["options"]]} for doc in DOCS]
     write_task(tmp_path, "spaced", spaced, target_delimiter="")
     reported, path = run_task(tmp_path, "spaced", models[0])
@@ -108,7 +113,7 @@ def test_a_task_without_a_delimiter_counts_the_space_of_its_choices(models, tmp_
         rescore(path)
 
 
-def test_questions_that_share_a_field_of_their_documents_are_clusters(models, tmp_path):
+def test_questions_that_share_a_field_of_their_documents_are_clusters(models: tuple[Any, Any], tmp_path: Path) -> None:
     write_task(tmp_path, "options")
     _, path = run_task(tmp_path, "options", models[0])
     found = rescore(path, cluster="passage")
@@ -119,7 +124,7 @@ def test_questions_that_share_a_field_of_their_documents_are_clusters(models, tm
         rescore(path, cluster="chapter")
 
 
-def sample(doc_id=0, **changes):
+def sample(doc_id: int = 0, **changes: Any) -> dict[str, Any]:
     """A line as releases write it that keep numbers and lists: three choices of which the second is right."""
     return {
         "doc_id": doc_id,
@@ -131,12 +136,12 @@ def sample(doc_id=0, **changes):
     }
 
 
-def write(path, samples):
+def write(path: Path, samples: Any) -> Any:
     path.write_text("".join(json.dumps(one) + "\n" for one in samples))
     return path
 
 
-def test_numbers_lists_and_unfiltered_responses_are_read_too(tmp_path):
+def test_numbers_lists_and_unfiltered_responses_are_read_too(tmp_path: Path) -> None:
     unfiltered = sample(1, target=" (C)", resps=[[["-inf", "False"]], [["-1.5", "False"]], [["-0.5", "True"]]])
     del unfiltered["filtered_resps"]
     found = rescore(write(tmp_path / "samples.jsonl", [sample(0, target="B"), unfiltered]))
@@ -146,7 +151,7 @@ def test_numbers_lists_and_unfiltered_responses_are_read_too(tmp_path):
     assert found.accuracy["acc"].value == 1.0
 
 
-def test_numbers_among_the_choices_are_told_from_indices_by_the_accuracy_or_by_name(tmp_path):
+def test_numbers_among_the_choices_are_told_from_indices_by_the_accuracy_or_by_name(tmp_path: Path) -> None:
     digits = {"arguments": [["How many?", " 2"], ["How many?", " 1"], ["How many?", " 0"]], "target": "0"}
     either = write(tmp_path / "either.jsonl", [sample(i, acc=0.0, **digits) for i in range(2)])
     with pytest.raises(
@@ -162,7 +167,7 @@ def test_numbers_among_the_choices_are_told_from_indices_by_the_accuracy_or_by_n
         rescore(told, targets="index")
 
 
-def test_one_of_several_filters_is_chosen_by_name(tmp_path):
+def test_one_of_several_filters_is_chosen_by_name(tmp_path: Path) -> None:
     turned = [[-1.0, True], [-3.0, False], [-2.0, False]]
     path = write(tmp_path / "s.jsonl", [sample(filter="a"), sample(filter="b", filtered_resps=turned)])
     with pytest.raises(ValueError, match="has the filters a, b: choose one with filter_name="):
@@ -197,14 +202,14 @@ BAD_LINES = [
 
 
 @pytest.mark.parametrize(("changes", "message"), BAD_LINES, ids=[message[:40] for _, message in BAD_LINES])
-def test_a_bad_line_is_named_with_what_is_wrong(tmp_path, changes, message):
+def test_a_bad_line_is_named_with_what_is_wrong(tmp_path: Path, changes: Any, message: str) -> None:
     path = write(tmp_path / "samples.jsonl", [sample(0), sample(**{"doc_id": 1, **changes})])
     with pytest.raises(ValueError, match=rf"samples\.jsonl, line 2: .*{message}") as error:
         rescore(path)
     assert "\n" not in str(error.value)
 
 
-def test_what_is_no_file_of_samples_is_refused(tmp_path):
+def test_what_is_no_file_of_samples_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no such file"):
         rescore(tmp_path / "none.jsonl")
     (tmp_path / "empty.jsonl").write_text("\n")
@@ -226,6 +231,6 @@ def test_what_is_no_file_of_samples_is_refused(tmp_path):
         ({"ties": "never"}, "ties"),
     ],
 )
-def test_bad_arguments_are_named(tmp_path, options, message):
+def test_bad_arguments_are_named(tmp_path: Path, options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         rescore(write(tmp_path / "samples.jsonl", [sample(0), sample(1)]), **options)

@@ -13,7 +13,7 @@ from scipy.special import ndtri
 from sklearn.metrics import roc_auc_score
 
 from pyscore.metrics.auroc import auroc
-from pyscore.metrics.means import Interval
+from pyscore.metrics.core.intervals import Interval
 
 
 def scored(seed: int, n: int, levels: int = 8) -> tuple[np.ndarray, np.ndarray]:
@@ -196,7 +196,7 @@ def test_one_of_a_kind_has_a_value_and_no_interval(
         ([1.0, nan], [1, 0], {}, r"score\[1\] is NaN"),
         ([1.0, 2.0], [1, -1], {}, r"positive\[1\] = -1.0"),
         ([1.0, 2.0], [1, nan], {}, r"positive\[1\] = nan"),
-        ([1.0, 2.0, 3.0], [1, 0], {}, "3 and 2"),
+        ([1.0, 2.0, 3.0], [1, 0], {}, "score has 3, positive has 2"),
         ([], [], {}, "score is empty"),
         ([1.0, 2.0], [1, 0], {"clusters": ["a"]}, "2 questions, 1 clusters"),
         ([1.0, 2.0], [1, 0], {"interval": Interval(method="bootstrap")}, "'bootstrap' is not offered"),

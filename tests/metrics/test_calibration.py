@@ -17,10 +17,11 @@ from sklearn.metrics import accuracy_score, brier_score_loss, log_loss, roc_auc_
 
 from pyscore import Comparison, compare_answers, summarize
 from pyscore.metrics.auroc import auroc
-from pyscore.metrics.binning import BINS, mass_bins
 from pyscore.metrics.calibration import calibration, comparison_calibration, multiclass_calibration
-from pyscore.metrics.means import Interval, estimate_rate
-from pyscore.metrics.report import Report
+from pyscore.metrics.core.binning import BINS, mass_bins
+from pyscore.metrics.core.intervals import Interval
+from pyscore.metrics.core.means import estimate_rate
+from pyscore.metrics.core.report import Report
 from tests.metrics.cases import compare_pairs, comparisons, random_pairs
 
 
@@ -350,9 +351,9 @@ def test_torch_tensors_of_any_dtype_are_read() -> None:
         ([nan, 0.5], [0, 1], {}, r"probability\[0\] is NaN"),
         ([0.5, 0.5], [0, 0.5], {}, r"outcome\[1\] = 0.5"),
         ([0.5, 0.5], [0, nan], {}, r"outcome\[1\] = nan"),
-        ([0.5], [0, 1], {}, "1 and 2"),
+        ([0.5], [0, 1], {}, "probability has 1, outcome has 2"),
         ([], [], {}, "probability is empty"),
-        ([0.5, 0.5], [0, 1], {"bins": "quantile"}, "width, mass"),
+        ([0.5, 0.5], [0, 1], {"bins": "quantile"}, "'width', 'mass'"),
         ([0.5, 0.5], [0, 1], {"n_bins": 0}, "n_bins must be a whole number above 0"),
         ([0.5, 0.5], [0, 1], {"clusters": ["a"]}, "2 questions, 1 clusters"),
     ],
@@ -367,13 +368,13 @@ def test_a_users_mistake_is_named(probability: Any, outcome: Any, options: dict[
     [
         ([-1.0, 0.5], [0, 2], [0], ValueError, "answer_logprob .* row 1 is 0.5"),
         ([-1.0, nan], [0, 2], [0], ValueError, "answer_logprob .* row 1 is nan"),
-        ([-1.0, -2.0], [0, 2], [2], ValueError, r"gold\[0\] = 2, but question 0 has 2 options"),
+        ([-1.0, -2.0], [0, 2], [2], ValueError, r"gold\[0\] = 2, but question 0 has the answers 0 to 1"),
         ([-1.0, -2.0], [0, 2], [-1], ValueError, r"gold\[0\] = -1"),
         ([-1.0, -2.0], [0, 2], [0, 0], ValueError, r"gold must be \[1\]"),
         ([-1.0, -2.0], [0, 2], [0.0], TypeError, "gold must hold integers"),
         ([-1.0, -2.0], [0, 3], [0], ValueError, "question_offsets must end at 2"),
         ([-1.0, -2.0], [0, 0, 2], [0, 0], ValueError, "question 0 nothing"),
-        ([-1.0, -2.0], [0], [], ValueError, r"question_offsets must be \[Q \+ 1\]"),
+        ([-1.0, -2.0], [0], [], ValueError, "question_offsets must end at 2"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sacrebleu.metrics.bleu import BLEU
 
 from pyscore._extension import _C
-from pyscore.metrics.corpus import read_corpus
+from pyscore.metrics.core.corpus import read_corpus
 from pyscore.metrics.diversity import distinct_n, self_bleu, sentence_self_bleu
 
 # few words, so that texts share long n-grams; none at all and one alone among them
@@ -236,7 +236,7 @@ def test_the_number_of_threads_of_torch_changes_no_score() -> None:
         (["a", "b"], {"tokenize": "intl"}, ValueError, "'13a', 'none' or a function"),
         (["a", "b"], {"tokenize": str.lower}, TypeError, "must return a sequence of tokens, not str"),
         (["a", "b"], {"max_order": 0}, ValueError, "from 1 to 32"),
-        (["a", "b"], {"smooth": "method1"}, ValueError, "exp, floor, add-k, none"),
+        (["a", "b"], {"smooth": "method1"}, ValueError, "'exp', 'floor', 'add-k', 'none'"),
         (["a", "b"], {"smooth_value": 1.0}, ValueError, "floor and add-k"),
         (["a", "b"], {"smooth": "floor", "smooth_value": -1.0}, ValueError, "not negative"),
     ],

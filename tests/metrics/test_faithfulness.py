@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
+from pyscore.metrics.core.intervals import Interval
 from pyscore.metrics.faithfulness import answer_change, same_answer_curve
-from pyscore.metrics.means import Interval
 
 Design = tuple[list[list[Any]], list[str], list[list[float]]]
 

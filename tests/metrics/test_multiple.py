@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
 from pyscore import Difference, paired_difference
-from pyscore.metrics.multiple import ADJUSTMENTS, adjust_p_values, compare_many
+from pyscore.metrics.differences import ADJUSTMENTS, adjust_p_values, compare_many
 from tests.metrics.cases import of_preferences
 
 THEIR_NAMES = {"holm": "holm", "benjamini-hochberg": "fdr_bh"}
@@ -71,7 +71,7 @@ def test_names_stay_with_their_p_values() -> None:
         ({"a": -0.1}, "holm", r"p_values\[0\] = -0.1"),
         ([], "holm", "p_values is empty"),
         ({}, "holm", "p_values is empty"),
-        ([0.1], "bonferroni", "holm, benjamini-hochberg"),
+        ([0.1], "bonferroni", "'holm', 'benjamini-hochberg'"),
     ],
 )
 def test_wrong_p_values_are_refused(p: object, method: str, message: str) -> None:
@@ -112,8 +112,8 @@ def test_it_prints_and_is_json_ready() -> None:
 @pytest.mark.parametrize(
     ("change", "options", "message"),
     [
-        ({}, {"test": "t"}, "wilcoxon, sign_test"),
-        ({}, {"method": "none"}, "holm, benjamini-hochberg"),
+        ({}, {"test": "t"}, "'wilcoxon', 'sign_test'"),
+        ({}, {"method": "none"}, "'holm', 'benjamini-hochberg'"),
         ({}, {"alpha": 5}, "alpha must lie between 0 and 1"),
         ({"confidence": 0.9}, {}, "'same'.* another confidence"),
         (None, {}, "differences is empty"),

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyscore.metrics.means import Interval, estimate_rate
+from pyscore.metrics.core.intervals import Interval
+from pyscore.metrics.core.means import estimate_rate
 from pyscore.metrics.options import extract_option, extract_options, option_accuracy
 
 LETTERS = tuple("ABCDEFGHI")
@@ -207,7 +208,7 @@ def test_an_unreadable_text_can_be_refused_with_its_row() -> None:
     [
         (["A", 3], ("A", "B"), "none", TypeError, r"texts\[1\] must be a string, not int"),
         ("A", ("A", "B"), "none", TypeError, "texts must be a sequence"),
-        (["A"], ("A", "B"), "wrong", ValueError, "none, raise"),
+        (["A"], ("A", "B"), "wrong", ValueError, "'none', 'raise'"),
         (["A"], "AB", "none", TypeError, "options must be a sequence"),
         (["A"], ("A",), "none", ValueError, "two or more different options"),
         (["A"], ("A", "(a)"), "none", ValueError, "two or more different options"),
@@ -225,7 +226,7 @@ def test_a_users_mistake_is_named(
 
 @pytest.mark.parametrize(
     ("correct", "message"),
-    [(["A"] * 3, "4 and 3"), (["A", "B", "C", "A"], r"correct\[2\] = 'C' is none of the options")],
+    [(["A"] * 3, "texts has 4, correct has 3"), (["A", "B", "C", "A"], r"correct\[2\] = 'C' is none of the options")],
 )
 def test_a_wrong_key_is_named(correct: list[str], message: str) -> None:
     with pytest.raises(ValueError, match=message):

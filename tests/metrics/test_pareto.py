@@ -106,7 +106,7 @@ def test_along_a_front_of_two_one_falls_while_the_other_rises(seed: int) -> None
 def test_bad_objectives_are_refused() -> None:
     with pytest.raises(ValueError, match=r"y\[1\] is NaN"):
         pareto("ab", {"x": [0, 1], "y": [0, nan]})
-    with pytest.raises(ValueError, match="y must have one entry a run: 2 names, 3 values"):
+    with pytest.raises(ValueError, match="y must have one entry a run: 2 runs, 3 entries"):
         pareto("ab", {"x": [0, 1], "y": [0, 1, 2]})
     with pytest.raises(ValueError, match="at least one column"):
         pareto("ab", {})

@@ -158,7 +158,7 @@ def test_no_number_of_questions_shows_no_effect(effect: float) -> None:
         ([1.0, inf, 2.0], [0.0, 1.0, 1.0], {}, "1 infinite pairs"),
         ([1.0, 2.0, 2.0], [0.0, 0.0, 1.0], {"clusters": list("aaa")}, "one cluster"),
         ([1.0, 2.0], [0.0], {}, "a has 2, b has 1"),
-        (compare_pairs([-1.0], [-2.0]), compare_pairs([-1.0], [-1.0]), {"metric": "brier"}, "mean_probability, "),
+        (compare_pairs([-1.0], [-2.0]), compare_pairs([-1.0], [-1.0]), {"metric": "brier"}, "'mean_probability', "),
     ],
 )
 def test_a_pilot_that_says_nothing_is_refused(a: object, b: object, options: dict[str, object], message: str) -> None:

@@ -219,7 +219,7 @@ def test_a_prompt_whose_masses_underflow_still_gives_a_share() -> None:
     [
         (
             lambda: preference_model([1.0], [1.0, 2.0]),
-            "must hold the same pairs: 1 and 2",
+            "must hold the same pairs: reward_chosen has 1, reward_rejected has 2",
         ),
         (lambda: preference_model([1.0, nan], [1.0, 2.0]), r"reward_chosen\[1\] is NaN"),
         (lambda: preference_model([], []), "reward_chosen is empty"),

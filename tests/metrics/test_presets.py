@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from scipy.special import log_softmax, logsumexp
 
 from pyscore.metrics import PRESETS, Answers, Preset, apply_preset
-from pyscore.metrics.values import per_question
+from pyscore.metrics.question_values import per_question
 from tests.paths import ORACLES, needs_oracles
 
 

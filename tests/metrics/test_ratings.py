@@ -11,7 +11,7 @@ import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyscore.metrics.means import Interval
+from pyscore.metrics.core.intervals import Interval
 from pyscore.metrics.ratings import ratings
 
 evalica = pytest.importorskip("evalica", reason='ratings need evalica: pip install "pyscore-engine[debate]"')

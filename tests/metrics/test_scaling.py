@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from pyscore import summarize
-from pyscore.metrics.estimate import Estimate
-from pyscore.metrics.means import Interval, estimate_mean, estimate_rate
+from pyscore.metrics.core.intervals import Interval
+from pyscore.metrics.core.means import estimate_mean, estimate_rate
+from pyscore.metrics.core.report import Estimate
 from pyscore.metrics.scaling import ScalingPoint, scaling_table, scaling_trend, sign_agreement
 from tests.metrics.cases import of_preferences
 

@@ -14,7 +14,7 @@ from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
 
 from pyscore.metrics.auroc import auroc
-from pyscore.metrics.means import estimate_difference
+from pyscore.metrics.core.means import estimate_difference
 from pyscore.metrics.shifts import biased_feature, red_team, trigger_effect
 
 answer_rows = st.lists(

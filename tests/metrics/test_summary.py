@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from pyscore import Comparison, Estimate, Summary, compare_answers, summarize
-from pyscore.metrics.arrays import METRICS
+from pyscore.metrics.core.columns import METRICS
 from tests.metrics.cases import compare_pairs, comparisons, of_preferences, random_pairs, take
 from tests.paths import ORACLES, needs_oracles
 
@@ -341,7 +341,7 @@ def test_nan_is_refused_with_its_field_and_row(field: str) -> None:
         (HALF_AND_HALF, {"weights": [1, inf, 1, 1, 1]}, r"weights\[1\] = inf"),
         (HALF_AND_HALF, {"weights": [0] * 5}, "weights are all 0"),
         (HALF_AND_HALF, {"confidence": 95}, "between 0 and 1"),
-        (HALF_AND_HALF, {"method": "jackknife"}, "auto, t, wilson, bootstrap, bca"),
+        (HALF_AND_HALF, {"method": "jackknife"}, "'auto', 't', 'wilson', 'bootstrap', 'bca'"),
     ],
 )
 def test_a_users_mistake_is_named(comparison: Comparison, options: dict[str, object], message: str) -> None:

@@ -109,7 +109,7 @@ def test_one_cluster_has_no_interval() -> None:
 @pytest.mark.parametrize(
     ("predictions", "references", "error", "message"),
     [
-        (["a", "b"], ["a"], ValueError, "differ in length: 2 and 1"),
+        (["a", "b"], ["a"], ValueError, "predictions has 2, references has 1"),
         (["a", None], ["a", "b"], TypeError, r"predictions\[1\] must be a string"),
         (["a", "b"], ["a", None], TypeError, r"references\[1\]"),
         (["a"], [["a", 3]], TypeError, r"references\[0\]\[1\] must be a string, not int"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from typing import Any
 
 import pytest
 import torch
@@ -28,15 +29,15 @@ LINEAR = {"rtol": 2e-6, "atol": 4e-5}
 _INTEGERS = ("rank", "is_greedy", "argmax", "top_ids")
 
 
-def scores_close(actual: TokenScores, expected: TokenScores, tolerance: dict[str, float]) -> None:
+def scores_close(actual: TokenScores, expected: TokenScores, tolerance: dict[str, Any]) -> None:
     """Floating fields within the tolerance, NaN in the same places; other fields equal."""
     for field in fields(TokenScores):
         ours, theirs = getattr(actual, field.name), getattr(expected, field.name)
         assert (ours is None) == (theirs is None), field.name
         if field.name == "shard" or ours is None:
             continue
-        limits = {"rtol": 0.0, "atol": 0.0} if field.name in _INTEGERS else tolerance
-        torch.testing.assert_close(ours, theirs, equal_nan=True, msg=lambda m, f=field.name: f"{f}: {m}", **limits)
+        limits: dict[str, Any] = {"rtol": 0.0, "atol": 0.0} if field.name in _INTEGERS else tolerance
+        torch.testing.assert_close(ours, theirs, equal_nan=True, msg=f"{field.name}: {{}}".format, **limits)
 
 
 def assert_same_bits(actual: TokenScores, expected: TokenScores) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from pyscore import comparison_from_rows
 from pyscore.metrics import apply_preset
-from pyscore.metrics.values import Rule, compare
+from pyscore.metrics.question_values import Rule, compare
 from pyscore.results import answers_from_rows, clusters_from_rows
 from tests.store.tables import pair, row, table
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import random
 from itertools import product
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,12 +16,12 @@ from hypothesis import strategies as st
 from pyscore import comparison_from_rows
 from pyscore.engine.rows import related_answers
 from pyscore.engine.tokenization import CLEAN, AnswerTokens
-from pyscore.metrics.values import Rule, compare
+from pyscore.metrics.question_values import Rule, compare
 from pyscore.results import answers_from_rows, clusters_from_rows
 from tests.store.tables import pair, row, table
 
 
-def test_a_pair_gives_the_probability_of_its_matching_answer():
+def test_a_pair_gives_the_probability_of_its_matching_answer() -> None:
     found = comparison_from_rows(table(pair(math.log(0.3), math.log(0.1))))
     assert isinstance(found.probability, np.ndarray) and found.probability.dtype == np.float64
     assert found.probability == pytest.approx([0.75])
@@ -29,7 +31,7 @@ def test_a_pair_gives_the_probability_of_its_matching_answer():
     assert found.predicted.tolist() == [0]
 
 
-def test_questions_may_have_any_number_of_answers_on_either_side():
+def test_questions_may_have_any_number_of_answers_on_either_side() -> None:
     probabilities, matching = (0.1, 0.2, 0.3, 0.05), (True, False, False, True)
     rows = [
         row(answer_index=i, answer=str(i), is_matching=m, logprob=math.log(p))
@@ -43,7 +45,7 @@ def test_questions_may_have_any_number_of_answers_on_either_side():
     assert in_sum.log_odds == pytest.approx([math.log(0.15 / 0.5)])
 
 
-def test_rows_of_a_question_need_not_stand_together():
+def test_rows_of_a_question_need_not_stand_together() -> None:
     questions = [pair(-0.1 * i - 0.1, -1.0, question_id=f"q{i}") for i in range(20)]
     together = comparison_from_rows(table([r for q in questions for r in q]))
     scattered = [r for i in (0, 1) for q in questions for r in q[i : i + 1]]
@@ -53,7 +55,7 @@ def test_rows_of_a_question_need_not_stand_together():
     assert sorted(found) == sorted(together.probability)
 
 
-def test_equal_ids_of_other_data_sets_models_or_runs_are_other_questions():
+def test_equal_ids_of_other_data_sets_models_or_runs_are_other_questions() -> None:
     rows = [
         *pair(-1.0, -2.0),
         *pair(-1.0, -3.0, dataset="d2"),
@@ -67,7 +69,7 @@ def test_equal_ids_of_other_data_sets_models_or_runs_are_other_questions():
 
 
 @pytest.mark.parametrize(("normalize", "lengths"), [("token", (2, 4)), ("char", (5, 3)), ("byte", (6, 8))])
-def test_normalising_divides_by_length_and_leaves_the_mass_alone(normalize, lengths):
+def test_normalising_divides_by_length_and_leaves_the_mass_alone(normalize: str, lengths: Any) -> None:
     yes, no = pair(-4.0, -6.0)
     column = {"token": "n_tokens", "char": "n_chars", "byte": "n_bytes"}[normalize]
     yes[column], no[column] = lengths
@@ -76,7 +78,7 @@ def test_normalising_divides_by_length_and_leaves_the_mass_alone(normalize, leng
     assert found.coverage == pytest.approx([math.exp(-4) + math.exp(-6)])
 
 
-def rows_of_tokens(answers, matching, mass):
+def rows_of_tokens(answers: Any, matching: Any, mass: Any) -> list[dict[str, Any]]:
     """One question's rows: token tuples, which of them match, and how much probability each has."""
     related = related_answers([AnswerTokens([0], list(tokens), CLEAN, False) for tokens in answers])
     return [
@@ -86,11 +88,11 @@ def rows_of_tokens(answers, matching, mass):
 
 
 @given(st.data())
-def test_coverage_and_raw_mass_are_those_of_the_union_of_all_continuations(data):
+def test_coverage_and_raw_mass_are_those_of_the_union_of_all_continuations(data: st.DataObject) -> None:
     weights = data.draw(st.lists(st.integers(1, 9), min_size=27, max_size=27))
     leaves = dict(zip(product(range(3), repeat=3), np.array(weights) / sum(weights), strict=True))
 
-    def union(chosen):
+    def union(chosen: Any) -> float:
         return sum(p for leaf, p in leaves.items() if any(leaf[: len(tokens)] == tokens for tokens in chosen))
 
     tokens = st.integers(1, 3).flatmap(lambda n: st.tuples(*[st.integers(0, 2)] * n))
@@ -107,14 +109,14 @@ def test_coverage_and_raw_mass_are_those_of_the_union_of_all_continuations(data)
         assert found.coverage[0] == pytest.approx(math.exp(-1) + math.exp(-2))
 
 
-def test_an_answer_that_extends_one_which_was_taken_out_counts_for_itself():
+def test_an_answer_that_extends_one_which_was_taken_out_counts_for_itself() -> None:
     mass = {(1,): 0.5, (1, 2): 0.3, (3,): 0.1}
     rows = rows_of_tokens(list(mass), [False, True, False], mass)
     assert comparison_from_rows(table(rows)).coverage == pytest.approx([0.6])
     assert comparison_from_rows(table(rows[1:])).coverage == pytest.approx([0.4])
 
 
-def test_ties_go_where_they_are_told():
+def test_ties_go_where_they_are_told() -> None:
     rows = table(pair(-1.0, -1.0))
     assert [comparison_from_rows(rows, ties=ties).prefers.tolist() for ties in ("half", "strict", "first")] == [
         [0.5],
@@ -123,21 +125,21 @@ def test_ties_go_where_they_are_told():
     ]
 
 
-def test_no_rows_give_no_questions():
+def test_no_rows_give_no_questions() -> None:
     assert len(comparison_from_rows(table([]))) == 0
 
 
 @pytest.mark.parametrize("bad", [math.nan, 0.5])
-def test_a_number_that_is_no_log_probability_names_its_question(bad):
+def test_a_number_that_is_no_log_probability_names_its_question(bad: float) -> None:
     with pytest.raises(ValueError, match="question 'q8' has the log-probability"):
         comparison_from_rows(table([*pair(-1.0, -2.0), *pair(-1.0, bad, question_id="q8")]))
 
 
-def test_impossible_answers_are_compared():
+def test_impossible_answers_are_compared() -> None:
     assert comparison_from_rows(table(pair(-1.0, -math.inf))).probability.tolist() == [1.0]
 
 
-def test_a_question_that_cannot_be_compared_is_named():
+def test_a_question_that_cannot_be_compared_is_named() -> None:
     yes, no = pair(-1.0, -2.0, question_id="q9")
     with pytest.raises(ValueError, match="question 'q9' has no other answer"):
         comparison_from_rows(table([*pair(-1.0, -2.0), yes]))
@@ -147,30 +149,30 @@ def test_a_question_that_cannot_be_compared_is_named():
         comparison_from_rows(table([yes, no, yes, no]))
 
 
-def test_an_unknown_normalisation_is_refused():
+def test_an_unknown_normalisation_is_refused() -> None:
     with pytest.raises(ValueError, match=r"normalize='pmi'.*unconditional"):
         comparison_from_rows(table(pair(-1.0, -2.0)), normalize="pmi")
     with pytest.raises(ValueError, match="normalize='words' is not one of sum, token, char, byte"):
         comparison_from_rows(table(pair(-1.0, -2.0)), normalize="words")
 
 
-def rows_in_clusters(*clusters):
+def rows_in_clusters(*clusters: str | None) -> pa.Table:
     return table([r for i, c in enumerate(clusters) for r in pair(-1.0, -2.0, question_id=f"q{i}", cluster=c)])
 
 
-def test_clusters_are_given_only_where_one_repeats():
+def test_clusters_are_given_only_where_one_repeats() -> None:
     assert clusters_from_rows(rows_in_clusters(None, None)) is None
     assert clusters_from_rows(rows_in_clusters("a", "b", None)) is None
     assert clusters_from_rows(rows_in_clusters("a", "b", "a")) == ["a", "b", "a"]
 
 
-def test_questions_without_a_cluster_stand_alone():
+def test_questions_without_a_cluster_stand_alone() -> None:
     found = clusters_from_rows(rows_in_clusters("a", None, "a", None, "question 1"))
     assert found[0] == found[2] == "a"
     assert len(set(found)) == 4
 
 
-def test_rows_are_compared_on_the_cpu_whatever_backend_the_environment_forces(monkeypatch):
+def test_rows_are_compared_on_the_cpu_whatever_backend_the_environment_forces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYSCORE_BACKEND", "triton")
     monkeypatch.setenv("TRITON_INTERPRET", "0")
     assert comparison_from_rows(table(pair(-1.0, -2.0))).prefers.tolist() == [1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from pyscore.results import summarize_rows
 from tests.store.tables import pair, table
 
 
-def dataset(name, n, probability, **columns):
+def dataset(name: str, n: int, probability: float, **columns: Any) -> list[dict[str, Any]]:
     """n questions with alternating probabilities around the given one."""
     rows = []
     for i in range(n):
@@ -20,18 +21,18 @@ def dataset(name, n, probability, **columns):
     return rows
 
 
-def names(summaries):
+def names(summaries: Any) -> list[tuple[str, str | None]]:
     return [(s.scope, s.dataset) for s in summaries]
 
 
-def test_one_data_set_has_one_summary():
+def test_one_data_set_has_one_summary() -> None:
     rows = table(dataset("a", 4, 0.8))
     (found,) = summarize_rows(rows)
     assert (found.model, found.scope, found.dataset, found.n_datasets) == ("m", "dataset", "a", 1)
     assert found.summary == summarize(comparison_from_rows(rows))
 
 
-def test_pooled_counts_questions_alike_and_macro_counts_data_sets_alike():
+def test_pooled_counts_questions_alike_and_macro_counts_data_sets_alike() -> None:
     found = summarize_rows(table([*dataset("a", 2, 0.2), *dataset("b", 6, 0.8)]))
     assert names(found) == [("dataset", "a"), ("dataset", "b"), ("pooled", None), ("macro", None)]
     assert found[2].summary.mean_probability.value == pytest.approx((2 * 0.2 + 6 * 0.8) / 8)
@@ -40,13 +41,13 @@ def test_pooled_counts_questions_alike_and_macro_counts_data_sets_alike():
     assert found[3].summary.mean_probability.low < 0.5 < found[3].summary.mean_probability.high
 
 
-def test_models_and_steps_are_never_averaged_together():
+def test_models_and_steps_are_never_averaged_together() -> None:
     rows = [*dataset("a", 2, 0.2), *dataset("b", 2, 0.8, step=1), *dataset("c", 2, 0.8, model="other")]
     found = summarize_rows(table(rows))
     assert names(found) == [("dataset", "a"), ("dataset", "b"), ("dataset", "c")]
 
 
-def test_runs_over_other_data_sets_are_averaged_and_repeated_runs_are_not():
+def test_runs_over_other_data_sets_are_averaged_and_repeated_runs_are_not() -> None:
     a, b = dataset("a", 2, 0.2), dataset("b", 2, 0.8, run_id="second")
     assert names(summarize_rows(table([*a, *b])))[2:] == [("pooled", None), ("macro", None)]
     again = dataset("a", 2, 0.4, run_id="second")
@@ -55,7 +56,7 @@ def test_runs_over_other_data_sets_are_averaged_and_repeated_runs_are_not():
     assert found[3].summary.mean_probability.value == pytest.approx(0.6)
 
 
-def test_clusters_widen_the_interval_unless_they_are_set_aside():
+def test_clusters_widen_the_interval_unless_they_are_set_aside() -> None:
     rows = [r for i in range(10) for r in pair(-1.0 - (i // 5), -1.5, question_id=f"q{i}", cluster=str(i // 5))]
     (clustered,), (independent,) = summarize_rows(table(rows)), summarize_rows(table(rows), clustered=False)
     assert clustered.summary.n_clusters == 2
@@ -63,7 +64,7 @@ def test_clusters_widen_the_interval_unless_they_are_set_aside():
     assert clustered.summary.mean_probability.stderr > 2 * independent.summary.mean_probability.stderr
 
 
-def test_questions_of_one_cluster_count_as_independent_and_the_summary_says_so():
+def test_questions_of_one_cluster_count_as_independent_and_the_summary_says_so() -> None:
     rows = [r for i in range(10) for r in pair(-1.0 - 0.1 * i, -1.5, question_id=f"q{i}", cluster="a claim")]
     (found,) = summarize_rows(table(rows))
     (independent,) = summarize_rows(table(rows), clustered=False)
@@ -71,21 +72,21 @@ def test_questions_of_one_cluster_count_as_independent_and_the_summary_says_so()
     assert found.summary == independent.summary and found.summary.mean_probability.low > 0
 
 
-def test_options_reach_the_comparison_and_the_intervals():
+def test_options_reach_the_comparison_and_the_intervals() -> None:
     rows = table([*pair(-1.0, -1.0), *pair(-2.0, -1.0, question_id="q2")])
     (found,) = summarize_rows(rows, ties="first", confidence=0.5)
     assert found.summary.preference_rate.value == 0.5
     assert found.summary.confidence == 0.5
 
 
-def test_a_summary_is_json_ready():
+def test_a_summary_is_json_ready() -> None:
     (found,) = summarize_rows(table(dataset("a", 3, 0.5)))
     document = found.to_dict()
     assert document["scope"] == "dataset" and document["dataset"] == "a"
     assert document["mean_probability"]["value"] == pytest.approx(found.summary.mean_probability.value)
 
 
-def test_questions_that_are_to_be_read_with_care_are_counted():
+def test_questions_that_are_to_be_read_with_care_are_counted() -> None:
     rows = [
         *pair(-1.0, -2.0),
         *(r | {"same_as": 0} for r in pair(-1.0, -1.0, question_id="q1")),
@@ -98,6 +99,6 @@ def test_questions_that_are_to_be_read_with_care_are_counted():
     assert counts.items() <= found.to_dict().items()
 
 
-def test_no_rows_are_an_error():
+def test_no_rows_are_an_error() -> None:
     with pytest.raises(ValueError, match="no rows"):
         summarize_rows(table([]))

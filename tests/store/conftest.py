@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
 from tests.store import stores
 
 
 @pytest.fixture(autouse=True)
-def _no_objects_from_other_tests():
+def _no_objects_from_other_tests() -> Iterator[None]:
     stores.register()
     yield
     stores.clear()
 
 
 @pytest.fixture(params=["path", "file://", "memory://", "object://"])
-def run(request, tmp_path):
+def run(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
     """A run's folder that doesn't exist yet."""
     roots = {"file://": f"file://{tmp_path}", "memory://": "memory:/", "object://": "object://bucket"}
     return tmp_path / "run" if request.param == "path" else f"{roots[request.param]}/run"

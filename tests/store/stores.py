@@ -29,28 +29,28 @@ class ObjectStore(MemoryFileSystem):
     def _strip_protocol(cls, path: str) -> str:
         return super()._strip_protocol(path.removeprefix("object://"))
 
-    def mkdir(self, path, create_parents=True, **kwargs):
+    def mkdir(self, path: Any, create_parents: bool = True, **kwargs: Any) -> None:
         bucket = self._strip_protocol(path).split("/")[1]
         if create_parents or f"/{bucket}" not in self.pseudo_dirs:
             raise FileNotFoundError(f"the bucket {bucket} does not exist")
 
-    def ls(self, path, detail=True, **kwargs):
+    def ls(self, path: Any, detail: bool = True, **kwargs: Any) -> Any:
         marker = self._strip_protocol(path)
         found = super().ls(path, detail=detail, **kwargs)
         return found if detail else [f"{marker}/", *found]
 
-    def open(self, path, mode="rb", **kwargs):
+    def open(self, path: Any, mode: str = "rb", **kwargs: Any) -> Any:
         if mode != "rb" and "data" not in kwargs:
             raise AssertionError("an object that is written in pieces can be seen before it is whole")
         return super().open(path, mode, **kwargs)
 
-    def pipe_file(self, path, value, mode="overwrite", **kwargs):
+    def pipe_file(self, path: Any, value: Any, mode: str = "overwrite", **kwargs: Any) -> None:
         self.calls.append("pipe_file")
         if self.broken:
             raise OSError("the network is down")
         super().pipe_file(path, value, mode, **kwargs)
 
-    def put_file(self, lpath, rpath, **kwargs):
+    def put_file(self, lpath: str, rpath: str, **kwargs: Any) -> None:
         self.calls.append("put_file")
         with open(lpath, "rb") as file:
             super().pipe_file(rpath, file.read())

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -21,7 +22,7 @@ ROWS = rows_of(1, 2, template="plain")
 
 
 @pytest.mark.parametrize("form", ["{}/rows.parquet", "file://{}/rows.parquet"])
-def test_a_file_url_is_the_file_itself(tmp_path, form):
+def test_a_file_url_is_the_file_itself(tmp_path: Path, form: str) -> None:
     write_rows(ROWS, form.format(tmp_path))
     assert os.listdir(tmp_path) == ["rows.parquet"]
     assert read_rows(tmp_path / "rows.parquet").equals(ROWS)
@@ -29,18 +30,18 @@ def test_a_file_url_is_the_file_itself(tmp_path, form):
 
 
 @pytest.mark.parametrize("url", ["memory://rows.parquet", "memory://a/b/rows.parquet", "object://bucket/rows.parquet"])
-def test_rows_and_metadata_survive_a_remote_file(url):
+def test_rows_and_metadata_survive_a_remote_file(url: str) -> None:
     write_rows(ROWS, url)
     assert read_rows(url).equals(ROWS, check_metadata=True)
 
 
-def test_a_path_with_a_colon_is_no_url(tmp_path, monkeypatch):
+def test_a_path_with_a_colon_is_no_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     write_rows(ROWS, "step:100.parquet")
     assert os.listdir(tmp_path) == ["step:100.parquet"]
 
 
-def test_paths_that_lead_nowhere_say_why():
+def test_paths_that_lead_nowhere_say_why() -> None:
     with pytest.raises(ValueError, match="Protocol not known: nowhere"):
         locate("nowhere://rows.parquet")
     with pytest.raises(TypeError, match="path must be a string or a path, got int"):
@@ -54,11 +55,13 @@ def test_paths_that_lead_nowhere_say_why():
         read_rows("memory://folder")
 
 
-def test_the_name_changes_after_the_content_is_on_disk_and_is_then_made_durable(tmp_path, monkeypatch):
+def test_the_name_changes_after_the_content_is_on_disk_and_is_then_made_durable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     events = []
     fsync, replace = os.fsync, os.replace
 
-    def watched_fsync(handle):
+    def watched_fsync(handle: int) -> None:
         events.append(("sync", os.readlink(f"/proc/self/fd/{handle}") if os.path.isdir("/proc/self") else None))
         fsync(handle)
 
@@ -71,7 +74,7 @@ def test_the_name_changes_after_the_content_is_on_disk_and_is_then_made_durable(
         assert events[2][1] == str(tmp_path)
 
 
-def test_an_object_is_sent_in_one_call_and_a_large_one_from_disk(monkeypatch):
+def test_an_object_is_sent_in_one_call_and_a_large_one_from_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     write_rows(ROWS, "object://bucket/small.parquet")
     monkeypatch.setattr(files, "_ONE_REQUEST", 100)
     write_rows(ROWS, "object://bucket/large.parquet")
@@ -79,12 +82,14 @@ def test_an_object_is_sent_in_one_call_and_a_large_one_from_disk(monkeypatch):
     assert read_rows("object://bucket/large.parquet").equals(ROWS)
 
 
-def test_a_failed_remote_write_leaves_the_old_file_and_nothing_on_this_machine(tmp_path, monkeypatch):
+def test_a_failed_remote_write_leaves_the_old_file_and_nothing_on_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     url = "object://bucket/rows.parquet"
     write_rows(ROWS, url)
 
-    def fail(written, file, **options):
+    def fail(written: Any, file: Any, **options: Any) -> None:
         file.write(b"PAR1 and then the disk is full")
         raise OSError("no space left on device")
 
@@ -100,7 +105,7 @@ def test_a_failed_remote_write_leaves_the_old_file_and_nothing_on_this_machine(t
     assert os.listdir(tmp_path) == []
 
 
-def test_a_folder_is_made_only_where_its_parent_is(tmp_path):
+def test_a_folder_is_made_only_where_its_parent_is(tmp_path: Path) -> None:
     for place, parent in [(str(tmp_path), str(tmp_path / "none")), ("object://bucket", "object://none")]:
         locate(f"{place}/run").make_folder()
         locate(f"{place}/run").make_folder()
@@ -110,7 +115,7 @@ def test_a_folder_is_made_only_where_its_parent_is(tmp_path):
 
 
 @pytest.mark.parametrize("root", ["{}", "memory://", "object://bucket"])
-def test_a_folder_lists_its_own_names_only(tmp_path, root):
+def test_a_folder_lists_its_own_names_only(tmp_path: Path, root: Any) -> None:
     folder = locate(root.format(tmp_path)) / "run"
     assert folder.names() == []
     folder.make_folder()
@@ -125,7 +130,7 @@ def test_a_folder_lists_its_own_names_only(tmp_path, root):
     assert folder.names() == ["a"]
 
 
-def test_a_lock_has_one_holder(tmp_path):
+def test_a_lock_has_one_holder(tmp_path: Path) -> None:
     place = locate(tmp_path / "lock")
     held = place.lock()
     with pytest.raises(BlockingIOError):
@@ -141,11 +146,11 @@ def test_a_lock_has_one_holder(tmp_path):
     place.lock().close()
 
 
-def test_a_lock_whose_file_its_holder_removed_is_taken_anew(tmp_path, monkeypatch):
+def test_a_lock_whose_file_its_holder_removed_is_taken_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place, flock = locate(tmp_path / "lock"), fcntl.flock
     held = place.lock()
 
-    def late(file, how):
+    def late(file: Any, how: int) -> None:
         monkeypatch.setattr(fcntl, "flock", flock)
         place.remove()
         held.close()
@@ -158,9 +163,11 @@ def test_a_lock_whose_file_its_holder_removed_is_taken_anew(tmp_path, monkeypatc
     mine.close()
 
 
-def test_file_systems_without_locks_have_none_and_other_failures_are_told(tmp_path, monkeypatch):
-    def refuse(number):
-        def flock(file, how):
+def test_file_systems_without_locks_have_none_and_other_failures_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(number: int) -> None:
+        def flock(file: Any, how: int) -> None:
             raise OSError(number, os.strerror(number))
 
         monkeypatch.setattr(fcntl, "flock", flock)
@@ -173,7 +180,7 @@ def test_file_systems_without_locks_have_none_and_other_failures_are_told(tmp_pa
         locate(tmp_path / "lock").lock()
 
 
-def test_a_temporary_file_tells_what_it_was_to_become(tmp_path):
+def test_a_temporary_file_tells_what_it_was_to_become(tmp_path: Path) -> None:
     with locate(tmp_path / "part-00001.parquet").replacing():
         (name,) = os.listdir(tmp_path)
     assert files.written_for(name) == "part-00001.parquet"
@@ -186,8 +193,10 @@ class RefusedError(Exception):
 
 
 @pytest.mark.parametrize("error", [RefusedError("no endpoint"), ConnectionRefusedError("no endpoint")])
-def test_a_store_that_cannot_be_reached_is_one_error_that_names_the_url(monkeypatch, error):
-    def refuse(*arguments, **options):
+def test_a_store_that_cannot_be_reached_is_one_error_that_names_the_url(
+    monkeypatch: pytest.MonkeyPatch, error: Any
+) -> None:
+    def refuse(*arguments: Any, **options: Any) -> None:
         raise error
 
     for name in ("info", "ls", "pipe_file", "open"):
@@ -205,12 +214,12 @@ def test_a_store_that_cannot_be_reached_is_one_error_that_names_the_url(monkeypa
             attempt()
 
 
-def test_a_part_that_cannot_be_reached_is_not_called_damaged(monkeypatch):
+def test_a_part_that_cannot_be_reached_is_not_called_damaged(monkeypatch: pytest.MonkeyPatch) -> None:
     with begin("object://bucket/run") as store:
         store.write(rows_of(1), keys_of(1))
     opened = ObjectStore.open
 
-    def refuse(files, path, *arguments, **options):
+    def refuse(files: Any, path: Any, *arguments: Any, **options: Any) -> Any:
         if "part" in path:
             raise RefusedError("timed out")
         return opened(files, path, *arguments, **options)
@@ -221,8 +230,8 @@ def test_a_part_that_cannot_be_reached_is_not_called_damaged(monkeypatch):
             attempt()
 
 
-def test_a_url_whose_file_system_cannot_be_made_is_named(monkeypatch):
-    def refuse(*arguments, **options):
+def test_a_url_whose_file_system_cannot_be_made_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: Any, **options: Any) -> None:
         raise RefusedError("no credentials")
 
     monkeypatch.setattr("fsspec.core.url_to_fs", refuse)
@@ -230,21 +239,21 @@ def test_a_url_whose_file_system_cannot_be_made_is_named(monkeypatch):
         read_rows("s3://bucket/run")
 
 
-def test_what_is_wrong_with_a_remote_files_content_is_told_as_it_is():
+def test_what_is_wrong_with_a_remote_files_content_is_told_as_it_is() -> None:
     with locate("object://bucket/run/manifest.json").replacing() as file:
         file.write(b"{")
     with pytest.raises(ValueError, match=r"manifest\.json is damaged"):
         begin("object://bucket/run", resume=True)
 
 
-def test_an_empty_path_is_none():
+def test_an_empty_path_is_none() -> None:
     for attempt in (lambda: read_rows(""), lambda: write_rows(ROWS, ""), lambda: begin(""), lambda: RunStore.check("")):
         with pytest.raises(ValueError, match="the path is empty: name a file or a folder"):
             attempt()
 
 
 @pytest.mark.parametrize("name", ["rows.csv", "rows.JSONL", "rows.arrow", "rows.parquet.gz", "rows.pq", "rows.tsv/"])
-def test_rows_are_not_written_under_the_name_of_another_format(tmp_path, name):
+def test_rows_are_not_written_under_the_name_of_another_format(tmp_path: Path, name: str) -> None:
     path = f"{tmp_path}/{name}"
     for attempt in (lambda: RunStore.check(path), lambda: begin(path), lambda: write_rows(ROWS, path.rstrip("/"))):
         with pytest.raises(ValueError, match=r"names a \.\w+ file.*\.parquet, or a folder"):
@@ -253,6 +262,6 @@ def test_rows_are_not_written_under_the_name_of_another_format(tmp_path, name):
     begin(tmp_path / "llama-3.1-8b").close()
 
 
-def test_a_url_of_an_unknown_kind_is_named():
+def test_a_url_of_an_unknown_kind_is_named() -> None:
     with pytest.raises(ValueError, match=r"nosuch://bucket/rows\.parquet can't be used: Protocol not known"):
         locate("nosuch://bucket/rows.parquet")

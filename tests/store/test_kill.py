@@ -10,6 +10,7 @@ import signal
 import time
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -40,8 +41,8 @@ def writer(run: Path, seed: int | None, told: Connection, kill_at: tuple[str, in
     rng = random.Random(seed)
     counts = dict.fromkeys(PLACES, 0)
 
-    def watched(name, call):
-        def wrapper(*args):
+    def watched(name: str, call: Any) -> Any:
+        def wrapper(*args: Any) -> Any:
             at = (name, counts[name])
             counts[name] += 1
             time.sleep(0 if seed is None else rng.random() * 0.003)
@@ -70,7 +71,11 @@ def writer(run: Path, seed: int | None, told: Connection, kill_at: tuple[str, in
 
 
 def run_writer(
-    run: Path, seed: int | None = None, *, kill_after: tuple[int, float] | None = None, kill_at=None
+    run: Path,
+    seed: int | None = None,
+    *,
+    kill_after: tuple[int, float] | None = None,
+    kill_at: tuple[str, int, Any] | None = None,
 ) -> tuple[list[int], int]:
     """The numbers that the writer said were stored, and its exit code; killed so many parts and seconds after ready."""
     context = forkserver()
@@ -118,7 +123,7 @@ def check_resumed(run: Path, stored: list[int]) -> None:
     assert metadata_of(rows)["complete"] == "false"
 
 
-def test_runs_killed_at_random_lose_nothing_and_double_nothing(tmp_path):
+def test_runs_killed_at_random_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
     run, stored, rng = tmp_path / "run", [], random.Random(0)
     for kill in range(10):
         told, code = run_writer(run, kill, kill_after=(rng.randint(0, 4), rng.uniform(0, 0.01)))
@@ -135,7 +140,7 @@ def test_runs_killed_at_random_lose_nothing_and_double_nothing(tmp_path):
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("place", PLACES)
-def test_a_run_killed_around_any_call_that_makes_a_file_whole_goes_on(tmp_path, place, after):
+def test_a_run_killed_around_any_call_that_makes_a_file_whole_goes_on(tmp_path: Path, place: str, after: Any) -> None:
     for count in range(100):
         run = tmp_path / str(count)
         stored, code = run_writer(run, kill_at=(place, count, after))
@@ -151,8 +156,8 @@ def grow(target: Path, kill_at: tuple[str, int] | None) -> None:
     """Go on with a finished file of questions 0 to 5 until it holds 0 to 8, killed before a call of the os module."""
     counts: dict[str, int] = {}
 
-    def watched(name, call):
-        def wrapper(*args, **kwargs):
+    def watched(name: str, call: Any) -> Any:
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
             at = (name, counts.get(name, 0))
             counts[name] = at[1] + 1
             if kill_at == at:
@@ -175,7 +180,7 @@ def grow(target: Path, kill_at: tuple[str, int] | None) -> None:
 
 
 @pytest.mark.parametrize("place", ["replace", "unlink", "rmdir"])
-def test_a_file_that_grows_is_whole_whenever_its_writer_is_killed(tmp_path, place):
+def test_a_file_that_grows_is_whole_whenever_its_writer_is_killed(tmp_path: Path, place: str) -> None:
     context = forkserver()
     with begin(tmp_path / "small.parquet.run") as store:
         write(store, *range(6))

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from pyscore.store import RunStore, read_rows, remove_run, write_rows
@@ -15,7 +19,7 @@ from tests.store import stores
 from tests.store.stores import begin, keys_of, manifest_of, rows_of
 
 
-def test_a_run_is_never_resumed_with_other_settings(run):
+def test_a_run_is_never_resumed_with_other_settings(run: Path | str) -> None:
     begin(run, settings={"model": "m", "dtype": "float32", "template": "plain"}).close()
     before = manifest_of(run)
     with pytest.raises(ValueError) as refused:
@@ -28,7 +32,7 @@ def test_a_run_is_never_resumed_with_other_settings(run):
     begin(run, settings=before["settings"], resume=True).close()
 
 
-def test_settings_that_json_changes_are_still_the_same_settings(run):
+def test_settings_that_json_changes_are_still_the_same_settings(run: Path | str) -> None:
     settings = {"stops": ("a", "b"), "scale": 0.1, "nested": {"pair": (1, None)}}
     begin(run, settings=settings).close()
     begin(run, settings=settings, resume=True).close()
@@ -36,7 +40,7 @@ def test_settings_that_json_changes_are_still_the_same_settings(run):
         begin(run, settings={**settings, "stops": ("b", "a")}, resume=True)
 
 
-def test_the_manifest_notes_every_session_and_what_was_added(run):
+def test_the_manifest_notes_every_session_and_what_was_added(run: Path | str) -> None:
     with begin(run, versions={"torch": "2.13.0"}, arguments=["a.jsonl"]) as store:
         store.update(head="fused", note=[1])
         store.update(head="logits")
@@ -58,7 +62,7 @@ def test_the_manifest_notes_every_session_and_what_was_added(run):
     assert found["sessions"][0]["started"] <= found["sessions"][1]["started"] <= found["finished"]
 
 
-def test_manifests_that_cannot_be_written_are_refused_before_anything_is_made(tmp_path):
+def test_manifests_that_cannot_be_written_are_refused_before_anything_is_made(tmp_path: Path) -> None:
     for manifest, error, message in [
         ([], TypeError, "manifest must be a mapping, got list"),
         ({"model": "m"}, ValueError, 'manifest has no "settings"'),
@@ -90,7 +94,7 @@ def test_manifests_that_cannot_be_written_are_refused_before_anything_is_made(tm
         (b'{"format": "pyscore run", "version": 2}', "is of version 2, this pyscore reads version 1"),
     ],
 )
-def test_manifests_of_others_are_refused_by_name(tmp_path, content, message):
+def test_manifests_of_others_are_refused_by_name(tmp_path: Path, content: Any, message: str) -> None:
     (tmp_path / "manifest.json").write_bytes(content)
     for resume in (False, True):
         with pytest.raises(ValueError, match=rf"manifest\.json {message}"):
@@ -124,26 +128,26 @@ FINGERPRINT = {"weights": "w", "tokenizer": "t", "chat_template": "c", "prompts"
         ),
     ],
 )
-def test_what_differs_between_fingerprints_is_named_by_its_cause(run, settings, message):
+def test_what_differs_between_fingerprints_is_named_by_its_cause(run: Path | str, settings: Any, message: str) -> None:
     own = {"dtype": "float32", "fingerprint": FINGERPRINT}
     begin(run, settings=own).close()
     with pytest.raises(ValueError, match=message):
         begin(run, settings=own | settings, resume=True)
 
 
-def test_a_chat_template_whose_date_was_pinned_to_the_runs_own_goes_on(run):
+def test_a_chat_template_whose_date_was_pinned_to_the_runs_own_goes_on(run: Path | str) -> None:
     own = {"template": "chat", "fingerprint": FINGERPRINT}
     begin(run, settings=own).close()
     begin(run, settings=own | {"template": "chat, date 2026-11-29"}, resume=True).close()
 
 
-def test_a_run_without_a_fingerprint_is_not_gone_on_with(run):
+def test_a_run_without_a_fingerprint_is_not_gone_on_with(run: Path | str) -> None:
     begin(run, settings={"model": "m"}).close()
     with pytest.raises(ValueError, match=r"kept no fingerprint of the model.*name another output"):
         begin(run, settings={"model": "m", "fingerprint": FINGERPRINT}, resume=True)
 
 
-def broken_manifests(path=(), entries=None):
+def broken_manifests(path: Any = (), entries: Any = None) -> Iterator[Any]:
     """Ways to spoil a manifest: the path of an entry, and whether it is missing (None) or has another type."""
     entries = EXAMPLE if entries is None else entries
     for name, value in entries.items():
@@ -161,7 +165,7 @@ EXAMPLE = {
 MAY_LACK = {("settings", "fingerprint"), ("metadata",), ("metadata", "head")}
 
 
-def spoil(manifest, path, value):
+def spoil(manifest: Any, path: Any, value: Any) -> None:
     for name in path[:-1]:
         manifest = manifest[name]
     if value is None:
@@ -181,7 +185,7 @@ def spoil(manifest, path, value):
         (("stored", "questions"), True),
     ],
 )
-def test_a_manifest_that_was_edited_by_hand_is_refused_by_the_entry(tmp_path, path, value):
+def test_a_manifest_that_was_edited_by_hand_is_refused_by_the_entry(tmp_path: Path, path: Any, value: Any) -> None:
     run, settings = tmp_path / "run", {"fingerprint": FINGERPRINT}
     for made in ("run", "rows.parquet"):
         with begin(run, settings=settings) as store:
@@ -205,11 +209,11 @@ def test_a_manifest_that_was_edited_by_hand_is_refused_by_the_entry(tmp_path, pa
         remove_run(run)
 
 
-def with_entry(rows, name, text):
+def with_entry(rows: pa.Table, name: str, text: str) -> pa.Table:
     return rows.replace_schema_metadata({**rows.schema.metadata, name.encode(): text.encode()})
 
 
-def test_a_merged_files_manifest_that_is_no_json_is_named(tmp_path):
+def test_a_merged_files_manifest_that_is_no_json_is_named(tmp_path: Path) -> None:
     for text in ("{", "[" * 100_000):
         write_rows(with_entry(rows_of(1), "manifest", text), tmp_path / "rows.parquet")
         with pytest.raises(ValueError, match=r"the manifest in .*rows\.parquet is damaged"):

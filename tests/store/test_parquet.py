@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,7 +18,7 @@ ROWS = pair(-1.0, -2.0)
 NOT_UTF8 = pa.Array.from_buffers(pa.string(), 2, pa.array([b"\xff", b"a"]).buffers())
 
 
-def test_rows_and_metadata_survive_a_file(tmp_path):
+def test_rows_and_metadata_survive_a_file(tmp_path: Path) -> None:
     written = table(ROWS, template="plain")
     write_rows(written, tmp_path / "rows.parquet")
     read = read_rows(tmp_path / "rows.parquet")
@@ -24,12 +26,12 @@ def test_rows_and_metadata_survive_a_file(tmp_path):
     assert metadata_of(read) == {"schema_version": "2", "template": "plain"}
 
 
-def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "rows.parquet"
     write_rows(table(ROWS), path)
     before = path.read_bytes()
 
-    def fail(written, file, **options):
+    def fail(written: Any, file: Any, **options: Any) -> None:
         file.write(b"PAR1 and then the disk is full")
         raise OSError("no space left on device")
 
@@ -40,8 +42,8 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
     assert os.listdir(tmp_path) == ["rows.parquet"]
 
 
-def test_an_interrupted_write_leaves_nothing(tmp_path, monkeypatch):
-    def interrupt(*args, **options):
+def test_an_interrupted_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*args: Any, **options: Any) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(os, "replace", interrupt)
@@ -50,14 +52,14 @@ def test_an_interrupted_write_leaves_nothing(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == []
 
 
-def test_a_new_file_has_the_permissions_of_any_new_file(tmp_path):
+def test_a_new_file_has_the_permissions_of_any_new_file(tmp_path: Path) -> None:
     (tmp_path / "other").touch()
     write_rows(table(ROWS), tmp_path / "rows.parquet")
     modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("other", "rows.parquet")]
     assert modes[0] == modes[1]
 
 
-def test_targets_that_cannot_be_written_are_refused_before_the_run(tmp_path):
+def test_targets_that_cannot_be_written_are_refused_before_the_run(tmp_path: Path) -> None:
     assert check_target(tmp_path / "rows.parquet") == tmp_path / "rows.parquet"
     with pytest.raises(IsADirectoryError, match="is a folder: name a file"):
         check_target(tmp_path)
@@ -66,23 +68,23 @@ def test_targets_that_cannot_be_written_are_refused_before_the_run(tmp_path):
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="no /proc here")
-def test_a_folder_that_only_looks_writable_is_refused_before_the_run():
+def test_a_folder_that_only_looks_writable_is_refused_before_the_run() -> None:
     with pytest.raises(PermissionError, match=r"can't write /proc/rows\.parquet: no file can be made in .*/proc"):
         check_target("/proc/rows.parquet")
 
 
-def test_asking_whether_a_file_can_be_written_leaves_nothing_behind(tmp_path):
+def test_asking_whether_a_file_can_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
     check_target(tmp_path / "rows.parquet")
     assert os.listdir(tmp_path) == []
 
 
-def test_only_rows_are_written(tmp_path):
+def test_only_rows_are_written(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="the table lacks the columns run_id"):
         write_rows(pa.table({"x": [1]}), tmp_path / "rows.parquet")
     assert os.listdir(tmp_path) == []
 
 
-def test_files_that_cannot_be_read_say_why(tmp_path):
+def test_files_that_cannot_be_read_say_why(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"no such file: .*none\.parquet"):
         read_rows(tmp_path / "none.parquet")
     with pytest.raises(ValueError, match="is a folder"):
@@ -95,7 +97,7 @@ def test_files_that_cannot_be_read_say_why(tmp_path):
         read_rows(tmp_path / "empty.parquet")
 
 
-def test_other_schemas_are_refused(tmp_path):
+def test_other_schemas_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "rows.parquet"
     for rows, message in [
         (table(ROWS).drop_columns(["logprob"]), "lacks the columns logprob"),
@@ -114,7 +116,7 @@ def test_other_schemas_are_refused(tmp_path):
             read_rows(path)
 
 
-def test_rows_rewritten_by_other_software_are_read_and_nulls_are_refused(tmp_path):
+def test_rows_rewritten_by_other_software_are_read_and_nulls_are_refused(tmp_path: Path) -> None:
     path, rows = tmp_path / "rows.parquet", table(ROWS)
     large = rows.set_column(0, "run_id", rows["run_id"].cast(pa.large_string()))
     pq.write_table(large.append_column("extra", pa.array([0] * rows.num_rows)), path)
@@ -125,7 +127,7 @@ def test_rows_rewritten_by_other_software_are_read_and_nulls_are_refused(tmp_pat
         read_rows(path)
 
 
-def test_rows_of_version_1_are_read_with_nulls_for_what_they_lack(tmp_path):
+def test_rows_of_version_1_are_read_with_nulls_for_what_they_lack(tmp_path: Path) -> None:
     rows = table(ROWS, template="plain")
     pq.write_table(as_version_1(rows), tmp_path / "rows.parquet")
     read = read_rows(tmp_path / "rows.parquet")
@@ -138,7 +140,7 @@ def test_rows_of_version_1_are_read_with_nulls_for_what_they_lack(tmp_path):
         assert (summary.n_indistinguishable, summary.n_nested, summary.n_merged) == (None, None, 0)
 
 
-def test_a_damaged_file_is_named(tmp_path):
+def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "rows.parquet"
     write_rows(table(ROWS * 50), path)
     content = bytearray(path.read_bytes())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +20,7 @@ from tests.store.stores import begin, keys_of, manifest_of, remove, rows_of, wri
 from tests.store.tables import as_version_1
 
 
-def test_parts_come_back_as_one_table_in_the_order_of_writing(run):
+def test_parts_come_back_as_one_table_in_the_order_of_writing(run: Path | str) -> None:
     with begin(run) as store:
         write(store, 3, 1, template="plain")
         write(store, 2, template="plain")
@@ -29,7 +31,7 @@ def test_parts_come_back_as_one_table_in_the_order_of_writing(run):
     assert summarize_rows(read_rows(run))[0].summary == summarize_rows(expected)[0].summary
 
 
-def test_an_unfinished_run_can_be_read_and_says_so(run):
+def test_an_unfinished_run_can_be_read_and_says_so(run: Path | str) -> None:
     with begin(run) as store:
         write(store, 1)
         assert metadata_of(read_run(run))["complete"] == "false"
@@ -42,7 +44,7 @@ def test_an_unfinished_run_can_be_read_and_says_so(run):
     assert "finished" not in manifest_of(run)
 
 
-def test_parts_of_version_1_are_read_beside_others(tmp_path):
+def test_parts_of_version_1_are_read_beside_others(tmp_path: Path) -> None:
     run = tmp_path / "run"
     with begin(run) as store:
         write(store, 1, template="plain")
@@ -56,12 +58,12 @@ def test_parts_of_version_1_are_read_beside_others(tmp_path):
     assert found["same_as"].to_pylist() == [None, None, *expected["same_as"].to_pylist()[2:]]
 
 
-def test_a_run_without_rows_reads_as_no_rows(run):
+def test_a_run_without_rows_reads_as_no_rows(run: Path | str) -> None:
     begin(run).finish()
     assert read_run(run).equals(rows_of())
 
 
-def test_what_is_done_is_read_from_footers_alone_and_damaged_rows_are_named(tmp_path):
+def test_what_is_done_is_read_from_footers_alone_and_damaged_rows_are_named(tmp_path: Path) -> None:
     run, part = tmp_path / "run", tmp_path / "run" / "part-00000.parquet"
     rows, index = rows_of(*range(200)), row_schema().names.index("logprob")
     # Compression leaves random bytes as they are, and can't see that one of them changed.
@@ -78,7 +80,7 @@ def test_what_is_done_is_read_from_footers_alone_and_damaged_rows_are_named(tmp_
 
 
 @pytest.mark.parametrize("damage", ["cut", "empty", "other"])
-def test_a_damaged_part_is_named_and_its_questions_can_be_scored_again(run, damage):
+def test_a_damaged_part_is_named_and_its_questions_can_be_scored_again(run: Path | str, damage: str) -> None:
     with begin(run) as store:
         write(store, 1)
         write(store, 2, 3)
@@ -98,7 +100,7 @@ def test_a_damaged_part_is_named_and_its_questions_can_be_scored_again(run, dama
         assert store.done() == set(keys_of(1))
 
 
-def test_a_question_in_two_parts_is_an_error_that_names_both(tmp_path):
+def test_a_question_in_two_parts_is_an_error_that_names_both(tmp_path: Path) -> None:
     run = tmp_path / "run"
     with begin(run) as store:
         write(store, 1)
@@ -109,7 +111,9 @@ def test_a_question_in_two_parts_is_an_error_that_names_both(tmp_path):
 
 
 @pytest.mark.parametrize("change", ["removed", "replaced"])
-def test_a_finished_run_whose_parts_were_changed_since_is_not_read_as_complete(run, tmp_path, change):
+def test_a_finished_run_whose_parts_were_changed_since_is_not_read_as_complete(
+    run: Path | str, tmp_path: Path, change: Any
+) -> None:
     with begin(run) as store:
         write(store, 1)
         write(store, 2)
@@ -128,7 +132,7 @@ def test_a_finished_run_whose_parts_were_changed_since_is_not_read_as_complete(r
     assert read_run(run).num_rows == {"removed": 4, "replaced": 6}[change]
 
 
-def test_parts_are_ordered_by_number_not_by_name(tmp_path):
+def test_parts_are_ordered_by_number_not_by_name(tmp_path: Path) -> None:
     run = tmp_path / "run"
     with begin(run) as store:
         write(store, 1)
@@ -140,7 +144,7 @@ def test_parts_are_ordered_by_number_not_by_name(tmp_path):
 
 
 @pytest.mark.parametrize("root", ["{}", "memory://", "object://bucket"])
-def test_a_merged_run_is_one_file_with_a_row_group_for_every_part(run, tmp_path, root):
+def test_a_merged_run_is_one_file_with_a_row_group_for_every_part(run: Path | str, tmp_path: Path, root: Any) -> None:
     target = f"{root.format(tmp_path)}/rows.parquet"
     with begin(run) as store:
         write(store, 3, 1, template="plain")
@@ -160,13 +164,13 @@ def test_a_merged_run_is_one_file_with_a_row_group_for_every_part(run, tmp_path,
         assert b"pyscore_question_keys" not in metadata.metadata
 
 
-def test_a_run_without_rows_merges_to_a_file_without_rows(run, tmp_path):
+def test_a_run_without_rows_merges_to_a_file_without_rows(run: Path | str, tmp_path: Path) -> None:
     begin(run).finish()
     merge_run(run, tmp_path / "rows.parquet")
     assert read_rows(tmp_path / "rows.parquet").equals(rows_of())
 
 
-def test_a_run_that_cannot_be_merged_leaves_the_target_as_it_was(tmp_path):
+def test_a_run_that_cannot_be_merged_leaves_the_target_as_it_was(tmp_path: Path) -> None:
     run, target = tmp_path / "run", tmp_path / "out" / "rows.parquet"
     target.parent.mkdir()
     write_rows(rows_of(9), target)
@@ -186,7 +190,7 @@ def test_a_run_that_cannot_be_merged_leaves_the_target_as_it_was(tmp_path):
     assert os.listdir(target.parent) == ["rows.parquet"]
 
 
-def test_merging_takes_no_more_memory_for_more_parts(tmp_path):
+def test_merging_takes_no_more_memory_for_more_parts(tmp_path: Path) -> None:
     peaks = []
     for parts in (4, 40):
         run = tmp_path / f"run{parts}"
@@ -206,7 +210,7 @@ def test_merging_takes_no_more_memory_for_more_parts(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"{", b"\xff\xfe", b"{}", b"[1]", b"3", b"[" * 100_000])
-def test_a_damaged_order_is_named_and_can_be_removed(tmp_path, content):
+def test_a_damaged_order_is_named_and_can_be_removed(tmp_path: Path, content: Any) -> None:
     run = tmp_path / "run"
     with begin(run) as store:
         write(store, 1, 2)
@@ -231,7 +235,7 @@ def test_a_damaged_order_is_named_and_can_be_removed(tmp_path, content):
         ("[]", "[]"),
     ],
 )
-def test_a_part_whose_footer_was_spoilt_is_named(tmp_path, keys, positions):
+def test_a_part_whose_footer_was_spoilt_is_named(tmp_path: Path, keys: Any, positions: Any) -> None:
     run = tmp_path / "run"
     with begin(run) as store:
         write(store, 1)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,7 +23,7 @@ from tests.store.stores import begin, keys_of, manifest_of, remove, rows_of, wri
 from tests.store.tables import pair, table
 
 
-def test_a_resumed_run_knows_what_is_done_and_goes_on(run):
+def test_a_resumed_run_knows_what_is_done_and_goes_on(run: Path | str) -> None:
     with begin(run) as store:
         assert store.done() == set()
         write(store, 1, 2)
@@ -34,13 +36,13 @@ def test_a_resumed_run_knows_what_is_done_and_goes_on(run):
     assert read_run(run).equals(rows_of(1, 2, 3, 4))
 
 
-def test_resuming_nothing_begins_a_run(run):
+def test_resuming_nothing_begins_a_run(run: Path | str) -> None:
     with begin(run, resume=True) as store:
         write(store, 1)
     assert len(manifest_of(run)["sessions"]) == 1
 
 
-def test_a_run_is_never_overwritten_unasked(run):
+def test_a_run_is_never_overwritten_unasked(run: Path | str) -> None:
     with begin(run) as store:
         write(store, 1)
     before = manifest_of(run)
@@ -50,7 +52,7 @@ def test_a_run_is_never_overwritten_unasked(run):
     assert read_run(run).equals(rows_of(1))
 
 
-def test_folders_that_are_no_runs_are_refused_and_left_alone(tmp_path):
+def test_folders_that_are_no_runs_are_refused_and_left_alone(tmp_path: Path) -> None:
     (tmp_path / "notes").write_text("mine")
     (tmp_path / "empty").mkdir()
     for path, error, message in [
@@ -67,7 +69,7 @@ def test_folders_that_are_no_runs_are_refused_and_left_alone(tmp_path):
     begin(tmp_path / "empty").close()
 
 
-def test_what_a_killed_writer_left_is_removed_and_other_files_are_not(tmp_path):
+def test_what_a_killed_writer_left_is_removed_and_other_files_are_not(tmp_path: Path) -> None:
     run = tmp_path / "run"
     with begin(run) as store:
         write(store, 1)
@@ -80,7 +82,7 @@ def test_what_a_killed_writer_left_is_removed_and_other_files_are_not(tmp_path):
         assert sorted(os.listdir(run)) == sorted([".lock", "manifest.json", "part-00000.parquet", *kept])
 
 
-def test_a_run_that_was_killed_before_its_manifest_was_written_is_a_new_one(tmp_path):
+def test_a_run_that_was_killed_before_its_manifest_was_written_is_a_new_one(tmp_path: Path) -> None:
     (tmp_path / ".lock").touch()
     (tmp_path / ".manifest.json.q8w7e6.tmp").write_bytes(b"{")
     with begin(tmp_path) as store:
@@ -88,7 +90,7 @@ def test_a_run_that_was_killed_before_its_manifest_was_written_is_a_new_one(tmp_
     assert sorted(os.listdir(tmp_path)) == [".lock", "manifest.json", "part-00000.parquet"]
 
 
-def test_only_one_store_of_a_folder_is_open_at_a_time(tmp_path):
+def test_only_one_store_of_a_folder_is_open_at_a_time(tmp_path: Path) -> None:
     run = tmp_path / "run"
     first = begin(run)
     before = manifest_of(run)
@@ -101,10 +103,12 @@ def test_only_one_store_of_a_folder_is_open_at_a_time(tmp_path):
         begin(run, resume=True).close()
 
 
-def test_a_run_that_another_process_began_and_finished_meanwhile_is_not_overwritten(tmp_path, monkeypatch):
+def test_a_run_that_another_process_began_and_finished_meanwhile_is_not_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run, flock = tmp_path / "run", fcntl.flock
 
-    def overtaken(file, how):
+    def overtaken(file: Any, how: int) -> None:
         monkeypatch.setattr(fcntl, "flock", flock)
         with begin(run) as other:
             write(other, 1)
@@ -119,7 +123,7 @@ def test_a_run_that_another_process_began_and_finished_meanwhile_is_not_overwrit
 
 
 @pytest.mark.parametrize("run", ["memory://", "object://"], indirect=True)
-def test_without_locks_the_store_that_was_opened_last_writes(run):
+def test_without_locks_the_store_that_was_opened_last_writes(run: Path | str) -> None:
     first = begin(run)
     write(first, 1)
     second = begin(run, resume=True)
@@ -131,7 +135,7 @@ def test_without_locks_the_store_that_was_opened_last_writes(run):
     assert read_run(run).equals(rows_of(1, 2))
 
 
-def test_only_a_run_that_the_folder_shows_to_be_empty_is_discarded(run):
+def test_only_a_run_that_the_folder_shows_to_be_empty_is_discarded(run: Path | str) -> None:
     begin(run).discard_if_empty()
     assert locate(run).names() == []
     store = begin(run)
@@ -141,7 +145,7 @@ def test_only_a_run_that_the_folder_shows_to_be_empty_is_discarded(run):
 
 
 @pytest.mark.parametrize("run", ["memory://", "object://"], indirect=True)
-def test_a_store_that_was_overtaken_discards_nothing_of_the_other(run):
+def test_a_store_that_was_overtaken_discards_nothing_of_the_other(run: Path | str) -> None:
     first = begin(run)
     second = begin(run, resume=True)
     first.discard_if_empty()
@@ -151,7 +155,7 @@ def test_a_store_that_was_overtaken_discards_nothing_of_the_other(run):
     assert read_run(run).equals(rows_of(1))
 
 
-def test_a_store_whose_lock_another_took_since_discards_nothing(tmp_path):
+def test_a_store_whose_lock_another_took_since_discards_nothing(tmp_path: Path) -> None:
     first = begin(tmp_path / "run")
     first.close()
     with begin(tmp_path / "run", resume=True) as second:
@@ -162,7 +166,7 @@ def test_a_store_whose_lock_another_took_since_discards_nothing(tmp_path):
 
 
 @pytest.mark.parametrize("run", ["memory://", "object://"], indirect=True)
-def test_without_locks_a_part_that_arrived_late_is_not_written_over(run):
+def test_without_locks_a_part_that_arrived_late_is_not_written_over(run: Path | str) -> None:
     late, first, second = locate(run) / "part-00000.parquet", begin(run), begin(run, resume=True)
     with begin(f"{run}-elsewhere") as elsewhere:
         write(elsewhere, 1)
@@ -178,10 +182,12 @@ def test_without_locks_a_part_that_arrived_late_is_not_written_over(run):
 
 
 @pytest.mark.parametrize("run", ["memory://", "object://"], indirect=True)
-def test_without_locks_a_part_that_arrives_after_another_took_over_is_not_called_stored(run, monkeypatch):
+def test_without_locks_a_part_that_arrives_after_another_took_over_is_not_called_stored(
+    run: Path | str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first = begin(run)
 
-    def overtaken(*arguments):
+    def overtaken(*arguments: Any) -> None:
         write_part(*arguments)
         begin(run, resume=True)
 
@@ -190,12 +196,14 @@ def test_without_locks_a_part_that_arrives_after_another_took_over_is_not_called
         write(first, 1)
 
 
-def test_a_run_becomes_a_file_before_anybody_else_can_go_on_with_it(tmp_path, monkeypatch):
+def test_a_run_becomes_a_file_before_anybody_else_can_go_on_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run, target = tmp_path / "run", tmp_path / "rows.parquet"
     store = begin(run)
     write(store, 1)
 
-    def watched(folder):
+    def watched(folder: Any) -> None:
         assert read_rows(target).equals(rows_of(1))
         with pytest.raises(BlockingIOError, match="another process writes the run"):
             begin(run, resume=True)
@@ -209,11 +217,13 @@ def test_a_run_becomes_a_file_before_anybody_else_can_go_on_with_it(tmp_path, mo
 
 
 @pytest.mark.parametrize("run", ["memory://", "object://"], indirect=True)
-def test_without_locks_a_run_that_another_opened_while_it_became_a_file_is_not_removed(run, monkeypatch):
+def test_without_locks_a_run_that_another_opened_while_it_became_a_file_is_not_removed(
+    run: Path | str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = begin(run)
     write(store, 1)
 
-    def overtaken(*arguments):
+    def overtaken(*arguments: Any) -> None:
         merge(*arguments)
         begin(run, resume=True)
 
@@ -224,7 +234,7 @@ def test_without_locks_a_run_that_another_opened_while_it_became_a_file_is_not_r
     assert metadata_of(read_rows(f"{run}.parquet"))["complete"] == "true"
 
 
-def test_a_closed_store_writes_nothing(run):
+def test_a_closed_store_writes_nothing(run: Path | str) -> None:
     store = begin(run)
     store.finish()
     for attempt in (lambda: write(store, 1), lambda: store.update(head="fused"), store.finish):
@@ -233,14 +243,14 @@ def test_a_closed_store_writes_nothing(run):
     assert read_run(run).num_rows == 0
 
 
-def test_a_store_whose_manifest_is_gone_writes_nothing(run):
+def test_a_store_whose_manifest_is_gone_writes_nothing(run: Path | str) -> None:
     store = begin(run)
     remove(run, "manifest.json")
     with pytest.raises(FileNotFoundError, match=r"manifest\.json is gone"):
         write(store, 1)
 
 
-def test_parts_that_do_not_fit_are_refused_and_nothing_is_written(run):
+def test_parts_that_do_not_fit_are_refused_and_nothing_is_written(run: Path | str) -> None:
     with_tokens = rows_of(7).append_column(
         row_schema(token_logprobs=True).field("token_logprobs"), pa.array([[-1.0], [-1.0]])
     )
@@ -263,13 +273,13 @@ def test_parts_that_do_not_fit_are_refused_and_nothing_is_written(run):
     assert read_run(run).equals(rows_of(1, 2, 5))
 
 
-def test_a_failed_write_loses_its_own_part_only(tmp_path, monkeypatch):
+def test_a_failed_write_loses_its_own_part_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = tmp_path / "run"
     store = begin(run)
     write(store, 1)
     replace = os.replace
 
-    def fail(source, target):
+    def fail(source: Any, target: Any) -> None:
         if "part" in os.path.basename(target):
             raise OSError("no space left on device")
         replace(source, target)
@@ -284,12 +294,14 @@ def test_a_failed_write_loses_its_own_part_only(tmp_path, monkeypatch):
     assert read_run(run).equals(rows_of(1, 2))
 
 
-def test_a_part_that_was_stored_before_an_interrupt_is_not_written_again(tmp_path, monkeypatch):
+def test_a_part_that_was_stored_before_an_interrupt_is_not_written_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = tmp_path / "run"
     store = begin(run)
     replace = os.replace
 
-    def interrupt(source, target):
+    def interrupt(source: Any, target: Any) -> None:
         replace(source, target)
         raise KeyboardInterrupt
 
@@ -302,7 +314,7 @@ def test_a_part_that_was_stored_before_an_interrupt_is_not_written_again(tmp_pat
         assert store.done() == set(keys_of(1))
 
 
-def test_a_run_whose_parts_were_changed_is_not_marked_complete(run):
+def test_a_run_whose_parts_were_changed_is_not_marked_complete(run: Path | str) -> None:
     store = begin(run)
     write(store, 1)
     write(store, 2)
@@ -312,7 +324,7 @@ def test_a_run_whose_parts_were_changed_is_not_marked_complete(run):
     assert manifest_of(run)["complete"] is False
 
 
-def test_a_question_with_all_its_rows_is_what_a_key_stands_for(run):
+def test_a_question_with_all_its_rows_is_what_a_key_stands_for(run: Path | str) -> None:
     rows = [*pair(-1.0, -2.0, question_id="a"), *pair(-1.0, -2.0, question_id="b")]
     shuffled = table([rows[0], rows[2], rows[1], rows[3]])
     with begin(run) as store:
@@ -334,7 +346,7 @@ QUESTIONS = st.tuples(
 
 
 @given(QUESTIONS, QUESTIONS)
-def test_two_questions_have_one_key_only_if_they_are_equal(a, b):
+def test_two_questions_have_one_key_only_if_they_are_equal(a: Any, b: Any) -> None:
     assert (question_key(*a) == question_key(*b)) == (a == b)
 
 
@@ -350,13 +362,13 @@ def test_two_questions_have_one_key_only_if_they_are_equal(a, b):
         ("group", ""),
     ],
 )
-def test_whatever_changes_in_a_question_changes_its_key(name, value):
+def test_whatever_changes_in_a_question_changes_its_key(name: str, value: Any) -> None:
     question = {"dataset": "d", "question_id": "q", "prompt": "Is it?", "answers": [" Yes", " No"]}
     question |= {"is_matching": [True, False], "cluster": "c", "group": "g"}
     assert question_key(**question) != question_key(**{**question, name: value})
 
 
-def test_a_key_stays_the_same_from_release_to_release():
+def test_a_key_stays_the_same_from_release_to_release() -> None:
     text = r'["d", "q", "\u00c9?\n", [" Yes", " No"], [true, false], null, null]'
     key = question_key("d", "q", "É?\n", (" Yes", " No"), np.array([True, False]))
     assert key == hashlib.sha256(text.encode()).hexdigest()

@@ -45,7 +45,8 @@ def test_brainstormed_ideas_come_before_a_possible_answer() -> None:
 
 def test_proposals_to_one_question_share_a_cluster_and_keep_their_outcomes() -> None:
     proposed = ["George Washington", "John Adams", "Thomas Jefferson"]
-    questions = p_true_questions([FIRST, FIRST, THIRD], proposed, np.array([True, False, True]), name="presidents")
+    is_correct: Any = np.array([True, False, True])
+    questions = p_true_questions([FIRST, FIRST, THIRD], proposed, is_correct, name="presidents")
     assert [question.id for question in questions] == ["presidents:0", "presidents:1", "presidents:2"]
     assert questions[0].cluster == questions[1].cluster != questions[2].cluster
     assert [question.meta["is_correct"] for question in questions] == [True, False, True]

@@ -164,6 +164,6 @@ def test_chat_needs_a_tokenizer_with_a_chat_template() -> None:
     with pytest.raises(ValueError, match="needs a tokenizer"):
         render("chat", ask("Why?"))
     tokenizer = ChatTokenizer()
-    tokenizer.chat_template = None  # type: ignore[assignment]
+    tokenizer.chat_template = None
     with pytest.raises(ValueError, match="'some/model' has no chat template"):
         render("chat", ask("Why?"), tokenizer)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import torch
 
 from benchmarks.gpu.lab import Lab
 from pyscore.kernels.configs import TABLE, LinearConfig, ReadyConfig, Tile
+from pyscore.kernels.linear_logprobs import linear_logprobs
 from tools import search, tune
 from tools.tuning import (
     MOVES,
@@ -158,9 +160,9 @@ def test_a_candidate_that_cannot_launch_is_rejected() -> None:
 
 @without_a_gpu
 def test_a_candidate_whose_tiles_disagree_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
-    original = search.linear_logprobs
+    original: Any = linear_logprobs
 
-    def other_bits(hidden: torch.Tensor, *arguments: object, **options: object) -> object:
+    def other_bits(hidden: torch.Tensor, *arguments: Any, **options: Any) -> Any:
         found = original(hidden, *arguments, **options)
         few = len(hidden) <= 16
         return found._replace(logprob=torch.nextafter(found.logprob, torch.zeros(()))) if few else found

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 import pyscore
-from benchmarks.gpu.contest import OURS, Contestant, contest
+from benchmarks.gpu.contest import OURS, contest
 from benchmarks.gpu.lab import Lab
 from benchmarks.gpu.targets import Row
-from benchmarks.peers import compiled
+from benchmarks.peers import Contestant, compiled
 from pyscore import Comparison
 
 __all__ = ["answers"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -44,7 +44,7 @@ def _bits(
     """Rows cut out of one batch of ``most``, alone and in permuted batches, with every output and with one."""
     pool = score(torch.arange(most, device=lab.device), ALL_OUTPUTS)
     batches = [n for n in batches if n <= most]
-    by_batch = {}
+    by_batch: dict[int, int] = {}
     for n in batches:
         for _ in range(3 if n <= 2 else 1):
             rows = torch.randperm(most, generator=lab.generator, device=lab.device)[:n]
@@ -91,10 +91,13 @@ def _cost(lab: Lab, n: int, d: int, v: int, budget: float) -> Row:
         if calls and start - lab.left > budget * 0.7:
             break
         name = OURS if config == table else repr(config)
-        window = [_bound(linear_logprobs, inputs, offsets, config) for inputs in sets]
+        rotated: list[Call] = [
+            partial(linear_logprobs, hidden, weight, None, targets, offsets, None, None, config=config)
+            for hidden, weight, targets in sets
+        ]
         try:
-            lab.clock.seconds(window)
-            calls[name] = [lab.clock.capture(window)[0]] if n <= 64 else window
+            lab.clock.seconds(rotated)
+            calls[name] = [lab.clock.capture(rotated)[0]] if n <= 64 else rotated
         except Exception as caught:  # a candidate that doesn't compile or launch is no candidate
             row.facts.setdefault("rejected", {})[name] = why(caught)
     if OURS not in calls:
@@ -109,11 +112,6 @@ def _cost(lab: Lab, n: int, d: int, v: int, budget: float) -> Row:
         row.outcomes[name] = Outcome(seconds=[value / scale for value in found[chosen]])
     row.measure("tuned", medians[OURS], medians[fastest])
     return row
-
-
-def _bound(function: Callable[..., Any], inputs: Any, offsets: Tensor, config: Any) -> Call:
-    hidden, weight, targets = inputs
-    return lambda: function(hidden, weight, None, targets, offsets, None, None, config=config)
 
 
 def invariance(lab: Lab) -> Iterator[Row]:

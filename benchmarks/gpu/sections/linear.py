@@ -2,65 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from functools import partial
 
-from torch import Tensor
-
-from benchmarks.gpu.contest import OURS, Contestant, Outcome, contest
+import pyscore
+from benchmarks.gpu.contest import OURS, Outcome, contest
 from benchmarks.gpu.lab import Lab
-from benchmarks.gpu.peers import CUBLAS, MM, VERL, linear_peers, matrix_product, ours
 from benchmarks.gpu.targets import Row
-from benchmarks.gpu.truth import LARGEST_ERROR, complaints, logits_of, logprob_error, sample, truth
-from pyscore import TokenScores
+from benchmarks.gpu.truth import checker, logits_of, sample
+from benchmarks.peers import CUBLAS, MM, VERL, Contestant, gpu_linear_peers, matrix_product
 
-__all__ = ["check", "large", "linear_row", "middle", "narrow", "small"]
+__all__ = ["SIZES", "TOY", "large", "middle", "narrow", "small"]
 
 SIZES = ((896, 151936), (2048, 151936), (4096, 128256), (8192, 128256))
 TOY = ((32, 150),)
-_WRONG = 1.0
-"""A peer's log-probability that is further off is another function, and its time means nothing."""
 
 
-def check(lab: Lab, n: int, d: int, v: int) -> Callable[[Callable[..., Any]], float | None]:
-    """Runs a function on fresh inputs; pyscore's result must keep the tolerance."""
-    inputs = lab.fresh(n, d, v)
-    rows = sample(n)
-    logits = logits_of(inputs, rows)
-    expected = truth(logits, inputs.targets[rows.to(lab.device)]).logprob
-
-    def error(function: Callable[..., Any]) -> float | None:
-        found = function(*inputs)
-        if found is None:
-            return None
-        if isinstance(found, TokenScores):
-            if wrong := complaints(found, rows, logits, inputs.targets, LARGEST_ERROR):
-                raise AssertionError("; ".join(wrong))
-            found = found.logprob
-        assert isinstance(found, Tensor)
-        difference = logprob_error(found[rows.to(lab.device)], expected)
-        if difference > _WRONG:
-            raise AssertionError(f"its log-probability is off by {difference:.2g}")
-        return difference
-
-    return error
-
-
-def linear_row(
-    lab: Lab, n: int, d: int, v: int, contestants: Sequence[Contestant], *, graph: bool, cases_left: int
-) -> Row:
+def _row(lab: Lab, n: int, d: int, v: int, contestants: Sequence[Contestant], *, graph: bool, cases_left: int) -> Row:
     """One size: checked, timed, with its work counted."""
     case = f"N={n} D={d} V={v}"
     sets = lab.rotated(n, d, v)
     budget = max(lab.left, 0.0) / cases_left / 2  # the other half is for checks, compilation and warming up
-    outcomes = contest(lab, case, contestants, sets, check(lab, n, d, v), graph=graph, budget=budget)
+    inputs, rows = lab.fresh(n, d, v), sample(n)
+    error = checker(inputs, rows, logits_of(inputs, rows), inputs.targets)
+    outcomes = contest(lab, case, contestants, sets, error, graph=graph, budget=budget)
     weight = sets[0].weight
     facts = {"n": n, "d": d, "v": v, "flops": 2.0 * n * d * v, "bytes": weight.nbytes, "sets": len(sets)}
     return Row(case, facts, outcomes)
 
 
+def _ours() -> Contestant:
+    return Contestant(OURS, lambda: partial(pyscore.linear_logprobs, backend="triton"))
+
+
 def _peers(lab: Lab, chunks: bool) -> list[Contestant]:
-    return linear_peers(backend="eager" if lab.rehearsal else "inductor", chunks=chunks)
+    return gpu_linear_peers(backend="eager" if lab.rehearsal else "inductor", chunks=chunks)
 
 
 def _best(outcomes: dict[str, Outcome], name: str) -> float | None:
@@ -73,7 +49,7 @@ def large(lab: Lab) -> Iterator[Row]:
     cases = [(3, *TOY[0])] if lab.rehearsal else cases
     for i, (n, d, v) in enumerate(cases):
         product, chunks = matrix_product(n, v, 2)
-        row = linear_row(lab, n, d, v, [ours(), product, *_peers(lab, True)], graph=False, cases_left=len(cases) - i)
+        row = _row(lab, n, d, v, [_ours(), product, *_peers(lab, True)], graph=False, cases_left=len(cases) - i)
         row.facts["chunks of torch.mm"] = chunks
         ours_seconds = _best(row.outcomes, OURS)
         row.measure("mm", _best(row.outcomes, MM), ours_seconds)
@@ -85,7 +61,7 @@ def narrow(lab: Lab) -> Iterator[Row]:
     """Target 2: a narrow model, where the pass over the logits costs as much as the product."""
     n, d, v = (3, *TOY[0]) if lab.rehearsal else (4096, 896, 151936)
     product, _ = matrix_product(n, v, 2)
-    row = linear_row(lab, n, d, v, [ours(), product, *_peers(lab, True)], graph=False, cases_left=1)
+    row = _row(lab, n, d, v, [_ours(), product, *_peers(lab, True)], graph=False, cases_left=1)
     row.measure("narrow", _best(row.outcomes, CUBLAS), _best(row.outcomes, OURS))
     yield row
 
@@ -95,7 +71,7 @@ def small(lab: Lab) -> Iterator[Row]:
     cases = [(n, d, v) for d, v in SIZES for n in (1, 4, 16, 64)]
     cases = [(n, *TOY[0]) for n in (1, 2)] if lab.rehearsal else cases
     for i, (n, d, v) in enumerate(cases):
-        row = linear_row(lab, n, d, v, [ours(), *_peers(lab, False)], graph=True, cases_left=len(cases) - i)
+        row = _row(lab, n, d, v, [_ours(), *_peers(lab, False)], graph=True, cases_left=len(cases) - i)
         seconds = _best(row.outcomes, OURS)
         row.measure("bandwidth", row.facts["bytes"] / lab.ceilings.copy, seconds)
         row.measure("cublas", _best(row.outcomes, CUBLAS), seconds)
@@ -108,7 +84,7 @@ def middle(lab: Lab) -> Iterator[Row]:
     cases = [(3, *TOY[0])] if lab.rehearsal else cases
     for i, (n, d, v) in enumerate(cases):
         product, _ = matrix_product(n, v, 2)
-        row = linear_row(lab, n, d, v, [ours(), product, *_peers(lab, True)], graph=False, cases_left=len(cases) - i)
+        row = _row(lab, n, d, v, [_ours(), product, *_peers(lab, True)], graph=False, cases_left=len(cases) - i)
         floor = max(row.facts["bytes"] / lab.ceilings.copy, row.facts["flops"] / lab.ceilings.mm)
         row.facts["floor"] = floor
         seconds = _best(row.outcomes, OURS)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
-
-from torch import Tensor
+from functools import partial
 
 import pyscore
-from benchmarks.clock import take_turns
+from benchmarks.clock import Call, take_turns
 from benchmarks.gpu.contest import OURS, Outcome
 from benchmarks.gpu.lab import Lab, poisoned
 from benchmarks.gpu.sections.linear import TOY
@@ -28,10 +26,8 @@ VARIANTS: dict[str, tuple[tuple[str, ...], int]] = {
 }
 
 
-def _call(names: tuple[str, ...]) -> Callable[..., TokenScores]:
-    return lambda hidden, weight, targets: pyscore.linear_logprobs(
-        hidden, weight, targets, outputs=names, backend="triton"
-    )
+def _score(names: tuple[str, ...]) -> Callable[..., TokenScores]:
+    return partial(pyscore.linear_logprobs, outputs=names, backend="triton")
 
 
 def _check(lab: Lab, case: str, n: int, d: int, v: int) -> bool:
@@ -43,7 +39,7 @@ def _check(lab: Lab, case: str, n: int, d: int, v: int) -> bool:
     for name, (names, candidates) in VARIANTS.items():
         targets = lab.targets(n, v, candidates)
         with poisoned():
-            scores = _call(names)(inputs.hidden, inputs.weight, targets)
+            scores = _score(names)(inputs.hidden, inputs.weight, targets)
         for wrong in complaints(scores, rows, logits, targets, LARGEST_ERROR):
             lab.fail(f"{case}, {name}: {wrong}")
             right = False
@@ -68,21 +64,17 @@ def outputs(lab: Lab) -> Iterator[Row]:
 
 def _time(lab: Lab, n: int, d: int, v: int, budget: float) -> dict[str, Outcome]:
     sets = lab.rotated(n, d, v)
-    calls: dict[str, list[Callable[[], Any]]] = {}
+    calls: dict[str, list[Call]] = {}
     for name, (names, candidates) in VARIANTS.items():
-        function, targets = _call(names), [lab.targets(n, v, candidates) for _ in sets]
+        function, targets = _score(names), [lab.targets(n, v, candidates) for _ in sets]
         calls[name] = [
-            _bound(function, inputs.hidden, inputs.weight, ids) for inputs, ids in zip(sets, targets, strict=True)
+            partial(function, inputs.hidden, inputs.weight, ids) for inputs, ids in zip(sets, targets, strict=True)
         ]
         lab.clock.seconds(calls[name])
     if n > 64:
         found = take_turns(lab.clock, calls, budget=budget, rounds=lab.rounds)
         return {name: Outcome(seconds=seconds) for name, seconds in found.items()}
-    replays = {name: [lab.clock.capture(window)[0]] for name, window in calls.items()}
+    replays = {name: [lab.clock.capture(called)[0]] for name, called in calls.items()}
     eager = take_turns(lab.clock, calls, budget=budget / 2, rounds=lab.rounds)
     graph = take_turns(lab.clock, replays, budget=budget / 2, rounds=lab.rounds)
     return {name: Outcome(seconds=eager[name], graph=[value / len(sets) for value in graph[name]]) for name in calls}
-
-
-def _bound(function: Callable[..., TokenScores], hidden: Tensor, weight: Tensor, targets: Tensor) -> Callable[[], Any]:
-    return lambda: function(hidden, weight, targets)

@@ -3,56 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
 import pyscore
-from benchmarks.gpu.contest import OURS, Contestant, contest
+from benchmarks.gpu.contest import OURS, contest
 from benchmarks.gpu.lab import SPREAD, Lab
-from benchmarks.gpu.peers import ROWS, ready_peers
 from benchmarks.gpu.sections.linear import TOY
 from benchmarks.gpu.targets import Row
-from benchmarks.gpu.truth import LARGEST_ERROR, complaints, logprob_error, sample, truth
-from benchmarks.peers import ALL_OUTPUTS
-from pyscore import TokenScores
+from benchmarks.gpu.truth import checker, sample
+from benchmarks.peers import ALL_OUTPUTS, ROWS, Contestant, gpu_ready_peers
 
 __all__ = ["ready"]
 
-_WRONG = 1.0
 
-
-def _ours(names: tuple[str, ...]) -> Contestant:
-    def call(logits: Tensor, targets: Tensor) -> TokenScores:
-        return pyscore.logprobs(logits, targets, outputs=names, backend="triton")
-
-    return Contestant(OURS, lambda: call)
+def _ours(outputs: tuple[str, ...]) -> Contestant:
+    return Contestant(OURS, lambda: partial(pyscore.logprobs, outputs=outputs, backend="triton"))
 
 
 def _inputs(lab: Lab, n: int, v: int) -> tuple[Tensor, Tensor]:
     return lab.randn(n, v, dtype=torch.bfloat16, scale=SPREAD), lab.targets(n, v)
 
 
-def _check(lab: Lab, n: int, v: int) -> Callable[[Callable[..., Any]], float | None]:
+def _error(lab: Lab, n: int, v: int) -> Callable[[Callable[..., Any]], float | None]:
     logits, targets = _inputs(lab, n, v)
     rows = sample(n)
-    chosen = rows.to(lab.device)
-    exact = logits[chosen].double()
-    expected = truth(exact, targets[chosen]).logprob
-
-    def error(function: Callable[..., Any]) -> float | None:
-        found = function(logits, targets)
-        if isinstance(found, TokenScores):
-            if wrong := complaints(found, rows, exact, targets, LARGEST_ERROR):
-                raise AssertionError("; ".join(wrong))
-            found = (found.logprob,)
-        difference = logprob_error(found[0][chosen], expected)
-        if difference > _WRONG:
-            raise AssertionError(f"its log-probability is off by {difference:.2g}")
-        return difference
-
-    return error
+    return checker((logits, targets), rows, logits[rows.to(lab.device)].double(), targets)
 
 
 def ready(lab: Lab) -> Iterator[Row]:
@@ -67,10 +46,10 @@ def ready(lab: Lab) -> Iterator[Row]:
         sets = [_inputs(lab, n, v) for _ in range(lab.sets(2 * n * v))]
         contestants = [
             _ours(ALL_OUTPUTS if every else ("logprob",)),
-            *ready_peers(every, backend="eager" if lab.rehearsal else "inductor", rows=True),
+            *gpu_ready_peers(every, backend="eager" if lab.rehearsal else "inductor"),
         ]
         budget = max(lab.left, 0.0) / (len(cases) - i) / 2
-        outcomes = contest(lab, case, contestants, sets, _check(lab, n, v), graph=split, budget=budget)
+        outcomes = contest(lab, case, contestants, sets, _error(lab, n, v), graph=split, budget=budget)
         row = Row(case, {"n": n, "v": v, "bytes": 2.0 * n * v, "sets": len(sets)}, outcomes)
         seconds = outcomes[OURS].best
         if split:

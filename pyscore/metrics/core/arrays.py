@@ -1,0 +1,122 @@
+"""Arrays: callers' values as NumPy, keys as integer codes, and sums over clusters."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+__all__ = [
+    "Codes",
+    "Floats",
+    "Keys",
+    "Mask",
+    "as_array",
+    "as_float64",
+    "as_list",
+    "check_dimensions",
+    "cluster_sums",
+    "encode",
+    "encode_integers",
+    "take",
+]
+
+Floats = NDArray[np.float64]
+Codes = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+Keys = Iterable[Hashable] | None
+"""One key a question, the same for questions that are not independent; None where all of them are."""
+
+
+def check_dimensions(name: str, shape: tuple[int, ...], n_dimensions: int = 1) -> None:
+    """ValueError unless a shape has so many dimensions."""
+    if len(shape) != n_dimensions:
+        wanted = f"{n_dimensions} dimensions" if n_dimensions > 1 else "one dimension, one entry a question"
+        raise ValueError(f"{name} must have {wanted}; got shape {shape}")
+
+
+def as_array(values: Any, name: str, n_dimensions: int = 1) -> NDArray[Any]:
+    """A NumPy array of the values' own dtype, from a torch tensor on any device, NumPy, nested sequences, or DLPack.
+
+    Raises:
+        ValueError: rows that differ in length, or another number of dimensions.
+    """
+    if hasattr(values, "__dlpack__") and not isinstance(values, torch.Tensor | np.ndarray):
+        values = torch.utils.dlpack.from_dlpack(values)
+    if isinstance(values, torch.Tensor):
+        # NumPy has no bfloat16: narrow floats are widened first.
+        narrow = values.is_floating_point() and values.itemsize < 4
+        values = values.detach().to("cpu", torch.float32 if narrow else values.dtype).numpy()
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        raise ValueError(f"{name} must hold numbers, as many in each row: pad the rows or join them") from None
+    check_dimensions(name, array.shape, n_dimensions)
+    return array
+
+
+def as_float64(values: Any, name: str, n_dimensions: int = 1) -> Floats:
+    """`as_array` as float64."""
+    array = as_array(values, name, n_dimensions)
+    try:
+        return np.asarray(array, np.float64)
+    except ValueError:
+        raise ValueError(f"{name} must hold numbers, and holds {array.dtype}") from None
+
+
+def as_list(values: Any, name: str) -> list[Any]:
+    """A list of Python objects from a sequence, NumPy, torch and pandas (by tolist) or Arrow (by to_pylist).
+
+    Raises:
+        TypeError: a single string.
+    """
+    if isinstance(values, str | bytes):
+        raise TypeError(f"{name} must be a sequence of answers or keys, one entry a question; got a single string")
+    for method in ("tolist", "to_pylist"):
+        if hasattr(values, method):
+            values = getattr(values, method)()
+            break
+    return list(values)
+
+
+def take(codes: Codes | None, kept: Any) -> Codes | None:
+    """The clusters of the questions that are kept, if there are clusters."""
+    return None if codes is None else codes[kept]
+
+
+def encode(keys: list[Hashable]) -> tuple[Codes, list[Hashable]]:
+    """Integer codes in order of first appearance, and the distinct keys that they stand for."""
+    codes: dict[Hashable, int] = {}
+    encoded = np.fromiter((codes.setdefault(key, len(codes)) for key in keys), np.int64, len(keys))
+    return encoded, list(codes)
+
+
+def encode_integers(keys: NDArray[Any]) -> tuple[Codes, list[Hashable]]:
+    """`encode` of an array of integers, at least one: by a table where they lie close together, else by sorting."""
+    low, n = int(keys.min()), len(keys)
+    size = int(keys.max()) - low + 1
+    if size > 4 * n:  # The table below would hold more than four entries a key.
+        distinct, first, found = np.unique(keys, return_index=True, return_inverse=True)
+    else:
+        table = np.full(size, n)
+        shifted = (keys - low).astype(np.int64)
+        # Written backwards, so that the first row of each key is the last one written, and stays.
+        table[shifted[::-1]] = np.arange(n)[::-1]
+        distinct = np.flatnonzero(table < n)
+        first = table[distinct]
+        table[distinct] = np.arange(len(distinct))
+        found, distinct = table[shifted], keys[first]
+    order = np.argsort(first)
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order))
+    return rank[found], distinct[order].tolist()
+
+
+def cluster_sums(values: Floats, codes: Codes, n_clusters: int) -> Floats:
+    """Sums of the rows of ``values [n, ...]`` over clusters: ``[n_clusters, ...]``."""
+    columns = values.reshape(len(values), -1).T
+    sums: Floats = np.stack([np.bincount(codes, column, n_clusters) for column in columns], axis=-1, dtype=np.float64)
+    return sums.reshape(n_clusters, *values.shape[1:])

@@ -1,0 +1,122 @@
+"""The fields of a `Comparison` that metrics are means of, as checked columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyscore.metrics.core.arrays import Floats, Mask, as_array, check_dimensions
+from pyscore.metrics.core.readers import refuse
+from pyscore.ops import Comparison
+
+__all__ = ["METRICS", "SHARES", "Columns", "check_fields", "read_columns", "read_fields", "why_refused"]
+
+METRICS = {
+    "mean_probability": "probability",
+    "preference_rate": "prefers",
+    "mean_probability_raw": "probability_raw",
+    "mean_log_odds": "log_odds",
+    "mean_coverage": "coverage",
+    "tie_rate": "tie",
+}
+"""Metric name -> the field of `Comparison` that it is the mean of, the two headline numbers first."""
+
+
+SHARES = ("probability", "prefers")
+"""The fields that lie within [0, 1]."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """A comparison's fields, one column a metric in the order of `METRICS`: ``scores [n, 6]``, checked.
+
+    Log odds alone may be infinite.
+    """
+
+    scores: Floats
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def take(self, rows: Mask) -> Columns:
+        """The rows where the mask is true."""
+        return Columns(self.scores[rows])
+
+    @property
+    def finite(self) -> Floats:
+        """The scores with infinite log odds put at 0."""
+        return np.where(np.isinf(self.scores), 0.0, self.scores)
+
+    @property
+    def infinite(self) -> tuple[int, int]:
+        """How many log odds are +inf, and how many -inf."""
+        return int(np.count_nonzero(self.scores == np.inf)), int(np.count_nonzero(self.scores == -np.inf))
+
+    @property
+    def ties(self) -> tuple[int, int, float]:
+        """How many ties, how many of them count half, and what all of them add up to in the preference rate."""
+        tied = self.scores[self.scores[:, 5] > 0, 1]
+        return len(tied), int(np.count_nonzero(tied == 0.5)), float(tied.sum())
+
+    @property
+    def probability(self) -> Floats:
+        return self.scores[:, 0]
+
+    @property
+    def correct(self) -> Floats:
+        """1 where the matching answers hold more than half of the compared mass, 0 where less, 0.5 at exactly half."""
+        return np.heaviside(self.probability - 0.5, 0.5)
+
+
+def check_fields(shapes: dict[str, tuple[int, ...]], name: str = "comparison") -> None:
+    """ValueError unless the fields of a comparison are vectors of one length above 0."""
+    for field, shape in shapes.items():
+        check_dimensions(f"{name}.{field}", shape)
+    lengths = {field: shape[0] for field, shape in shapes.items()}
+    if len(set(lengths.values())) != 1:
+        raise ValueError(f"the fields of {name} differ in length: {lengths}")
+    if not lengths["probability"]:
+        raise ValueError(f"{name} is empty: there is nothing to summarise")
+
+
+def why_refused(field: str, value: float = 0.0) -> str:
+    """What is wrong with a value of a comparison's field that is refused."""
+    if field == "tie":
+        return "is neither true nor false"
+    if np.isnan(value):
+        return "is NaN: score that question again or leave it out"
+    return "is outside [0, 1]" if field in SHARES else "is no probability mass"
+
+
+def read_fields(comparison: Comparison, name: str = "comparison") -> dict[str, NDArray[Any]]:
+    """The fields of a comparison that metrics are made of, by name, as NumPy arrays; only ties are looked at.
+
+    Raises:
+        ValueError: no questions, fields that differ in length, or a tie that is neither true nor false.
+    """
+    fields = {field: as_array(getattr(comparison, field), f"{name}.{field}") for field in METRICS.values()}
+    check_fields({field: column.shape for field, column in fields.items()}, name)
+    tie = fields["tie"]
+    if tie.dtype != np.bool_:
+        refuse(f"{name}.tie", tie, (tie != 0) & (tie != 1), "= {} " + why_refused("tie"))
+        fields["tie"] = tie.astype(np.bool_)
+    return fields
+
+
+def read_columns(comparison: Comparison, name: str = "comparison") -> Columns:
+    """`read_fields` as float64, checked.
+
+    Raises:
+        ValueError: also a NaN, a share outside [0, 1] or a mass that is none, with its row.
+    """
+    fields = {field: np.asarray(column, np.float64) for field, column in read_fields(comparison, name).items()}
+    for field, column in fields.items():
+        refuse(f"{name}.{field}", column, np.isnan(column), "= {} " + why_refused(field, np.nan))
+        if field in SHARES:
+            refuse(f"{name}.{field}", column, (column < 0) | (column > 1), "= {} " + why_refused(field))
+        elif field not in ("log_odds", "tie"):
+            refuse(f"{name}.{field}", column, np.isinf(column) | (column < 0), "= {} " + why_refused(field))
+    return Columns(np.stack(list(fields.values()), axis=1))

@@ -1,0 +1,93 @@
+"""Designs: how questions were sampled. Which belong together and how much each counts is all that an interval needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pyscore.metrics.core.arrays import Codes, Floats, Keys, Mask, as_float64, cluster_sums
+from pyscore.metrics.core.readers import check_length, read_clusters, refuse
+
+__all__ = ["Design", "Sample", "read_design"]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What an interval needs to know of the questions besides a value and its standard error.
+
+    Attributes:
+        n: questions.
+        units: independent units: clusters where they are given, else questions.
+        effective: Kish's effective number of units, (Σ W)²/Σ W² over their total weights W (Kish 1965, "Survey
+            Sampling"): n for independent questions of equal weight.
+        unit: what a unit is called in a message.
+    """
+
+    n: int
+    units: int
+    effective: float
+    unit: str
+
+    def reason(self) -> str:
+        """Why nothing can be said about uncertainty, or ""."""
+        return f"one {self.unit}: no spread to estimate from" if self.units < 2 else ""
+
+
+@dataclass(frozen=True)
+class Design:
+    """The questions that count, each with its unit and its weight.
+
+    Attributes:
+        sample: their number, and that of the units.
+        codes: ``[n]``, the unit of each question.
+        weights: ``[n]``, above 0.
+        kept: ``[given]``, which of the questions that were given count: those of positive weight.
+        clustered: clusters were given.
+    """
+
+    sample: Sample
+    codes: Codes
+    weights: Floats
+    kept: Mask
+    clustered: bool
+
+    @property
+    def n_clusters(self) -> int | None:
+        return self.sample.units if self.clustered else None
+
+
+def read_design(n: int, clusters: Keys = None, weights: Any = None) -> Design:
+    """The design of n questions, from one hashable key and one non-negative number each, or neither.
+
+    Raises:
+        TypeError: a cluster that can't be hashed. ValueError: a wrong length, a missing cluster, a weight that is
+            negative or not finite, with its row; no positive weight.
+    """
+    w = _read_weights(weights, n)
+    kept = w > 0
+    if clusters is None:
+        codes, units = np.arange(np.count_nonzero(kept)), int(np.count_nonzero(kept))
+    else:
+        codes, distinct = read_clusters(clusters, n)
+        if not kept.all():
+            codes, distinct = read_clusters(codes[kept], int(np.count_nonzero(kept)))
+        units = len(distinct)
+    w = w[kept]
+    totals = w if clusters is None else cluster_sums(w, codes, units)
+    effective = float(totals.sum() ** 2 / (totals @ totals))
+    clustered = clusters is not None
+    sample = Sample(len(w), units, effective, "cluster" if clustered else "question")
+    return Design(sample, codes, w, kept, clustered)
+
+
+def _read_weights(weights: Any, n: int) -> Floats:
+    if weights is None:
+        return np.ones(n)
+    w = as_float64(weights, "weights")
+    check_length("weights", w, n, entries="weights")
+    refuse("weights", w, ~np.isfinite(w) | (w < 0), "= {}: weights must be finite and not negative")
+    if not w.any():
+        raise ValueError("weights are all 0: at least one question must count")
+    return w

@@ -1,0 +1,133 @@
+"""Confidence intervals: how they are to be made, and Student's t and Wilson's from a value and its standard error."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from pyscore._confidence import check_confidence
+from pyscore._integers import as_int
+from pyscore.ops import checks
+
+__all__ = [
+    "METHODS",
+    "Interval",
+    "clustered_size",
+    "effective_size",
+    "t_interval",
+    "t_quantile",
+    "wilson_interval",
+    "z_quantile",
+]
+
+
+METHODS = ("auto", "t", "wilson", "bootstrap", "bca")
+
+
+@dataclass(frozen=True)
+class Interval:
+    """How intervals are made; checked.
+
+    Attributes:
+        confidence: 0.95 for 95 %.
+        method: "auto" or "wilson": Wilson for rates, Student's t for means; "t": Student's t for both; "bootstrap":
+            percentiles of resamples; "bca": the bias-corrected and accelerated bootstrap.
+        ddof: what is taken off the number of units in the variance: 1, or 0 where a convention has it so.
+        n_resamples, seed: of the bootstrap.
+    """
+
+    confidence: float = 0.95
+    method: str = "auto"
+    ddof: int = 1
+    n_resamples: int = 10_000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("ddof", "n_resamples", "seed"):
+            object.__setattr__(self, name, as_int(getattr(self, name), name))
+        check_confidence(self.confidence)
+        checks.check_choice(self.method, "method", METHODS)
+        if self.ddof not in (0, 1):
+            raise ValueError(f"ddof must be 0 or 1, got {self.ddof!r}")
+        if self.n_resamples < 2:
+            raise ValueError(f"n_resamples must be at least 2, got {self.n_resamples!r}")
+
+    @property
+    def resamples(self) -> bool:
+        return self.method in ("bootstrap", "bca")
+
+    def settings(self) -> dict[str, object]:
+        """What a signature says of it."""
+        name = f"{self.method}:{self.n_resamples}" if self.resamples else self.method
+        return {
+            "interval": name,
+            "confidence": f"{self.confidence:g}",
+            "ddof": None if self.ddof == 1 else self.ddof,
+            "seed": self.seed if self.resamples else None,
+        }
+
+
+def t_quantile(confidence: float, dof: float) -> float:
+    """Two-sided quantile of Student's t."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(dof, 0.5 + confidence / 2))
+
+
+def z_quantile(confidence: float) -> float:
+    """Two-sided quantile of the standard normal."""
+    from scipy.special import ndtri
+
+    return float(ndtri(0.5 + confidence / 2))
+
+
+def t_interval(value: float, stderr: float, dof: int, confidence: float) -> tuple[float, float]:
+    """value ± t(dof) · stderr."""
+    half = t_quantile(confidence, dof) * stderr
+    return value - half, value + half
+
+
+def wilson_interval(rate: float, n: float, quantile: float) -> tuple[float, float]:
+    """Wilson's score interval of a rate observed on n (effective) trials.
+
+    (p + q²/2n ± q √(p(1-p)/n + q²/4n²)) / (1 + q²/n). Wilson 1927, "Probable Inference, the Law of Succession, and
+    Statistical Inference".
+    """
+    q2 = quantile * quantile
+    centre = (rate + q2 / (2 * n)) / (1 + q2 / n)
+    half = quantile * math.sqrt(rate * (1 - rate) / n + q2 / (4 * n * n)) / (1 + q2 / n)
+    # At a rate of 0 or 1 one end is exactly 0 or 1, where centre - half would leave a rounding error.
+    return (0.0 if rate <= 0 else centre - half), (1.0 if rate >= 1 else centre + half)
+
+
+def effective_size(rate: float, stderr: float, n: int, at_the_ends: float) -> float:
+    """How many independent trials would give this rate this standard error: p(1-p)/stderr², within [1, n].
+
+    A rate of 0 or 1 has no spread to read it from: there it is ``at_the_ends``.
+    """
+    if rate <= 0 or rate >= 1:
+        return at_the_ends
+    return float(n) if stderr == 0 else min(max(rate * (1 - rate) / stderr**2, 1.0), float(n))
+
+
+def clustered_size(rate: float, variance: float, n: int, units: float, confidence: float) -> float:
+    """How many independent trials say as much about a rate as n questions in ``units`` (Kish-effective) clusters.
+
+    m = p(1-p)/V, where V = Σ_c (Σ w (s - p))² / (Σ w)²: about ``units`` where the questions of a cluster all agree,
+    about n where they have nothing in common. V is an estimate itself, so m is multiplied by (z / t(dof))², as in Korn
+    & Graubard 1998, "Confidence Intervals for Proportions with Small Expected Number of Positive Counts Estimated from
+    Survey Data"; here dof = (units - 1) · min(1, 20 min(p, 1-p)), since what an event rarer than 5 % says about V comes
+    from the few clusters that it touches. The factor doesn't take m below ``units``, complete agreement, and m is at
+    most n. A rate of 0 or 1 has no spread to read V from: there m = units. tools/coverage.py measures how often
+    Wilson's interval on m trials holds the rate, and the bounds and the 20 come from there.
+    """
+    if rate <= 0 or rate >= 1 or units >= n:
+        return min(units, float(n))
+    if variance == 0:
+        return float(n)
+    trials = rate * (1 - rate) / variance
+    # With fewer than 0.01 degrees of freedom the quantile is past 1e100 and may overflow. The factor is then so small
+    # that the bound below decides in any case.
+    dof = max((units - 1) * min(1.0, 20 * min(rate, 1 - rate)), 0.01)
+    factor = (z_quantile(confidence) / t_quantile(confidence, dof)) ** 2
+    return min(max(trials * factor, min(units, trials)), float(n))

@@ -1,0 +1,225 @@
+"""Sums that a summary needs instead of rows: of a comparison on the host, and on a device without waiting for it."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pyscore._extension import _C
+from pyscore.metrics.core.arrays import Floats, cluster_sums
+from pyscore.metrics.core.binning import width_bins
+from pyscore.metrics.core.columns import METRICS, SHARES, Columns, check_fields, read_columns, read_fields, why_refused
+from pyscore.ops import Comparison
+
+__all__ = ["NO_QUESTIONS", "N_BINS", "DeviceSums", "Moments", "bin_gaps", "device_of", "read_moments"]
+
+N_BINS = 15
+"""Bins of the calibration error, as many as in Guo et al. 2017, "On Calibration of Modern Neural Networks"."""
+
+_FIELDS = tuple(METRICS.values())
+_PROBABILITY, _PREFERS, _LOG_ODDS, _TIE = map(_FIELDS.index, ("probability", "prefers", "log_odds", "tie"))
+_LAYOUT = {
+    "n": 1,
+    "mean": len(_FIELDS),
+    "m2": len(_FIELDS),
+    "infinite": 2,  # how many log odds are +inf, and how many -inf
+    "ties": 3,  # as `Columns.ties`
+    "squares": 1,  # Σ (1 - probability)²
+    "gaps": N_BINS,
+    "refused": 4,  # how many questions are invalid; of the first one its number, its field and the value
+}
+"""What the float64 tensor holds, in this order; its counts are exact up to 2^53."""
+
+_QUESTIONS_AT_ONCE = 2**20
+"""How many questions an update adds at once, which bounds the memory that it needs to some 300 MB."""
+
+
+class Moments(NamedTuple):
+    """Sums of n questions on the host; `pyscore._C.summary_moments` gives them the same names."""
+
+    n: int
+    mean: Floats  # [6], one a metric; infinite log odds count as 0
+    m2: Floats  # [6], Σ (score - mean)²
+    infinite: tuple[int, int]  # how many log odds are +inf, and how many -inf
+    ties: tuple[int, int, float]  # as `Columns.ties`
+    squares: float  # Σ (1 - probability)²
+    gaps: Floats  # [15], as `bin_gaps`
+
+    def join(self, other: Moments) -> Moments:
+        """The sums of the questions of both.
+
+        Squares around each part's own mean don't cancel: Chan, Golub & LeVeque 1983, "Algorithms for Computing the
+        Sample Variance".
+        """
+        if not self.n or not other.n:
+            return self if self.n else other
+        n = self.n + other.n
+        delta = other.mean - self.mean
+        return Moments(
+            n=n,
+            mean=self.mean + delta * (other.n / n),
+            m2=self.m2 + other.m2 + delta**2 * (self.n * other.n / n),
+            infinite=(self.infinite[0] + other.infinite[0], self.infinite[1] + other.infinite[1]),
+            ties=(self.ties[0] + other.ties[0], self.ties[1] + other.ties[1], self.ties[2] + other.ties[2]),
+            squares=self.squares + other.squares,
+            gaps=self.gaps + other.gaps,
+        )
+
+
+NO_QUESTIONS = Moments(0, np.zeros(len(METRICS)), np.zeros(len(METRICS)), (0, 0), (0, 0, 0.0), 0.0, np.zeros(N_BINS))
+
+
+def read_moments(comparison: Comparison) -> Moments:
+    """The sums of a comparison, from one compiled read of its fields.
+
+    Raises:
+        ValueError: as `read_columns`.
+    """
+    fields = read_fields(comparison)
+    tie = fields.pop("tie")
+    dtype = np.float32 if all(column.dtype == np.float32 for column in fields.values()) else np.float64
+    scores: dict[str, Any] = {field: np.ascontiguousarray(column, dtype) for field, column in fields.items()}
+    found = _C.summary_moments(**scores, tie=np.ascontiguousarray(tie), threads=torch.get_num_threads())
+    if not found["valid"]:
+        read_columns(comparison)  # This raises, naming the row.
+    del found["valid"]
+    return Moments(n=len(tie), **found)
+
+
+def bin_gaps(columns: Columns, weights: Floats) -> Floats:
+    """Σ w (correct - confidence) in each of 15 equal-width bins ((m-1)/15, m/15] of the confidence max(p, 1-p).
+
+    The calibration error is the sum of their absolute values over Σ w. Guo et al. 2017, "On Calibration of Modern
+    Neural Networks".
+    """
+    confidence = np.maximum(columns.probability, 1 - columns.probability)
+    return cluster_sums(weights * (columns.correct - confidence), width_bins(confidence, N_BINS), N_BINS)
+
+
+def device_of(comparison: Comparison) -> torch.device | None:
+    """The GPU that holds every field that a summary needs, else None: such comparisons are summed where they are."""
+    fields = [getattr(comparison, field) for field in _FIELDS]
+    if not all(isinstance(field, Tensor) and field.is_cuda for field in fields):
+        return None
+    devices = {field.device for field in fields}
+    return devices.pop() if len(devices) == 1 else None
+
+
+class DeviceSums:
+    """Sums on one device: `update` enqueues work and returns, `read` waits for it.
+
+    The state's tensor stays the same all its life, so an update that a CUDA graph has captured adds at every replay.
+    """
+
+    def __init__(self, state: Tensor) -> None:
+        self._state = state
+        self._parts = dict(zip(_LAYOUT, torch.split(state, list(_LAYOUT.values())), strict=True))
+
+    @classmethod
+    def on(cls, device: torch.device) -> DeviceSums:
+        """The sums of no questions."""
+        with torch.inference_mode(False):  # A tensor made in inference mode can't be updated outside of it.
+            return cls(torch.zeros(sum(_LAYOUT.values()), dtype=torch.float64, device=device))
+
+    @property
+    def device(self) -> torch.device:
+        return self._state.device
+
+    @torch.no_grad()
+    def update(self, comparison: Comparison) -> None:
+        """Add the questions of a comparison whose fields are floats ``[n]`` (``tie`` bool) on this device.
+
+        Raises:
+            ValueError: no questions, or fields that differ in length. Values are looked at when the sums are read.
+        """
+        fields = {field: getattr(comparison, field).detach() for field in _FIELDS}
+        check_fields({field: tuple(column.shape) for field, column in fields.items()}, "comparison")
+        for columns in zip(*(column.split(_QUESTIONS_AT_ONCE) for column in fields.values()), strict=True):
+            self._add(torch.stack([column.double() for column in columns]))
+
+    def _add(self, scores: Tensor) -> None:
+        """Add the columns of ``scores [6, n]`` by Chan, Golub & LeVeque 1983, as the host does."""
+        part, added = self._parts, scores.shape[1]
+        self._note_refused(scores)  # It numbers questions by those before them, so it comes before n is raised.
+        finite = scores.masked_fill(scores.isinf(), 0.0)
+        mean = finite.mean(1)
+        before, after = part["n"].clone(), part["n"] + added
+        delta = mean - part["mean"]
+        part["mean"] += delta * added / after
+        part["m2"] += (finite - mean[:, None]).square().sum(1) + delta.square() * (before * added / after)
+        part["infinite"] += torch.stack([scores[_LOG_ODDS] == inf for inf in (torch.inf, -torch.inf)]).sum(1)
+        part["ties"] += _tie_sums(scores)
+        part["squares"] += (1 - scores[_PROBABILITY]).square().sum()
+        part["gaps"] += _bin_gaps(scores[_PROBABILITY])
+        part["n"] += added
+
+    def _note_refused(self, scores: Tensor) -> None:
+        """Count invalid questions, and remember the first of all."""
+        bad = _invalid(scores).T
+        first = bad.flatten().byte().argmax(0, keepdim=True)  # the first question, and its first field
+        value = scores.T.flatten().gather(0, first)
+        n_bad = bad.any(1).sum(0, keepdim=True).double()
+        question = self._parts["n"] + first // len(_FIELDS)
+        found = torch.cat([n_bad, question, (first % len(_FIELDS)).double(), value])
+        held = self._parts["refused"]
+        is_first = (held[:1] == 0) & (n_bad > 0)
+        kept = torch.where(is_first, found, held)
+        kept[:1] = held[:1] + n_bad
+        held.copy_(kept)
+
+    def read(self) -> Moments:
+        """The sums on the host; waits for the device, once.
+
+        Raises:
+            ValueError: a NaN, a share outside [0, 1] or a mass that is none was added, with its row.
+        """
+        values = self._state.cpu().numpy()
+        part: dict[str, Any] = dict(zip(_LAYOUT, np.split(values, np.cumsum(list(_LAYOUT.values()))[:-1]), strict=True))
+        n_bad, question, field, value = part["refused"]
+        n = int(part["n"][0])
+        if n_bad:
+            name = _FIELDS[int(field)]
+            raise ValueError(
+                f"comparison.{name}[{question:.0f}] = {value} {why_refused(name, value)} (rows are counted over all "
+                f"updates on {self.device}; {n_bad:.0f} of {n} are invalid)"
+            )
+        (positive, negative), (ties, halves, wins) = part["infinite"], part["ties"]
+        return Moments(
+            n=n,
+            mean=part["mean"],
+            m2=part["m2"],
+            infinite=(int(positive), int(negative)),
+            ties=(int(ties), int(halves), float(wins)),
+            squares=float(part["squares"][0]),
+            gaps=part["gaps"],
+        )
+
+
+def _invalid(scores: Tensor) -> Tensor:
+    """Which scores [6, n] are no share, mass, log odds or tie, as `read_columns` refuses them."""
+    bad = []
+    for field, column in zip(_FIELDS, scores, strict=True):
+        if field == "log_odds":
+            bad.append(column.isnan())
+        elif field == "tie":
+            bad.append((column != 0) & (column != 1))
+        else:
+            upper = column <= 1 if field in SHARES else column < torch.inf
+            bad.append(~((column >= 0) & upper))
+    return torch.stack(bad)
+
+
+def _tie_sums(scores: Tensor) -> Tensor:
+    tied, prefers = scores[_TIE] > 0, scores[_PREFERS]
+    return torch.stack([tied.double(), (tied & (prefers == 0.5)).double(), prefers.masked_fill(~tied, 0.0)]).sum(1)
+
+
+def _bin_gaps(probability: Tensor) -> Tensor:
+    """`bin_gaps` of probabilities [n]. A sum a bin, since adding in place by index has no fixed order on a GPU."""
+    confidence = torch.maximum(probability, 1 - probability)
+    gap = (probability > 0.5).double() + (probability == 0.5).double() * 0.5 - confidence
+    edge = (confidence * N_BINS).ceil()  # The upper edge of the bin; it is never 0, as no confidence is below 0.5.
+    return torch.stack([gap.masked_fill(edge != bin + 1, 0.0).sum() for bin in range(N_BINS)])

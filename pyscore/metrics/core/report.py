@@ -1,0 +1,176 @@
+"""What metrics return: an Estimate is a number and its uncertainty, a Report holds several and prints as a table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from types import MappingProxyType
+from typing import Any
+
+from pyscore._version import __version__
+from pyscore.metrics.core.intervals import Interval
+
+__all__ = ["NAN", "Estimate", "Headlines", "Record", "Report", "in_clusters", "ties_of", "write_signature"]
+
+NAN = math.nan
+
+
+@dataclass(frozen=True)
+class Record:
+    """A dataclass that becomes a dictionary."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready: estimates as nested objects, NaN and infinities as None."""
+        return {each.name: _plain(getattr(self, each.name)) for each in fields(self)}
+
+
+@dataclass(frozen=True)
+class Estimate(Record):
+    """A value with its standard error and confidence interval.
+
+    Attributes:
+        value: the estimate, in the metric's own unit (a share, or nats).
+        stderr: its standard error; NaN where it can't be estimated.
+        low: lower end of the interval; NaN where it can't be estimated.
+        high: upper end of the interval.
+        n: how many questions it rests on.
+        reason: why ``stderr``, ``low`` and ``high`` are NaN; empty where they aren't.
+    """
+
+    value: float
+    stderr: float
+    low: float
+    high: float
+    n: int
+    reason: str = ""
+
+    @classmethod
+    def without_interval(cls, value: float, n: int, reason: str) -> Estimate:
+        """A value alone, with the reason why it has no interval."""
+        return cls(value, NAN, NAN, NAN, n, reason)
+
+
+@dataclass(frozen=True)
+class Report(Record):
+    """The result of a metric: numbers with intervals, numbers without, and perhaps a table of rows.
+
+    Attributes:
+        title: what was measured and on how much, the first line of the printed table.
+        estimates: name -> `Estimate`, in the order in which they are printed; ``report["name"]`` is a short way there.
+        signature: how the numbers were made, for a paper or a log: metric, preset, ties, interval, version.
+        confidence: of every interval.
+        numbers: name -> a number that has no interval: a count, a p-value, a score.
+        rows: a table with the same keys in every row: the bins of a reliability table, the points of a curve.
+    """
+
+    title: str
+    estimates: Mapping[str, Estimate]
+    signature: str
+    confidence: float = 0.95
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    rows: Sequence[Mapping[str, Any]] = ()
+
+    @classmethod
+    def of(
+        cls,
+        metric: str,
+        interval: Interval,
+        *,
+        title: str,
+        estimates: Mapping[str, Estimate],
+        numbers: Mapping[str, float] = MappingProxyType({}),
+        rows: Sequence[Mapping[str, Any]] = (),
+        **settings: object,
+    ) -> Report:
+        """A report that names, in its signature, the metric, its own settings and those of the interval."""
+        signature = write_signature(metric, **settings, **interval.settings())
+        return cls(title, estimates, signature, interval.confidence, numbers, rows)
+
+    def __getitem__(self, name: str) -> Estimate:
+        try:
+            return self.estimates[name]
+        except KeyError:
+            raise KeyError(f"{name!r} is not one of {', '.join(self.estimates)}") from None
+
+    def __str__(self) -> str:
+        lines = [self.title]
+        if self.estimates:
+            lines.append(_table(self.estimates, self.confidence))
+        if self.rows:
+            lines.append(_columns([list(self.rows[0]), *([_text(v) for v in row.values()] for row in self.rows)]))
+        if self.numbers:
+            lines.append(", ".join(f"{name.replace('_', ' ')} {_text(value)}" for name, value in self.numbers.items()))
+        return "\n".join([*lines, self.signature])
+
+
+@dataclass(frozen=True)
+class Headlines(Record):
+    """What has its estimates and numbers as fields of its own: it prints as a `Report` of them."""
+
+    def __str__(self) -> str:
+        return str(self._report())
+
+    def _report(self) -> Report:
+        raise NotImplementedError
+
+    def _estimates(self) -> dict[str, Estimate]:
+        return {name: value for name, value in vars(self).items() if isinstance(value, Estimate)}
+
+
+def in_clusters(n_clusters: int | None) -> str:
+    """How a title goes on where clusters were given."""
+    return "" if n_clusters is None else f" in {n_clusters} clusters"
+
+
+def write_signature(metric: str, **settings: object) -> str:
+    """``metric:...|name:value|...|version:...``, after sacrebleu; a setting that is None is left out."""
+    given = {"metric": metric} | {name: value for name, value in settings.items() if value is not None}
+    return "|".join(f"{name}:{value}" for name, value in (given | {"version": __version__}).items())
+
+
+def ties_of(n_ties: int, halves: int, wins: float) -> str:
+    """The ties policy that a comparison shows: how many ties, how many of them count half, and what they add up to.
+
+    "none" where nothing tied: then no policy played a part.
+    """
+    if not n_ties:
+        return "none"
+    return "half" if halves == n_ties else "strict" if wins == 0 else "first"
+
+
+def _table(estimates: Mapping[str, Estimate], confidence: float) -> str:
+    """Aligned lines, one an estimate: name, value, interval, standard error."""
+    rows = [("", "value", f"{100 * confidence:.4g}% interval", "std. error")]
+    for name, e in estimates.items():
+        interval = f"({e.reason})" if e.reason else f"[{e.low:.4f}, {e.high:.4f}]"
+        rows.append((name.replace("_", " "), f"{e.value:.4f}", interval, "" if e.reason else f"{e.stderr:.4f}"))
+    return _columns(rows, left=(0, 2))
+
+
+def _columns(rows: Sequence[Sequence[str]], left: Sequence[int] = (0,)) -> str:
+    """Rows of text in aligned columns, two spaces apart; the columns in ``left`` to the left, the others right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    alignments = ["<" if i in left else ">" for i in range(len(widths))]
+    lines = ("  ".join(f"{c:{a}{w}}" for c, a, w in zip(row, alignments, widths, strict=True)) for row in rows)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _plain(value: Any) -> Any:
+    """The value as JSON has it: dictionaries, lists and Python's own numbers, NaN and infinities as None."""
+    if isinstance(value, Record):
+        return value.to_dict()
+    if isinstance(value, Mapping):
+        return {name: _plain(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    value = value.item() if hasattr(value, "item") else value
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _text(value: Any) -> str:
+    value = value.item() if hasattr(value, "item") else value
+    if not isinstance(value, float):
+        return "-" if value is None else str(value)
+    plain = value == 0 or 1e-3 <= abs(value) < 1e5 or not math.isfinite(value)
+    return f"{value:.4f}" if plain else f"{value:.3e}"
