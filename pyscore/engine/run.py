@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from pyscore.engine.rows import RunInfo
 from pyscore.engine.scorer import Scorer
 from pyscore.engine.settings import ScoreSettings, check_text
 from pyscore.engine.skipping import SKIPPED, Skips, skipped_file
+from pyscore.engine.sources.source import Session
 from pyscore.engine.turns import turn
 from pyscore.store import RunStore, row_schema, run_folder
 from pyscore.store.growing import finished_file
@@ -139,14 +140,24 @@ def run_to(
                 progress=progress,
                 chunk_questions=chunk_questions,
             )
-            with closing(chunks), _Writer(store) as writer:
-                for indices, rows in chunks:
-                    metadata = row_schema(metadata=described.metadata | session.findings).metadata
-                    entries = {"state": session.state, "metadata": session.findings}
-                    keys = [asked.keys[i] for i in indices]
-                    writer.put(rows.replace_schema_metadata(metadata), keys, indices, entries)
+            _store(chunks, session, store, asked.keys, described.metadata)
         _note_skipped(store, skips, path)
         store.finish(path if one_file else None)
+
+
+def _store(
+    chunks: Generator[tuple[list[int], pa.Table], None, None],
+    session: Session,
+    store: RunStore,
+    keys: Sequence[str],
+    described: Mapping[str, str],
+) -> None:
+    """Store each chunk of rows as one part, with what the session found out until then, while the next one runs."""
+    with closing(chunks), _Writer(store) as writer:
+        for indices, rows in chunks:
+            metadata = row_schema(metadata={**described, **session.findings}).metadata
+            entries = {"state": session.state, "metadata": session.findings}
+            writer.put(rows.replace_schema_metadata(metadata), [keys[i] for i in indices], indices, entries)
 
 
 def _manifest(
