@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from pyscore import TokenScores, compare_answers, linear_logprobs, logprobs, merge_vocab_shards
+from pyscore.engine.sources.huggingface.arithmetic import default_dtype
 from pyscore.engine.sources.huggingface.inputs import plain_inputs
 from pyscore.engine.sources.huggingface.plan import PackedRow
 from pyscore.engine.sources.huggingface.separation import fixed_candidates
@@ -55,16 +56,6 @@ def test_every_tensor_that_we_make_names_its_dtype_and_device() -> None:
 
 
 @contextmanager
-def _dtype(dtype: torch.dtype) -> Iterator[None]:
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(dtype)
-    try:
-        yield
-    finally:
-        torch.set_default_dtype(before)
-
-
-@contextmanager
 def _meta() -> Iterator[None]:
     torch.set_default_device("meta")
     try:
@@ -75,7 +66,7 @@ def _meta() -> Iterator[None]:
 
 other_defaults = pytest.mark.parametrize(
     "defaults",
-    [lambda: _dtype(torch.bfloat16), lambda: _dtype(torch.float64), _meta],
+    [lambda: default_dtype(torch.bfloat16), lambda: default_dtype(torch.float64), _meta],
     ids=["bfloat16", "float64", "meta"],
 )
 

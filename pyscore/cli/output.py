@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from pyscore.engine import Skipped
-    from pyscore.engine.sources import TokenCounts
+    from pyscore.engine.sources.source import TokenCounts
     from pyscore.metrics import Estimate
     from pyscore.results import RowsSummary
 

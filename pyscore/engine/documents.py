@@ -73,7 +73,7 @@ def score_documents(
     import pyarrow as pa
 
     length, step = window_sizes(scorer, max_length, stride)
-    with turn(scorer.source):  # as for `score_to`: its weights are read
+    with turn(scorer.source):  # the weights are read, which another thread's run may have an adapter merged into
         schema = _schema(scorer, length, step, score_bos, token_logprobs)
     documents, ahead = tee(_documents(scorer, texts, ids, score_bos))
     scores = score_stream(

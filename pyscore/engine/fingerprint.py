@@ -27,7 +27,7 @@ def fingerprint(source: Source, template: str | ChatTemplate) -> dict[str, str]:
     found = {**source.facts.fingerprint(), "tokenizer": tokenizer_hash(source.tokenizer)}
     if template == "chat" or not isinstance(template, str):
         found["chat_template"] = json_digest(getattr(source.tokenizer, "chat_template", None))
-    with suppress(ValueError):  # the questions themselves tell what is wrong, with their names
+    with suppress(ValueError):  # a template that fails here fails for the questions too, with an error that names one
         found["prompts"] = json_digest(render(template, _PROBE, source.tokenizer))
     return found
 

@@ -29,7 +29,7 @@ class Progress:
 
     def __init__(self, description: str, total: int, unit: str, enabled: bool) -> None:
         self._shown: _Shown | None = None
-        if enabled and sys.stderr is not None:  # as in a program without a console
+        if enabled and sys.stderr is not None:  # it is None in a program without a console
             kind = _Bar if sys.stderr.isatty() else _Lines
             self._shown = kind(description, total, unit)
         self._done = 0.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from pyscore.engine.rows import RunInfo
 from pyscore.engine.scorer import Scorer
 from pyscore.engine.settings import ScoreSettings, check_text
 from pyscore.engine.skipping import SKIPPED, Skips, skipped_file
+from pyscore.engine.sources.source import Session
 from pyscore.engine.turns import turn
 from pyscore.store import RunStore, row_schema, run_folder
 from pyscore.store.growing import finished_file
@@ -99,7 +100,7 @@ def run_to(
     path = os.fspath(path)
     skips = Skips(on_error, settings.dataset)
     asked = Asked(checked_questions(questions, settings.dataset), scorer.tokenizer, settings, skips)
-    with turn(scorer.source):  # another thread's run may have it in a mode in which an adapter is merged
+    with turn(scorer.source):  # the weights are read, which another thread's run may have an adapter merged into
         described = describe(scorer.source, scorer.tokens, settings, asked.questions)
     manifest = _manifest(described, settings, chunk_questions, arguments)
     folder = run_folder(path)
@@ -125,7 +126,7 @@ def run_to(
         if not done and "run_id" not in store.manifest:
             store.update(run_id=run_id, model=scorer.name)
         _check_names(store, folder)
-        # However the model is called now, its rows have one name: the fingerprint tells that it is the same.
+        # All rows of a run have the name that the model had when it began; that it is the same, the fingerprint tells.
         info = RunInfo(store.manifest["run_id"], store.manifest["model"], scorer.revision)
         with scorer.source.session(store.manifest.get("state", {})) as session:
             chunks = score_chunks(
@@ -139,14 +140,24 @@ def run_to(
                 progress=progress,
                 chunk_questions=chunk_questions,
             )
-            with closing(chunks), _Writer(store) as writer:
-                for indices, rows in chunks:
-                    metadata = row_schema(metadata=described.metadata | session.findings).metadata
-                    entries = {"state": session.state, "metadata": session.findings}
-                    keys = [asked.keys[i] for i in indices]
-                    writer.put(rows.replace_schema_metadata(metadata), keys, indices, entries)
+            _store(chunks, session, store, asked.keys, described.metadata)
         _note_skipped(store, skips, path)
         store.finish(path if one_file else None)
+
+
+def _store(
+    chunks: Generator[tuple[list[int], pa.Table], None, None],
+    session: Session,
+    store: RunStore,
+    keys: Sequence[str],
+    described: Mapping[str, str],
+) -> None:
+    """Store each chunk of rows as one part, with what the session found out until then, while the next one runs."""
+    with closing(chunks), _Writer(store) as writer:
+        for indices, rows in chunks:
+            metadata = row_schema(metadata={**described, **session.findings}).metadata
+            entries = {"state": session.state, "metadata": session.findings}
+            writer.put(rows.replace_schema_metadata(metadata), [keys[i] for i in indices], indices, entries)
 
 
 def _manifest(
@@ -190,7 +201,7 @@ def _removed_if_empty(store: RunStore) -> Iterator[None]:
     except BlockingIOError:
         raise
     except BaseException:
-        with suppress(OSError, ValueError):  # what made the run fail is what has to be told
+        with suppress(OSError, ValueError):  # the error to be told is the one that made the run fail
             store.discard_if_empty()
         raise
 
@@ -207,7 +218,7 @@ class _Writer:
         return self
 
     def __exit__(self, *error: object) -> None:
-        # What was scored is stored also where the next chunk fails.
+        # What was scored is stored even where a later chunk fails.
         self._pool.shutdown(wait=True)
         if error[0] is None:
             self._wait()
@@ -221,7 +232,7 @@ class _Writer:
             self._last.result()
 
     def _write(self, rows: pa.Table, keys: list[str], positions: list[int], entries: dict[str, Any]) -> None:
-        # Before the part: a run that goes on after it has to go on in the same way.
+        # The state is written before the part: a run that goes on after this part must not find an older one.
         if any(self._store.manifest.get(name) != entry for name, entry in entries.items()):
             self._store.update(**entries)
         self._store.write(rows, keys, positions)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -28,6 +28,8 @@ from pyscore.tasks import ChatTemplate, Question
 if TYPE_CHECKING:
     import pyarrow as pa
     import torch
+
+    from pyscore.engine.sources import HuggingFaceSource
 
 __all__ = ["ScoredTokens", "Scorer"]
 
@@ -141,12 +143,12 @@ class Scorer:
     @property
     def model(self) -> Any:
         """The model, of a source that has it in this process."""
-        return getattr(self.source, "model")  # noqa: B009
+        return cast("HuggingFaceSource", self.source).model
 
     @property
     def batch_tokens(self) -> int:
         """How many tokens a forward pass may have, padding counted, of a source that runs forward passes here."""
-        return int(getattr(self.source, "batch_tokens"))  # noqa: B009
+        return cast("HuggingFaceSource", self.source).batch_tokens
 
     def score(
         self,

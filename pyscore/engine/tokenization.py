@@ -31,7 +31,7 @@ SPLIT = "split"
 """A token spans the join, but not every answer's of the question: scored by tokens of its own after the prompt."""
 
 _TEXTS_AT_ONCE = 2048  # the tokenizer keeps offsets and words of all texts of one call until they are read
-_ANCHORS = ("", "\n", ":", "x")  # what an answer's own tokens may be found after
+_ANCHORS = ("", "\n", ":", "x")  # texts after which an answer is encoded, to find tokens that are its own
 
 
 class AnswerTokens(NamedTuple):
@@ -146,7 +146,7 @@ class AnswerTokenizer:
         for size in sizes or [1] * len(pairs):
             own = range(len(found), len(found) + size)
             prompt, wholes = ids[moved[own[0]][0]], [ids["".join(moved[i])] for i in own]
-            if pairs[own[0]][0]:  # after no prompt at all, the harness puts `first` and nothing else
+            if pairs[own[0]][0]:  # an empty prompt gets `first` and no prefix, as in the harness
                 prompt, *wholes = (self.with_prefix(tokens) for tokens in (prompt, *wholes))
             labels = [f"question {names[i]!r}, answer {_short(pairs[i][1])}" for i in own]
             texts = [moved[i][1] for i in own]
@@ -187,7 +187,7 @@ class AnswerTokenizer:
         encoded: dict[str, list[int]] = {}
         for start in range(0, len(ordered), _TEXTS_AT_ONCE):
             some = ordered[start : start + _TEXTS_AT_ONCE]
-            # verbose=False: texts longer than the model's context are this module's to judge.
+            # verbose=False, or the tokenizer would warn of texts longer than the model's context, which `_fit` judges.
             ids = self.tokenizer(some, add_special_tokens=False, return_attention_mask=False, verbose=False)
             for text, tokens in zip(some, ids["input_ids"], strict=True):
                 encoded[text] = list(tokens)
@@ -268,8 +268,8 @@ class AnswerTokenizer:
                 f"{self.max_length}; truncate=True (--truncate) cuts prompts from the left"
             )
         n = len(self.prefix)
-        head = n if context[:n] == self.prefix and room > n else 0
-        return context[:head] + context[len(context) - room + head :]
+        kept = n if context[:n] == self.prefix and room > n else 0
+        return context[:kept] + context[len(context) - room + kept :]
 
 
 def _short(text: str) -> str:
@@ -282,6 +282,6 @@ def tokenizer_hash(tokenizer: Any) -> str:
     if fast is None:
         text = json.dumps(sorted(tokenizer.get_vocab().items()))
     else:
-        # padding and truncation are settings of the last call, not of the tokenizer
+        # Padding and truncation are left from the tokenizer's last call, and don't define it.
         text = json.dumps(json.loads(fast.to_str()) | {"padding": None, "truncation": None}, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()

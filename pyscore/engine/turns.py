@@ -26,8 +26,8 @@ class _Turns:
         me = threading.get_ident()
         with self._changed:
             while self._depth:
-                # A stream goes on when its reader wants it to, perhaps never, and its reader may be who asks here: to
-                # wait for it could be to wait forever.
+                # A stream goes on when its reader wants it to, which may be never, and the reader may be the caller
+                # itself: to wait for the stream could be to wait forever.
                 if self._streaming:
                     raise RuntimeError(
                         "a stream of this model's rows is open: exhaust it or close() it before the next call"
@@ -46,8 +46,8 @@ class _Turns:
                 self._changed.notify_all()
 
 
-# By what a source has for itself, not by Scorer: two Scorers of one model would put it into each other's mode. Kept
-# outside of the Scorer, as a lock can't be copied or pickled and a Scorer can.
+# Turns are kept by what a source has for itself, because two Scorers of one model would put it into each other's mode.
+# They are kept out of sources and Scorers, because a lock can't be copied or pickled and those can.
 _turns: WeakKeyDictionary[Any, _Turns] = WeakKeyDictionary()
 _guard = threading.Lock()
 

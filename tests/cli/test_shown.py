@@ -77,35 +77,35 @@ def test_errors_steer_no_terminal(tmp_path):
     assert "\x1b" not in run("score", "--ties", "\x1b[31m").stderr
 
 
-def test_brackets_of_a_file_and_a_folder_are_shown(model, tmp_path):
-    result = run("score", questions(tmp_path, "eval[a].jsonl"), "--model", model)
+def test_brackets_of_a_file_and_a_folder_are_shown(fake_model, tmp_path):
+    result = run("score", questions(tmp_path, "eval[a].jsonl"), "--model", fake_model)
     assert result.exit_code == 0, result.stderr
     assert "eval[a]" in result.stdout
     assert "[bold]z" in result.stdout.replace("\n", "")
 
 
 @pytest.mark.parametrize("broken", ["pyscore.cli.score.print_summaries", "pyscore.results.summaries.summarize"])
-def test_rows_that_could_not_be_shown_are_in_a_file_that_is_named(monkeypatch, model, tmp_path, broken):
+def test_rows_that_could_not_be_shown_are_in_a_file_that_is_named(monkeypatch, fake_model, tmp_path, broken):
     def fail(*arguments, **options):
         raise ZeroDivisionError
 
     file = questions(tmp_path, "q.jsonl")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(broken, fail)
-    result = run("score", file, "--model", model)
+    result = run("score", file, "--model", fake_model)
     assert isinstance(result.exception, ZeroDivisionError)
     (kept,) = tmp_path.glob("pyscore-rows-*.parquet")
     assert result.stderr == f"pyscore: the rows are kept in {kept}: `pyscore summarize` shows them\n"
     assert read_rows(kept).num_rows == 4
 
 
-def test_rows_are_kept_among_the_temporary_files_where_the_folder_takes_none(monkeypatch, model, tmp_path):
+def test_rows_are_kept_among_the_temporary_files_where_the_folder_takes_none(monkeypatch, fake_model, tmp_path):
     file, temporary = questions(tmp_path, "q.jsonl"), tmp_path / "temporary"
     temporary.mkdir()
     monkeypatch.setattr("pyscore.cli.score.Path.cwd", lambda: tmp_path / "none")
     monkeypatch.setattr("tempfile.tempdir", str(temporary))
     monkeypatch.setattr("pyscore.cli.score.print_summaries", lambda *_: 1 / 0)
-    assert str(temporary) in run("score", file, "--model", model).stderr
+    assert str(temporary) in run("score", file, "--model", fake_model).stderr
     assert len(list(temporary.iterdir())) == 1
 
 

@@ -1,16 +1,13 @@
-"""A run that stops, in whatever way and wherever, goes on to the same rows, bit for bit."""
+"""A run that stops, in whatever way and wherever, goes on to the same rows."""
 
 from __future__ import annotations
 
 import json
 import os
 import random
-import warnings
-from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
-import pyarrow as pa
 import pytest
 import torch
 
@@ -18,18 +15,14 @@ from pyscore import Question, Scorer
 from pyscore.engine.run import score_to
 from pyscore.store import RunStore, metadata_of, read_rows, read_run, write_rows
 from pyscore.store.files import locate
-from tests.engine.tiny import (
-    SMALL,
-    VOCAB,
-    question,
-    some_questions,
-    tiny_configs,
-    tiny_model,
-    tiny_tokenizer,
-    transformers,
-)
+from tests.engine.fake_source import fake_scorer
+from tests.engine.runs import Stopped, run, stopping_after, telling, values
+from tests.engine.tiny import question, some_questions, tiny_configs, tiny_model, tiny_tokenizer
 
-BLOOM = transformers.BloomConfig(vocab_size=VOCAB, hidden_size=32, n_layer=2, n_head=4)  # takes no position_ids
+
+@pytest.fixture
+def scorer():
+    return fake_scorer("tiny")
 
 
 @pytest.fixture(scope="module")
@@ -37,54 +30,17 @@ def model():
     return tiny_model(tiny_configs()["llama"])
 
 
-@pytest.fixture
-def scorer(model):
-    return Scorer(model, tiny_tokenizer(), name="tiny", batch_tokens=100)
+@pytest.fixture(params=["fake", "huggingface"])
+def any_scorer(request):
+    """A scorer of each kind of source, and an entry of its rows' metadata."""
+    if request.param == "fake":
+        return fake_scorer("tiny"), ("how", "by a hash")
+    scorer = Scorer(request.getfixturevalue("model"), tiny_tokenizer(), name="tiny", batch_tokens=100)
+    return scorer, ("sharing", "tree")
 
 
-def run(scorer, path, questions, **options):
-    score_to(scorer, str(path), questions, progress=False, **{"chunk_questions": 5, "token_logprobs": True} | options)
-    return read_rows(str(path))
-
-
-def values(table: pa.Table) -> pa.Table:
-    return table.drop_columns(["run_id"]).combine_chunks()
-
-
-class Stopped(Exception):
-    pass
-
-
-def stopping_after(scorer, chunks: int):
-    """A scorer whose run breaks off after so many chunks."""
-    left = chunks
-
-    def limited(requests):
-        nonlocal left
-        if left == 0:
-            raise Stopped
-        left -= 1
-
-    return telling(scorer, limited)
-
-
-def telling(scorer, before_run):
-    """The scorer again, which calls ``before_run`` with the requests of each chunk before it runs them."""
-    other = Scorer(scorer.model, scorer.tokenizer, name=scorer.name, batch_tokens=scorer.batch_tokens)
-    session = other.source.session
-
-    @contextmanager
-    def opened(state):
-        with session(state) as found:
-            run_work = found.run
-            found.run = lambda work, advance: (before_run(work.requests), run_work(work, advance))[1]
-            yield found
-
-    other.source.session = opened
-    return other
-
-
-def test_a_run_has_the_rows_of_score_in_the_order_of_the_questions(scorer, tmp_path):
+def test_a_run_has_the_rows_of_score_in_the_order_of_the_questions(any_scorer, tmp_path):
+    scorer, finding = any_scorer
     questions = random.Random(1).sample(some_questions(23), 23)
     table = run(scorer, tmp_path / "run", questions)
     scored = scorer.score(questions, token_logprobs=True)
@@ -93,12 +49,13 @@ def test_a_run_has_the_rows_of_score_in_the_order_of_the_questions(scorer, tmp_p
     assert table["logprob"].to_pylist() == pytest.approx(scored["logprob"].to_pylist(), abs=1e-5)
     assert len(set(table["run_id"].to_pylist())) == 1
     assert metadata_of(table)["complete"] == "true"
-    assert metadata_of(table)["sharing"] == "tree"
+    assert finding in metadata_of(table).items()
 
 
 @pytest.mark.parametrize("chunks", [0, 1, 2, 4])
 @pytest.mark.parametrize("name", ["run", "rows.parquet"])
-def test_a_run_that_broke_off_goes_on_to_the_same_bits_and_runs_nothing_twice(scorer, tmp_path, chunks, name):
+def test_a_run_that_broke_off_goes_on_to_the_same_bits_and_runs_nothing_twice(any_scorer, tmp_path, chunks, name):
+    scorer, _ = any_scorer
     questions = some_questions(23)
     whole = run(scorer, tmp_path / "whole", questions)
     with pytest.raises(Stopped):
@@ -138,9 +95,7 @@ def test_a_finished_file_grows_as_a_folder_does_and_scores_only_what_is_missing(
         if name == "rows.parquet":
             assert read_rows(tmp_path / name).num_rows == sum(len(q.answers) for q in questions[3:10])
         stored = read_run(tmp_path / (f"{name}.run" if "." in name else name)).num_rows
-        table = run(
-            telling(scorer, lambda requests: ran.append(len(requests))), tmp_path / name, questions, resume=True
-        )
+        table = run(telling(scorer, ran.append), tmp_path / name, questions, resume=True)
         assert stored + sum(ran) == table.num_rows == sum(len(q.answers) for q in questions)
         ran.clear()
     folder, file = (read_rows(tmp_path / name) for name in ("run", "rows.parquet"))
@@ -253,13 +208,13 @@ def test_questions_may_be_put_before_those_that_are_stored(scorer, tmp_path):
 
 
 @pytest.mark.parametrize("value", [0, -3, True, 2.0])
-def test_windows_hold_a_whole_number_of_questions(scorer, tmp_path, value):
+def test_chunks_hold_a_whole_number_of_questions(scorer, tmp_path, value):
     with pytest.raises((TypeError, ValueError), match="chunk_questions"):
         run(scorer, tmp_path / "run", some_questions(3), chunk_questions=value)
     assert not (tmp_path / "run").exists()
 
 
-def test_windows_may_be_counted_by_an_integer_of_any_kind(scorer, tmp_path):
+def test_chunks_may_be_counted_by_an_integer_of_any_kind(scorer, tmp_path):
     expected = run(scorer, tmp_path / "int", some_questions(12))
     found = run(scorer, tmp_path / "NumPy", some_questions(12), chunk_questions=np.int64(5))
     assert values(found).equals(values(expected))
@@ -269,26 +224,6 @@ def test_a_file_is_not_overwritten_without_being_asked(scorer, tmp_path):
     run(scorer, tmp_path / "rows.parquet", some_questions(3))
     with pytest.raises(FileExistsError, match="pass resume"):
         run(scorer, tmp_path / "rows.parquet", some_questions(5))
-
-
-def test_a_run_that_fails_leaves_the_model_in_the_mode_it_was_in(scorer, tmp_path, monkeypatch):
-    scorer.model.train()
-    monkeypatch.setattr(RunStore, "write", lambda *_: (_ for _ in ()).throw(OSError("the disk is full")))
-    try:
-        with pytest.raises(OSError, match="disk is full") as caught:
-            run(scorer, tmp_path / "run", some_questions(17))
-        assert caught.value is not None and scorer.model.training
-    finally:
-        scorer.model.eval()
-
-
-def test_the_metadata_names_every_kind_of_sharing_that_a_run_used(tmp_path):
-    config = transformers.MistralConfig(**SMALL, sliding_window=40)
-    scorer = Scorer(tiny_model(config), tiny_tokenizer(), name="tiny", batch_tokens=100)
-    questions = sorted(some_questions(23), key=lambda q: len(q.prompt))
-    questions = [Question(q.id, f"{i:02} {q.prompt}", q.answers, q.is_matching) for i, q in enumerate(questions)]
-    found = metadata_of(run(scorer, tmp_path / "run", questions))["sharing"]
-    assert found == "tree, cache: sequences are longer than the model's attention window of 40 tokens"
 
 
 def test_a_run_of_other_questions_or_settings_is_refused_and_stays_as_it_was(scorer, tmp_path):
@@ -316,10 +251,10 @@ def test_a_file_of_rows_that_is_no_run_is_not_resumed(scorer, tmp_path):
 
 def test_a_run_that_another_process_took_over_leaves_that_ones_rows(scorer):
     url, questions = "memory://taken-over", some_questions(7)
-    other = Scorer(scorer.model, scorer.tokenizer, name="tiny", batch_tokens=100)
+    other = fake_scorer("tiny")
     tables = []
 
-    def overtaken(requests):
+    def overtaken(_):
         if not tables:
             tables.append(run(other, url, questions, resume=True))
 
@@ -335,20 +270,6 @@ def test_a_bad_question_keeps_what_was_scored_before_it(scorer, tmp_path):
     assert read_run(tmp_path / "run").num_rows == sum(len(q.answers) for q in questions[:10])
     fixed = run(scorer, tmp_path / "run", questions[:10], resume=True)
     assert values(fixed).equals(values(run(scorer, tmp_path / "other", questions[:10])))
-
-
-def test_a_run_goes_on_in_the_way_that_its_self_check_chose(tmp_path):
-    scorer = Scorer(tiny_model(BLOOM), tiny_tokenizer(), name="bloom", batch_tokens=100)
-    questions = some_questions(23)
-    with pytest.warns(UserWarning, match="goes on with cache sharing"), pytest.raises(Stopped):
-        run(stopping_after(scorer, 2), tmp_path / "run", questions)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        table = run(scorer, tmp_path / "run", questions, resume=True)
-    with pytest.warns(UserWarning):
-        whole = run(scorer, tmp_path / "whole", questions)
-    assert values(table).equals(values(whole))
-    assert metadata_of(table)["sharing"].startswith("cache: tree sharing needs")
 
 
 def test_the_template_is_part_of_a_questions_content(scorer, tmp_path):
@@ -392,27 +313,3 @@ def test_an_edited_manifest_does_not_give_the_rows_of_one_run_two_names(scorer, 
     with pytest.raises(ValueError, match=f"is damaged: its entry {entry} is "):
         run(scorer, tmp_path / "run", some_questions(10), resume=True)
     assert read_run(tmp_path / "run").num_rows == len([a for q in some_questions(5) for a in q.answers])
-
-
-@pytest.mark.parametrize(
-    "state",
-    [
-        {"reasons": None},
-        {"reasons": [3]},
-        {"used": 3},
-        {"used": {"tree": 1}},
-        {"checked": {"tree branches": None}},
-        {"checked": None},
-        {"sharing": "none"},
-        {"batch_tokens": [1]},
-    ],
-    ids=str,
-)
-def test_an_edited_state_of_sharing_is_refused(scorer, tmp_path, state):
-    run(scorer, tmp_path / "run", some_questions(5))
-    file = tmp_path / "run" / "manifest.json"
-    manifest = json.loads(file.read_text())
-    manifest["state"] |= state
-    file.write_text(json.dumps(manifest))
-    with pytest.raises(ValueError, match=f"state of the run is damaged: its entry {next(iter(state))} is"):
-        run(scorer, tmp_path / "run", some_questions(10), resume=True)

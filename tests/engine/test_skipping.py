@@ -10,15 +10,16 @@ import pytest
 from pyscore import Scorer
 from pyscore.engine import Skipped, score_to, skipped_questions
 from pyscore.store import read_rows, remove_run
+from tests.engine.fake_source import fake_scorer
 from tests.engine.tiny import question, some_questions, tiny_configs, tiny_model, tiny_tokenizer
 
 TOO_LONG = question("long", "value other people " * 100)
 NO_HINT = "{% if question == 'Explode' %}{{ meta.missing.more }}{% endif %}{{ question }}"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def scorer():
-    return Scorer(tiny_model(tiny_configs()["llama"]), tiny_tokenizer(), name="tiny", batch_tokens=100)
+    return fake_scorer()
 
 
 def logprobs(table):
@@ -78,7 +79,8 @@ def test_where_every_question_is_bad_there_are_no_rows_and_every_reason(scorer):
     assert skipped_questions(table) == [Skipped(None, "long", skipped_questions(table)[0].reason)]
 
 
-def test_explain_counts_what_a_run_would_take_without_them(scorer):
+def test_explain_counts_what_a_run_would_take_without_them():
+    scorer = Scorer(tiny_model(tiny_configs()["llama"]), tiny_tokenizer(), name="tiny", batch_tokens=100)
     assert scorer.explain([*some_questions(4), TOO_LONG], on_error="skip") == scorer.explain(some_questions(4))
 
 
@@ -103,9 +105,7 @@ def test_what_was_skipped_and_can_be_scored_later_is_no_longer_named(scorer, tmp
     path = tmp_path / "run"
     asked = [question("a"), TOO_LONG]
     score_to(scorer, str(path), asked, on_error="skip", progress=False)
-    wider = Scorer(scorer.model, scorer.tokenizer, name="tiny", batch_tokens=100)
-    wider.tokens.max_length = 1000
-    score_to(wider, str(path), asked, on_error="skip", resume=True, progress=False)
+    score_to(fake_scorer(context_length=3000), str(path), asked, on_error="skip", resume=True, progress=False)
     assert skipped_questions(read_rows(path)) == []
     assert not (path / "skipped.jsonl").exists()
     assert set(read_rows(path)["question_id"].to_pylist()) == {"a", "long"}

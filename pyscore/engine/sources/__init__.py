@@ -6,26 +6,11 @@ from pyscore._lazy import lazy_names
 
 if TYPE_CHECKING:
     from pyscore.engine.sources.huggingface import HuggingFaceSource
-    from pyscore.engine.sources.source import ScoreRequest, Session, Source, SourceFacts, TokenCounts, TokenScore
+    from pyscore.engine.sources.source import Source
 
-__all__ = [
-    "HuggingFaceSource",
-    "ScoreRequest",
-    "Session",
-    "Source",
-    "SourceFacts",
-    "TokenCounts",
-    "TokenScore",
-    "load_source",
-]
+__all__ = ["HuggingFaceSource", "Source", "load_source"]
 
-__getattr__, __dir__ = lazy_names(
-    __name__,
-    {
-        **dict.fromkeys(("ScoreRequest", "Session", "Source", "SourceFacts", "TokenCounts", "TokenScore"), "source"),
-        "HuggingFaceSource": "huggingface",
-    },
-)
+__getattr__, __dir__ = lazy_names(__name__, {"HuggingFaceSource": "huggingface", "Source": "source"})
 
 
 def load_source(model: Any, **options: Any) -> "Source":

@@ -10,6 +10,7 @@ import torch
 from pyscore import Scorer
 from pyscore.engine.rows import RunInfo
 from pyscore.engine.settings import ScoreSettings
+from pyscore.engine.sources.huggingface.arithmetic import default_dtype
 from tests.engine.tiny import save_tiny, save_tiny_gguf, some_questions, tiny_configs, tiny_model, tiny_tokenizer
 
 INFO = RunInfo("r", "m", None)
@@ -25,16 +26,6 @@ def deterministic():
 
 
 @contextmanager
-def default_dtype():
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.bfloat16)
-    try:
-        yield
-    finally:
-        torch.set_default_dtype(before)
-
-
-@contextmanager
 def default_device():
     torch.set_default_device("meta")
     try:
@@ -46,7 +37,7 @@ def default_device():
 SETTINGS = {
     "autocast": lambda: torch.autocast("cpu", torch.bfloat16),
     "float16 autocast": lambda: torch.autocast("cpu", torch.float16),
-    "default dtype": default_dtype,
+    "default dtype": lambda: default_dtype(torch.bfloat16),
     "default device": default_device,
     "deterministic algorithms": deterministic,
     "gradients": torch.enable_grad,
@@ -90,7 +81,7 @@ def test_autocast_is_still_on_where_a_stream_is_read_and_off_where_it_runs():
 def test_a_model_is_loaded_the_same_whatever_the_default_dtype(kind, tmp_path):
     path = save_tiny_gguf(tmp_path / "tiny.gguf") if kind == "gguf" else save_tiny(tmp_path, kind)
     expected = Scorer.from_pretrained(path, device="cpu").score(some_questions())
-    with default_dtype():
+    with default_dtype(torch.bfloat16):
         found = Scorer.from_pretrained(path, device="cpu").score(some_questions())
         assert torch.get_default_dtype() == torch.bfloat16
     assert logprobs(found) == logprobs(expected)

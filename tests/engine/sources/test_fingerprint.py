@@ -17,7 +17,7 @@ from pyscore.engine.fingerprint import model_digest
 from pyscore.engine.sources.huggingface.fingerprint import model_fingerprint
 from pyscore.store import metadata_of
 from pyscore.tasks import ChatTemplate
-from tests.engine.test_run import run, values
+from tests.engine.runs import run, values
 from tests.engine.tiny import save_tiny, some_questions, tiny_configs, tiny_model, tiny_tokenizer
 
 DATED = "{{ strftime_now('%d %b %Y') }}: {{ messages[0]['content'] }}\n"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
 import torch
 
-__all__ = ["plain_arithmetic"]
+__all__ = ["default_dtype", "plain_arithmetic"]
 
 _AUTOCAST = ("cpu", "cuda", "xpu", "mps", "hpu")
 
@@ -34,3 +34,14 @@ def plain_arithmetic(run: Callable[Arguments, Result]) -> Callable[Arguments, Re
             return run(*args, **kwargs)
 
     return plain
+
+
+@contextmanager
+def default_dtype(dtype: torch.dtype) -> Iterator[None]:
+    """Set torch's default dtype for a while."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)

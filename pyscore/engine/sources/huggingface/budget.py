@@ -1,4 +1,4 @@
-"""How many tokens a batch, a row and a forward pass of its own should have."""
+"""How many tokens a batch and a packed row should have, and how many one more forward pass must save."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ __all__ = ["DEFAULT_BATCH_TOKENS", "check_batch_tokens", "fastest_batch_tokens",
 DEFAULT_BATCH_TOKENS = 1024
 """``batch_tokens="auto"`` where it isn't measured: tokens of one forward pass, padding counted."""
 
-# By device type, on others as on a CPU: there attention to a row's other branches cost 10 % of the time at 384 tokens.
+# By device type; other devices get the sizes of a CPU. There, at 384 tokens a packed row, 10 % of the time went into
+# attention to other branches, which the mask then hides.
 _ROW_TOKENS = {"cuda": 512, "cpu": 256}
 _PASS_TOKENS = {"cuda": 1024, "cpu": 32}
 
@@ -33,7 +34,7 @@ def fastest_batch_tokens(run: Callable[[int], None], clock: Callable[[], float] 
     best, rate, size = _SMALLEST, 0.0, _SMALLEST
     while size <= _LARGEST:
         try:
-            run(size)  # the first pass of a size also allocates and picks kernels
+            run(size)  # not timed: the first pass of a size also allocates memory and picks kernels
             start = clock()
             run(size)
             found = size / (clock() - start)

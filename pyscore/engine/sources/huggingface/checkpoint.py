@@ -14,8 +14,8 @@ from pyscore.engine.sources.huggingface.head import text_config
 
 __all__ = ["CheckpointError", "GgufTensors", "check_checkpoint", "gguf_read_once", "recorded_gguf_tensors"]
 
-# What transformers reports as unused and next-token log-probabilities of text don't depend on.
-_BUFFERS = re.compile(  # of older versions of models: computed from the configuration, not trained
+# Weights that transformers reports as unused, and that log-probabilities of text don't depend on.
+_BUFFERS = re.compile(  # saved by older versions of models: computed from the configuration, not trained
     r"(^|\.)(inv_freq|original_inv_freq|position_ids|masked_bias|causal_mask|cos_cached|sin_cached)$"
     r"|\.(attn|attention)\.bias$"
 )
@@ -23,9 +23,8 @@ _OTHER_PARTS = re.compile(  # heads for other outputs, and towers for other inpu
     r"(^|\.)(mtp\w*|v_head|visual|vision_tower|vision_model|multi_modal_projector|mm_projector|audio_tower"
     r"|embed_vision|embed_audio|talker|token2wav|code2wav)\."
 )
-_SCALES = re.compile(
-    r"\.([kvq]|kv|input|output)_scale$|\.g_idx$"
-)  # of activations and caches, beside quantised weights
+# Quantised checkpoints hold scales of activations and of caches beside the weights.
+_SCALES = re.compile(r"\.([kvq]|kv|input|output)_scale$|\.g_idx$")
 _LAYER = re.compile(r"(?:^|\.)(?:layers|h|blocks|blk)\.(\d+)\.")
 
 
@@ -42,7 +41,7 @@ class GgufTensors:
 
     def read(self, tensors: Iterable[Any], *_: Any, **__: Any) -> Iterator[Any]:
         for tensor in tensors:
-            # Factors of rotary frequencies, of which 1 changes nothing.
+            # Rotary frequencies are multiplied by these factors; where all are 1, a model needs no place for them.
             if not (tensor.name.startswith("rope_") and (tensor.data == 1).all()):
                 self.names.append(tensor.name)
             yield tensor
@@ -61,7 +60,8 @@ def recorded_gguf_tensors() -> Iterator[GgufTensors]:
     found = GgufTensors()
 
     def recorded(*args: Any, **kwargs: Any) -> Mapping[str, str]:
-        found.placed = places = find_places(*args, **kwargs)  # it calls itself, and the last to return has them all
+        # transformers' function calls itself: the outermost call returns last, and has the names of all modules.
+        found.placed = places = find_places(*args, **kwargs)
         return places  # type: ignore[no-any-return]
 
     reader.tqdm, reader.get_gguf_hf_weights_map = found.read, recorded
@@ -79,7 +79,7 @@ def gguf_read_once() -> Iterator[None]:
     """
     try:
         gguf: Any = importlib.import_module("gguf")
-    except ImportError:  # transformers says that it needs it
+    except ImportError:  # transformers raises its own error, which names the package
         yield
         return
     reader, names = gguf.GGUFReader, gguf.get_tensor_name_map
@@ -141,7 +141,7 @@ def check_checkpoint(model: Any, info: Mapping[str, Any], gguf: GgufTensors, *, 
 def _is_harmless(name: str, config: Any) -> bool:
     if _BUFFERS.search(name) or _OTHER_PARTS.search(name):
         return True
-    # Layers after the last one predict tokens further ahead.
+    # Layers after the model's last one predict tokens further ahead, which scoring has no use for.
     layer, layers = _LAYER.search(name), getattr(config, "num_hidden_layers", None)
     ahead = getattr(config, "num_nextn_predict_layers", None) or 0
     return layer is not None and isinstance(layers, int) and layers <= int(layer[1]) < layers + ahead

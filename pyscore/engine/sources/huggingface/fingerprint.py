@@ -15,8 +15,8 @@ from pyscore.engine.digest import json_digest
 
 __all__ = ["model_fingerprint"]
 
-_BLOCK = 1024  # words of 64 bits that are summed together
-# Values don't depend on names and versions; what they do depend on and a run's settings have elsewhere is left out too.
+_BLOCK = 1024  # words of 64 bits in a block, whose rows and columns are summed
+# Entries that are left out: names and versions, which change no value, and the dtype, which is a setting of a run.
 _NOT_CONFIGURATION = (
     *("_name_or_path", "_model_name_or_path", "gguf_file", "_commit_hash", "transformers_version"),
     *("dtype", "torch_dtype", "use_cache"),
@@ -51,7 +51,7 @@ def _source(model: nn.Module) -> str:
 def _configuration(config: Any) -> str:
     if not hasattr(config, "to_json_string"):
         return json_digest(None)
-    # The implementation is no entry of the JSON, but sums are rounded in the order that it adds in.
+    # The attention implementation isn't in the JSON, but it decides in which order sums are added and so rounded.
     attention = getattr(config, "_attn_implementation", None)
     return json_digest([_without(json.loads(config.to_json_string(use_diff=False)), _NOT_CONFIGURATION), attention])
 
@@ -104,9 +104,9 @@ def _offloaded(module: nn.Module, name: str) -> Tensor | None:
 
 def _sums(tensor: Tensor) -> Iterator[bytes]:
     tensor = tensor.detach()
-    if hasattr(tensor, "to_local"):  # of a distributed tensor, what this process has
+    if hasattr(tensor, "to_local"):  # a distributed tensor: this process holds a shard of it
         tensor = tensor.to_local()
-    if hasattr(tensor, "__tensor_flatten__"):  # quantised weights are several tensors in one
+    if hasattr(tensor, "__tensor_flatten__"):  # a quantised weight wraps several tensors
         for name in tensor.__tensor_flatten__()[0]:
             yield from _sums(getattr(tensor, name))
         return
@@ -117,8 +117,8 @@ def _sums(tensor: Tensor) -> Iterator[bytes]:
     if content.storage_offset() % 8:
         content = content.clone()
     blocks = content[:whole].view(torch.int64).view(-1, _BLOCK)
-    # On the CPU by NumPy, in one thread: torch's sums take longer in one, and in several they wait for each other,
-    # for seconds where other programs run.
+    # On the CPU NumPy sums, in one thread: torch takes longer in one thread, and several threads of it wait for each
+    # other, for seconds where other programs run.
     words = blocks.numpy() if blocks.is_cpu else blocks
     for part in (words.sum(0), words.sum(1), content[whole:]):
         yield (part.cpu().numpy() if isinstance(part, Tensor) else part).tobytes()

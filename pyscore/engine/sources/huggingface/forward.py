@@ -181,8 +181,9 @@ class Forward:
             if len(rows) == 1:
                 raise
         torch.cuda.empty_cache()
+        # Where even half of the rows don't fit, the recursion lowers the limit further.
         half = len(rows) // 2
-        fits = min(self.limits.batch_tokens, half * len(rows[0].tokens))  # or less: then its own halves say so
+        fits = min(self.limits.batch_tokens, half * len(rows[0].tokens))
         self.limits = replace(self.limits, batch_tokens=fits)
         return self._run_halving(stems, rows[:half]) + self._run_halving(stems, rows[half:])
 

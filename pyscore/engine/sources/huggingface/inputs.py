@@ -27,7 +27,7 @@ def tree_inputs(rows: list[PackedRow], past: int, pad: int, device: torch.device
     ids, _ = _padded(rows, pad)
     width = ids.shape[1]
     index = torch.arange(width, dtype=torch.int64, device=device)
-    # Padding sees itself and what is cached, and nothing sees it.
+    # A padding token attends to itself and to cached tokens, and no other token attends to it.
     ends = host_ids([row.ends + list(range(len(row.ends) + 1, width + 1)) for row in rows]).to(device)
     depths = host_ids([row.depths + [0] * (width - len(row.depths)) for row in rows]).to(device)
     hidden = (index[None, None, :] > index[None, :, None]) | (index[None, :, None] >= ends[:, None, :])

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from pyscore.engine.sources.huggingface.arithmetic import default_dtype
 from pyscore.engine.sources.huggingface.bundled import BUNDLED_MODEL, bundled_model_path
 from pyscore.engine.sources.huggingface.checkpoint import check_checkpoint, gguf_read_once, recorded_gguf_tensors
 from pyscore.engine.sources.huggingface.load_errors import check_folder, one_line_errors
@@ -81,7 +82,7 @@ def parse_device(device: str | torch.device) -> torch.device:
         raise ValueError(f"device={str(device)!r} holds no values: give 'cpu' or 'cuda'")
     try:
         torch.empty(1, dtype=torch.uint8, device=found)
-    except (RuntimeError, AssertionError, ImportError):  # which one depends on the kind of device
+    except (RuntimeError, AssertionError, ImportError):  # each kind of device has an error of its own
         raise ValueError(f"device={str(device)!r}, but torch {torch.__version__} sees no such device here") from None
     return found
 
@@ -128,7 +129,8 @@ def load_model(
 def load_weights(location: str, *, allow_unused: bool = False, **options: Any) -> Any:
     """`AutoModelForCausalLM.from_pretrained`, of a model that is what its checkpoint holds.
 
-    Values don't depend on torch's default dtype, which weights from a GGUF file would have too.
+    Values don't depend on torch's default dtype. Weights from a GGUF file would have it, and so would what a model
+    computes while it is made, such as GPT-J's table of sines.
 
     Args:
         location: a folder, or a repository of the model hub.
@@ -141,30 +143,19 @@ def load_weights(location: str, *, allow_unused: bool = False, **options: Any) -
     transformers = require_transformers()
     is_gguf = options.get("gguf_file") is not None
     if is_gguf and options.get("quantization_config") is None and hasattr(transformers, "GgufConfig"):
-        # Else a package for kernels, where there is one, would keep the weights in blocks.
+        # Without this, transformers keeps the weights quantised where a package of kernels for them is installed.
         options["quantization_config"] = transformers.GgufConfig(dequantize=True)
-    with _loading, _float32_by_default(), recorded_gguf_tensors() as gguf:
+    with _loading, default_dtype(torch.float32), recorded_gguf_tensors() as gguf:
         model, info = transformers.AutoModelForCausalLM.from_pretrained(
             location,
             output_loading_info=True,
-            ignore_mismatched_sizes=True,  # they are refused by name
+            ignore_mismatched_sizes=True,  # check_checkpoint refuses them by name
             **options,
         )
     if is_gguf:
         _forget_quantization(model)
     check_checkpoint(model, info, gguf, allow_unused=allow_unused)
     return model
-
-
-@contextmanager
-def _float32_by_default() -> Iterator[None]:
-    """What a model computes while it is made, GPT-J's table of sines for one, has the process's default dtype."""
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float32)
-    try:
-        yield
-    finally:
-        torch.set_default_dtype(before)
 
 
 def _forget_quantization(model: Any) -> None:
@@ -204,7 +195,8 @@ def _resolve(model: str | Path) -> _Source:
 
 def _check_causal(transformers: Any, config: Any, name: str) -> None:
     own_code = "AutoModelForCausalLM" in (getattr(config, "auto_map", None) or {})
-    # Of encoder-decoders, transformers has the decoder alone as well, which without its encoder has seen no text.
+    # transformers offers the decoder of an encoder-decoder as a causal model too, but it was trained to read what the
+    # encoder makes of a text.
     decodes = getattr(config, "is_encoder_decoder", False)
     if not own_code and (decodes or type(config) not in transformers.MODEL_FOR_CAUSAL_LM_MAPPING):
         raise ValueError(f"model {name!r} is of type {config.model_type!r}, which is not a causal language model")

@@ -25,8 +25,9 @@ def evaluation_mode(model: Any) -> Iterator[None]:
     try:
         yield
     finally:
-        # Parents come first, and put what is in them into their own mode. By train(), because some modules do more in
-        # it than to set a flag, such as to merge an adapter into the weights.
+        # Parents come first, because train() puts all that is in a module into its mode; modules that differ are put
+        # right after it. It has to be train(), because some modules do more in it than to set a flag: they merge an
+        # adapter into the weights.
         for module, mode in modes:
             if module.training != mode:
                 module.train(mode)
@@ -74,7 +75,7 @@ def rope_limit(model: Any) -> int | None:
     """The length beyond which rotary frequencies depend on the longest sequence of a batch, None for never."""
     config = text_config(model)
     found = getattr(config, "rope_parameters", None) or getattr(config, "rope_scaling", None)
-    # some models have one entry a kind of layer
+    # Some models have one entry for each kind of layer.
     entries = (
         [found, *(value for value in found.values() if isinstance(value, dict))] if isinstance(found, dict) else []
     )

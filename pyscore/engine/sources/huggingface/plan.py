@@ -102,7 +102,7 @@ class _Packer:
     def __init__(self, span: Span) -> None:
         self.row = PackedRow()
         self._stems, self._base = span.stems, span.base
-        self._open: list[int] = []  # where in the row the tokens of the last path stand, from the base on
+        self._open: list[int] = []  # indices in the row of the last path's tokens, from depth ``base`` on
 
     def add(self, path: Sequence[int], shared: int) -> None:
         """Append what a path doesn't share with the one before it."""

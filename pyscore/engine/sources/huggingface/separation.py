@@ -66,7 +66,7 @@ def _own_logits(model: Any, inputs: dict[str, Any]) -> Tensor:
         logits: Tensor = model(**inputs).logits
     except torch.OutOfMemoryError:
         raise
-    except Exception as error:  # the code is the model's own, and may come with its weights
+    except Exception as error:  # the model's code may have come with its checkpoint, and raise anything
         text = " ".join(str(error).split())
         raise ValueError(f"{type(model).__name__} can't be run: {type(error).__name__}: {text}") from error
     return logits
@@ -102,7 +102,7 @@ def hidden_states(out: Any, body: nn.Module) -> Tensor:
 
 def fixed_candidates(vocab_size: int, n: int) -> Tensor:
     """The same few tokens, spread over the vocabulary, for each of n positions."""
-    # Integers alone: a float dtype would round ids, beyond the vocabulary too.
+    # In integers: a float would round ids, perhaps up to one beyond the vocabulary.
     step = torch.arange(_FIXED_CANDIDATES, dtype=torch.int64, device="cpu")
     return (step * (vocab_size - 1) // (_FIXED_CANDIDATES - 1)).expand(n, -1)
 

@@ -22,8 +22,8 @@ from pyscore.engine.sources.source import ScoreRequest
 __all__ = ["Sharing", "damaged"]
 
 _PROBES = 8  # positions compared of each sequence
-_SHORT = 512  # tokens
-_CLIPPED = (32, 16)  # tokens of two rows that are run together
+_SHORT = 512  # from so many tokens on, fewer sequences are compared: to run them alone costs more than it tells
+_CLIPPED = (32, 16)  # tokens to which two rows are cut to run together; they differ, so that one of them is padded
 
 
 class Sharing:
@@ -102,7 +102,7 @@ class Sharing:
     def checked(self, plan: Plan, requests: Sequence[ScoreRequest]) -> Plan:
         """This plan, or one that shares less, if a self-check says so."""
         if SHARINGS.index(plan.sharing) < SHARINGS.index(self.kind):
-            plan = self.plan(requests)  # it was made before a self-check failed
+            plan = self.plan(requests)  # the given one was made ahead, before a self-check of the last chunk failed
         while (reason := self._objection(plan)) is not None:
             self._fall_back(plan.sharing, reason)
             plan = self.plan(requests)
@@ -181,7 +181,10 @@ def _furthest(plan: Plan) -> dict[str, Batch]:
 
 
 def _probes(batch: Batch) -> list[Batch]:
-    """The first row alone, and the beginnings of both together, one of them padded; all at once after a long stem."""
+    """Small batches that stand for this one: its first row alone, and the beginnings of both rows, one of them padded.
+
+    After a long stem they are one batch, so that the stem is run once.
+    """
     if len(batch.rows) == 1:
         return [batch]
     first, second = batch.rows

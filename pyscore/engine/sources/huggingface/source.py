@@ -34,9 +34,7 @@ class HuggingFaceSource(Source):
         model: a causal LM, already on its device. Sessions run it in evaluation mode and leave it in the mode that it
             was in.
         tokenizer: its tokenizer.
-        name: what rows call the model; by default the name that it was loaded by.
-        revision: what rows call its revision.
-        batch_tokens, backend: as for `pyscore.Scorer`.
+        batch_tokens, backend, name, revision: as for `pyscore.Scorer`.
 
     Attributes:
         limits: of the plans of a new session.
@@ -54,10 +52,10 @@ class HuggingFaceSource(Source):
         model: Any,
         tokenizer: Any,
         *,
-        name: str | None = None,
-        revision: str | None = None,
         batch_tokens: int | str = "auto",
         backend: str = "auto",
+        name: str | None = None,
+        revision: str | None = None,
     ) -> None:
         if not isinstance(model, nn.Module):
             kind = type(model).__name__

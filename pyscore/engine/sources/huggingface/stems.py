@@ -40,7 +40,7 @@ class Stem(NamedTuple):
 def copied(cache: Any, n_rows: int) -> Any:
     """A cache of any kind for ``n_rows`` rows, from that of one, which stays as it is."""
     own = copy.deepcopy(cache)
-    own.reorder_cache(torch.zeros(n_rows, dtype=torch.long, device=_device(own)))  # row 0, n_rows times
+    own.reorder_cache(torch.zeros(n_rows, dtype=torch.long, device=_device(own)))  # n_rows times row 0
     return own
 
 
@@ -74,7 +74,8 @@ def seen_by(cache: Any, n_rows: int, length: int) -> Any:
 def _read_only(layer: Any, n_rows: int, length: int) -> Any:
     keys, values = _keys_and_values(layer, length)
     own = copy.copy(layer)
-    # What a row adds is for its own pass only: kept, it would hold the keys of a whole batch until the last layer.
+    # New keys and values are joined for this layer's attention only. A cache that kept them would hold those of the
+    # whole batch, layer by layer, until the pass ends.
     own.update = partial(_joined, _expanded(keys, n_rows), _expanded(values, n_rows))
     return own
 

@@ -17,8 +17,8 @@ SHARINGS = ("tree", "cache", "plain")
 """How sequences share tokens, the one that shares most first: "tree" packs branches in one row under a tree mask, after
 cached stems; "cache" gives each sequence a row of its own, after cached stems; "plain" runs each sequence by itself."""
 
-_STEM_TOKENS = 128  # tokens
-_CACHE_STEMS = 2  # stems within each other where each has a whole cache of its own
+_STEM_TOKENS = 128  # of a stem where caches can be cut
+_CACHE_STEMS = 2  # how deep stems may be nested where caches can't be cut, so that each keeps a whole one
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,8 @@ def _subtrees(tree: Tree, room: int, worth: float) -> Iterator[Span]:
         n_rows = -(-total // room) if room else hi - lo
         deeper = room or len(stems) < _CACHE_STEMS
         if deeper and depth > base and (depth - base) * (n_rows - 1) >= worth:
-            # In steps where caches can be cut: plans whose stems begin alike then have the first ones in common.
+            # Stems of one length each, where caches can be cut: the next plan's stems may begin alike, and the first
+            # ones are then in the cache already.
             cuts = [
                 base,
                 *(range(base - base % _STEM_TOKENS + _STEM_TOKENS, depth, _STEM_TOKENS) if room else ()),

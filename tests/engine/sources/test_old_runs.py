@@ -9,9 +9,10 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from pyscore import Scorer
 from pyscore.store import metadata_of, read_rows, read_run, summarize_rows
-from tests.engine.test_run import Stopped, model, run, scorer, stopping_after, values  # noqa: F401
-from tests.engine.tiny import some_questions
+from tests.engine.runs import Stopped, run, stopping_after, values
+from tests.engine.tiny import some_questions, tiny_configs, tiny_model, tiny_tokenizer
 
 # As 0.1.0 wrote it after two chunks of a run, but for digests, ids, times and versions, which a test puts in.
 MANIFEST = """{
@@ -68,7 +69,12 @@ def make_old(part: Path) -> None:
 
 
 @pytest.fixture
-def old_run(scorer, tmp_path):  # noqa: F811
+def scorer():
+    return Scorer(tiny_model(tiny_configs()["llama"]), tiny_tokenizer(), name="tiny", batch_tokens=100)
+
+
+@pytest.fixture
+def old_run(scorer, tmp_path):
     with pytest.raises(Stopped):
         run(stopping_after(scorer, 2), tmp_path / "run", some_questions(23))
     file = tmp_path / "run" / "manifest.json"
@@ -84,7 +90,7 @@ def test_an_old_run_is_read_and_summarised(old_run):
     assert summarize_rows(table)[0].summary.n_questions == 10
 
 
-def test_an_old_run_goes_on_in_the_same_batches_under_the_names_of_now(scorer, old_run, tmp_path):  # noqa: F811
+def test_an_old_run_goes_on_in_the_same_batches_under_the_names_of_now(scorer, old_run, tmp_path):
     whole = run(scorer, tmp_path / "whole", some_questions(23))
     table = run(stopping_after(scorer, 3), old_run, some_questions(23), resume=True)
     assert values(table).equals(values(whole))
@@ -94,12 +100,12 @@ def test_an_old_run_goes_on_in_the_same_batches_under_the_names_of_now(scorer, o
     assert metadata_of(table).keys() - {"complete"} == {*ROWS, "sharing"} - {"attention"}
 
 
-def test_an_old_runs_settings_are_still_compared(scorer, old_run):  # noqa: F811
+def test_an_old_runs_settings_are_still_compared(scorer, old_run):
     with pytest.raises(ValueError, match="chunk_questions was 5 and is 4"):
         run(scorer, old_run, some_questions(23), resume=True, chunk_questions=4)
 
 
-def test_an_old_finished_file_grows(scorer, tmp_path):  # noqa: F811
+def test_an_old_finished_file_grows(scorer, tmp_path):
     file, questions = tmp_path / "rows.parquet", some_questions(23)
     first = run(scorer, file, questions[:7])
     now = json.loads(metadata_of(first)["manifest"])
