@@ -18,8 +18,16 @@ from benchmarks.clock import Call, HostClock, spread, take_turns
 from benchmarks.machine import cpu_facts
 from pyscore import compare_answers, linear_logprobs, logprobs, score_answers
 from pyscore._extension import _C
-from pyscore.ops.backend import CompareOptions, ScoreOptions
 from pyscore.ops.cpu import CPU
+from pyscore.ops.request import (
+    AnswerRequest,
+    ComparisonTensors,
+    Projection,
+    Targets,
+    TokenRequest,
+    TokenTensors,
+    Wanted,
+)
 
 __all__ = ["main", "stages"]
 
@@ -32,57 +40,44 @@ Stages = dict[str, Call]
 
 def _tokens() -> dict[str, Stages]:
     logits, hidden, weight = torch.randn(1, 8), torch.randn(1, 16), torch.randn(8, 16)
-    targets, options = torch.tensor([3]), ScoreOptions()
-    rows = (targets, None, None)
+    targets, threads = torch.tensor([3]), torch.get_num_threads()
     arguments = ("auto", None, 1.0, -100, 0, False, False, False, 0)
-    shared: dict[str, Any] = {
-        "dtype": "float32",
-        "targets": targets.numpy(),
-        "target_offsets": None,
-        "temperature": None,
-        "softcap": None,
-        "ignore_index": -100,
-        "vocab_start": 0,
-        "threads": torch.get_num_threads(),
-    }
-    outputs: dict[str, Any] = {"entropy": False, "rank": False, "top_k": 0}
-    projection: dict[str, Any] = {"hidden": hidden.numpy(), "weight": weight.numpy(), "bias": None, "logit_scale": 1.0}
-    ready = logits.numpy()
+    request, projection = TokenRequest(Targets(targets)), Projection(hidden, weight)
+    out = TokenTensors.empty(logits, 1, 1, Wanted())
+    addresses = [field.data_ptr() for field in out]
+    matrix, matrices = logits.numpy(), (hidden.numpy(), weight.numpy())
+    bound = _C.TokenRequest(targets.numpy(), None, None, None, 1.0, -100, 0, 0)
 
     op = torch.ops.pyscore
     return {
         "logprobs": {
             "": lambda: logprobs(logits, targets),
             OP: lambda: op.logprobs(logits, targets, None, None, *arguments),
-            ADAPTER: lambda: CPU.logprobs(logits, *rows, options),
-            BINDING: lambda: _C.logprobs(logits=ready, **shared, **outputs),
+            ADAPTER: lambda: CPU.logprobs(logits, request, out),
+            BINDING: lambda: _C.logprobs(matrix, "float32", bound, addresses, threads),
         },
         "linear_logprobs": {
             "": lambda: linear_logprobs(hidden, weight, targets),
             OP: lambda: op.linear_logprobs(hidden, weight, None, targets, None, None, None, *arguments),
-            ADAPTER: lambda: CPU.linear_logprobs(hidden, weight, None, *rows, options, None),
-            BINDING: lambda: _C.linear_logprobs(**projection, **shared, target_logit=None, **outputs),
+            ADAPTER: lambda: CPU.linear_logprobs(projection, request, None, out),
+            BINDING: lambda: _C.linear_logprobs(*matrices, None, "float32", bound, None, addresses, threads),
         },
     }
 
 
 def _answers() -> dict[str, Stages]:
     logprob, answers, questions = torch.tensor([-1.0, -2.0]), torch.tensor([0, 1, 2]), torch.tensor([0, 2])
-    matching, options = torch.tensor([True, False]), CompareOptions()
-    arrays: dict[str, Any] = {
-        "token_logprob": logprob.numpy(),
-        "answer_offsets": answers.numpy(),
-        "question_offsets": questions.numpy(),
-        "is_matching": matching.numpy(),
-    }
-    rest: dict[str, Any] = {"divisor": None, "unconditional": None, "sets": "max", "ties": "half"}
-    threads, op = torch.get_num_threads(), torch.ops.pyscore.score_answers
+    matching, threads = torch.tensor([True, False]), torch.get_num_threads()
+    request, out = AnswerRequest(logprob, answers, questions, matching), ComparisonTensors.empty(logprob, 1)
+    bound = _C.AnswerRequest(answers.numpy(), questions.numpy(), matching.numpy(), None, None, "max", "half")
+    array, addresses = logprob.numpy(), [field.data_ptr() for field in out]
 
     def below(offsets: torch.Tensor | None) -> Stages:
+        op = torch.ops.pyscore.score_answers
         return {
             OP: lambda: op(logprob, offsets, questions, matching, None, None, "auto", "max", "half"),
-            ADAPTER: lambda: CPU.score_answers(logprob, answers, questions, matching, None, None, options),
-            BINDING: lambda: _C.score_answers(**arrays, **rest, threads=threads),
+            ADAPTER: lambda: CPU.score_answers(request, out),
+            BINDING: lambda: _C.score_answers(array, bound, addresses, threads),
         }
 
     return {

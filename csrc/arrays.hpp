@@ -44,6 +44,10 @@ inline const std::int64_t *offsets_data(const Vector<std::int64_t> &offsets, std
     return data;
 }
 
+// Where a result goes: the address of its memory, 0 for one that was not asked for. Addresses, because a NumPy view of
+// each result took 1 microsecond of the 40 of a small call. pyscore.ops.request allocates what they point to.
+template <class T> T *result_at(std::uintptr_t address) { return reinterpret_cast<T *>(address); }
+
 // A kernel is at work: other Python threads may run, and arithmetic is the same for every caller.
 class Computing {
     const pybind11::gil_scoped_release unlocked_;

@@ -1,7 +1,8 @@
 """Compiled kernels of pyscore. Arguments are checked by pyscore.ops; call that.
 
 Matrices of bfloat16 and float16 come as uint16 bits with the dtype's name; matrices may have any strides, all else is
-contiguous. Nothing is copied, and the GIL is released while a kernel runs.
+contiguous. Nothing is copied, and the GIL is released while a kernel runs. ``out`` holds the addresses of the results'
+memory in the order of their fields in pyscore.ops.request, 0 for one that was not asked for.
 """
 
 from typing import Any
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 _Floats = NDArray[np.float32]
 _Ids = NDArray[np.int64]
 _Scores = _Floats | NDArray[np.float64]
-_TokenTensors = tuple[_Floats, _Floats, _Floats, _Ids, _Floats, _Ids, _Ids, _Floats]
+_Matrix = _Floats | NDArray[np.uint16]
 
 __version__: str
 source_hash: str
@@ -23,79 +24,63 @@ def cpu_isas() -> list[tuple[str, bool]]:
 def cpu_isa() -> str:
     """The instruction set that kernels use: the best that this machine has, or PYSCORE_CPU_ISA."""
 
-def logprobs(
-    logits: _Floats | NDArray[np.uint16],
-    dtype: str,
-    targets: _Ids,
-    target_offsets: _Ids | None,
-    temperature: _Floats | None,
-    softcap: float | None,
-    ignore_index: int,
-    vocab_start: int,
-    entropy: bool,
-    rank: bool,
-    top_k: int,
-    threads: int,
-) -> _TokenTensors:
-    """The fields of TokenTensors under ready logits."""
+class TokenRequest:
+    """What the token functions are asked; see pyscore.ops.request."""
+
+    def __init__(
+        self,
+        targets: _Ids,
+        target_offsets: _Ids | None,
+        temperature: _Floats | None,
+        softcap: float | None,
+        logit_scale: float,
+        ignore_index: int,
+        vocab_start: int,
+        top_k: int,
+    ) -> None: ...
+
+def logprobs(logits: _Matrix, dtype: str, request: TokenRequest, out: list[int], threads: int) -> None:
+    """Fills the fields of TokenTensors under ready logits."""
 
 def target_logits(
-    hidden: _Floats | NDArray[np.uint16],
-    weight: _Floats | NDArray[np.uint16],
-    dtype: str,
+    hidden: _Matrix,
+    weight: _Matrix,
     bias: _Floats | None,
-    targets: _Ids,
-    target_offsets: _Ids | None,
-    temperature: _Floats | None,
-    softcap: float | None,
-    logit_scale: float,
-    ignore_index: int,
-    vocab_start: int,
+    dtype: str,
+    request: TokenRequest,
+    out: int,
     threads: int,
-) -> _Floats:
-    """Final logits of the targets alone."""
+) -> None:
+    """Fills the final logits of the targets alone."""
 
 def linear_logprobs(
-    hidden: _Floats | NDArray[np.uint16],
-    weight: _Floats | NDArray[np.uint16],
-    dtype: str,
+    hidden: _Matrix,
+    weight: _Matrix,
     bias: _Floats | None,
-    targets: _Ids,
-    target_offsets: _Ids | None,
-    temperature: _Floats | None,
-    softcap: float | None,
-    logit_scale: float,
-    ignore_index: int,
-    vocab_start: int,
+    dtype: str,
+    request: TokenRequest,
     target_logit: _Floats | None,
-    entropy: bool,
-    rank: bool,
-    top_k: int,
+    out: list[int],
     threads: int,
-) -> _TokenTensors:
-    """The fields of TokenTensors under hidden @ weight.T."""
+) -> None:
+    """Fills the fields of TokenTensors under hidden @ weight.T."""
 
-def score_answers(
-    token_logprob: _Floats | NDArray[np.float64],
-    answer_offsets: _Ids,
-    question_offsets: _Ids,
-    is_matching: NDArray[np.bool_],
-    divisor: NDArray[np.float64] | None,
-    unconditional: NDArray[np.float64] | None,
-    sets: str,
-    ties: str,
-    threads: int,
-) -> tuple[
-    NDArray[np.floating],
-    NDArray[np.floating],
-    NDArray[np.floating],
-    NDArray[np.floating],
-    NDArray[np.floating],
-    NDArray[np.floating],
-    NDArray[np.bool_],
-    _Ids,
-]:
-    """The fields of ComparisonTensors."""
+class AnswerRequest:
+    """How score_answers compares; see pyscore.ops.request."""
+
+    def __init__(
+        self,
+        answer_offsets: _Ids,
+        question_offsets: _Ids,
+        is_matching: NDArray[np.bool_],
+        divisor: NDArray[np.float64] | None,
+        unconditional: NDArray[np.float64] | None,
+        sets: str,
+        ties: str,
+    ) -> None: ...
+
+def score_answers(token_logprob: _Scores, request: AnswerRequest, out: list[int], threads: int) -> None:
+    """Fills the fields of ComparisonTensors."""
 
 def bootstrap_means(
     sums: NDArray[np.float64], weights: NDArray[np.float64] | None, resamples: int, seed: int, threads: int

@@ -134,10 +134,9 @@ class LinearPass {
         for (std::size_t i = 0; i < n; ++i) {
             const std::int64_t at = begin + static_cast<std::int64_t>(i), first = first_target_of(at);
             const std::int64_t row = rows_[static_cast<std::size_t>(at)];
-            sides[i].candidates = target_logit_ + first;
-            sides[i].n_candidates = problem_.targets.offsets[row + 1] - first;
-            sides[i].above = above.empty() ? nullptr : above.data() + (first - first_target);
-            sides[i].top = tops_.empty() ? nullptr : &tops_[static_cast<std::size_t>(at)];
+            sides[i] = row_side(results_, target_logit_ + first, problem_.targets.offsets[row + 1] - first,
+                                above.empty() ? nullptr : above.data() + (first - first_target),
+                                tops_.empty() ? nullptr : &tops_[static_cast<std::size_t>(at)]);
         }
         LinearTask task;
         task.rows = rows_.data() + begin;
@@ -145,7 +144,6 @@ class LinearPass {
         task.first_column = piece * cut_.piece;
         task.last_column = std::min(problem_.columns, task.first_column + cut_.piece);
         task.strip = cut_.strip;
-        task.entropy = results_.entropy != nullptr;
         task.sums = sums.data();
         task.sides = sides.data();
         task.panels = workspace.panels.bytes();

@@ -34,15 +34,13 @@ class RowPass {
     void read(const Variant &variant, std::size_t index) {
         Share &share = shares_[index];
         share.above.assign(candidates_.size(), 0);
-        share.side = {};
-        share.side.candidates = candidates_.data();
-        share.side.n_candidates = static_cast<std::int64_t>(candidates_.size());
-        share.side.above = results_.rank == nullptr ? nullptr : share.above.data();
-        share.side.top = results_.top_k == 0 ? nullptr : &top_;
+        share.side =
+            row_side(results_, candidates_.data(), static_cast<std::int64_t>(candidates_.size()),
+                     results_.rank == nullptr ? nullptr : share.above.data(), results_.top_k == 0 ? nullptr : &top_);
         const std::size_t n = sums_.size();
         variant.fold_ready[problem_.dtype](problem_, row_, static_cast<std::int64_t>(n * index / shares_.size()),
-                                           static_cast<std::int64_t>(n * (index + 1) / shares_.size()),
-                                           results_.entropy != nullptr, sums_.data(), share.side);
+                                           static_cast<std::int64_t>(n * (index + 1) / shares_.size()), sums_.data(),
+                                           share.side);
     }
 
     void finish() {

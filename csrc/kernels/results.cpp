@@ -27,6 +27,11 @@ std::vector<std::int64_t> candidate_columns(const Targets &targets, std::int64_t
     return columns;
 }
 
+RowSide row_side(const TokenResults &results, const float *candidates, std::int64_t n_candidates, std::int32_t *above,
+                 TopK *top) {
+    return {{}, candidates, n_candidates, above, top, results.entropy != nullptr};
+}
+
 namespace {
 
 // By way of the largest logit: under a large common offset the digits of log(sum) are lost in the logsumexp.

@@ -30,6 +30,10 @@ inline Entry *top_slots(const TokenResults &results, std::int64_t row) {
     return reinterpret_cast<Entry *>(results.top_ids + row * results.top_k);
 }
 
+// What a fold gathers for the results besides the sums; `above` and `top` are null where they were not asked for.
+RowSide row_side(const TokenResults &results, const float *candidates, std::int64_t n_candidates, std::int32_t *above,
+                 TopK *top);
+
 void write_row(const RowStatistics &row, const Targets &targets, std::int64_t index, const TokenResults &results);
 
 // NaN and -1 for every row that is not in `read`, which ascends.

@@ -78,6 +78,7 @@ struct RowSide {
     std::int64_t n_candidates = 0;
     std::int32_t *above = nullptr; // per candidate: entries with a greater logit so far
     TopK *top = nullptr;
+    bool weighted = false; // whether the weighted sum is taken, for the entropy
 };
 
 } // namespace pyscore

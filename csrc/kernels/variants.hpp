@@ -25,8 +25,7 @@ struct LinearTask {
     const std::int64_t *rows = nullptr; // [n_rows]
     std::int64_t n_rows = 0;
     std::int64_t first_column = 0, last_column = 0;
-    std::int64_t strip = 0; // a multiple of 4
-    bool entropy = false;
+    std::int64_t strip = 0;    // a multiple of 4
     PieceSums *sums = nullptr; // [n_rows]
     RowSide *sides = nullptr;  // [n_rows]
     // scratch for the rows, rounded up to whole vectors of tokens
@@ -41,7 +40,7 @@ struct Variant {
     PerDType<std::int64_t> quad; // elements of the depth in one step of a linear block
     // Sums of the tiles [first_tile, last_tile) of a row, each to its own entry of `sums`.
     PerDType<void (*)(const LogitsProblem &, std::int64_t row, std::int64_t first_tile, std::int64_t last_tile,
-                      bool entropy, PieceSums *sums, RowSide &side)>
+                      PieceSums *sums, RowSide &side)>
         fold_ready;
     PerDType<void (*)(const LogitsProblem &, std::int64_t row, const std::int64_t *columns, std::int64_t n, float *z)>
         gather_ready;

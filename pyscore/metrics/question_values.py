@@ -13,7 +13,7 @@ from pyscore.metrics.core.answer_scores import NEEDS, Answers
 from pyscore.metrics.core.arrays import Floats, as_float64
 from pyscore.metrics.core.logprob_math import segment_logsumexp, segment_softmax
 from pyscore.ops import Comparison, checks, score_answers
-from pyscore.ops.answers import SETS, TIES
+from pyscore.ops.compare import SETS, TIES
 
 __all__ = [
     "SHIFTS",

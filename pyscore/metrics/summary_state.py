@@ -15,7 +15,7 @@ from pyscore.metrics.core.moments import NO_QUESTIONS, DeviceSums, Moments, devi
 from pyscore.metrics.core.readers import read_clusters
 from pyscore.metrics.summary import Summary, summarize_moments
 from pyscore.ops import Comparison
-from pyscore.ops.values import capturing
+from pyscore.ops.value_checks import capturing
 
 __all__ = ["SummaryState"]
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import fields
 from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from pyscore.ops.types import TokenScores
 
 __all__ = [
     "OUTPUTS",
@@ -27,9 +30,9 @@ __all__ = [
     "check_values_dtype",
 ]
 
-OUTPUTS = ("logprob", "logsumexp", "entropy", "rank", "is_greedy", "argmax")
+OUTPUTS = tuple(field.name for field in fields(TokenScores) if field.name != "shard")
+_KNOWN = frozenset(OUTPUTS)
 _TOP = ("top_ids", "top_logprobs")
-_KNOWN = frozenset((*OUTPUTS, *_TOP))
 _FEW = 64
 """Up to so many values are looked at one by one: tensor ops take 5 to 40 microseconds a check, however few they are."""
 _INF = float("inf")
@@ -77,7 +80,7 @@ def check_outputs(outputs: Iterable[str], top_k: int, vocab_size: int) -> frozen
     if not wanted <= _KNOWN:
         if not all(isinstance(name, str) for name in wanted):
             raise TypeError(f"outputs must be a sequence of names, got {outputs!r:.60}")
-        raise ValueError(f"outputs names {min(wanted - _KNOWN)!r}, which is not one of {', '.join((*OUTPUTS, *_TOP))}")
+        raise ValueError(f"outputs names {min(wanted - _KNOWN)!r}, which is not one of {', '.join(OUTPUTS)}")
     if not 0 <= top_k <= vocab_size:
         raise ValueError(f"top_k={top_k} must lie between 0 and the vocabulary size {vocab_size}")
     if top_k == 0 and not wanted.isdisjoint(_TOP):

@@ -10,11 +10,12 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from pyscore.ops.backend import ScoreOptions, TokenTensors
-from pyscore.ops.rows import Rows
+from pyscore.ops import library
+from pyscore.ops.read_request import Shapes
+from pyscore.ops.request import Projection, TokenRequest
 from pyscore.ops.shards import merge_vocab_shards, scores_from_tensors
 from pyscore.ops.types import Array, TokenScores
-from pyscore.ops.values import check_token_values, to_device
+from pyscore.ops.value_checks import check_token_values, to_device
 
 if TYPE_CHECKING:
     from torch.distributed import ProcessGroup
@@ -55,45 +56,42 @@ def _gather_scores(scores: TokenScores, group: ProcessGroup, sizes: list[int]) -
     return gathered
 
 
-def _outside(rows: Rows, vocab_size: int, ignore_index: int, device: torch.device) -> Tensor:
+def _outside(request: TokenRequest, shapes: Shapes, vocab_size: int, device: torch.device) -> Tensor:
     """Targets that no rank holds, like the caller's targets; only those of a GPU can be, as nobody looks at them."""
-    targets = to_device(rows.targets, "targets", device).reshape(rows.like_targets)
-    return ((targets < 0) | (targets >= vocab_size)) & (targets != ignore_index)
+    ids = to_device(request.targets.ids, "targets", device).reshape(shapes.targets)
+    return ((ids < 0) | (ids >= vocab_size)) & (ids != request.ignore_index)
 
 
 def score_over_group(
-    inputs: tuple[Tensor, Tensor, Tensor | None, Tensor, Tensor | None, Tensor | None],
-    rows: Rows,
-    wanted: frozenset[str],
-    options: ScoreOptions,
+    projection: Projection,
+    request: TokenRequest,
+    outputs: frozenset[str],
+    shapes: Shapes,
     group: ProcessGroup,
     sizes: list[int],
     backend: str,
     restore: Callable[[Tensor], Array],
 ) -> TokenScores:
-    """Scores over the whole vocabulary on every rank; ``options`` are those of the whole vocabulary."""
-    device = inputs[0].device
-    check_token_values(rows.targets, rows.offsets, rows.temperature, (rows.shape.numel(), sum(sizes)), device, options)
-    mine = dist.get_rank(group)
-    options = options._replace(vocab_start=sum(sizes[:mine]), sharded=True, top_k=max(options.top_k, 1))
-    arguments = (backend, *options)
+    """Scores over the whole vocabulary on every rank; ``request`` is that of the whole vocabulary."""
+    device, vocab_size = projection.hidden.device, sum(sizes)
+    check_token_values(request, shapes.rows.numel(), vocab_size, device)
+    mine, wanted = dist.get_rank(group), request.wanted
+    mine_of = request._replace(
+        vocab_start=sum(sizes[:mine]), sharded=True, wanted=wanted._replace(top_k=max(wanted.top_k, 1))
+    )
     # every rank counts the rank against the target's logit, which only one of them holds
-    target_logit = torch.ops.pyscore.target_logits.default(*inputs, *arguments)
+    target_logit = library.target_logits(projection, mine_of, backend)
     dist.all_reduce(target_logit, op=dist.ReduceOp.MAX, group=group)
-    result = TokenTensors(*torch.ops.pyscore.linear_logprobs.default(*inputs, target_logit, *arguments))
-    needed = wanted - {"is_greedy"} | ({"rank"} if options.rank else set())
-    local = scores_from_tensors(result, rows, frozenset(needed), options, sizes[mine], lambda tensor: tensor)
+    result = library.linear_logprobs(projection, mine_of, target_logit, backend)
+    needed = outputs - {"is_greedy"} | ({"rank"} if wanted.rank else set())
+    local = scores_from_tensors(result, mine_of, frozenset(needed), shapes, sizes[mine], lambda tensor: tensor)
     merged = merge_vocab_shards(_gather_scores(local, group, sizes))
-    outside = _outside(rows, sum(sizes), options.ignore_index, device)
+    outside = _outside(request, shapes, vocab_size, device)
     logprob: Tensor | None = merged.logprob
     assert logprob is not None
     rank = None if merged.rank is None else merged.rank.masked_fill(outside, -1)
     merged = replace(merged, logprob=logprob.masked_fill(outside, float("nan")), rank=rank)
-    greedy = rank == 0 if "is_greedy" in wanted else None
-    whole = replace(merged, is_greedy=greedy, rank=rank if "rank" in wanted else None)
-    return replace(
-        whole,
-        **{
-            f.name: restore(getattr(whole, f.name)) for f in fields(whole) if isinstance(getattr(whole, f.name), Tensor)
-        },
-    )
+    greedy = rank == 0 if "is_greedy" in outputs else None
+    whole = replace(merged, is_greedy=greedy, rank=rank if "rank" in outputs else None)
+    held = {field.name: getattr(whole, field.name) for field in fields(whole)}
+    return replace(whole, **{name: restore(value) for name, value in held.items() if isinstance(value, Tensor)})

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from pyscore.ops.backend import Backend, CompareOptions, ComparisonTensors, ScoreOptions, TokenTensors, offsets_of_rows
+from pyscore.ops.backend import Backend
+from pyscore.ops.request import AnswerRequest, ComparisonTensors, Projection, Targets, TokenRequest, TokenTensors
 from pyscore.ops.underflow import keeps_denormals
 
 __all__ = ["REFERENCE"]
@@ -13,12 +14,8 @@ __all__ = ["REFERENCE"]
 _NAN, _INF = float("nan"), float("inf")
 
 
-def _result_dtype(values: Tensor) -> torch.dtype:
-    return torch.float64 if values.dtype == torch.float64 else torch.float32
-
-
-def _rows_of(offsets: Tensor, n: int) -> Tensor:
-    """Row number of each of n flat targets (or tokens, or answers); n spares a GPU the adding up."""
+def _segment_of(offsets: Tensor, n: int) -> Tensor:
+    """Which segment (row of logits, answer, question) each of n entries is in; n spares a GPU the adding up."""
     return torch.repeat_interleave(offsets.diff(), output_size=n)
 
 
@@ -39,142 +36,111 @@ def _segment_log_total(values: Tensor, segment: Tensor, n_segments: int) -> Tens
     return _segment_sum((values - shift[segment]).exp(), segment, n_segments).log()
 
 
-def _final_logits(scores: Tensor, temperature: Tensor | None, options: ScoreOptions) -> Tensor:
-    if options.softcap is not None:
-        scores = options.softcap * torch.tanh(scores / options.softcap)
+def _final_logits(scores: Tensor, request: TokenRequest) -> Tensor:
+    softcap, temperature = request.softcap, request.targets.temperature
+    if softcap is not None:
+        scores = softcap * torch.tanh(scores / softcap)
     return scores if temperature is None else scores / temperature.double().unsqueeze(-1)
 
 
-def _project(hidden: Tensor, weight: Tensor, bias: Tensor | None, options: ScoreOptions) -> Tensor:
+def _project(projection: Projection, request: TokenRequest) -> Tensor:
+    hidden, weight, bias = projection
     scores = hidden.double() @ weight.double().T
-    return options.logit_scale * (scores if bias is None else scores + bias.double())
+    return _final_logits(request.logit_scale * (scores if bias is None else scores + bias.double()), request)
 
 
-def _ignored_rows(targets: Tensor, target_offsets: Tensor, ignore_index: int) -> Tensor:
+def _row_of_targets(targets: Targets, n_rows: int) -> Tensor:
+    return _segment_of(targets.offsets_of(n_rows), len(targets.ids))
+
+
+def _ignored_rows(request: TokenRequest, n_rows: int) -> Tensor:
     """Rows that have candidates, all of them ignored."""
-    counts = target_offsets.diff()
-    ignored = _segment_sum((targets == ignore_index).long(), _rows_of(target_offsets, len(targets)), counts.numel())
-    return (counts > 0) & (ignored == counts)
+    counts = request.targets.offsets_of(n_rows).diff()
+    is_ignored = (request.targets.ids == request.ignore_index).long()
+    return (counts > 0) & (_segment_sum(is_ignored, _row_of_targets(request.targets, n_rows), n_rows) == counts)
 
 
-def _held(targets: Tensor, vocab_size: int, options: ScoreOptions) -> Tensor:
+def _held(request: TokenRequest, vocab_size: int) -> Tensor:
     """Targets that lie in this vocabulary shard; ignored ones count as held."""
-    local = targets - options.vocab_start
-    return ((local >= 0) & (local < vocab_size)) | (targets == options.ignore_index)
+    local = request.targets.ids - request.vocab_start
+    return ((local >= 0) & (local < vocab_size)) | (request.targets.ids == request.ignore_index)
 
 
-def _gather_targets(z: Tensor, targets: Tensor, target_offsets: Tensor, options: ScoreOptions) -> Tensor:
+def _gather_targets(z: Tensor, request: TokenRequest) -> Tensor:
     """Final logit of each target: NaN where ignored or in no vocabulary, -inf where another shard holds it."""
-    local = (targets - options.vocab_start).clamp(0, z.shape[1] - 1)
-    row = _rows_of(target_offsets, len(targets))
-    found = z[row, local].where(_held(targets, z.shape[1], options), -_INF if options.sharded else _NAN)
-    return found.masked_fill(targets == options.ignore_index, _NAN)
+    n_rows, vocab_size = z.shape
+    local = (request.targets.ids - request.vocab_start).clamp(0, vocab_size - 1)
+    found = z[_row_of_targets(request.targets, n_rows), local]
+    found = found.where(_held(request, vocab_size), -_INF if request.sharded else _NAN)
+    return found.masked_fill(request.targets.ids == request.ignore_index, _NAN)
 
 
-def _statistics(
-    z: Tensor, targets: Tensor, offsets: Tensor, options: ScoreOptions, target_logit: Tensor, dtype: torch.dtype
-) -> TokenTensors:
+def _fill(out: TokenTensors, z: Tensor, request: TokenRequest, target_logit: Tensor) -> None:
     """Every result from the final logits z [N, V], float64."""
-    row, count = _rows_of(offsets, len(targets)), z.shape[0]
-    ignored_row = _ignored_rows(targets, offsets, options.ignore_index)
-    z = z.masked_fill(ignored_row[:, None], _NAN)
+    ids, wanted, n_rows = request.targets.ids, request.wanted, z.shape[0]
+    row = _row_of_targets(request.targets, n_rows)
+    z = z.masked_fill(_ignored_rows(request, n_rows)[:, None], _NAN)
+    largest = z.amax(-1) if n_rows else z.new_empty(0)
     # Everything comes from logits relative to the row's largest: under a large common offset, such as 1e8, the digits
     # of log_total are lost in the logsumexp.
-    shift = z.amax(-1).nan_to_num(0.0, 0.0, 0.0) if count else z.new_empty(0)
+    shift = largest.nan_to_num(0.0, 0.0, 0.0)
     below = z - shift[:, None]
     log_total = below.logsumexp(-1)
-    lse, valid = log_total + shift, log_total.isfinite()
-    held = _held(targets, z.shape[1], options)
-    ignored = targets == options.ignore_index
-    if not options.sharded:  # ids of no vocabulary, which a GPU's targets may hold, as nobody looks at them
+    valid, held = log_total.isfinite(), _held(request, z.shape[1])
+    ignored = ids == request.ignore_index
+    if not request.sharded:  # ids of no vocabulary, which a GPU's targets may hold, as nobody looks at them
         ignored = ignored | ~held
+    unscored = ~valid[row] | ignored
 
     logprob = (target_logit - shift[row] - log_total[row]).clamp(max=0).where(held, -_INF)
-    logprob = logprob.masked_fill(~valid[row] | ignored, _NAN)
-    entropy, rank = (torch.empty(0, dtype=kind, device=z.device) for kind in (dtype, torch.int64))
-    if options.entropy:
-        p = (below - log_total[:, None]).exp()
-        entropy = (log_total - (p * below.where(p > 0, 0.0)).sum(-1)).clamp(min=0).masked_fill(~valid, _NAN)
-    if options.rank:
-        column = torch.arange(z.shape[1], dtype=torch.int64, device=z.device)
-        others = column != (targets - options.vocab_start)[:, None]
-        rank = ((z[row] > target_logit[:, None]) & others).sum(-1).masked_fill(~valid[row] | ignored, -1)
+    out.logprob.copy_(logprob.masked_fill(unscored, _NAN))
+    out.logsumexp.copy_(log_total + shift)
+    out.max_logit.copy_(largest)
     # a stable descending sort puts the lowest id first among equals; NaN rows are overwritten below
-    order = z.argsort(dim=-1, descending=True, stable=True)[:, : max(options.top_k, 1)]
-    ids = (order + options.vocab_start).masked_fill(~valid[:, None], -1)
+    order = z.argsort(dim=-1, descending=True, stable=True)[:, : max(wanted.top_k, 1)]
+    best = (order + request.vocab_start).masked_fill(~valid[:, None], -1)
     top = (below.gather(-1, order) - log_total[:, None]).clamp(max=0).masked_fill(~valid[:, None], _NAN)
-    return TokenTensors(
-        logprob=logprob.to(dtype),
-        logsumexp=lse.to(dtype),
-        max_logit=z.amax(-1).to(dtype) if count else lse.to(dtype),
-        argmax=ids[:, 0].clone(),  # clones, since results of an op may not share memory
-        entropy=entropy.to(dtype),
-        rank=rank,
-        top_ids=ids[:, : options.top_k].clone(),
-        top_logprobs=top[:, : options.top_k].clone().to(dtype),
-    )
+    out.argmax.copy_(best[:, 0])
+    out.top_ids.copy_(best[:, : wanted.top_k])
+    out.top_logprobs.copy_(top[:, : wanted.top_k])
+    if wanted.entropy:
+        p = (below - log_total[:, None]).exp()
+        entropy = (log_total - (p * below.where(p > 0, 0.0)).sum(-1)).clamp(min=0)
+        out.entropy.copy_(entropy.masked_fill(~valid, _NAN))
+    if wanted.rank:
+        column = torch.arange(z.shape[1], dtype=torch.int64, device=z.device)
+        others = column != (ids - request.vocab_start)[:, None]
+        out.rank.copy_(((z[row] > target_logit[:, None]) & others).sum(-1).masked_fill(unscored, -1))
 
 
 @keeps_denormals
-def _logprobs(
-    logits: Tensor, targets: Tensor, target_offsets: Tensor | None, temperature: Tensor | None, options: ScoreOptions
-) -> TokenTensors:
-    target_offsets = offsets_of_rows(target_offsets, len(logits), targets)
-    z = _final_logits(logits.double(), temperature, options)
-    target_logit = _gather_targets(z, targets, target_offsets, options)
-    result = _statistics(z, targets, target_offsets, options, target_logit, _result_dtype(logits))
-    if not options.rank:
-        return result
-    # the logit of another shard's target is not known here
-    return result._replace(rank=result.rank.masked_fill(~_held(targets, z.shape[1], options), -1))
+def _logprobs(logits: Tensor, request: TokenRequest, out: TokenTensors) -> None:
+    z = _final_logits(logits.double(), request)
+    _fill(out, z, request, _gather_targets(z, request))
+    if request.wanted.rank:  # the logit of another shard's target is not known here
+        out.rank.masked_fill_(~_held(request, z.shape[1]), -1)
 
 
 @keeps_denormals
-def _target_logits(
-    hidden: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    targets: Tensor,
-    target_offsets: Tensor | None,
-    temperature: Tensor | None,
-    options: ScoreOptions,
-) -> Tensor:
-    target_offsets = offsets_of_rows(target_offsets, len(hidden), targets)
-    z = _final_logits(_project(hidden, weight, bias, options), temperature, options)
-    return _gather_targets(z, targets, target_offsets, options)
+def _target_logits(projection: Projection, request: TokenRequest) -> Tensor:
+    return _gather_targets(_project(projection, request), request)
 
 
 @keeps_denormals
 def _linear_logprobs(
-    hidden: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    targets: Tensor,
-    target_offsets: Tensor | None,
-    temperature: Tensor | None,
-    options: ScoreOptions,
-    target_logit: Tensor | None,
-) -> TokenTensors:
-    target_offsets = offsets_of_rows(target_offsets, len(hidden), targets)
-    z = _final_logits(_project(hidden, weight, bias, options), temperature, options)
-    if target_logit is None:
-        target_logit = _gather_targets(z, targets, target_offsets, options)
-    return _statistics(z, targets, target_offsets, options, target_logit, _result_dtype(hidden))
+    projection: Projection, request: TokenRequest, target_logit: Tensor | None, out: TokenTensors
+) -> None:
+    z = _project(projection, request)
+    _fill(out, z, request, _gather_targets(z, request) if target_logit is None else target_logit)
 
 
 @keeps_denormals
-def _score_answers(
-    token_logprob: Tensor,
-    answer_offsets: Tensor,
-    question_offsets: Tensor,
-    is_matching: Tensor,
-    divisor: Tensor | None,
-    unconditional: Tensor | None,
-    options: CompareOptions,
-) -> ComparisonTensors:
-    n_answers, n_questions = answer_offsets.numel() - 1, question_offsets.numel() - 1
-    question = _rows_of(question_offsets, n_answers)
-    total = _segment_sum(token_logprob.double(), _rows_of(answer_offsets, len(token_logprob)), n_answers)
+def _score_answers(request: AnswerRequest, out: ComparisonTensors) -> None:
+    token_logprob, answer_offsets, question_offsets, is_matching, divisor, unconditional, sets, ties = request
+    assert answer_offsets is not None
+    n_answers, n_questions = len(is_matching), len(question_offsets) - 1
+    question = _segment_of(question_offsets, n_answers)
+    total = _segment_sum(token_logprob.double(), _segment_of(answer_offsets, len(token_logprob)), n_answers)
     score = total if unconditional is None else total - unconditional.double()
     score = score if divisor is None else score / divisor.double()
     best = _segment_max(score, question, n_questions)
@@ -189,7 +155,7 @@ def _score_answers(
     other = ~is_matching
     margin = over("max", is_matching) - over("max", other)
     log_odds = margin + (over("log_total", is_matching) - over("log_total", other))
-    lead = margin if options.sets == "max" else log_odds
+    lead = margin if sets == "max" else log_odds
     tie = lead == 0
 
     def first(member: Tensor) -> Tensor:
@@ -199,24 +165,21 @@ def _score_answers(
         return start.scatter_reduce(0, question, index.where(member, n_answers), "amin")
 
     best_here = score == over("max", is_matching)[question], score == over("max", other)[question]
-    if options.sets == "sum":
+    if sets == "sum":
         best_here = torch.ones_like(other), torch.ones_like(other)
     came_first = first(is_matching & best_here[0]) < first(other & best_here[1])
     tie_value = {"half": torch.full_like(lead, 0.5), "strict": torch.zeros_like(lead), "first": came_first.double()}
     mass = total.exp()
-    floats = (
-        torch.sigmoid(log_odds),
-        _segment_sum(mass.where(is_matching, 0.0), question, n_questions),
-        _segment_sum(mass, question, n_questions),
-        log_odds,
-        margin,
-        torch.where(tie, tie_value[options.ties], (lead > 0).double()),
-    )
+    out.probability.copy_(torch.sigmoid(log_odds))
+    out.probability_raw.copy_(_segment_sum(mass.where(is_matching, 0.0), question, n_questions))
+    out.coverage.copy_(_segment_sum(mass, question, n_questions))
+    out.log_odds.copy_(log_odds)
+    out.margin.copy_(margin)
+    out.prefers.copy_(torch.where(tie, tie_value[ties], (lead > 0).double()))
+    out.tie.copy_(tie)
     best_answer = first(score == over("max", torch.ones_like(other))[question])
-    predicted = torch.where(best_answer < n_answers, best_answer - question_offsets[:-1], -1)  # none is, beside a NaN
-    dtype = _result_dtype(token_logprob)
-    probability, raw, coverage, odds, best_margin, prefers = (value.to(dtype) for value in floats)
-    return ComparisonTensors(probability, raw, coverage, odds, best_margin, prefers, tie, predicted)
+    # a NaN leaves its question without a best answer
+    out.predicted.copy_(torch.where(best_answer < n_answers, best_answer - question_offsets[:-1], -1))
 
 
 def _objection(device: torch.device, dtype: torch.dtype) -> str | None:

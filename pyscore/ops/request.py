@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 __all__ = [
+    "OF_TARGETS",
     "AnswerRequest",
     "ComparisonTensors",
     "Projection",
@@ -22,6 +23,10 @@ __all__ = [
     "Wanted",
     "float_dtype",
 ]
+
+
+OF_TARGETS = ("logprob", "rank")
+"""Fields of `TokenTensors` with an entry a target; the others have one a token position."""
 
 
 def float_dtype(values: Tensor) -> torch.dtype:
@@ -36,12 +41,18 @@ class Targets(NamedTuple):
     offsets: Tensor | None = None  # [N + 1] int64; None where every position has M / N targets
     temperature: Tensor | None = None  # [N] of the dtype of floating results; None where all are 1
 
-    def with_offsets(self, n: int) -> Targets:
-        """The targets of n positions with their offsets, made here where there are none."""
+    def offsets_of(self, n: int) -> Tensor:
+        """The offsets of n positions, made here where there are none."""
         if self.offsets is not None:
-            return self
+            return self.offsets
         each = len(self.ids) // max(n, 1)
-        return self._replace(offsets=torch.arange(n + 1, dtype=torch.int64, device=self.ids.device) * each)
+        return torch.arange(n + 1, dtype=torch.int64, device=self.ids.device) * each
+
+    def part(self, positions: slice, ids: slice) -> Targets:
+        """The targets of these token positions, which are these ids."""
+        ends = slice(positions.start, positions.stop + 1)
+        offsets = None if self.offsets is None else self.offsets[ends] - ids.start
+        return Targets(self.ids[ids], offsets, None if self.temperature is None else self.temperature[positions])
 
 
 class Wanted(NamedTuple):
@@ -93,25 +104,17 @@ class TokenTensors(NamedTuple):
 
         Tracing calls it as the ops' fake.
         """
-        k = wanted.top_k
+        entropy, rank, k = wanted
         # Two calls say the dtype, which takes as long as the allocation itself; the others inherit it.
-        floats, ids = like.new_empty(m, dtype=float_dtype(like)), like.new_empty(n, dtype=torch.int64)
-        return cls(
-            logprob=floats,
-            logsumexp=floats.new_empty(n),
-            max_logit=floats.new_empty(n),
-            argmax=ids,
-            entropy=floats.new_empty(n if wanted.entropy else 0),
-            rank=ids.new_empty(m if wanted.rank else 0),
-            top_ids=ids.new_empty(n, k),
-            top_logprobs=floats.new_empty(n, k),
-        )
+        logprob, argmax = like.new_empty(m, dtype=float_dtype(like)), like.new_empty(n, dtype=torch.int64)
+        floats, ids = logprob.new_empty, argmax.new_empty
+        entropies, ranks = floats(n if entropy else 0), ids(m if rank else 0)
+        return cls(logprob, floats(n), floats(n), argmax, entropies, ranks, ids(n, k), floats(n, k))
 
     def part(self, positions: slice, targets: slice) -> TokenTensors:
-        """The results of these token positions and of these targets, in the same memory."""
-        of_targets = ("logprob", "rank")
+        """The results of these token positions and of these targets: views of the same memory."""
         return TokenTensors(
-            *(value[targets if name in of_targets else positions] for name, value in self._asdict().items())
+            *(value[targets if name in OF_TARGETS else positions] for name, value in self._asdict().items())
         )
 
 
@@ -147,5 +150,7 @@ class ComparisonTensors(NamedTuple):
     @classmethod
     def empty(cls, like: Tensor, n: int) -> ComparisonTensors:
         """Uninitialised results of n questions, on the device of ``like``, the log-probabilities; as `TokenTensors`."""
-        dtypes = [float_dtype(like)] * 6 + [torch.bool, torch.int64]
-        return cls(*(like.new_empty(n, dtype=dtype) for dtype in dtypes))
+        first = like.new_empty(n, dtype=float_dtype(like))
+        more = first.new_empty
+        tie, predicted = like.new_empty(n, dtype=torch.bool), like.new_empty(n, dtype=torch.int64)
+        return cls(first, more(n), more(n), more(n), more(n), more(n), tie, predicted)

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from pyscore.ops.arrays import as_tensor, restorer
-from pyscore.ops.backend import ScoreOptions, TokenTensors
-from pyscore.ops.rows import Rows
+from pyscore.ops.checks import OUTPUTS
+from pyscore.ops.read_request import Shapes
+from pyscore.ops.request import OF_TARGETS, TokenRequest, TokenTensors
 from pyscore.ops.types import Array, TokenScores, VocabShard
 from pyscore.ops.underflow import keeps_denormals
 
@@ -20,45 +21,39 @@ __all__ = ["merge_vocab_shards", "scores_from_tensors"]
 _NAN, _INF = float("nan"), float("inf")
 
 
-def _shaped(flat: Tensor, shape: torch.Size) -> Tensor:
-    return flat if len(shape) == flat.ndim else flat.reshape(shape)
-
-
 def scores_from_tensors(
     result: TokenTensors,
-    rows: Rows,
-    wanted: frozenset[str],
-    options: ScoreOptions,
+    request: TokenRequest,
+    outputs: frozenset[str],
+    shapes: Shapes,
     vocab_size: int,
     restore: Callable[[Tensor], Array],
 ) -> TokenScores:
-    """The wanted fields in the caller's shapes and kind of array."""
+    """The named outputs in the caller's shapes and kind of array."""
+
+    def shaped(flat: Tensor, shape: torch.Size = shapes.rows) -> Array:
+        return restore(flat if len(shape) == 1 else flat.reshape(shape + flat.shape[1:]))
+
     chosen: dict[str, Any] = {}
-    if "logprob" in wanted or options.sharded:
-        chosen["logprob"] = restore(_shaped(result.logprob, rows.like_targets))
-    for name in ("logsumexp", "entropy", "argmax"):
-        if name in wanted:
-            chosen[name] = restore(_shaped(getattr(result, name), rows.shape))
-    if "rank" in wanted:
-        chosen["rank"] = restore(_shaped(result.rank, rows.like_targets))
-    if "is_greedy" in wanted:
-        # a target of another shard has logprob -inf and is not greedy here, whatever its rank
-        greedy = (result.rank == 0) & result.logprob.isfinite()
-        chosen["is_greedy"] = restore(_shaped(greedy, rows.like_targets))
-    for name in ("top_ids", "top_logprobs"):
-        if name in wanted:
-            chosen[name] = restore(getattr(result, name).reshape(*rows.shape, options.top_k))
-    shard = None
-    if options.sharded:
-        shard = VocabShard(
-            start=options.vocab_start,
-            size=vocab_size,
-            logsumexp=restore(_shaped(result.logsumexp, rows.shape)),
-            max_logit=restore(_shaped(result.max_logit, rows.shape)),
-            max_logprob=restore(_shaped(result.top_logprobs[:, 0], rows.shape)),
-            max_id=restore(_shaped(result.argmax, rows.shape)),
-            target_offsets=None if rows.offsets is None else restore(rows.offsets.to(result.logsumexp.device)),
-        )
+    names = outputs | {"logprob"} if request.sharded else outputs
+    for name in [name for name in OUTPUTS if name in names]:
+        if name == "is_greedy":
+            # a target of another shard has logprob -inf and is not greedy here, whatever its rank
+            chosen[name] = shaped((result.rank == 0) & result.logprob.isfinite(), shapes.targets)
+        else:
+            chosen[name] = shaped(getattr(result, name), shapes.targets if name in OF_TARGETS else shapes.rows)
+    if not request.sharded:
+        return TokenScores(**chosen)
+    offsets = request.targets.offsets
+    shard = VocabShard(
+        start=request.vocab_start,
+        size=vocab_size,
+        logsumexp=shaped(result.logsumexp),
+        max_logit=shaped(result.max_logit),
+        max_logprob=shaped(result.top_logprobs[:, 0]),
+        max_id=shaped(result.argmax),
+        target_offsets=None if offsets is None else restore(offsets.to(result.logsumexp.device)),
+    )
     return TokenScores(**chosen, shard=shard)
 
 

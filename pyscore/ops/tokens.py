@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import torch
 from torch import Tensor
 
-from pyscore.ops import checks
+from pyscore.ops import checks, library
 from pyscore.ops.arrays import as_tensor, restorer, warn_forward_only
-from pyscore.ops.backend import ScoreOptions, TokenTensors
 from pyscore.ops.dispatch import AUTO, check_backend_name
-from pyscore.ops.library import float_dtype
-from pyscore.ops.rows import Rows, read_rows
-from pyscore.ops.scalars import as_float, as_int, as_int64
+from pyscore.ops.read_request import read_request, read_targets
+from pyscore.ops.request import Projection, float_dtype
+from pyscore.ops.scalars import as_int
 from pyscore.ops.shards import scores_from_tensors
 from pyscore.ops.types import Array, TokenScores
 
@@ -22,39 +20,6 @@ if TYPE_CHECKING:
     from torch.distributed import ProcessGroup
 
 __all__ = ["linear_logprobs", "logprobs"]
-
-
-def _score_options(
-    wanted: frozenset[str],
-    top_k: int,
-    softcap: float | None,
-    logit_scale: float,
-    ignore_index: int,
-    vocab_start: int | None,
-    dtype: torch.dtype,
-) -> ScoreOptions:
-    softcap = None if softcap is None else as_float(softcap, "softcap")
-    logit_scale = as_float(logit_scale, "logit_scale")
-    checks.check_scalars(softcap, logit_scale, dtype)
-    if vocab_start is not None:
-        vocab_start = as_int64(vocab_start, "vocab_start")
-        if vocab_start < 0:
-            raise ValueError(f"vocab_start={vocab_start} must be at least 0")
-    if vocab_start is not None and "rank" in wanted:
-        raise ValueError(
-            "outputs names rank, which one vocabulary shard can't count: the target's logit may lie in another shard; "
-            "ask for is_greedy, or use linear_logprobs(group=)"
-        )
-    return ScoreOptions(
-        softcap=softcap,
-        logit_scale=logit_scale,
-        ignore_index=as_int64(ignore_index, "ignore_index"),
-        vocab_start=vocab_start or 0,
-        sharded=vocab_start is not None,
-        entropy="entropy" in wanted,
-        rank=bool(wanted & {"rank", "is_greedy"}),
-        top_k=top_k if vocab_start is None else max(top_k, 1),  # a shard keeps its best entry's log-probability
-    )
 
 
 def logprobs(
@@ -116,12 +81,12 @@ def logprobs(
     if values.ndim == 0 or values.shape[-1] == 0:
         raise ValueError(f"logits must be [..., V] with V >= 1, got shape {tuple(values.shape)}")
     vocab_size = values.shape[-1]
-    dtype, top_k = float_dtype(values), as_int(top_k, "top_k")
-    wanted = checks.check_outputs(outputs, top_k, vocab_size)
-    options = _score_options(wanted, top_k, softcap, 1.0, ignore_index, vocab_start, dtype)
-    rows = read_rows(targets, target_offsets, temperature, values.shape[:-1], values.device, dtype)
-    result = torch.ops.pyscore.logprobs.default(values, rows.targets, rows.offsets, rows.temperature, backend, *options)
-    return scores_from_tensors(TokenTensors(*result), rows, wanted, options, vocab_size, restorer(logits))
+    top_k = as_int(top_k, "top_k")
+    names = checks.check_outputs(outputs, top_k, vocab_size)
+    flat, shapes = read_targets(targets, target_offsets, temperature, values)
+    request = read_request(flat, names, top_k, softcap, 1.0, ignore_index, vocab_start, float_dtype(values))
+    result = library.logprobs(values, request, backend)
+    return scores_from_tensors(result, request, names, shapes, vocab_size, restorer(logits))
 
 
 def _check_projection(hidden: Tensor, weight: Tensor, bias: Tensor | None) -> None:
@@ -137,13 +102,6 @@ def _check_projection(hidden: Tensor, weight: Tensor, bias: Tensor | None) -> No
         checks.check_same(bias, "bias", hidden, "hidden", dtype=False)
         if bias.shape != weight.shape[:1]:
             raise ValueError(f"bias must be [{weight.shape[0]}] for this weight, got shape {tuple(bias.shape)}")
-
-
-def _projection_inputs(
-    hidden: Tensor, weight: Tensor, bias: Tensor | None, rows: Rows
-) -> tuple[Tensor, Tensor, Tensor | None, Tensor, Tensor | None, Tensor | None]:
-    flat = hidden if hidden.ndim == 2 else hidden.reshape(-1, hidden.shape[-1])
-    return flat, weight, bias, rows.targets, rows.offsets, rows.temperature
 
 
 def linear_logprobs(
@@ -193,20 +151,19 @@ def linear_logprobs(
     states, matrix = as_tensor(hidden, "hidden"), as_tensor(weight, "weight")
     added = None if bias is None else as_tensor(bias, "bias")
     _check_projection(states, matrix, added)
-    dtype, top_k = float_dtype(states), as_int(top_k, "top_k")
-    rows = read_rows(targets, target_offsets, temperature, states.shape[:-1], states.device, dtype)
-    inputs = _projection_inputs(states, matrix, added, rows)
-    vocab_size, restore = matrix.shape[0], restorer(hidden)
+    dtype, top_k, vocab_size, restore = float_dtype(states), as_int(top_k, "top_k"), matrix.shape[0], restorer(hidden)
+    flat, shapes = read_targets(targets, target_offsets, temperature, states)
+    projection = Projection(states if states.ndim == 2 else states.reshape(-1, states.shape[-1]), matrix, added)
     if group is not None:
         if vocab_start is not None:
             raise ValueError("vocab_start and group exclude each other: group finds each rank's start by itself")
         from pyscore.ops.group import score_over_group, shard_sizes  # torch.distributed is optional in a torch build
 
         sizes = shard_sizes(group, vocab_size, states.device)
-        wanted = checks.check_outputs(outputs, top_k, min(sizes))
-        options = _score_options(wanted, top_k, softcap, logit_scale, ignore_index, None, dtype)
-        return score_over_group(inputs, rows, wanted, options, group, sizes, backend, restore)
-    wanted = checks.check_outputs(outputs, top_k, vocab_size)
-    options = _score_options(wanted, top_k, softcap, logit_scale, ignore_index, vocab_start, dtype)
-    result = torch.ops.pyscore.linear_logprobs.default(*inputs, None, backend, *options)
-    return scores_from_tensors(TokenTensors(*result), rows, wanted, options, vocab_size, restore)
+        names = checks.check_outputs(outputs, top_k, min(sizes))
+        request = read_request(flat, names, top_k, softcap, logit_scale, ignore_index, None, dtype)
+        return score_over_group(projection, request, names, shapes, group, sizes, backend, restore)
+    names = checks.check_outputs(outputs, top_k, vocab_size)
+    request = read_request(flat, names, top_k, softcap, logit_scale, ignore_index, vocab_start, dtype)
+    result = library.linear_logprobs(projection, request, None, backend)
+    return scores_from_tensors(result, request, names, shapes, vocab_size, restore)

@@ -9,17 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pyscore.ops.backend import (
-    Backend,
-    CompareOptions,
-    ComparisonTensors,
-    ScoreOptions,
-    TokenTensors,
-    offsets_of_rows,
-    register,
-)
+from pyscore.ops.backend import Backend
+from pyscore.ops.request import AnswerRequest, ComparisonTensors, Projection, TokenRequest, TokenTensors
 
-__all__ = ["TRITON", "register_triton"]
+__all__ = ["TRITON"]
 
 _DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 _ON = {"1", "true", "on", "yes", "y"}
@@ -46,94 +39,52 @@ def _vectors(*tensors: Tensor | None) -> tuple[Any, ...]:
     return tuple(None if tensor is None else tensor.contiguous() for tensor in tensors)
 
 
-def _logprobs(
-    logits: Tensor, targets: Tensor, target_offsets: Tensor | None, temperature: Tensor | None, options: ScoreOptions
-) -> TokenTensors:
+def _targets(request: TokenRequest, n: int) -> tuple[Any, ...]:
+    ids, _, temperature = request.targets
+    return _vectors(ids, request.targets.offsets_of(n), temperature)
+
+
+def _fill(out: tuple[Tensor, ...], results: tuple[Tensor, ...]) -> None:
+    for field, result in zip(out, results, strict=True):
+        field.copy_(result)
+
+
+def _options(request: TokenRequest) -> dict[str, Any]:
+    names = ("softcap", "logit_scale", "ignore_index", "vocab_start")
+    return {name: getattr(request, name) for name in names}
+
+
+def _logprobs(logits: Tensor, request: TokenRequest, out: TokenTensors) -> None:
     from pyscore.kernels.logprobs import logprobs
 
-    results = logprobs(
-        logits,
-        *_vectors(targets, offsets_of_rows(target_offsets, len(logits), targets), temperature),
-        softcap=options.softcap,
-        ignore_index=options.ignore_index,
-        vocab_start=options.vocab_start,
-        sharded=options.sharded,
-        entropy=options.entropy,
-        rank=options.rank,
-        top_k=options.top_k,
-    )
-    return TokenTensors(*results)
+    options = _options(request) | {"sharded": request.sharded} | request.wanted._asdict()
+    del options["logit_scale"]
+    _fill(out, logprobs(logits, *_targets(request, len(logits)), **options))
 
 
-def _linear_options(options: ScoreOptions) -> dict[str, Any]:
-    return {
-        "softcap": options.softcap,
-        "logit_scale": options.logit_scale,
-        "ignore_index": options.ignore_index,
-        "vocab_start": options.vocab_start,
-    }
-
-
-def _target_logits(
-    hidden: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    targets: Tensor,
-    target_offsets: Tensor | None,
-    temperature: Tensor | None,
-    options: ScoreOptions,
-) -> Tensor:
+def _target_logits(projection: Projection, request: TokenRequest) -> Tensor:
     from pyscore.kernels.target_logits import target_logits
 
-    vectors = _vectors(targets, offsets_of_rows(target_offsets, len(hidden), targets), temperature)
-    return target_logits(hidden, weight, bias, *vectors, **_linear_options(options))
+    vectors = _targets(request, len(projection.hidden))
+    return target_logits(*projection, *vectors, **_options(request))
 
 
 def _linear_logprobs(
-    hidden: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    targets: Tensor,
-    target_offsets: Tensor | None,
-    temperature: Tensor | None,
-    options: ScoreOptions,
-    target_logit: Tensor | None,
-) -> TokenTensors:
+    projection: Projection, request: TokenRequest, target_logit: Tensor | None, out: TokenTensors
+) -> None:
     from pyscore.kernels.linear_logprobs import linear_logprobs
 
-    known = None if target_logit is None else target_logit.float()
-    results = linear_logprobs(
-        hidden,
-        weight,
-        bias,
-        *_vectors(targets, offsets_of_rows(target_offsets, len(hidden), targets), temperature, known),
-        **_linear_options(options),
-        sharded=options.sharded,
-        entropy=options.entropy,
-        rank=options.rank,
-        top_k=options.top_k,
-    )
-    return TokenTensors(*results)
+    known = None if target_logit is None else target_logit.float().contiguous()
+    arguments: tuple[Any, ...] = (*projection, *_targets(request, len(projection.hidden)), known)
+    options = _options(request) | {"sharded": request.sharded} | request.wanted._asdict()
+    _fill(out, linear_logprobs(*arguments, **options))
 
 
-def _score_answers(
-    token_logprob: Tensor,
-    answer_offsets: Tensor,
-    question_offsets: Tensor,
-    is_matching: Tensor,
-    divisor: Tensor | None,
-    unconditional: Tensor | None,
-    options: CompareOptions,
-) -> ComparisonTensors:
+def _score_answers(request: AnswerRequest, out: ComparisonTensors) -> None:
     from pyscore.kernels.score_answers import score_answers
 
-    vectors = _vectors(token_logprob, answer_offsets, question_offsets, is_matching, divisor, unconditional)
-    return ComparisonTensors(*score_answers(*vectors, sets=options.sets, ties=options.ties))
+    *tensors, sets, ties = request
+    _fill(out, score_answers(*_vectors(*tensors), sets=sets, ties=ties))
 
 
 TRITON = Backend("triton", _objection, _logprobs, _target_logits, _linear_logprobs, _score_answers)
-
-
-def register_triton() -> None:
-    """Make the backend known to dispatch as "triton"."""
-    register(TRITON)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pyscore.metrics.question_values import Rule, compare
 from pyscore.ops import Comparison, checks
-from pyscore.ops.answers import TIES
+from pyscore.ops.compare import TIES
 from pyscore.results.answers import answers_from_rows
 from pyscore.store.grouping import group
 

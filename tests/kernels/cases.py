@@ -13,8 +13,9 @@ from pyscore.kernels.configs import LinearConfig, ReadyConfig, Tile
 from pyscore.kernels.linear_logprobs import linear_logprobs
 from pyscore.kernels.logprobs import logprobs
 from pyscore.kernels.merge import Outputs
-from pyscore.ops.backend import ScoreOptions, TokenTensors
 from pyscore.ops.reference import REFERENCE
+from pyscore.ops.request import Projection, TokenTensors
+from tests.ops import requests
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
@@ -89,7 +90,8 @@ def check_ready(
     """The kernels' scores, which agree with the definition."""
     actual = ready(logits, candidates, temperature, **options)
     options.pop("config", None)
-    assert_close(actual, REFERENCE.logprobs(logits, *candidates, temperature, ScoreOptions(**options)), READY)
+    request = requests.ask(*candidates, temperature, **options)
+    assert_close(actual, requests.ready(REFERENCE, logits, request), READY)
     return actual
 
 
@@ -99,8 +101,8 @@ def check_linear(
 ) -> Outputs:  # fmt: skip
     """The kernels' scores, which agree with the definition."""
     actual = linear(hidden, weight, candidates, bias, temperature, **options)
-    inputs = (hidden, weight, bias, *candidates, temperature, ScoreOptions(**options))
-    assert_close(actual, REFERENCE.linear_logprobs(*inputs, REFERENCE.target_logits(*inputs)), LINEAR)
+    request = requests.ask(*candidates, temperature, **options)
+    assert_close(actual, requests.linear(REFERENCE, Projection(hidden, weight, bias), request), LINEAR)
     return actual
 
 

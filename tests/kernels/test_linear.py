@@ -8,8 +8,8 @@ from torch import Tensor
 
 from pyscore.kernels.linear_logprobs import linear_logprobs
 from pyscore.kernels.target_logits import target_logits
-from pyscore.ops.backend import ScoreOptions
 from pyscore.ops.reference import REFERENCE
+from pyscore.ops.request import Projection
 from tests.kernels.cases import (
     DEVICE,
     EVERYTHING,
@@ -24,6 +24,7 @@ from tests.kernels.cases import (
     random,
     random_targets,
 )
+from tests.ops.requests import ask
 
 NAN, INF = float("nan"), float("inf")
 
@@ -180,7 +181,7 @@ def test_target_logits_agree_with_the_definition(dtype: torch.dtype) -> None:
     candidates = ragged([[1, 59, 1], [], [IGNORED, 4], [30], [7] * 30])
     temperature = torch.linspace(0.5, 2, 5, device=DEVICE)
     options = {"softcap": 20.0, "logit_scale": 0.5}
-    expected = REFERENCE.target_logits(*inputs, *candidates, temperature, ScoreOptions(**options))
+    expected = REFERENCE.target_logits(Projection(*inputs), ask(*candidates, temperature, **options))
     actual = target_logits(*inputs, *candidates, temperature, **options, config=LINEAR_CONFIG)
     torch.testing.assert_close(actual, expected.float(), equal_nan=True, **LINEAR)
 

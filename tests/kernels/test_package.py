@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from pyscore.ops.backend import ScoreOptions
+from pyscore.ops.request import Projection
 from pyscore.ops.triton import TRITON
 from tests.kernels.cases import DEVICE, one_each, random
+from tests.ops import requests
 from tests.paths import ROOT
 
 
@@ -55,12 +56,12 @@ def test_the_backend_says_how_to_run_without_a_gpu(monkeypatch: pytest.MonkeyPat
 
 def test_the_backend_passes_its_options_on() -> None:
     hidden, weight, candidates = random(3, 8), random(40, 8), one_each([11, 12, 50])
-    options = ScoreOptions(softcap=9.0, logit_scale=0.5, vocab_start=10, sharded=True, entropy=True, rank=True, top_k=2)
-    inputs = (hidden, weight, None, *candidates, None, options)
-    z = TRITON.target_logits(*inputs)
+    options = {"softcap": 9.0, "logit_scale": 0.5, "vocab_start": 10, "sharded": True, "entropy": True, "top_k": 2}
+    projection, request = Projection(hidden, weight), requests.ask(*candidates, rank=True, **options)
+    z = TRITON.target_logits(projection, request)
     assert z[2] == -float("inf")
-    scores = TRITON.linear_logprobs(*inputs, z)
-    ready = TRITON.logprobs(hidden @ weight.T * 0.5, *candidates, None, options)
+    scores = requests.linear(TRITON, projection, request, z)
+    ready = requests.ready(TRITON, hidden @ weight.T * 0.5, request)
     torch.testing.assert_close(scores.entropy, ready.entropy)
     assert torch.equal(scores.top_ids, ready.top_ids)
     assert torch.equal(scores.rank[:2], ready.rank[:2])

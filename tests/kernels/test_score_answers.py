@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from pyscore.kernels.score_answers import ComparedAnswers, score_answers
-from pyscore.ops.backend import CompareOptions
 from pyscore.ops.reference import REFERENCE
+from pyscore.ops.request import AnswerRequest
 from tests.kernels.cases import DEVICE, offsets_of
+from tests.ops.requests import compared
 
 INF = float("inf")
 TOLERANCE = {torch.float32: {"rtol": 1e-6, "atol": 1e-7}, torch.float64: {"rtol": 1e-12, "atol": 1e-12}}
@@ -63,7 +64,7 @@ def check(
     """The kernel's comparison, which agrees with the definition."""
     inputs = (*tensors(questions, dtype), divisor, unconditional)
     actual = score_answers(*inputs, sets=sets, ties=ties)
-    expected = REFERENCE.score_answers(*inputs, CompareOptions(sets, ties))
+    expected = compared(REFERENCE, AnswerRequest(*inputs, sets=sets, ties=ties))
     for name, ours, theirs in zip(ComparedAnswers._fields, actual, expected, strict=True):
         limits = TOLERANCE[dtype] if ours.is_floating_point() else {"rtol": 0.0, "atol": 0.0}
         torch.testing.assert_close(ours, theirs, equal_nan=True, msg=lambda m, n=name: f"{n}: {m}", **limits)

@@ -10,19 +10,21 @@ import torch
 from torch import Tensor
 
 from pyscore._extension import _C
-from pyscore.ops.backend import Backend, ScoreOptions, TokenTensors
 from pyscore.ops.cpu import CPU
+from pyscore.ops.request import Projection, TokenTensors, Wanted
+from tests.ops import requests
+from tests.ops.requests import ask
 
 ISAS = [name for name, available in _C.cpu_isas() if available]
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
-ALL = ScoreOptions(entropy=True, rank=True, top_k=1)
+ALL = Wanted(entropy=True, rank=True, top_k=1)
 NAN, INF = float("nan"), float("inf")
 
 every_isa = pytest.mark.parametrize("isa", ISAS, indirect=True)
 every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=str)
 
 Op = Callable[..., TokenTensors]
-"""(rows, targets, options=ALL) -> scores of one target a row."""
+"""(rows, targets, wanted=ALL) -> scores of one target a row."""
 Case = Callable[[torch.dtype, int, int], tuple[Op, Tensor, Tensor]]
 """(dtype, rows, vocabulary) -> an op, a matrix of rows and their targets."""
 
@@ -43,12 +45,14 @@ def draw_ids(n: int, v: int, seed: int = 1) -> Tensor:
     return torch.randint(0, v, (n,), generator=torch.Generator().manual_seed(seed))
 
 
-def linear(
-    hidden: Tensor, weight: Tensor, targets: Tensor, ends: Tensor, options: ScoreOptions, backend: Backend = CPU
-) -> TokenTensors:
-    """Both passes of the linear op: the targets' logits, then everything else."""
-    found = backend.target_logits(hidden, weight, None, targets, ends, None, options)
-    return backend.linear_logprobs(hidden, weight, None, targets, ends, None, options, found)
+def ready(logits: Tensor, ids: Tensor, offsets: Tensor, wanted: Wanted = ALL) -> TokenTensors:
+    """The compiled scores of ready logits."""
+    return requests.ready(CPU, logits, ask(ids, offsets, wanted=wanted))
+
+
+def linear(hidden: Tensor, weight: Tensor, ids: Tensor, wanted: Wanted = ALL) -> TokenTensors:
+    """The compiled scores of a projection, one target a row."""
+    return requests.linear(CPU, Projection(hidden, weight), ask(ids, one_each(len(ids)), wanted=wanted))
 
 
 def assert_close(actual: TokenTensors, expected: TokenTensors, *, atol: float, ids: bool = True) -> None:
@@ -59,9 +63,9 @@ def assert_close(actual: TokenTensors, expected: TokenTensors, *, atol: float, i
             assert torch.equal(ours, theirs), name
 
 
-def assert_same_bits(actual: TokenTensors, expected: TokenTensors) -> None:
+def assert_same_bits(actual: TokenTensors, expected: TokenTensors, case: str = "") -> None:
     for name, ours, theirs in zip(actual._fields, actual, expected, strict=True):
-        torch.testing.assert_close(ours, theirs, rtol=0, atol=0, equal_nan=True, msg=name)
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=0, equal_nan=True, msg=f"{case} {name}")
 
 
 def rows(scores: TokenTensors, index: Tensor) -> TokenTensors:
@@ -72,8 +76,8 @@ def rows(scores: TokenTensors, index: Tensor) -> TokenTensors:
 def ready_case(dtype: torch.dtype, n: int, v: int) -> tuple[Op, Tensor, Tensor]:
     """Ready logits."""
 
-    def op(matrix: Tensor, targets: Tensor, options: ScoreOptions = ALL) -> TokenTensors:
-        return CPU.logprobs(matrix, targets, one_each(matrix.shape[0]), None, options)
+    def op(matrix: Tensor, targets: Tensor, wanted: Wanted = ALL) -> TokenTensors:
+        return ready(matrix, targets, one_each(len(targets)), wanted)
 
     return op, (draw(n, v) * 5).to(dtype), draw_ids(n, v)
 
@@ -82,8 +86,8 @@ def linear_case(dtype: torch.dtype, n: int, v: int) -> tuple[Op, Tensor, Tensor]
     """Hidden states of an odd depth."""
     weight = draw(v, 67, seed=2).to(dtype)
 
-    def op(matrix: Tensor, targets: Tensor, options: ScoreOptions = ALL) -> TokenTensors:
-        return linear(matrix, weight, targets, one_each(matrix.shape[0]), options)
+    def op(matrix: Tensor, targets: Tensor, wanted: Wanted = ALL) -> TokenTensors:
+        return linear(matrix, weight, targets, wanted)
 
     return op, draw(n, 67).to(dtype), draw_ids(n, v)
 

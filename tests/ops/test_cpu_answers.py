@@ -7,10 +7,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from pyscore.ops.backend import CompareOptions
 from pyscore.ops.cpu import CPU
 from pyscore.ops.reference import REFERENCE
+from pyscore.ops.request import AnswerRequest
 from tests.ops.cpu_cases import draw_ids
+from tests.ops.requests import compared
 
 pytestmark = pytest.mark.usefixtures("two_threads")
 
@@ -44,8 +45,8 @@ def test_answers_agree_with_the_definition(dtype: torch.dtype, sets: str, ties: 
     n_answers = problem[3].numel()
     divisor = 1 + draw_ids(n_answers, 4).to(dtype) if normalized else None
     unconditional = -draw_ids(n_answers, 4).to(dtype) if normalized else None
-    arguments = (*problem, divisor, unconditional, CompareOptions(sets=sets, ties=ties))
-    ours, theirs = CPU.score_answers(*arguments), REFERENCE.score_answers(*arguments)
+    request = AnswerRequest(*problem, divisor, unconditional, sets, ties)
+    ours, theirs = compared(CPU, request), compared(REFERENCE, request)
     for name, mine, defined in zip(ours._fields, ours, theirs, strict=True):
         if name in ("tie", "predicted", "prefers", "margin"):
             assert torch.equal(mine, defined), name
@@ -55,25 +56,24 @@ def test_answers_agree_with_the_definition(dtype: torch.dtype, sets: str, ties: 
 
 def test_answers_have_the_same_bits_for_any_number_of_threads_and_any_batch() -> None:
     tokens, answers, questions, matching = ragged(2000, torch.float32)
-    options = CompareOptions(sets="sum", ties="first")
-    whole = CPU.score_answers(tokens, answers, questions, matching, None, None, options)
+    request = AnswerRequest(tokens, answers, questions, matching, sets="sum", ties="first")
+    whole = compared(CPU, request)
     torch.set_num_threads(3)
-    again = CPU.score_answers(tokens, answers, questions, matching, None, None, options)
+    again = compared(CPU, request)
     for mine, other in zip(whole, again, strict=True):
         assert torch.equal(mine, other)
     for q in (0, 999, 1999):
         a, b = questions[q : q + 2].tolist()
         first, last = answers[a], answers[b]
         part = (tokens[first:last], answers[a : b + 1] - first, torch.tensor([0, b - a]), matching[a:b])
-        single = CPU.score_answers(*part, None, None, options)
+        single = compared(CPU, AnswerRequest(*part, sets="sum", ties="first"))
         for mine, other in zip(single, whole, strict=True):
             assert torch.equal(mine, other[q : q + 1])
 
 
 def test_far_log_probabilities_keep_their_difference() -> None:
     tokens = torch.tensor([-100_000.0, -100_001.0], dtype=torch.float64)
-    scores = CPU.score_answers(
-        tokens, torch.arange(3), torch.tensor([0, 2]), torch.tensor([True, False]), None, None, CompareOptions()
-    )
+    request = AnswerRequest(tokens, torch.arange(3), torch.tensor([0, 2]), torch.tensor([True, False]))
+    scores = compared(CPU, request)
     assert scores.probability.item() == pytest.approx(1 / (1 + np.exp(-1)), rel=1e-15)
     assert scores.coverage.item() == 0.0

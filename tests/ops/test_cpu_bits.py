@@ -11,7 +11,7 @@ import torch
 
 from pyscore import logprobs, merge_vocab_shards
 from pyscore._extension import _C
-from pyscore.ops.backend import ScoreOptions, TokenTensors
+from pyscore.ops.request import TokenTensors, Wanted
 from tests.ops.cpu_cases import (
     NAN,
     Case,
@@ -54,7 +54,7 @@ def test_bits_do_not_depend_on_batch_order_threads_or_other_outputs(
     for row in range(0, n, 1 + n // 5):
         single = torch.tensor([row])
         assert_same_bits(op(matrix[single], targets[single]), rows(whole, single))
-    bare = op(matrix, targets, ScoreOptions())
+    bare = op(matrix, targets, Wanted())
     assert torch.equal(bare.logprob, whole.logprob)
     assert torch.equal(bare.logsumexp, whole.logsumexp)
     assert torch.equal(bare.argmax, whole.argmax)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from pyscore._extension import _C
-from pyscore.ops.backend import ScoreOptions
 from pyscore.ops.cpu import CPU
 from pyscore.ops.reference import REFERENCE
+from pyscore.ops.request import TokenTensors, Wanted
+from tests.ops import requests
 from tests.ops.cpu_cases import (
     ALL,
     DTYPES,
@@ -27,9 +29,11 @@ from tests.ops.cpu_cases import (
     linear_case,
     offsets,
     one_each,
+    ready,
     ready_case,
     rows,
 )
+from tests.ops.requests import ask
 
 pytestmark = pytest.mark.usefixtures("two_threads")
 
@@ -39,20 +43,19 @@ pytestmark = pytest.mark.usefixtures("two_threads")
 @pytest.mark.parametrize("v", [1, 7, 2048, 5001])
 def test_ready_logits_agree_with_the_definition(isa: str, dtype: torch.dtype, v: int) -> None:
     logits = (draw(4, v) * 12).clamp(-30, 30).to(dtype)
-    counts, options = [3, 0, 1, 2], ALL._replace(top_k=min(v, 5))
-    targets = draw_ids(6, v)
-    expected = REFERENCE.logprobs(logits.double(), targets, offsets(counts), None, options)
-    assert_close(CPU.logprobs(logits, targets, offsets(counts), None, options), expected, atol=2e-6)
+    request = ask(draw_ids(6, v), offsets([3, 0, 1, 2]), wanted=ALL._replace(top_k=min(v, 5)))
+    expected = requests.ready(REFERENCE, logits.double(), request)
+    assert_close(requests.ready(CPU, logits, request), expected, atol=2e-6)
 
 
 @every_isa
 @every_dtype
 def test_softcap_and_temperature_agree_with_the_definition(isa: str, dtype: torch.dtype) -> None:
-    logits, targets, temperature = (draw(4, 3000) * 20).to(dtype), draw_ids(4, 3000), torch.tensor([0.5, 1, 1.7, 9])
-    options = ALL._replace(softcap=15.0)
-    expected = REFERENCE.logprobs(logits.double(), targets, one_each(4), temperature, options)
+    logits, temperature = (draw(4, 3000) * 20).to(dtype), torch.tensor([0.5, 1, 1.7, 9])
+    request = ask(draw_ids(4, 3000), one_each(4), temperature, softcap=15.0, wanted=ALL)
+    expected = requests.ready(REFERENCE, logits.double(), request)
     # float32 ties logits that float64 tells apart where tanh saturates: no ids
-    assert_close(CPU.logprobs(logits, targets, one_each(4), temperature, options), expected, atol=8e-6, ids=False)
+    assert_close(requests.ready(CPU, logits, request), expected, atol=8e-6, ids=False)
 
 
 @every_isa
@@ -62,7 +65,7 @@ def test_softcap_is_tanh_to_float32_precision(isa: str) -> None:
         [torch.linspace(-12, 12, 4801), torch.tensor([1e-30, -1e-7, 0.0, -0.0, 0.625, 88.0, -1e30, INF, -INF])]
     )
     empty = torch.zeros(s.numel() + 1, dtype=torch.int64)
-    z = CPU.logprobs(s[:, None], empty[:0], empty, None, ScoreOptions(softcap=1.0)).logsumexp
+    z = requests.ready(CPU, s[:, None], ask(empty[:0], empty, softcap=1.0)).logsumexp
     torch.testing.assert_close(z.double(), s.double().tanh(), rtol=3e-7, atol=0)
 
 
@@ -73,7 +76,7 @@ def test_logsumexp_of_a_large_vocabulary_is_exact_to_two_parts_in_a_million(isa:
     plateau = torch.full((v,), -1.0).index_fill(0, torch.tensor([v // 2]), 0.0)  # equal addends round to one side
     logits = torch.stack([spread, plateau, spread / 30])
     none = torch.zeros(4, dtype=torch.int64)
-    lse = CPU.logprobs(logits, none[:0], none, None, ScoreOptions()).logsumexp
+    lse = ready(logits, none[:0], none, Wanted()).logsumexp
     torch.testing.assert_close(lse.double(), logits.double().logsumexp(-1), rtol=2e-6, atol=0)
 
 
@@ -83,7 +86,7 @@ def test_sixteen_bit_floats_widen_exactly(dtype: torch.dtype, value: float, monk
     logits = torch.tensor([[value]]).to(dtype)
     for name in ISAS:
         monkeypatch.setenv("PYSCORE_CPU_ISA", name)
-        scores = CPU.logprobs(logits, torch.tensor([0]), one_each(1), None, ScoreOptions())
+        scores = ready(logits, torch.tensor([0]), one_each(1), Wanted())
         assert scores.max_logit.item() == logits.double().item(), name
 
 
@@ -100,23 +103,23 @@ def test_any_strides_give_the_bits_of_a_contiguous_copy(isa: str, dtype: torch.d
     }
     for name, view in views.items():
         n, v = view.shape
-        arguments = (draw_ids(n, v), one_each(n), None, ALL)
-        (
-            assert_same_bits(
-                CPU.logprobs(view, *arguments),
-                CPU.logprobs(view.clone(memory_format=torch.contiguous_format), *arguments),
-            ),
-            name,
-        )
+        targets, copy = (draw_ids(n, v), one_each(n)), view.clone(memory_format=torch.contiguous_format)
+        assert_same_bits(ready(view, *targets), ready(copy, *targets), name)
 
 
 @every_isa
 def test_negative_strides_read_backwards(isa: str) -> None:
-    logits = draw(3, 2500).numpy()
-    rest = ("float32", np.arange(3), np.arange(4), None, None, -100, 0, True, True, 2, 2)  # as the stub lists them
-    for view in (logits[::-1], logits[:, ::-1], logits[::-1, ::-2]):
-        for ours, theirs in zip(_C.logprobs(view, *rest), _C.logprobs(view.copy(), *rest), strict=True):
-            np.testing.assert_array_equal(ours, theirs)
+    logits, wanted = draw(3, 2500), Wanted(entropy=True, rank=True, top_k=2)
+    request = _C.TokenRequest(np.arange(3), np.arange(4), None, None, 1.0, -100, 0, wanted.top_k)
+
+    def score(matrix: NDArray[np.float32]) -> TokenTensors:
+        out = TokenTensors.empty(logits, 3, 3, wanted)
+        _C.logprobs(matrix, "float32", request, [field.data_ptr() for field in out], 2)
+        return out
+
+    array = logits.numpy()
+    for view in (array[::-1], array[:, ::-1], array[::-1, ::-2]):
+        assert_same_bits(score(view), score(view.copy()))
 
 
 def test_rows_that_lie_more_than_two_to_the_31_apart_are_found() -> None:
@@ -124,13 +127,10 @@ def test_rows_that_lie_more_than_two_to_the_31_apart_are_found() -> None:
     storage = torch.empty(2 * stride + v, dtype=torch.bfloat16)  # virtual: only three rows are ever touched
     logits = storage.as_strided((3, v), (stride, 1))
     logits.copy_(draw(3, v))
-    arguments = (draw_ids(3, v), one_each(3), None, ALL)
-    assert_same_bits(CPU.logprobs(logits, *arguments), CPU.logprobs(logits.clone(), *arguments))
+    assert_same_bits(ready(logits, draw_ids(3, v), one_each(3)), ready(logits.clone(), draw_ids(3, v), one_each(3)))
     weight = storage.as_strided((3, v), (stride, 1))
     hidden, targets = draw(2, v).bfloat16(), torch.tensor([2, 0])
-    assert_same_bits(
-        linear(hidden, weight, targets, one_each(2), ALL), linear(hidden, weight.clone(), targets, one_each(2), ALL)
-    )
+    assert_same_bits(linear(hidden, weight, targets), linear(hidden, weight.clone(), targets))
 
 
 @every_isa
@@ -146,9 +146,10 @@ def test_infinite_logits_have_the_limits_of_logsumexp(isa: str, dtype: torch.dty
     logits[4, :4990] = -INF
     logits[5, :] = -INF
     logits[5, 4321] = 2.0
-    targets, options = torch.tensor([0, 4000, 11, 1, 4999, 4321]), ALL._replace(top_k=20)
-    scores = CPU.logprobs(logits, targets, one_each(6), None, options)
-    assert_close(scores, REFERENCE.logprobs(logits.double(), targets, one_each(6), None, options), atol=2e-6)
+    targets = torch.tensor([0, 4000, 11, 1, 4999, 4321])
+    request = ask(targets, one_each(6), wanted=ALL._replace(top_k=20))
+    scores = requests.ready(CPU, logits, request)
+    assert_close(scores, requests.ready(REFERENCE, logits.double(), request), atol=2e-6)
     assert scores.logsumexp[:2].tolist() == [-INF, INF]
     assert scores.logprob[2].item() == -INF
     assert scores.logprob[5].item() == 0.0
@@ -157,7 +158,7 @@ def test_infinite_logits_have_the_limits_of_logsumexp(isa: str, dtype: torch.dty
 
 @every_isa
 def test_one_entry_has_all_the_probability_and_no_entropy(isa: str) -> None:
-    scores = CPU.logprobs(draw(9, 1) * 1000, torch.zeros(9, dtype=torch.int64), one_each(9), None, ALL)
+    scores = ready(draw(9, 1) * 1000, torch.zeros(9, dtype=torch.int64), one_each(9))
     assert scores.logprob.eq(0).all()
     assert scores.entropy.eq(0).all()
     assert scores.rank.eq(0).all()
@@ -167,8 +168,8 @@ def test_one_entry_has_all_the_probability_and_no_entropy(isa: str) -> None:
 def test_no_rows_give_empty_results(dtype: torch.dtype) -> None:
     none, ends = torch.zeros(0, dtype=torch.int64), torch.zeros(1, dtype=torch.int64)
     for scores in (
-        CPU.logprobs(torch.empty(0, 50, dtype=dtype), none, ends, None, ALL),
-        linear(torch.empty(0, 8, dtype=dtype), torch.ones(50, 8, dtype=dtype), none, ends, ALL),
+        ready(torch.empty(0, 50, dtype=dtype), none, ends),
+        linear(torch.empty(0, 8, dtype=dtype), torch.ones(50, 8, dtype=dtype), none),
     ):
         assert [field.numel() for field in scores] == [0] * 8
         assert scores.top_ids.shape == (0, 1)
@@ -195,7 +196,7 @@ def test_ignored_rows_are_not_read_and_yield_nan(isa: str) -> None:
 def test_an_ignored_candidate_leaves_its_rows_other_candidates() -> None:
     logits, counts = draw(2, 40), [3, 2]
     targets = torch.tensor([5, -1, 7, -1, -1])
-    scores = CPU.logprobs(logits, targets, offsets(counts), None, ALL._replace(ignore_index=-1))
+    scores = requests.ready(CPU, logits, ask(targets, offsets(counts), ignore_index=-1, wanted=ALL))
     expected = logits[0].double().log_softmax(-1)[[5, 7]].float()
     torch.testing.assert_close(scores.logprob[[0, 2]], expected, rtol=2e-6, atol=1e-6)
     assert scores.logprob[[1, 3, 4]].isnan().all()
@@ -208,16 +209,11 @@ def test_an_ignored_candidate_leaves_its_rows_other_candidates() -> None:
 def test_top_k_orders_ties_by_id(isa: str, k: int) -> None:
     logits = (draw(3, 5000) * 2).round()  # some ten distinct values
     logits[1, ::2] = -INF
-    scores = CPU.logprobs(logits, torch.tensor([0, 1, 2]), one_each(3), None, ALL._replace(top_k=k))
+    targets, wanted = torch.tensor([0, 1, 2]), ALL._replace(top_k=k)
+    scores = ready(logits, targets, one_each(3), wanted)
     assert torch.equal(scores.top_ids, logits.argsort(dim=-1, descending=True, stable=True)[:, :k])
     # a projection by the identity has the same logits, and cuts the vocabulary in pieces
-    both = linear(
-        torch.eye(3),
-        logits.where(logits.isfinite(), -99.0).T.contiguous(),
-        torch.tensor([0, 1, 2]),
-        one_each(3),
-        ALL._replace(top_k=k),
-    )
+    both = linear(torch.eye(3), logits.where(logits.isfinite(), -99.0).T.contiguous(), targets, wanted)
     finite = scores.top_logprobs.isfinite()
     assert torch.equal(both.top_ids[finite], scores.top_ids[finite])
 
@@ -227,8 +223,8 @@ def test_top_k_orders_ties_by_id(isa: str, k: int) -> None:
 def test_ranks_count_strictly_greater_logits_among_duplicated_rows(isa: str, dtype: torch.dtype) -> None:
     weight = draw(10, 45, seed=2).to(dtype).repeat(600, 1)  # each logit 600 times, all over the vocabulary
     hidden, targets = draw(4, 45).to(dtype), torch.tensor([0, 11, 5999, 3003])
-    scores = linear(hidden, weight, targets, one_each(4), ALL)
-    order = linear(hidden, weight[:10], targets % 10, one_each(4), ALL)
+    scores = linear(hidden, weight, targets)
+    order = linear(hidden, weight[:10], targets % 10)
     assert torch.equal(scores.rank, 600 * order.rank)
     assert torch.equal(scores.argmax, order.argmax)
 
@@ -243,7 +239,7 @@ def test_the_best_instruction_set_is_chosen_unless_one_is_forced(monkeypatch: py
 def test_an_unknown_instruction_set_is_refused_with_those_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYSCORE_CPU_ISA", "avx9")
     with pytest.raises(ValueError, match=rf"PYSCORE_CPU_ISA=avx9 .*choose one of {', '.join(ISAS)}"):
-        CPU.logprobs(torch.zeros(1, 2), torch.tensor([0]), one_each(1), None, ScoreOptions())
+        ready(torch.zeros(1, 2), torch.tensor([0]), one_each(1))
 
 
 def test_the_backend_says_what_it_can_not_serve() -> None:

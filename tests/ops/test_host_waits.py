@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from pyscore import compare_answers, linear_logprobs, logprobs, score_answers
-from pyscore.ops import library, values
+from pyscore.ops import library, value_checks
 from pyscore.ops.types import TokenScores
 from tests.ops.cases import LINEAR, OUTPUTS, assert_same_bits, random_projection, random_rows, scores_close
 from tests.waits import HostWaits, NoHostWaits
@@ -39,7 +39,7 @@ def implementations(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def unseen(monkeypatch: pytest.MonkeyPatch) -> None:
     """Treats the values of every tensor as those of a GPU."""
-    for module in (values, library):
+    for module in (value_checks, library):
         monkeypatch.setattr(module, "visible", lambda tensor, device: None)
 
 
@@ -161,9 +161,9 @@ def test_the_environment_makes_every_call_read(call: Callable[[], Any], monkeypa
 
 
 def test_a_captured_graph_refuses_arrays_on_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(values, "capturing", lambda device: True)
+    monkeypatch.setattr(value_checks, "capturing", lambda device: True)
     with pytest.raises(ValueError, match="targets is on the host, which a CUDA graph can't capture: move it to cuda:0"):
-        values.to_device(T, "targets", torch.device("cuda:0"))
+        value_checks.to_device(T, "targets", torch.device("cuda:0"))
 
 
 @pytest.mark.usefixtures("unseen", "implementations")  # a mode sees no op inside of an op

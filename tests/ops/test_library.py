@@ -9,12 +9,64 @@ import pytest
 import torch
 from torch import Tensor
 from torch._dynamo.testing import CompileCounter
+from torch.utils._pytree import tree_leaves
 
 from pyscore import TokenScores, compare_answers, linear_logprobs, logprobs, score_answers
+from pyscore.ops import library
+from pyscore.ops.backend import Backend, registered
 from pyscore.ops.dispatch import objections, select
+from pyscore.ops.request import AnswerRequest, Projection, Targets, TokenRequest, Wanted
 from tests.ops.cases import OUTPUTS, assert_same_bits, every_backend, random_projection, random_rows
 
 _OPTIONS = (None, 1.0, -100, 0, False, True, True, 2)
+_TARGETS = "Tensor targets, Tensor? target_offsets, Tensor? temperature"
+_REST = (
+    "str backend, float? softcap, float logit_scale, int ignore_index, int vocab_start, bool sharded, bool entropy, "
+    "bool rank, int top_k"
+)
+_TOKENS = (
+    "(Tensor logprob, Tensor logsumexp, Tensor max_logit, Tensor argmax, Tensor entropy, Tensor rank, "
+    "Tensor top_ids, Tensor top_logprobs)"
+)
+_LINEAR = f"Tensor hidden, Tensor weight, Tensor? bias, {_TARGETS}"
+
+
+def test_schemas_are_those_of_saved_programs() -> None:
+    for schema in (
+        f"logprobs(Tensor logits, {_TARGETS}, {_REST}) -> {_TOKENS}",
+        f"target_logits({_LINEAR}, {_REST}) -> Tensor",
+        f"linear_logprobs({_LINEAR}, Tensor? target_logit, {_REST}) -> {_TOKENS}",
+        "score_answers(Tensor logprob, Tensor? answer_offsets, Tensor question_offsets, Tensor is_matching, "
+        "Tensor? divisor, Tensor? unconditional, str backend, str sets, str ties) -> (Tensor probability, "
+        "Tensor probability_raw, Tensor coverage, Tensor log_odds, Tensor margin, Tensor prefers, Tensor tie, "
+        "Tensor predicted)",
+    ):
+        op = getattr(torch.ops.pyscore, schema.partition("(")[0])
+        assert str(op.default._schema) == f"pyscore::{schema}"
+
+
+def test_a_backend_gets_the_request_that_the_op_was_called_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    got: list[Any] = []
+
+    def record(*arguments: Any) -> Tensor:
+        got.append(arguments)
+        return torch.zeros(2)
+
+    spy = Backend("spy", lambda device, dtype: None, record, record, record, record)
+    monkeypatch.setitem(registered(), "spy", spy)
+    x, ids, ends, temperature = torch.zeros(2, 9), torch.tensor([3, 4]), torch.tensor([0, 1, 2]), torch.ones(2)
+    request = TokenRequest(Targets(ids, ends, temperature), 9.0, 0.5, -7, 2, True, Wanted(True, True, 3))
+    projection, known = Projection(x, torch.zeros(9, 9), torch.ones(9)), torch.ones(2)
+    answers = AnswerRequest(-known, ends, torch.tensor([0, 2]), ids == 3, known, -known, "sum", "first")
+    library.logprobs(x, request, "spy")
+    library.target_logits(projection, request, "spy")
+    library.linear_logprobs(projection, request, known, "spy")
+    library.score_answers(answers, "spy")
+    expected = [(x, request), (projection, request), (projection, request, known), (answers,)]
+    for arguments, wanted in zip(got, expected, strict=True):
+        ours, theirs = (tree_leaves(part) for part in (arguments[: len(wanted)], wanted))
+        for mine, given in zip(ours, theirs, strict=True):
+            assert torch.equal(mine, given) if isinstance(given, Tensor) else mine == given
 
 
 @every_backend

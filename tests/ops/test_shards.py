@@ -10,7 +10,7 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 
 from pyscore import linear_logprobs, logprobs, merge_vocab_shards
-from pyscore.ops import values
+from pyscore.ops import value_checks
 from tests.ops.cases import LINEAR, OUTPUTS, every_backend, every_compiled_backend, random_projection, scores_close
 from tests.processes import forkserver
 
@@ -110,7 +110,7 @@ def _score_on_a_rank(rank: int, world: int, backend: str, folder: str) -> None:
         assert "targets holds 150 in row 0" in str(error)
     else:
         raise AssertionError("a target outside of the whole vocabulary was taken")
-    values.visible = lambda tensor, device: None  # as on a GPU, where nobody looks at targets
+    value_checks.visible = lambda tensor, device: None  # as on a GPU, where nobody looks at targets
     outside = torch.tensor([150, -1, -100, 3, 4])
     scores = linear_logprobs(hidden, mine, outside, group=dist.group.WORLD, **options)
     assert scores.logprob.isnan().tolist() == [True, True, True, False, False]

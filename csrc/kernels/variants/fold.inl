@@ -115,8 +115,8 @@ static void offer_to_top(const float *z, std::int64_t n, std::int64_t first_colu
 
 // Adds z[0, n), the columns from first_column on, to `sums`, given the tile's largest(); best entry, counts and top k
 // go to `side`.
-static void fold(const float *z, std::int64_t n, Vf largest_of_lane, std::int64_t first_column, bool entropy,
-                 Ahead ahead, RowSide &side, PieceSums &sums) {
+static void fold(const float *z, std::int64_t n, Vf largest_of_lane, std::int64_t first_column, Ahead ahead,
+                 RowSide &side, PieceSums &sums) {
     const std::int64_t whole = padded(n);
     if (any_above(largest_of_lane, sums.max)) {
         PieceSums raised;
@@ -129,7 +129,7 @@ static void fold(const float *z, std::int64_t n, Vf largest_of_lane, std::int64_
     }
     if (sums.max == kInf || sums.max == -kInf) {
         sums.sum = has_nan(z, n) || sums.sum != sums.sum ? kNan : sums.max == kInf ? 1 : 0;
-    } else if (entropy) {
+    } else if (side.weighted) {
         sum_exponentials<true>(z, whole, ahead, sums);
     } else {
         sum_exponentials<false>(z, whole, ahead, sums);

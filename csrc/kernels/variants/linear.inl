@@ -242,7 +242,7 @@ template <class T> static void fold_linear(const LinearProblem &problem, const L
         for (std::int64_t i = 0; i < task.n_rows; ++i) {
             float *z = task.logits + i * kLinearTile;
             finish_logits(problem, first, n, row_transform(problem.transform, task.rows[i]), z);
-            fold(z, n, largest(z, padded(n)), first, task.entropy, none, task.sides[i], task.sums[i]);
+            fold(z, n, largest(z, padded(n)), first, none, task.sides[i], task.sums[i]);
         }
     }
 }

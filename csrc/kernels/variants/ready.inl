@@ -39,7 +39,7 @@ constexpr std::int64_t kFetchAhead = 8192;
 
 template <class T>
 static void fold_ready(const LogitsProblem &problem, std::int64_t row_index, std::int64_t first_tile,
-                       std::int64_t last_tile, bool entropy, PieceSums *sums, RowSide &side) {
+                       std::int64_t last_tile, PieceSums *sums, RowSide &side) {
     alignas(64) float scratch[kReadyTile];
     const T *row = static_cast<const T *>(problem.data) + row_index * problem.row_stride;
     const RowTransform transform = row_transform(problem.transform, row_index);
@@ -59,7 +59,7 @@ static void fold_ready(const LogitsProblem &problem, std::int64_t row_index, std
         }
         // A prefetch never faults, so the row's last tiles may look past its end.
         const Ahead ahead{reinterpret_cast<const char *>(row + (first + n) * stride) + kFetchAhead, sizeof(T)};
-        fold(z, n, largest_of_lane, first, entropy, stride == 1 ? ahead : none, side, sums[tile]);
+        fold(z, n, largest_of_lane, first, stride == 1 ? ahead : none, side, sums[tile]);
     }
 }
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from pyscore.ops import checks
+from pyscore.ops import checks, library
 from pyscore.ops.arrays import as_index, as_mask, as_tensor, restorer, warn_forward_only
 from pyscore.ops.dispatch import AUTO, check_backend_name
-from pyscore.ops.library import float_dtype
+from pyscore.ops.request import AnswerRequest, float_dtype
 from pyscore.ops.types import Array, Comparison
 
 __all__ = ["NORMALIZATIONS", "SETS", "TIES", "compare_answers", "score_answers"]
@@ -27,38 +27,24 @@ def _offsets(value: Array | Sequence[int], name: str) -> Tensor:
     return offsets
 
 
-def _compare(
-    logprob: Tensor,
-    answer_offsets: Tensor | None,
-    question_offsets: Array | Sequence[int],
-    is_matching: Array | Sequence[bool],
-    divisor: Tensor | None,
-    unconditional: Tensor | None,
-    sets: str,
-    ties: str,
-    backend: str,
-    like: Array,
-) -> Comparison:
-    checks.check_choice(sets, "sets", SETS)
-    checks.check_choice(ties, "ties", TIES)
+def _compare(request: AnswerRequest, backend: str, like: Array) -> Comparison:
+    """The comparison in arrays of the kind of ``like``."""
+    checks.check_choice(request.sets, "sets", SETS)
+    checks.check_choice(request.ties, "ties", TIES)
     check_backend_name(backend)
-    matching = as_mask(is_matching, "is_matching")
-    n_answers = logprob.shape[0] if answer_offsets is None else answer_offsets.shape[0] - 1
+    values, answers, questions, matching, _, unconditional, _, _ = request
+    n_answers = values.shape[0] if answers is None else answers.shape[0] - 1
     if matching.shape != (n_answers,):
         raise ValueError(f"is_matching must be [{n_answers}], one an answer, got shape {tuple(matching.shape)}")
-    questions = _offsets(question_offsets, "question_offsets")
     checks.check_not_meta(
-        logprob.device,
-        answer_offsets=answer_offsets,
+        values.device,
+        answer_offsets=answers,
         question_offsets=questions,
         is_matching=matching,
         unconditional=unconditional,
     )
-    result = torch.ops.pyscore.score_answers.default(
-        logprob, answer_offsets, questions, matching, divisor, unconditional, backend, sets, ties
-    )
     restore = restorer(like)
-    return Comparison(*(restore(value) for value in result))
+    return Comparison(*map(restore, library.score_answers(request, backend)))
 
 
 def _log_probabilities(value: Array, name: str) -> Tensor:
@@ -108,7 +94,9 @@ def compare_answers(
     """
     warn_forward_only("compare_answers", answer_logprob=answer_logprob)
     values = _log_probabilities(answer_logprob, "answer_logprob")
-    return _compare(values, None, question_offsets, is_matching, None, None, sets, ties, backend, like=answer_logprob)
+    questions, matching = _offsets(question_offsets, "question_offsets"), as_mask(is_matching, "is_matching")
+    request = AnswerRequest(values, None, questions, matching, sets=sets, ties=ties)
+    return _compare(request, backend, like=answer_logprob)
 
 
 def _units(value: Array | Sequence[int] | None, name: str, n_answers: int, device: torch.device) -> Tensor:
@@ -176,6 +164,6 @@ def score_answers(
         if base.shape != (n_answers,):
             raise ValueError(f"unconditional must be [{n_answers}], one an answer, got shape {tuple(base.shape)}")
     divisor = None if divisor is None else divisor.to(values.dtype)
-    return _compare(
-        values, offsets, question_offsets, is_matching, divisor, base, sets, ties, backend, like=token_logprob
-    )
+    questions, matching = _offsets(question_offsets, "question_offsets"), as_mask(is_matching, "is_matching")
+    request = AnswerRequest(values, offsets, questions, matching, divisor, base, sets, ties)
+    return _compare(request, backend, like=token_logprob)

@@ -1,4 +1,7 @@
-"""Rows and their targets in the one form that the ops take: flat targets, offsets, a temperature a row."""
+"""From the arguments of a public call to its `TokenRequest`, on whichever device the caller has the tensors.
+
+The ops check values and move them.
+"""
 
 from __future__ import annotations
 
@@ -12,20 +15,18 @@ from torch import Tensor
 
 from pyscore.ops import checks
 from pyscore.ops.arrays import as_index, as_tensor
-from pyscore.ops.scalars import as_float
+from pyscore.ops.request import Targets, TokenRequest, Wanted, float_dtype
+from pyscore.ops.scalars import as_float, as_int64
 from pyscore.ops.types import Array
 
-__all__ = ["Rows", "read_rows"]
+__all__ = ["Shapes", "read_request", "read_targets"]
 
 
-class Rows(NamedTuple):
-    """N rows with M flat targets, on whichever device the caller has them: the ops check values and move them."""
+class Shapes(NamedTuple):
+    """The caller's shapes, of which results take theirs."""
 
-    shape: torch.Size  # leading dimensions of the logits or hidden states; N is their product
-    targets: Tensor  # [M] int64
-    offsets: Tensor | None  # [N + 1] int64; None where the caller gave none, and every row has M / N targets
-    like_targets: torch.Size  # shape of the caller's targets
-    temperature: Tensor | None  # [N] of the dtype of results, None where it is 1
+    rows: torch.Size  # leading dimensions of the logits or hidden states; N is their product
+    targets: torch.Size
 
 
 def _flat_targets(
@@ -69,16 +70,44 @@ def _row_temperature(
     return tensor.expand(rows).reshape(-1).contiguous()
 
 
-def read_rows(
+def read_targets(
     targets: Array | Sequence[int],
     target_offsets: Array | Sequence[int] | None,
     temperature: float | Array,
-    shape: torch.Size,
-    device: torch.device,
-    dtype: torch.dtype,
-) -> Rows:
-    """The caller's targets and temperature for rows of the given leading dimensions; ``dtype`` is that of results."""
-    ids, offsets, like_targets = _flat_targets(targets, target_offsets, shape)
-    temperatures = _row_temperature(temperature, shape, device, dtype)
+    values: Tensor,
+) -> tuple[Targets, Shapes]:
+    """The caller's targets and temperature for the rows of ``values``, the logits or hidden states."""
+    rows, device = values.shape[:-1], values.device
+    ids, offsets, like_targets = _flat_targets(targets, target_offsets, rows)
+    temperatures = _row_temperature(temperature, rows, device, float_dtype(values))
     checks.check_not_meta(device, targets=ids, target_offsets=offsets, temperature=temperatures)
-    return Rows(shape, ids, offsets, like_targets, temperatures)
+    return Targets(ids, offsets, temperatures), Shapes(rows, like_targets)
+
+
+def read_request(
+    targets: Targets,
+    outputs: frozenset[str],
+    top_k: int,
+    softcap: float | None,
+    logit_scale: float,
+    ignore_index: int,
+    vocab_start: int | None,
+    dtype: torch.dtype,
+) -> TokenRequest:
+    """The request of a public call; ``outputs`` are checked names, ``dtype`` is that of results."""
+    softcap = None if softcap is None else as_float(softcap, "softcap")
+    logit_scale = as_float(logit_scale, "logit_scale")
+    checks.check_scalars(softcap, logit_scale, dtype)
+    if vocab_start is not None:
+        vocab_start = as_int64(vocab_start, "vocab_start")
+        if vocab_start < 0:
+            raise ValueError(f"vocab_start={vocab_start} must be at least 0")
+    if vocab_start is not None and "rank" in outputs:
+        raise ValueError(
+            "outputs names rank, which one vocabulary shard can't count: the target's logit may lie in another shard; "
+            "ask for is_greedy, or use linear_logprobs(group=)"
+        )
+    sharded, ignored = vocab_start is not None, as_int64(ignore_index, "ignore_index")
+    # a shard keeps its best entry's log-probability
+    wanted = Wanted("entropy" in outputs, bool(outputs & {"rank", "is_greedy"}), max(top_k, 1) if sharded else top_k)
+    return TokenRequest(targets, softcap, logit_scale, ignored, vocab_start or 0, sharded, wanted)

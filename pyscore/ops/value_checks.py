@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pyscore.ops import checks
-from pyscore.ops.backend import ScoreOptions
+from pyscore.ops.request import AnswerRequest, TokenRequest
 
 __all__ = ["capturing", "check_answer_values", "check_token_values", "to_device", "visible"]
 
@@ -49,53 +49,39 @@ def to_device(tensor: Tensor, name: str, device: torch.device) -> Tensor:
     return staged.to(device, non_blocking=True)
 
 
-def check_token_values(
-    targets: Tensor,
-    offsets: Tensor | None,
-    temperature: Tensor | None,
-    shape: tuple[int, int],
-    device: torch.device,
-    options: ScoreOptions,
-) -> None:
-    """Raise ValueError at visible values that rows of logits can't be scored with; ``shape`` is that of the logits."""
-    n_rows, vocab_size = shape
+def check_token_values(request: TokenRequest, n_rows: int, vocab_size: int, device: torch.device) -> None:
+    """Raise ValueError at visible values that logits [n_rows, vocab_size] on ``device`` can't be scored with."""
+    targets, offsets, temperature = request.targets
     seen = visible(offsets, device)
     if seen is not None:
         checks.check_offsets(seen, "target_offsets", targets.numel(), "targets")
     seen = visible(targets, device)
-    if seen is not None and not options.sharded:  # a shard does not know how large the whole vocabulary is
-        checks.check_targets(seen, offsets, n_rows, vocab_size, options.ignore_index)
+    if seen is not None and not request.sharded:  # a shard does not know how large the whole vocabulary is
+        checks.check_targets(seen, offsets, n_rows, vocab_size, request.ignore_index)
     seen = visible(temperature, device)
     if seen is not None:
         checks.check_temperature(seen)
 
 
-def check_answer_values(
-    logprob: Tensor,
-    answer_offsets: Tensor | None,
-    question_offsets: Tensor,
-    is_matching: Tensor,
-    divisor: Tensor | None,
-    unconditional: Tensor | None,
-) -> None:
+def check_answer_values(request: AnswerRequest) -> None:
     """Raise ValueError at visible values that answers can't be compared with."""
-    device = logprob.device
-    name = "answer_logprob" if answer_offsets is None else "token_logprob"
-    seen = visible(answer_offsets, device)
+    device, n_answers = request.token_logprob.device, request.is_matching.numel()
+    name = "answer_logprob" if request.answer_offsets is None else "token_logprob"
+    seen = visible(request.answer_offsets, device)
     if seen is not None:
-        checks.check_offsets(seen, "answer_offsets", logprob.numel(), name)
+        checks.check_offsets(seen, "answer_offsets", request.token_logprob.numel(), name)
         checks.check_no_empty_segment(seen, "answer_offsets", "answer")
-    questions, matching = visible(question_offsets, device), visible(is_matching, device)
+    questions, matching = visible(request.question_offsets, device), visible(request.is_matching, device)
     if questions is not None:
-        checks.check_offsets(questions, "question_offsets", is_matching.numel(), "is_matching")
+        checks.check_offsets(questions, "question_offsets", n_answers, "is_matching")
         if matching is not None:
             checks.check_matching_sets(matching, questions)
-    seen = visible(logprob, device)
+    seen = visible(request.token_logprob, device)
     if seen is not None:
         checks.check_log_probabilities(seen, name)
-    seen = visible(divisor, device)
+    seen = visible(request.divisor, device)
     if seen is not None:
         checks.check_positive(seen, "the answer lengths of normalize")
-    seen = visible(unconditional, device)
+    seen = visible(request.unconditional, device)
     if seen is not None:
         checks.check_log_probabilities(seen, "unconditional", finite=True)
