@@ -41,7 +41,7 @@ def _library() -> ctypes.CDLL:
 
 
 def _rested(measure: Callable[[], float]) -> float:
-    time.sleep(0.02)  # threads of the OpenMP runtimes still spin, and would take the cores
+    time.sleep(0.02)  # Threads of the OpenMP runtimes spin for a while after a call, and would take the cores.
     return statistics.median(measure() for _ in range(3))
 
 

@@ -82,7 +82,7 @@ def _linear_cross_entropy(chunked: bool) -> Function:
 
 def compiled(function: Function, backend: str = "inductor") -> Function:
     """torch.compile for the shapes of the next call."""
-    torch._dynamo.reset()  # a fresh compile for each shape: past eight, dynamo would run the function uncompiled
+    torch._dynamo.reset()  # Past eight shapes of one function, dynamo would run it uncompiled.
     return torch.compile(function, dynamic=False, backend=backend)
 
 
@@ -165,7 +165,7 @@ def _quack_unfused() -> Function:
 def _verl() -> Function:
     from verl.utils.kernel.linear_cross_entropy import LinearCrossEntropy
 
-    # releases differ in the order of what comes behind hidden, weight and labels
+    # Releases of verl differ in the order of the parameters behind hidden, weight and labels.
     names = list(inspect.signature(LinearCrossEntropy.forward).parameters)[4:]
     values = [{"reduction": "none", "temperature": 1.0}.get(name) for name in names]
     return lambda hidden, weight, targets: LinearCrossEntropy.apply(hidden, weight, targets, *values)[0]

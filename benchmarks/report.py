@@ -222,10 +222,10 @@ def write(path: Path, machine: dict[str, Any], sections: dict[str, Any]) -> list
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_suffix(".part")
     text = json.dumps({**machine, "targets": found, "sections": sections}, indent=1)
-    # rounds on one line each
+    # Lists of numbers, which are the seconds of all rounds, are written on one line each.
     text = re.sub(r"\[[^\[\]{}]*\]", lambda match: re.sub(r"\s+", " ", match[0]), text)
     scratch.write_text(text + "\n")
-    scratch.replace(path)  # a run that is killed while it writes leaves the last whole file
+    scratch.replace(path)  # If the run is killed while it writes, the last whole file stays.
     return found
 
 

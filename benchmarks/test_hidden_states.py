@@ -27,12 +27,12 @@ CASES = [(n, d, v) for (d, v), rows in SHAPES.items() for n in rows]
 def test_hidden_states(benchmark: Any, n: int, d: int, v: int, dtype: torch.dtype) -> None:
     weight = torch.randn(v, d).mul_(3 / d**0.5).to(dtype)
     inputs = [(torch.randn(n, d).to(dtype), weight, torch.randint(0, v, (n,))) for _ in range(3)]
-    rows = torch.linspace(0, n - 1, min(n, 8)).long()  # of all panels and groups of a pass
+    rows = torch.linspace(0, n - 1, min(n, 8)).long()  # from every panel and group of rows that the C++ kernel forms
     sample = (inputs[0][0][rows], weight, inputs[0][2][rows])
     expected = linear_logprobs(*sample, backend="reference").logprob
     peers = cpu_linear_peers()
     torch.testing.assert_close(linear_logprobs(*inputs[0]).logprob[rows], expected, rtol=2e-6, atol=4e-5)
-    for function in peers.values():  # they round logits to bfloat16
+    for function in peers.values():  # In bfloat16 they round the logits, which pyscore does not.
         found, rounding = function(*inputs[0])[rows], 1e-4 if dtype == torch.float32 else 0.1
         torch.testing.assert_close(found, expected, rtol=1e-5, atol=rounding, check_dtype=False)
     products = n * d * v

@@ -14,7 +14,9 @@ from benchmarks.peers import ALL_OUTPUTS, compiled, torch_all, torch_logprob
 from pyscore import logprobs
 
 ROTATED = 3
-IN_CACHE = 48 * 2**20  # bytes: a smaller input may still be there from the last round
+IN_CACHE = (
+    48 * 2**20
+)  # bytes; a smaller input may still lie in the cache from the last round, and its read would measure the cache
 
 
 @pytest.mark.parametrize("outputs", ["logprob", "all outputs"])

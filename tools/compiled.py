@@ -98,7 +98,7 @@ def _amd(code: str) -> dict[str, Any]:
     instructions = _AMD_INSTRUCTION.findall(code)
     loaded = (re.fullmatch(r"(?:global|buffer|flat)_load_([a-z]+\d?)\w*", name) for name in instructions)
     return {
-        "registers": number("vgpr_count"),  # of both kinds
+        "registers": number("vgpr_count"),  # ordinary and accumulation registers together
         "spilled": number("private_segment_fixed_size"),
         "matrix": sorted({name for name in instructions if name.startswith("v_mfma")}),
         "loads": _by_width(Counter(_AMD_BITS[found[1]] for found in loaded if found)),

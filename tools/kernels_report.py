@@ -78,7 +78,7 @@ def _record(case: Case, launch: Launch) -> Record:
     where = (case, name, blocks, options["num_warps"], options.get("num_stages", 0))
     try:
         compiled = compile_launch(launch, "sm_80" if case.architecture == "nvidia" else case.architecture)
-    except Exception as error:  # whatever a compiler raises is a finding
+    except Exception as error:  # Whatever a compiler raises is reported as the kernel's problem.
         cause: BaseException = error
         while cause.__cause__ is not None:
             cause = cause.__cause__
@@ -102,7 +102,8 @@ def records(architectures: Iterable[str], quick: bool = False) -> list[Record]:
     """Compile everything in as many processes as there are CPUs; one record for each distinct kernel."""
     wanted = [case for architecture in architectures for case in cases(architecture, quick)]
     found: dict[tuple[str, str], Record] = {}
-    # forked, which saves each the imports: this process itself compiles nothing and has started no threads
+    # A forked process needs no imports of its own. Forking is safe here: this process has compiled nothing, and so has
+    # started no threads.
     with ProcessPoolExecutor(os.cpu_count(), mp_context=multiprocessing.get_context("fork")) as pool:
         for batch in pool.map(_records_of, wanted, chunksize=2):
             for record in batch:
@@ -165,13 +166,15 @@ def _operand_problems(record: Record) -> Iterator[str]:
     pipelined = facts.shared >= (record.stages - 1) * stage
     if case.architecture == "sm_90" and in_pass and not pipelined:
         yield f"is not pipelined: {facts.shared} bytes of shared memory hold no {record.stages - 1} stages of {stage}"
-    # gathered entries of a transposed weight are not adjacent in memory
+    # The rows of the weight that target_logits_kernel gathers are not contiguous where the weight is transposed.
     by_threads = [] if described or (case.weight == "transposed" and not in_pass) else [entries]
-    if not described or case.tile == "many":  # the hidden states of one block of rows are fetched as the weight is
+    if (
+        not described or case.tile == "many"
+    ):  # Descriptors fetch the hidden states too where they are one block of rows.
         by_threads.append(rows)
     threads = record.warps * (64 if case.architecture == "gfx942" else 32)
     needed = sum(block * depth * _ITEMSIZE[case.dtype] // (threads * 16) for block in by_threads)
-    # the loop's loads come once more for every stage that is filled before it
+    # The loads of the loop's body stand in the code once more for every stage that is filled before the loop.
     needed *= record.stages if pipelined and case.architecture != "gfx942" else 1
     if facts.wide_loads < needed:
         yield f"loads 16 bytes at a time in {facts.wide_loads} places, where operands need {needed}"

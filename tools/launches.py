@@ -69,7 +69,7 @@ def cases(architecture: str, quick: bool = False) -> Iterator[Case]:
     for itemsize, dtypes in _DTYPES.items():
         rows = _serving(architecture, "linear", itemsize)
         for row in rows:
-            # with descriptors in another row, this one is left with the weights that they can't describe
+            # If another row of the table uses descriptors, this one serves only the weights that they can't describe.
             takes_all = not any(table()[other]["descriptors"] for other in rows)
             for dtype in dtypes:
                 yield from _linear_cases(Case(architecture, "linear", row, dtype, ""), takes_all, quick)
@@ -91,7 +91,7 @@ def _linear_cases(case: Case, takes_all: bool, quick: bool) -> Iterator[Case]:
     usual = "by entries" if described else "transposed"
     uncommon = ["masked"] * described + ["odd"] * (not row["descriptors"])
     most = tuple(VARIANTS) if not quick or (thorough and described) else _QUICK
-    if case.dtype == "float16":  # compiled as bfloat16 is, but for the instruction's name
+    if case.dtype == "float16":  # Its code differs from bfloat16's in the names of instructions alone.
         wanted = [(usual, "many", _QUICK[:1] if quick else _QUICK)]
     elif quick:
         wanted = [(usual, "few", most if thorough else _QUICK[:1]), (usual, "many", most)]

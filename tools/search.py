@@ -67,7 +67,7 @@ def _caches() -> list[dict[Any, Any]]:
 def forget() -> None:
     """Drop what was launched before: a kernel that comes again is read from Triton's cache on disk."""
     if torch.cuda.is_available():
-        torch.cuda.synchronize()  # Triton may unload what it forgets
+        torch.cuda.synchronize()  # Triton may unload a kernel that it forgets while it still runs.
     for function in _functions():
         function.device_caches.clear()
 
@@ -86,7 +86,7 @@ def verify_linear(lab: Lab, config: LinearConfig, d: int, v: int, dtype: torch.d
             first = inputs.hidden[:few], inputs.weight, inputs.targets[:few], offsets[: few + 1]
             narrow = linear_logprobs(*first, config=config)
             gathered = linear_logprobs(*first, target_logits(*first, config=config), config=config)
-    except Exception as caught:  # a config that doesn't compile or launch is no candidate
+    except Exception as caught:  # A config that doesn't compile or launch is rejected.
         return why(caught)
     error = logprob_error(wide.logprob[rows.to(lab.device)], expected)
     if not error <= LARGEST_ERROR:
@@ -182,7 +182,7 @@ def _compile(
             with suppress(Exception):
                 linear_logprobs(*inputs[n][0], offsets[: n + 1], config=config)
 
-    if not lab.rehearsal:  # the interpreter knows one thread
+    if not lab.rehearsal:  # Triton's interpreter runs in one thread only.
         with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
             list(pool.map(run, configs))
         torch.cuda.synchronize()

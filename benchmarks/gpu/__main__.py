@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Exit status: 0 if every result was right (or the report is clean), else 1."""
     arguments = _arguments(argv)
     if arguments.rehearse:
-        os.environ["TRITON_INTERPRET"] = "1"  # before triton is imported
+        os.environ["TRITON_INTERPRET"] = "1"  # Triton reads it when it is imported.
     import torch
 
     if not arguments.rehearse and not torch.cuda.is_available():
@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     with warnings.catch_warnings():
         if arguments.rehearse:
-            warnings.simplefilter("ignore")  # NumPy's of infinities in the interpreter
+            warnings.simplefilter("ignore")  # NumPy, which plays the GPU in the interpreter, warns of infinities.
         return run(
             list(arguments.section), rehearse=arguments.rehearse, seconds=arguments.seconds, output=arguments.output
         )

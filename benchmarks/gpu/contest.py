@@ -63,13 +63,13 @@ def _prepare(lab: Lab, contestant: Contestant, sets: Sequence[Any], error: Error
         return []
     try:
         function = contestant.load()
-        # peers are spared the poison: torch.compile would compile them once more for it
+        # Peers run without poisoned memory: torch.compile would compile them once more for the changed setting.
         with poisoned() if contestant.name == OURS else nullcontext():
             outcome.error = error(function)
         calls: list[Call] = [partial(function, *inputs) for inputs in sets]
         lab.clock.seconds(calls)
         return calls
-    except Exception as caught:  # whatever a peer raises is its reason, never the end of the run
+    except Exception as caught:  # Whatever a peer raises is recorded as its reason, and the run goes on.
         outcome.reason = why(caught)
         lab.empty_cache()
         return []

@@ -50,7 +50,7 @@ def floats_only(scores: TokenScores) -> TokenScores:
     return replace(scores, **dict.fromkeys(_INTEGERS))
 
 
-def rows_of(scores: TokenScores, index: Tensor) -> TokenScores:
+def rows_of(scores: TokenScores, index: Tensor | slice) -> TokenScores:
     """The scores of some rows."""
     picked = {f.name: getattr(scores, f.name) for f in fields(TokenScores) if f.name != "shard"}
     return TokenScores(**{name: value if value is None else value[index] for name, value in picked.items()})

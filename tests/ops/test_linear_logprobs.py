@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -42,13 +44,13 @@ def test_reference_is_the_projection_then_log_softmax() -> None:
 def test_backend_agrees_with_reference(backend: str, dtype: torch.dtype, n: int, d: int, v: int) -> None:
     hidden, weight, targets = random_projection(n, d, v, dtype)
     bias, temperature = torch.randn(v).to(dtype), torch.rand(n) + 0.5
-    options: dict[str, object]
+    options: dict[str, Any]
     for options in (
         {},
         {"bias": bias},
         {"bias": bias, "softcap": 6.0, "temperature": temperature, "logit_scale": 1.5},
     ):
-        wanted = {"outputs": OUTPUTS, "top_k": min(v, 4), **options}
+        wanted: dict[str, Any] = {"outputs": OUTPUTS, "top_k": min(v, 4), **options}
         actual = linear_logprobs(hidden, weight, targets, backend=backend, **wanted)
         expected = linear_logprobs(hidden, weight, targets, backend="reference", **wanted)
         scores_close(floats_only(actual), floats_only(expected), LINEAR)
@@ -83,7 +85,7 @@ def test_batch_equals_singles_and_permutation_bit_for_bit(
     backend: str, seed: int, n: int, d: int, v: int, dtype: int
 ) -> None:
     hidden, weight, targets = random_projection(n, d, v, DTYPES[dtype], seed)
-    options = {"outputs": OUTPUTS, "top_k": min(v, 3), "backend": backend}
+    options: dict[str, Any] = {"outputs": OUTPUTS, "top_k": min(v, 3), "backend": backend}
     batch = linear_logprobs(hidden, weight, targets, **options)
     order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
     assert_same_bits(linear_logprobs(hidden[order], weight, targets[order], **options), rows_of(batch, order))
@@ -106,7 +108,7 @@ def test_a_duplicated_best_row_of_the_weight_shares_rank_zero(backend: str) -> N
 @every_dtype
 def test_rows_with_nan_infinity_and_ignored_targets(backend: str, dtype: torch.dtype) -> None:
     hidden, weight, targets = random_projection(6, 32, 700, dtype)
-    options = {"outputs": OUTPUTS, "top_k": 2, "backend": backend}
+    options: dict[str, Any] = {"outputs": OUTPUTS, "top_k": 2, "backend": backend}
     plain = linear_logprobs(hidden, weight, targets, **options)
     hidden[1, 3] = NAN
     hidden[4, 0] = INF
@@ -141,7 +143,7 @@ def test_float16_products_above_65504_do_not_overflow(backend: str) -> None:
 @every_backend
 def test_hidden_and_weight_of_any_strides_and_leading_dimensions(backend: str) -> None:
     hidden, weight, targets = random_projection(6, 20, 90, torch.float32)
-    options = {"outputs": OUTPUTS, "backend": backend}
+    options: dict[str, Any] = {"outputs": OUTPUTS, "backend": backend}
     expected = linear_logprobs(hidden, weight, targets, **options)
     sliced = torch.zeros(90, 45)
     sliced[:, 3:43:2] = weight

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -45,7 +47,7 @@ def test_backend_agrees_with_reference(backend: str, dtype: torch.dtype, n: int,
     logits, targets = random_rows(n, v, dtype)
     top_k = min(v, 5)
     for options in ({}, {"temperature": 0.7}, {"softcap": 5.0, "temperature": torch.rand(n) + 0.5}):
-        wanted = {"outputs": OUTPUTS, "top_k": top_k, **options}
+        wanted: dict[str, Any] = {"outputs": OUTPUTS, "top_k": top_k, **options}
         actual = logprobs(logits, targets, backend=backend, **wanted)
         expected = logprobs(logits, targets, backend="reference", **wanted)
         if options:
@@ -58,7 +60,7 @@ def test_backend_agrees_with_reference(backend: str, dtype: torch.dtype, n: int,
 @given(seed=st.integers(0, 2**31), n=st.integers(1, 6), v=st.integers(1, 500), dtype=st.sampled_from([0, 1, 2]))
 def test_batch_equals_singles_and_permutation_bit_for_bit(backend: str, seed: int, n: int, v: int, dtype: int) -> None:
     logits, targets = random_rows(n, v, (torch.float32, torch.bfloat16, torch.float16)[dtype], seed)
-    options = {"outputs": OUTPUTS, "top_k": min(v, 3), "backend": backend}
+    options: dict[str, Any] = {"outputs": OUTPUTS, "top_k": min(v, 3), "backend": backend}
     batch = logprobs(logits, targets, **options)
     order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
     assert_same_bits(logprobs(logits[order], targets[order], **options), rows_of(batch, order))
@@ -72,7 +74,7 @@ def test_batch_equals_singles_and_permutation_bit_for_bit(backend: str, seed: in
 @given(seed=st.integers(0, 2**31), shift=st.floats(-50, 50), v=st.integers(2, 300))
 def test_shifting_all_logits_changes_no_logprob(backend: str, seed: int, shift: float, v: int) -> None:
     logits, targets = random_rows(3, v, torch.float32, seed)
-    options = {"outputs": ("logprob", "entropy"), "backend": backend}
+    options: dict[str, Any] = {"outputs": ("logprob", "entropy"), "backend": backend}
     scores_close(
         logprobs(logits + shift, targets, **options), logprobs(logits, targets, **options), {"rtol": 1e-5, "atol": 4e-5}
     )
@@ -83,7 +85,7 @@ def test_shifting_all_logits_changes_no_logprob(backend: str, seed: int, shift: 
 @pytest.mark.parametrize("offset", [1e8, 1e17, -1e30])
 def test_a_common_offset_of_any_size_costs_no_digit(backend: str, offset: float) -> None:
     logits = torch.tensor([[offset, offset, -3e38]])
-    options = {"outputs": ("logprob", "entropy"), "top_k": 1, "backend": backend}
+    options: dict[str, Any] = {"outputs": ("logprob", "entropy"), "top_k": 1, "backend": backend}
     ready = logprobs(logits, [1], **options)
     linear = linear_logprobs(logits[:, :1], torch.ones(2, 1), [1], **options)
     parts = ((0, logits[:, :1]), (1, logits[:, 1:]))
@@ -108,7 +110,7 @@ def test_outputs_asked_for_do_not_change_the_bits_of_others(backend: str) -> Non
 def test_candidates_dense_and_ragged_agree_with_one_target_a_row(backend: str) -> None:
     logits, _ = random_rows(4, 300, torch.float32)
     candidates = torch.randint(0, 300, (4, 3))
-    options = {"outputs": ("logprob", "rank", "is_greedy", "logsumexp"), "backend": backend}
+    options: dict[str, Any] = {"outputs": ("logprob", "rank", "is_greedy", "logsumexp"), "backend": backend}
     dense = logprobs(logits, candidates, **options)
     ragged = logprobs(logits, candidates.flatten(), target_offsets=[0, 3, 6, 9, 12], **options)
     assert dense.logprob.shape == (4, 3) and ragged.logprob.shape == (12,)
@@ -127,7 +129,7 @@ def test_candidates_dense_and_ragged_agree_with_one_target_a_row(backend: str) -
 @every_backend
 def test_ignored_targets_and_rows_yield_nan_and_leave_others_alone(backend: str) -> None:
     logits, targets = random_rows(4, 50, torch.float32)
-    options = {"outputs": OUTPUTS, "top_k": 2, "backend": backend}
+    options: dict[str, Any] = {"outputs": OUTPUTS, "top_k": 2, "backend": backend}
     plain = logprobs(logits, targets, **options)
     masked = targets.clone()
     masked[1] = -100
@@ -155,7 +157,7 @@ def test_rows_with_nan_or_infinite_logits(backend: str, dtype: torch.dtype) -> N
     logits[3] = -INF
     logits[4, :1100] = -INF  # whole tiles without mass
     logits[5, 0] = -INF
-    options = {"outputs": OUTPUTS, "top_k": 3, "backend": backend}
+    options: dict[str, Any] = {"outputs": OUTPUTS, "top_k": 3, "backend": backend}
     scores = logprobs(logits, targets, **options)
     healthy = [0, 4, 6]
     expected = logprobs(logits[healthy], targets[healthy], **{**options, "backend": "reference"})
@@ -210,7 +212,7 @@ def test_no_rows_and_no_candidates(backend: str) -> None:
 @every_dtype
 def test_strides_do_not_change_the_result(backend: str, dtype: torch.dtype) -> None:
     logits, targets = random_rows(6, 400, dtype)
-    options = {"outputs": OUTPUTS, "top_k": 2, "backend": backend}
+    options: dict[str, Any] = {"outputs": OUTPUTS, "top_k": 2, "backend": backend}
     expected = logprobs(logits, targets, **options)
     wide = torch.zeros(6, 900, dtype=dtype)
     wide[:, 1:801:2] = logits

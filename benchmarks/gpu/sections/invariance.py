@@ -95,7 +95,7 @@ def _cost(lab: Lab, n: int, d: int, v: int, budget: float) -> Row:
         try:
             lab.clock.seconds(rotated)
             calls[name] = [lab.clock.capture(rotated)[0]] if n <= 64 else rotated
-        except Exception as caught:  # a candidate that doesn't compile or launch is no candidate
+        except Exception as caught:  # A candidate that doesn't compile or launch is rejected.
             row.facts.setdefault("rejected", {})[name] = why(caught)
     if OURS not in calls:
         lab.fail(f"{row.case}: {row.facts['rejected'][OURS]}")

@@ -92,5 +92,5 @@ def middle(lab: Lab) -> Iterator[Row]:
         if n >= 256 or lab.rehearsal:
             row.measures["roofline"] = share
         else:
-            row.facts["roofline"] = share  # the target begins at 256 rows
+            row.facts["roofline"] = share  # The target is for 256 rows and more.
         yield row
