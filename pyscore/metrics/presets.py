@@ -12,7 +12,7 @@ import numpy as np
 from pyscore.metrics.core.answer_scores import LENGTHS, NEEDS, Answers
 from pyscore.metrics.core.arrays import Floats, Keys
 from pyscore.metrics.core.intervals import Interval
-from pyscore.metrics.core.means import Averages, estimate_ratio
+from pyscore.metrics.core.means import Averages
 from pyscore.metrics.core.report import NAN, Estimate, Report, in_clusters
 from pyscore.metrics.question_values import SHIFTS, VALUES, Rule, per_question
 from pyscore.ops import checks
@@ -291,7 +291,7 @@ def _estimate(
     if undefined:
         return Estimate.without_interval(NAN, len(answers), f"undefined for {undefined} questions: inf - inf")
     if metric.kind == "ratio":
-        estimate = estimate_ratio(values, answers.need(metric.per), clusters=over.codes, interval=over.interval)
+        estimate = over.ratio(values, answers.need(metric.per))
     else:
         average = over.rate if metric.kind == "rate" else over.mean
         estimate = average(values, name=metric.name)

@@ -49,7 +49,10 @@ class ScalingPoint(NamedTuple):
 
 
 def scaling_table(
-    points: Iterable[ScalingPoint], *, metric: str = "preference_rate", interval: Interval = Interval()
+    points: Iterable[ScalingPoint | tuple[Any, ...]],
+    *,
+    metric: str = "preference_rate",
+    interval: Interval = Interval(),
 ) -> Report:
     """A metric with its interval for each (model, size, step, dataset): the data of a chart over size or training.
 

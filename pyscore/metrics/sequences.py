@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pyscore.metrics.core.arrays import Floats, Keys, Mask, as_float64, cluster_sums, take
+from pyscore.metrics.core.arrays import Floats, Keys, Mask, as_float64, cluster_sums
 from pyscore.metrics.core.intervals import Interval
 from pyscore.metrics.core.logprob_math import log1mexp
-from pyscore.metrics.core.means import estimate_mean, estimate_ratio
-from pyscore.metrics.core.readers import check_logprobs, cluster_codes, read_logprobs, refuse
+from pyscore.metrics.core.means import Averages, estimate_mean
+from pyscore.metrics.core.readers import check_logprobs, read_logprobs, refuse
 from pyscore.metrics.core.report import Report
 
 __all__ = ["forward_kl", "unlikelihood", "unlikelihood_loss"]
@@ -60,7 +60,7 @@ def forward_kl(
     sequence, n = _sequence_of(reference.shape, offsets)
     target = _read_mask(mask, reference.shape, n)
     gap = _gaps(reference, model, target)
-    codes = cluster_codes(clusters, n)
+    over = Averages(n, clusters, interval)
     sums = cluster_sums(gap, sequence[target.ravel()], n)
     lengths = np.bincount(sequence[target.ravel()], minlength=n)
     full = lengths > 0
@@ -69,8 +69,8 @@ def forward_kl(
         interval,
         title=f"forward KL: {len(gap)} target tokens of {full.sum()} sequences",
         estimates={
-            "per_token": estimate_ratio(sums, lengths, clusters=codes, interval=interval),
-            "per_sequence": estimate_mean(sums[full], clusters=take(codes, full), interval=interval),
+            "per_token": over.ratio(sums, lengths),
+            "per_sequence": over.mean(sums, full),
         },
         numbers={
             "n_tokens": len(gap),

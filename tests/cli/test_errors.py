@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import pytest
 import torch
@@ -35,8 +36,8 @@ TOLD = {
 }
 
 
-def run_raising(monkeypatch, error):
-    def fail():
+def run_raising(monkeypatch: pytest.MonkeyPatch, error: Any) -> Any:
+    def fail() -> None:
         raise error
 
     monkeypatch.setattr("pyscore.cli.info._facts", fail)
@@ -44,7 +45,9 @@ def run_raising(monkeypatch, error):
 
 
 @pytest.mark.parametrize(("error", "line"), TOLD.values(), ids=TOLD.keys())
-def test_what_a_user_or_a_machine_is_at_fault_for_is_one_line(monkeypatch, error, line):
+def test_what_a_user_or_a_machine_is_at_fault_for_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, error: Any, line: Any
+) -> None:
     result = run_raising(monkeypatch, error)
     assert (result.exit_code, result.stderr) == (2, f"pyscore: {line}\n")
 
@@ -52,12 +55,12 @@ def test_what_a_user_or_a_machine_is_at_fault_for_is_one_line(monkeypatch, error
 @pytest.mark.parametrize(
     "error", [TypeError("a"), RuntimeError("b"), RuntimeError("CUDA error: an illegal memory access")], ids=repr
 )
-def test_a_bug_keeps_its_traceback(monkeypatch, error):
+def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch, error: Any) -> None:
     assert run_raising(monkeypatch, error).exception is error
 
 
-def test_a_warning_is_one_line_and_ends_nothing(monkeypatch):
-    def facts():
+def test_a_warning_is_one_line_and_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def facts() -> dict[str, Any]:
         warnings.warn("something\nis odd", stacklevel=1)
         return {}
 
@@ -66,6 +69,6 @@ def test_a_warning_is_one_line_and_ends_nothing(monkeypatch):
     assert (result.exit_code, result.stderr) == (0, "pyscore: warning: something is odd\n")
 
 
-def test_ctrl_c_is_one_line_with_the_customary_status(monkeypatch):
+def test_ctrl_c_is_one_line_with_the_customary_status(monkeypatch: pytest.MonkeyPatch) -> None:
     result = run_raising(monkeypatch, KeyboardInterrupt())
     assert (result.exit_code, result.stderr) == (130, "pyscore: stopped\n")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,13 +21,13 @@ except SystemExit as end:
 """
 
 
-def run(folder, *arguments):
+def run(folder: Path, *arguments: Any) -> Any:
     command = [sys.executable, "-c", PROGRAM, *map(str, arguments)]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True)
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = tmp_path_factory.mktemp("light")
     question = {"question": "Q?", "answer_matching_behavior": " Yes", "answer_not_matching_behavior": " No"}
     (folder / "q.jsonl").write_text(json.dumps(question))
@@ -38,7 +40,7 @@ def folder(tmp_path_factory):
 @pytest.mark.parametrize(
     "arguments", [["--help"], ["--version"], ["score", "--help"], ["summarize", "--help"]], ids=str
 )
-def test_help_and_version_import_nothing_heavy(folder, arguments):
+def test_help_and_version_import_nothing_heavy(folder: Path, arguments: list[str]) -> None:
     done = run(folder, *arguments)
     assert done.stderr.splitlines()[-1] == "status 0, imported []", done.stderr
     assert done.stdout
@@ -80,7 +82,9 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize(("arguments", "message"), MISTAKES.values(), ids=MISTAKES.keys())
-def test_a_mistake_is_one_line_with_status_2_before_anything_heavy_is_imported(folder, arguments, message):
+def test_a_mistake_is_one_line_with_status_2_before_anything_heavy_is_imported(
+    folder: Path, arguments: Any, message: str
+) -> None:
     done = run(folder, *arguments)
     line, end = done.stderr.splitlines()
     assert end in ("status 2, imported []", "status 2, imported ['numpy']")

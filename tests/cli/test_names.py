@@ -9,26 +9,28 @@ import pytest
 from pyscore.cli.files import dataset_names, question_files
 
 
-def test_the_first_file_of_a_stem_keeps_it_whatever_follows(tmp_path):
+def test_the_first_file_of_a_stem_keeps_it_whatever_follows(tmp_path: Path) -> None:
     files = [tmp_path / name for name in ("a/x.jsonl", "b/x.jsonl", "y.csv", "c/b/x.jsonl", "b/x.csv")]
     names = dataset_names(files)
     assert names == ["x", "b/x.jsonl", "y", "c/b/x.jsonl", "b/x.csv"]
     assert all(dataset_names(files[:n]) == names[:n] for n in range(len(files)))
 
 
-def test_a_name_does_not_depend_on_the_folder_from_which_a_file_is_named(monkeypatch, tmp_path):
+def test_a_name_does_not_depend_on_the_folder_from_which_a_file_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
     monkeypatch.chdir(tmp_path / "b")
     assert dataset_names([Path("../a/x.jsonl"), Path("x.jsonl")]) == ["x", "b/x.jsonl"]
 
 
-def test_a_file_name_that_is_no_utf8_gives_a_name_that_rows_can_hold(tmp_path):
+def test_a_file_name_that_is_no_utf8_gives_a_name_that_rows_can_hold(tmp_path: Path) -> None:
     (name,) = dataset_names([tmp_path / "caf\udce9.jsonl"])
     assert name == "caf\\udce9"
 
 
-def test_a_pattern_that_no_shell_expanded_stands_for_its_files_unless_a_file_is_called_so(tmp_path):
+def test_a_pattern_that_no_shell_expanded_stands_for_its_files_unless_a_file_is_called_so(tmp_path: Path) -> None:
     for name in ("b.jsonl", "a.jsonl", "[ab].jsonl"):
         (tmp_path / name).touch()
     found = question_files([str(tmp_path / "?.jsonl"), str(tmp_path / "[ab].jsonl")])
@@ -46,14 +48,16 @@ def test_a_pattern_that_no_shell_expanded_stands_for_its_files_unless_a_file_is_
         ("none.jsonl", "no such file: none.jsonl"),
     ],
 )
-def test_what_is_no_file_of_this_machine_is_told_so(monkeypatch, tmp_path, path, message):
+def test_what_is_no_file_of_this_machine_is_told_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, path: str, message: str
+) -> None:
     (tmp_path / "folder").mkdir()
     monkeypatch.chdir(tmp_path)
     with pytest.raises((ValueError, OSError), match=message.replace("evals/*", r"evals/\*")):
         question_files([path])
 
 
-def test_a_file_given_twice_is_named(monkeypatch, tmp_path):
+def test_a_file_given_twice_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").touch()
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError, match=r"the file a\.jsonl is given twice"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from pyscore.cli.output import print_summaries
 from pyscore.results import summarize_rows
 from tests.store.tables import pair, table
@@ -9,7 +11,7 @@ from tests.store.tables import pair, table
 OPTIONS = {"normalize": "sum", "sets": "max", "ties": "half", "confidence": 0.95}
 
 
-def test_questions_whose_answers_tie_or_nest_or_merge_are_counted_once_each(capsys):
+def test_questions_whose_answers_tie_or_nest_or_merge_are_counted_once_each(capsys: pytest.CaptureFixture[str]) -> None:
     plain = [*pair(-1.0, -2.0), *pair(-1.0, -3.0, question_id="q1")]
     print_summaries(summarize_rows(table(plain)), OPTIONS)
     assert "of 2 questions" not in capsys.readouterr().out

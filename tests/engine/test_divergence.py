@@ -20,13 +20,14 @@ BOS = 0
 
 
 @pytest.fixture(scope="module")
-def models():
+def models() -> list[Any]:
     return [tiny_model(tiny_configs()[kind]) for kind in ("llama", "granite")]
 
 
 @pytest.fixture(scope="module")
-def scorers(models):
-    return [Scorer(model, tiny_tokenizer(), name=f"m{i}", batch_tokens=128) for i, model in enumerate(models)]
+def scorers(models: list[Any]) -> tuple[Scorer, Scorer]:
+    first, second = (Scorer(model, tiny_tokenizer(), name=f"m{i}", batch_tokens=128) for i, model in enumerate(models))
+    return first, second
 
 
 def encode(text: str) -> list[int]:
@@ -40,7 +41,7 @@ def oracle(model: Any, context: list[int], targets: list[int]) -> float:
     return sum(float(logits[len(context) - 1 + i, token]) for i, token in enumerate(targets))
 
 
-def check(report: Any, models: Any, reference: list[Any], model: list[Any]) -> None:
+def check(report: Any, models: list[Any], reference: list[Any], model: list[Any]) -> None:
     """Against the mean of the differences of (context, targets) under the two models."""
     gaps = [oracle(models[0], *r) - oracle(models[1], *m) for r, m in zip(reference, model, strict=True)]
     lengths = [len(targets) for _, targets in reference]
@@ -59,23 +60,25 @@ def after_prompts(prompts: list[str], texts: list[str]) -> list[tuple[list[int],
     ]
 
 
-def test_a_model_does_not_differ_from_itself(scorers):
+def test_a_model_does_not_differ_from_itself(scorers: tuple[Scorer, Scorer]) -> None:
     report = forward_kl(scorers[0], scorers[0], TEXTS)
     for name in ("per_token", "per_sequence"):
         assert (report[name].value, report[name].stderr) == (0, 0)
 
 
-def test_two_models_on_texts_equal_plain_forwards(models, scorers):
+def test_two_models_on_texts_equal_plain_forwards(models: list[Any], scorers: tuple[Scorer, Scorer]) -> None:
     pairs = [([BOS], encode(text)) for text in TEXTS]
     check(forward_kl(*scorers, TEXTS), models, pairs, pairs)
 
 
-def test_two_models_after_prompts_equal_plain_forwards(models, scorers):
+def test_two_models_after_prompts_equal_plain_forwards(models: list[Any], scorers: tuple[Scorer, Scorer]) -> None:
     pairs = after_prompts(PROMPTS, TEXTS)
     check(forward_kl(*scorers, TEXTS, prompts=PROMPTS), models, pairs, pairs)
 
 
-def test_the_model_may_read_another_prompt_as_in_context_distillation(models, scorers):
+def test_the_model_may_read_another_prompt_as_in_context_distillation(
+    models: list[Any], scorers: tuple[Scorer, Scorer]
+) -> None:
     prompts = [CONTEXT + prompt for prompt in PROMPTS]
     report = forward_kl(*scorers, TEXTS, prompts=prompts, model_prompts=PROMPTS)
     check(report, models, after_prompts(prompts, TEXTS), after_prompts(PROMPTS, TEXTS))
@@ -83,9 +86,10 @@ def test_the_model_may_read_another_prompt_as_in_context_distillation(models, sc
     assert same["per_token"].value != 0
 
 
-def test_sampled_token_ids_are_scored_as_they_are(models, scorers):
+def test_sampled_token_ids_are_scored_as_they_are(models: list[Any], scorers: tuple[Scorer, Scorer]) -> None:
     ids = [[40, 41, 300], [7, 7]]  # not what the tokenizer would make of their text
-    report = forward_kl(*scorers, [torch.tensor(ids[0]), np.array(ids[1])])
+    arrays: list[Any] = [torch.tensor(ids[0]), np.array(ids[1])]
+    report = forward_kl(*scorers, arrays)
     check(report, models, [([BOS], each) for each in ids], [([BOS], each) for each in ids])
     report = forward_kl(*scorers, ids, prompts=PROMPTS[:2])
     pairs = [(encode(prompt), each) for prompt, each in zip(PROMPTS[:2], ids, strict=True)]
@@ -94,7 +98,7 @@ def test_sampled_token_ids_are_scored_as_they_are(models, scorers):
     assert again["per_token"].value == forward_kl(*scorers, ids)["per_token"].value  # BOS is read, not scored
 
 
-def test_long_texts_are_scored_in_windows_of_both(models, scorers):
+def test_long_texts_are_scored_in_windows_of_both(models: list[Any], scorers: tuple[Scorer, Scorer]) -> None:
     tokens = encode(CORPUS[0])
     report = forward_kl(*scorers, [tokens], max_length=8)
     windows = [([BOS], tokens[:8])]
@@ -107,13 +111,13 @@ def test_long_texts_are_scored_in_windows_of_both(models, scorers):
     assert report.numbers["n_tokens"] == len(tokens)
 
 
-def test_clusters_widen_the_intervals_of_repeated_texts(scorers):
+def test_clusters_widen_the_intervals_of_repeated_texts(scorers: tuple[Scorer, Scorer]) -> None:
     once, thrice = forward_kl(*scorers, TEXTS), forward_kl(*scorers, TEXTS * 3, clusters=[*range(3)] * 3)
     assert thrice["per_sequence"].value == pytest.approx(once["per_sequence"].value)
     assert thrice["per_sequence"].stderr == pytest.approx(once["per_sequence"].stderr, rel=1e-5)
 
 
-def test_models_with_different_tokenizers_are_refused(models, scorers):
+def test_models_with_different_tokenizers_are_refused(models: list[Any], scorers: tuple[Scorer, Scorer]) -> None:
     other = copy.deepcopy(tiny_tokenizer())
     other.add_tokens(["agree"])
     with pytest.raises(ValueError, match="m0 and other have different tokenizers"):
@@ -157,6 +161,8 @@ def test_models_with_different_tokenizers_are_refused(models, scorers):
         ([[5], []], {"prompts": ["p", "p"]}, ValueError, r"texts\[1\] has no tokens"),
     ],
 )
-def test_what_does_not_fit_is_named(scorers, texts, options, error, message):
+def test_what_does_not_fit_is_named(
+    scorers: tuple[Scorer, Scorer], texts: Any, options: dict[str, Any], error: Any, message: str
+) -> None:
     with pytest.raises(error, match=message):
         forward_kl(*scorers, texts, **options)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from itertools import repeat
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,39 +31,39 @@ BOS, PAD = 0, 2
 
 
 @pytest.fixture(scope="module")
-def model():
+def model() -> Any:
     return tiny_model(tiny_configs()["llama"])
 
 
 @pytest.fixture(scope="module")
-def scorer(model):
+def scorer(model: Any) -> Scorer:
     return Scorer(model, tiny_tokenizer(), name="tiny", batch_tokens=128)
 
 
 @pytest.fixture(scope="module")
-def bos_tokenizer():
+def bos_tokenizer() -> Any:
     """The tiny tokenizer, which now puts BOS before every text by itself."""
     return tokenizer_adding("<s> $A")
 
 
-def encode(text):
+def encode(text: str) -> Any:
     return tiny_tokenizer().encode(text, add_special_tokens=False)
 
 
 @torch.no_grad()
-def oracle(model, read, targets):
+def oracle(model: Any, read: Any, targets: Any) -> list[Any]:
     """Log-probabilities of the last tokens, float64 log-softmax of the model's own logits, no batch."""
     logits = model(input_ids=torch.tensor([read])).logits[0].double().log_softmax(-1)
     return [float(logits[len(read) - len(targets) + i, token]) for i, token in enumerate(targets)]
 
 
 @pytest.mark.parametrize("integer", [np.int64, torch.tensor], ids=["NumPy", "tensor"])
-def test_sizes_of_windows_may_be_integers_of_any_kind(scorer, integer):
+def test_sizes_of_windows_may_be_integers_of_any_kind(scorer: Scorer, integer: Any) -> None:
     table = score_documents(scorer, TEXTS, max_length=integer(32), stride=integer(8))
     assert table.equals(score_documents(scorer, TEXTS, max_length=32, stride=8), check_metadata=True)
 
 
-def guide(model, tokens, max_length, stride):
+def guide(model: Any, tokens: Any, max_length: Any, stride: Any) -> Any:
     """The loop of Hugging Face's guide to perplexity over BOS and the text: windows begin every ``stride`` tokens."""
     whole, found, before = [BOS, *tokens], [], 1
     for begin in range(0, len(whole), stride):
@@ -73,7 +74,7 @@ def guide(model, tokens, max_length, stride):
             return found
 
 
-def harness(model, tokenizer, max_length):
+def harness(model: Any, tokenizer: Any, max_length: Any) -> Any:
     """loglikelihood_rolling of lm-evaluation-harness."""
     huggingface = pytest.importorskip("lm_eval.models.huggingface")
     from lm_eval.api.instance import Instance
@@ -83,7 +84,7 @@ def harness(model, tokenizer, max_length):
     return lm.loglikelihood_rolling(requests, disable_tqdm=True)
 
 
-def test_a_text_of_one_window_equals_a_plain_forward(model, scorer):
+def test_a_text_of_one_window_equals_a_plain_forward(model: Any, scorer: Scorer) -> None:
     table = score_documents(scorer, TEXTS, token_logprobs=True)
     for row, text in zip(table.to_pylist(), TEXTS, strict=True):
         tokens = encode(text)
@@ -93,13 +94,15 @@ def test_a_text_of_one_window_equals_a_plain_forward(model, scorer):
 
 
 @pytest.mark.parametrize("max_length", [16, 32, 33])
-def test_disjoint_windows_equal_the_harness(model, scorer, max_length):
+def test_disjoint_windows_equal_the_harness(model: Any, scorer: Scorer, max_length: int) -> None:
     table = score_documents(scorer, TEXTS, max_length=max_length)
     assert table["n_tokens"][0].as_py() > 3 * max_length
     assert table["logprob"].to_pylist() == pytest.approx(harness(model, tiny_tokenizer(), max_length), abs=1e-4)
 
 
-def test_bos_is_scored_only_on_request_and_then_as_in_the_harness(model, scorer, bos_tokenizer):
+def test_bos_is_scored_only_on_request_and_then_as_in_the_harness(
+    model: Any, scorer: Scorer, bos_tokenizer: Any
+) -> None:
     adds_bos = Scorer(model, bos_tokenizer)
     plain, without = (score_documents(each, TEXTS, max_length=32) for each in (adds_bos, scorer))
     assert plain["logprob"].to_pylist() == pytest.approx(without["logprob"].to_pylist(), abs=1e-4)
@@ -109,7 +112,7 @@ def test_bos_is_scored_only_on_request_and_then_as_in_the_harness(model, scorer,
     assert scored["n_tokens"].to_pylist() == [n + 1 for n in plain["n_tokens"].to_pylist()]
 
 
-def test_a_text_follows_all_that_the_tokenizer_puts_before_it(model):
+def test_a_text_follows_all_that_the_tokenizer_puts_before_it(model: Any) -> None:
     scorer = Scorer(model, tokenizer_adding("<pad> <s> $A </s>", bos=None))
     table = score_documents(scorer, TEXTS, token_logprobs=True, max_length=16)
     assert table["token_ids"].to_pylist() == [encode(text) for text in TEXTS]
@@ -121,26 +124,26 @@ def test_a_text_follows_all_that_the_tokenizer_puts_before_it(model):
         score_documents(scorer, TEXTS, max_length=1)
 
 
-def test_all_that_a_tokenizer_puts_before_a_text_is_scored_on_request_as_in_the_harness(model):
+def test_all_that_a_tokenizer_puts_before_a_text_is_scored_on_request_as_in_the_harness(model: Any) -> None:
     tokenizer = tokenizer_adding("<pad> <s> $A", bos=None)
     table = score_documents(Scorer(model, tokenizer), TEXTS, max_length=32, score_bos=True)
     assert table["logprob"].to_pylist() == pytest.approx(harness(model, tokenizer, 32), abs=1e-4)
 
 
-def test_a_document_with_a_token_that_the_model_does_not_know_is_named(model):
+def test_a_document_with_a_token_that_the_model_does_not_know_is_named(model: Any) -> None:
     tokenizer = copy.deepcopy(tiny_tokenizer())
     tokenizer.add_tokens(["<new>"])
     with pytest.raises(ValueError, match=r"document 'b': the token 320 \('<new>'\) is none of the model's, 0 to 319"):
         score_documents(Scorer(model, tokenizer), ["Yes", "Yes <new>"], ids=["a", "b"])
 
 
-def test_a_text_that_begins_with_bos_gets_no_second_one(scorer):
+def test_a_text_that_begins_with_bos_gets_no_second_one(scorer: Scorer) -> None:
     with_bos, without = score_documents(scorer, ["<s>Do you agree?", "Do you agree?"])["logprob"].to_pylist()
     assert with_bos == pytest.approx(without, abs=1e-5)
 
 
 @pytest.mark.parametrize("stride", [1, 7, 16, 32])
-def test_overlapping_windows_equal_the_loop_of_the_guide(model, scorer, stride):
+def test_overlapping_windows_equal_the_loop_of_the_guide(model: Any, scorer: Scorer, stride: int) -> None:
     tokens = encode(TEXTS[0])[: 32 + 2 * 32 // stride * stride]  # the last window is a full one in both
     text = tiny_tokenizer().decode(tokens)
     assert encode(text) == tokens
@@ -149,7 +152,7 @@ def test_overlapping_windows_equal_the_loop_of_the_guide(model, scorer, stride):
 
 
 @given(n=st.integers(0, 60), max_length=st.integers(1, 12), data=st.data())
-def test_windows_score_every_token_once_with_the_context_promised(n, max_length, data):
+def test_windows_score_every_token_once_with_the_context_promised(n: Any, max_length: Any, data: Any) -> None:
     stride = data.draw(st.integers(1, max_length))
     first = 1 - data.draw(st.integers(1, max_length))  # the tokens before the text are first, ..., 0
     windows = list(document_windows(range(first, 1), range(1, n + 1), max_length, stride))
@@ -162,7 +165,7 @@ def test_windows_score_every_token_once_with_the_context_promised(n, max_length,
         assert len(context) >= min(max_length - stride + 1, targets[0] - first)
 
 
-def test_counts_are_those_of_the_text(scorer):
+def test_counts_are_those_of_the_text(scorer: Scorer) -> None:
     text = " two  words\n\u00e9"
     table = score_documents(scorer, [text], ids=["a"])
     row = table.to_pylist()[0]
@@ -173,7 +176,7 @@ def test_counts_are_those_of_the_text(scorer):
     assert table.schema.metadata[b"max_length"] == b"256"
 
 
-def test_results_do_not_depend_on_batches_and_chunks(model):
+def test_results_do_not_depend_on_batches_and_chunks(model: Any) -> None:
     tables = [
         score_documents(
             Scorer(model, tiny_tokenizer(), batch_tokens=n), TEXTS * 2, max_length=16, ids=map(str, range(8))
@@ -187,29 +190,29 @@ def test_results_do_not_depend_on_batches_and_chunks(model):
 class _Counted:
     """A scorer that is not run: it notes how many texts were read, and how many tokens it was given, at each call."""
 
-    def __init__(self, scorer, texts_read):
+    def __init__(self, scorer: Scorer, texts_read: Any) -> None:
         self._scorer, self._texts_read = scorer, texts_read
-        self.calls = []
+        self.calls: list[tuple[int, int]] = []
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         return getattr(self._scorer, name)
 
-    def score_tokens(self, pairs, *, progress=True):
+    def score_tokens(self, pairs: Any, *, progress: bool = True) -> list[Any]:
         self.calls.append((len(self._texts_read), sum(len(a) + len(b) for a, b in pairs)))
         return [ScoredTokens([-1.0] * len(targets), False) for _, targets in pairs]
 
 
 @pytest.fixture
-def chunk_tokens(monkeypatch):
+def chunk_tokens(monkeypatch: pytest.MonkeyPatch) -> int:
     """A smaller number of tokens that are planned at once."""
     monkeypatch.setattr(windows, "_CHUNK_TOKENS", 4000)
     return 4000
 
 
-def test_texts_are_read_only_some_way_ahead(scorer, chunk_tokens):
-    read = []
+def test_texts_are_read_only_some_way_ahead(scorer: Scorer, chunk_tokens: int) -> None:
+    read: list[int] = []
     texts = (read.append(i) or text for i, text in enumerate(repeat("Yes No Yes No", 5000)))
-    counted = _Counted(scorer, read)
+    counted: Any = _Counted(scorer, read)
     table = score_documents(counted, texts)
     n = len(encode("Yes No Yes No"))
     assert table["logprob"].to_pylist() == [-float(n)] * 5000
@@ -218,15 +221,15 @@ def test_texts_are_read_only_some_way_ahead(scorer, chunk_tokens):
     assert all(texts_read <= (i + 1) * ahead for i, (texts_read, _) in enumerate(counted.calls))
 
 
-def test_one_long_text_is_scored_in_chunks_of_windows(scorer, chunk_tokens):
-    counted = _Counted(scorer, [])
+def test_one_long_text_is_scored_in_chunks_of_windows(scorer: Scorer, chunk_tokens: int) -> None:
+    counted: Any = _Counted(scorer, [])
     table = score_documents(counted, ["Yes No " * 5000])
     assert table["n_tokens"].to_pylist() == [-value for value in table["logprob"].to_pylist()]
     assert len(counted.calls) > 2
     assert max(size for _, size in counted.calls) <= chunk_tokens + 2 * 256
 
 
-def test_perplexity_is_the_harness_s_of_these_sums(scorer):
+def test_perplexity_is_the_harness_s_of_these_sums(scorer: Scorer) -> None:
     table = score_documents(scorer, TEXTS, max_length=32)
     report = perplexity(table)
     total = -sum(table["logprob"].to_pylist())
@@ -240,7 +243,7 @@ def test_perplexity_is_the_harness_s_of_these_sums(scorer):
     assert report.numbers == {f"n_{unit}": value for unit, value in n.items()} | {"n_without_tokens": 0}
 
 
-def test_texts_without_tokens_are_rows_and_no_part_of_perplexity(scorer):
+def test_texts_without_tokens_are_rows_and_no_part_of_perplexity(scorer: Scorer) -> None:
     table = score_documents(scorer, ["", *TEXTS, ""])
     rows = table.to_pylist()
     assert [(rows[i]["logprob"], rows[i]["n_tokens"], rows[i]["n_bytes"]) for i in (0, -1)] == [(0.0, 0, 0)] * 2
@@ -250,14 +253,14 @@ def test_texts_without_tokens_are_rows_and_no_part_of_perplexity(scorer):
     assert report.numbers["n_without_tokens"] == 2
 
 
-def test_no_texts_are_an_empty_table(scorer):
+def test_no_texts_are_an_empty_table(scorer: Scorer) -> None:
     table = score_documents(scorer, [], token_logprobs=True)
     assert table.num_rows == 0
     with pytest.raises(ValueError, match="none of the 0 documents has tokens"):
         perplexity(table)
 
 
-def test_completions_equal_a_plain_forward_and_give_the_published_loss(model, scorer):
+def test_completions_equal_a_plain_forward_and_give_the_published_loss(model: Any, scorer: Scorer) -> None:
     pairs = [("Question: which of these do you prefer? ", "the first one"), ("Do you agree?", " certainly not \u00e9")]
     answers = score_completions(scorer, pairs)
     expected = []
@@ -273,7 +276,7 @@ def test_completions_equal_a_plain_forward_and_give_the_published_loss(model, sc
     assert report["loss"].stderr == pytest.approx(np.std(expected) / math.sqrt(2), abs=1e-4)
 
 
-def test_long_prompts_of_completions_are_cut_only_on_request(model, scorer):
+def test_long_prompts_of_completions_are_cut_only_on_request(model: Any, scorer: Scorer) -> None:
     pair = ("Do you agree? " * 90, "Yes")
     with pytest.raises(ValueError, match=r"pairs\[0\].*context of 256"):
         score_completions(scorer, [pair])
@@ -300,13 +303,15 @@ def test_long_prompts_of_completions_are_cut_only_on_request(model, scorer):
         (["a"], {"stride": True}, ValueError, "stride=True must"),
     ],
 )
-def test_bad_documents_are_named(scorer, texts, options, error, message):
+def test_bad_documents_are_named(
+    scorer: Scorer, texts: str | list[Any], options: dict[str, Any], error: Any, message: str
+) -> None:
     with pytest.raises(error, match=message):
         score_documents(scorer, texts, **options)
 
 
-def test_a_model_that_gives_nan_is_refused_with_the_document(scorer):
-    counted = _Counted(scorer, [])
+def test_a_model_that_gives_nan_is_refused_with_the_document(scorer: Scorer) -> None:
+    counted: Any = _Counted(scorer, [])
     counted.score_tokens = lambda pairs, progress: [ScoredTokens([math.nan] * len(b), False) for _, b in pairs]
     with pytest.raises(ValueError, match="document 'x': the model gives NaN"):
         score_documents(counted, ["Yes"], ids=["x"])
@@ -321,12 +326,12 @@ def test_a_model_that_gives_nan_is_refused_with_the_document(scorer):
         ([("a", "b"), ("a", "")], ValueError, r"pairs\[1\].*no tokens of its own"),
     ],
 )
-def test_bad_completions_are_named(scorer, pairs, error, message):
+def test_bad_completions_are_named(scorer: Scorer, pairs: list[Any], error: Any, message: str) -> None:
     with pytest.raises(error, match=message):
         score_completions(scorer, pairs)
 
 
-def test_perplexity_needs_the_columns_of_documents(scorer):
+def test_perplexity_needs_the_columns_of_documents(scorer: Scorer) -> None:
     with pytest.raises(ValueError, match="lacks the columns n_words"):
         perplexity(score_documents(scorer, TEXTS).drop_columns("n_words"))
     with pytest.raises(ValueError, match="one entry a document, 4, got 1"):

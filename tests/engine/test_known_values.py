@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from pyscore import Question, comparison_from_rows
+from pyscore import Question, Scorer, comparison_from_rows
 
 MIXED = Question("mixed", "My favourite planet is called Sat", ("urn", "-1"), (True, False))
 NESTED = Question("nested", " ".join("ABCDEFGHIJKLMNOPQR"), (" S", " S T", " S T U", " X"), (True, False, False, False))
 
 
-def test_a_mixed_question_is_compared_after_one_context_and_nested_mass_counts_once(bundled_scorer):
+def test_a_mixed_question_is_compared_after_one_context_and_nested_mass_counts_once(bundled_scorer: Scorer) -> None:
     rows = bundled_scorer.score([MIXED, NESTED])
     assert rows["prompt_tokens"].to_pylist()[:2] == [6, 6]
     found = comparison_from_rows(rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import defaultdict
+from typing import Any
 
 import pytest
 
@@ -15,10 +16,10 @@ TOLERANCE = 1e-4
 
 
 @pytest.fixture(scope="module")
-def oracle():
+def oracle() -> Any:
     """Rows of the oracle by (file, template), and in them by question id and answer."""
     path = ORACLES / "smollm2_135m_instruct_logprobs.csv"
-    found = defaultdict(dict)
+    found: dict[tuple[str, str], dict[tuple[str, str], Any]] = defaultdict(dict)
     with path.open(newline="") as file:
         for row in csv.DictReader(file):
             stem = row["file"].rsplit("/", 1)[-1].removesuffix(".jsonl")
@@ -26,7 +27,7 @@ def oracle():
     return found
 
 
-def check(scorer, oracle, file, template, every=1):
+def check(scorer: Scorer, oracle: Any, file: Any, template: Any, every: int = 1) -> None:
     """Score a part of a file's oracle questions and compare every column that both have."""
     expected = oracle[file, template]
     ids = sorted({id for id, _ in expected})[::every]
@@ -53,16 +54,16 @@ FILES = [
 
 
 @pytest.mark.parametrize(("file", "template"), FILES)
-def test_every_answer_agrees_with_the_oracle(bundled_scorer, oracle, file, template):
+def test_every_answer_agrees_with_the_oracle(bundled_scorer: Scorer, oracle: Any, file: Any, template: Any) -> None:
     check(bundled_scorer, oracle, file, template, every=4)
 
 
 @pytest.mark.parametrize("batch_tokens", [1, 300, 1_000_000])
-def test_answers_agree_whatever_the_batches(bundled_scorer, oracle, batch_tokens):
+def test_answers_agree_whatever_the_batches(bundled_scorer: Scorer, oracle: Any, batch_tokens: int) -> None:
     scorer = Scorer(bundled_scorer.model, bundled_scorer.tokenizer, batch_tokens=batch_tokens)
     check(scorer, oracle, *FILES[0], every=20)
 
 
-def test_the_oracle_is_scored_by_the_fused_head(bundled_scorer, oracle):
+def test_the_oracle_is_scored_by_the_fused_head(bundled_scorer: Scorer, oracle: Any) -> None:
     (question,) = load_questions(DATA / FILES[1][0], limit=1)
     assert bundled_scorer.score([question]).schema.metadata[b"head"] == b"fused"

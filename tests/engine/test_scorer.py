@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import random
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -28,20 +30,20 @@ from tests.engine.tiny import (
 
 
 @pytest.fixture(scope="module")
-def model():
+def model() -> Any:
     return tiny_model(tiny_configs()["llama"])
 
 
 @pytest.fixture(scope="module")
-def scorer(model):
+def scorer(model: Any) -> Scorer:
     return Scorer(model, tiny_tokenizer(), name="tiny", batch_tokens=64)
 
 
-def logprobs(table) -> dict[tuple[str, str], float]:
+def logprobs(table: Any) -> dict[tuple[str, str], float]:
     return {(row["question_id"], row["answer"]): row["logprob"] for row in table.to_pylist()}
 
 
-def test_rows_stand_in_the_order_of_questions_and_answers(scorer):
+def test_rows_stand_in_the_order_of_questions_and_answers(scorer: Scorer) -> None:
     questions = some_questions()
     rows = scorer.score(questions).to_pylist()
     assert [(r["question_id"], r["answer_index"], r["answer"], r["is_matching"]) for r in rows] == [
@@ -49,7 +51,7 @@ def test_rows_stand_in_the_order_of_questions_and_answers(scorer):
     ]
 
 
-def test_rows_have_the_published_schema_and_describe_the_run(scorer):
+def test_rows_have_the_published_schema_and_describe_the_run(scorer: Scorer) -> None:
     asked = Question("q", "Do you agree?", (" Ye\u00e9", " No"), (True, False), cluster="c", group="g")
     table = scorer.score([asked], dataset="d", run_id="r", step=7, metadata={"note": "n"})
     assert table.schema.equals(row_schema())
@@ -69,7 +71,7 @@ def test_rows_have_the_published_schema_and_describe_the_run(scorer):
     assert len(metadata["tokenizer_hash"]) == 64
 
 
-def test_token_logprobs_are_a_column_on_request_and_sum_to_the_logprob(scorer):
+def test_token_logprobs_are_a_column_on_request_and_sum_to_the_logprob(scorer: Scorer) -> None:
     table = scorer.score(some_questions(), token_logprobs=True)
     assert table.schema.equals(row_schema(token_logprobs=True))
     for row in table.to_pylist():
@@ -78,18 +80,18 @@ def test_token_logprobs_are_a_column_on_request_and_sum_to_the_logprob(scorer):
 
 
 @pytest.mark.parametrize("batch_tokens", [1, 50, 100_000])
-def test_results_do_not_depend_on_batches(model, scorer, batch_tokens):
+def test_results_do_not_depend_on_batches(model: Any, scorer: Scorer, batch_tokens: int) -> None:
     other = Scorer(model, tiny_tokenizer(), batch_tokens=batch_tokens).score(some_questions())
     assert logprobs(other) == pytest.approx(logprobs(scorer.score(some_questions())), abs=1e-5)
 
 
-def test_results_do_not_depend_on_the_order_of_questions(scorer):
+def test_results_do_not_depend_on_the_order_of_questions(scorer: Scorer) -> None:
     questions = some_questions()
     shuffled = random.Random(0).sample(questions, len(questions))
     assert logprobs(scorer.score(shuffled)) == logprobs(scorer.score(questions))
 
 
-def test_is_greedy_means_every_token_is_the_likeliest():
+def test_is_greedy_means_every_token_is_the_likeliest() -> None:
     model = tiny_model(tiny_configs()["gptj"])
     (yes,) = tiny_tokenizer().encode(" Yes", add_special_tokens=False)
     with torch.no_grad():
@@ -98,13 +100,13 @@ def test_is_greedy_means_every_token_is_the_likeliest():
     assert rows["is_greedy"].to_pylist() == [True, False, True, False, False]
 
 
-def test_no_questions_give_an_empty_table(scorer):
+def test_no_questions_give_an_empty_table(scorer: Scorer) -> None:
     table = scorer.score([])
     assert isinstance(table, pa.Table) and table.num_rows == 0
     assert table.schema.equals(row_schema())
 
 
-def test_scoring_leaves_training_mode_as_it_was_and_runs_without_dropout():
+def test_scoring_leaves_training_mode_as_it_was_and_runs_without_dropout() -> None:
     config = tiny_configs()["gpt2"]
     model = tiny_model(config).train()
     scorer = Scorer(model, tiny_tokenizer())
@@ -113,7 +115,7 @@ def test_scoring_leaves_training_mode_as_it_was_and_runs_without_dropout():
     assert logprobs(first) == logprobs(second)
 
 
-def test_a_chat_templates_options_are_recorded_and_reach_the_prompt(model):
+def test_a_chat_templates_options_are_recorded_and_reach_the_prompt(model: Any) -> None:
     tokenizer = copy.deepcopy(tiny_tokenizer())  # the tiny one is shared by all tests
     tokenizer.chat_template = "{% for message in messages %}{{ message.content }}\n{% endfor %}"
     scorer, template = Scorer(model, tokenizer), ChatTemplate(system="Be brief.", assistant_prefix="So")
@@ -123,7 +125,7 @@ def test_a_chat_templates_options_are_recorded_and_reach_the_prompt(model):
     assert table.schema.metadata[b"template"] == b'chat {"assistant_prefix": "So", "system": "Be brief."}'
 
 
-def test_a_dataset_named_by_a_question_wins(scorer):
+def test_a_dataset_named_by_a_question_wins(scorer: Scorer) -> None:
     own = Question("q", "Do you agree?", (" Yes", " No"), (True, False), dataset="own", choices="listed")
     table = scorer.score([own, question("q2")], dataset="given")
     assert table["dataset"].to_pylist() == ["own", "own", "given", "given"]
@@ -131,14 +133,14 @@ def test_a_dataset_named_by_a_question_wins(scorer):
 
 
 @pytest.mark.parametrize("integer", [np.int64, torch.tensor], ids=["NumPy", "tensor"])
-def test_integers_of_other_libraries_are_integers(model, tmp_path, integer):
+def test_integers_of_other_libraries_are_integers(model: Any, tmp_path: Path, integer: Any) -> None:
     scorer = Scorer(model, tiny_tokenizer(), batch_tokens=integer(64))
     assert scorer.score([question()], step=integer(7))["step"].to_pylist() == [7, 7]
     score_to(scorer, str(tmp_path / "run"), [question()], step=integer(7))
     score_to(scorer, str(tmp_path / "run"), [question()], step=7, resume=True)
 
 
-def test_a_data_sets_own_keys_change_neither_the_data_set_nor_what_is_recorded(scorer):
+def test_a_data_sets_own_keys_change_neither_the_data_set_nor_what_is_recorded(scorer: Scorer) -> None:
     meta = {"dataset": None, "choices": ["(A) yes", "(B) no"]}
     own = Question("q", "Do you agree?", (" Yes", " No"), (True, False), meta=meta)
     table = scorer.score([own], dataset="mine")
@@ -146,7 +148,7 @@ def test_a_data_sets_own_keys_change_neither_the_data_set_nor_what_is_recorded(s
     assert table.schema.metadata[b"choices"] == b"given"
 
 
-def test_truncated_prompts_are_scored_and_marked(model):
+def test_truncated_prompts_are_scored_and_marked(model: Any) -> None:
     long = question("long", "which of these do you prefer? " * 60 + "Answer:")
     scorer = Scorer(model, tiny_tokenizer())
     with pytest.raises(ValueError, match=r"question 'long'.*context of 256"):
@@ -156,7 +158,7 @@ def test_truncated_prompts_are_scored_and_marked(model):
     assert table["prompt_tokens"].to_pylist()[2] == 256
 
 
-def test_bos_is_added_where_the_tokenizer_adds_it_by_itself(model, scorer):
+def test_bos_is_added_where_the_tokenizer_adds_it_by_itself(model: Any, scorer: Scorer) -> None:
     n_tokens = len(tiny_tokenizer().encode("Do you agree?", add_special_tokens=False))
     with_bos = tokenizer_adding("<s> $A </s>")
     assert scorer.score([question()])["prompt_tokens"].to_pylist() == [n_tokens] * 2
@@ -167,13 +169,15 @@ def test_bos_is_added_where_the_tokenizer_adds_it_by_itself(model, scorer):
     assert logprobs(left_out) == logprobs(scorer.score([question()]))
 
 
-def test_no_family_of_models_is_given_bos_that_its_tokenizer_does_not_add(scorer):
+def test_no_family_of_models_is_given_bos_that_its_tokenizer_does_not_add(scorer: Scorer) -> None:
     gemma = Scorer(tiny_model(tiny_configs()["gemma2"]), tiny_tokenizer()).score([question()])
     assert gemma["prompt_tokens"].to_pylist() == scorer.score([question()])["prompt_tokens"].to_pylist()
     assert gemma.schema.metadata[b"add_bos_token"] == b"false"
 
 
-def test_answers_are_compared_after_one_context_also_where_one_of_them_merges_with_the_prompt(model, scorer):
+def test_answers_are_compared_after_one_context_also_where_one_of_them_merges_with_the_prompt(
+    model: Any, scorer: Scorer
+) -> None:
     asked = question(prompt="people pre", answers=("fer", "-1"))
     rows = scorer.score([asked]).to_pylist()
     assert [row["boundary"] for row in rows] == ["split", "clean"]
@@ -187,7 +191,7 @@ def test_answers_are_compared_after_one_context_also_where_one_of_them_merges_wi
         assert row["logprob"] == pytest.approx(expected, abs=1e-4)
 
 
-def test_rows_say_which_answers_are_the_same_tokens_or_begin_with_anothers(model):
+def test_rows_say_which_answers_are_the_same_tokens_or_begin_with_anothers(model: Any) -> None:
     lower = copy.deepcopy(tiny_tokenizer())
     lower.backend_tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
     asked = [
@@ -204,7 +208,7 @@ def test_rows_say_which_answers_are_the_same_tokens_or_begin_with_anothers(model
     assert comparison_from_rows(table).coverage[1] == pytest.approx(mass[" X"] + mass[" Z"], abs=0)
 
 
-def test_tokens_that_the_model_does_not_know_are_named_with_their_question(model):
+def test_tokens_that_the_model_does_not_know_are_named_with_their_question(model: Any) -> None:
     tokenizer = copy.deepcopy(tiny_tokenizer())
     tokenizer.add_tokens(["<new>"])
     scorer = Scorer(model, tokenizer)
@@ -217,10 +221,10 @@ def test_tokens_that_the_model_does_not_know_are_named_with_their_question(model
         with pytest.raises(ValueError, match=r"pairs\[1\]: the token (320|-1).* is none of the model's, 0 to 319"):
             scorer.score_tokens([([5], [5]), pair])
     with pytest.raises(TypeError, match=r"pairs\[0\] must hold token ids: 'float' object"):
-        scorer.score_tokens([([5.0], [5])])
+        scorer.score_tokens([([5.0], [5])])  # type: ignore[list-item]
 
 
-def test_a_padding_token_that_the_model_does_not_know_is_not_run(model, scorer):
+def test_a_padding_token_that_the_model_does_not_know_is_not_run(model: Any, scorer: Scorer) -> None:
     tokenizer = copy.deepcopy(tiny_tokenizer())
     tokenizer.add_special_tokens({"pad_token": "[PAD]"})
     assert tokenizer.pad_token_id == 320
@@ -236,21 +240,21 @@ def test_a_padding_token_that_the_model_does_not_know_is_not_run(model, scorer):
         ({"add_bos_token": "yes"}, "add_bos_token='yes'"),
     ],
 )
-def test_bad_arguments_are_named(model, arguments, message):
+def test_bad_arguments_are_named(model: Any, arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Scorer(model, tiny_tokenizer(), **arguments)
 
 
-def test_questions_are_checked(scorer):
+def test_questions_are_checked(scorer: Scorer) -> None:
     with pytest.raises(ValueError, match="'q' is used twice"):
         scorer.score([question(), question()])
     with pytest.raises(TypeError, match=r"questions\[1\] must be a Question, got str"):
-        scorer.score([question(), "q"])
+        scorer.score([question(), "q"])  # type: ignore[list-item]
     with pytest.raises(TypeError, match="got one Question: pass"):
-        scorer.score(question())
+        scorer.score(question())  # type: ignore[arg-type]
 
 
-def test_questions_may_come_from_a_generator(scorer):
+def test_questions_may_come_from_a_generator(scorer: Scorer) -> None:
     assert scorer.score(q for q in some_questions(3)).num_rows == 7
 
 
@@ -269,19 +273,22 @@ def test_questions_may_come_from_a_generator(scorer):
         ({"metadata": {"schema_version": "7"}}, "metadata can't set schema_version"),
     ],
 )
-def test_what_rows_cannot_hold_is_refused_before_the_run(scorer, monkeypatch, arguments, message):
-    monkeypatch.setattr(type(scorer.source.forward), "__call__", lambda *_: pytest.fail("the model was run"))
+def test_what_rows_cannot_hold_is_refused_before_the_run(
+    scorer: Scorer, monkeypatch: pytest.MonkeyPatch, arguments: dict[str, Any], message: str
+) -> None:
+    source: Any = scorer.source
+    monkeypatch.setattr(type(source.forward), "__call__", lambda *_: pytest.fail("the model was run"))
     with pytest.raises((TypeError, ValueError), match=message):
         scorer.score([question()], **arguments)
 
 
-def test_a_saved_model_scores_like_the_loaded_one(model, scorer, tmp_path):
+def test_a_saved_model_scores_like_the_loaded_one(model: Any, scorer: Scorer, tmp_path: Path) -> None:
     loaded = Scorer.from_pretrained(save_tiny(tmp_path), device="cpu", batch_tokens=64)
     assert logprobs(loaded.score(some_questions())) == pytest.approx(logprobs(scorer.score(some_questions())), abs=1e-5)
     assert loaded.score([question()])["model"].to_pylist() == [str(tmp_path)] * 2
 
 
-def test_dtype_is_the_checkpoints_unless_given(tmp_path):
+def test_dtype_is_the_checkpoints_unless_given(tmp_path: Path) -> None:
     folder = save_tiny(tmp_path)
     assert Scorer.from_pretrained(folder, device="cpu").model.dtype == torch.float32
     assert Scorer.from_pretrained(folder, device="cpu", dtype="bfloat16").model.dtype == torch.bfloat16

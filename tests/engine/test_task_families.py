@@ -37,12 +37,12 @@ COMPLETIONS = [("I value", " other people."), ("Is the following ", "statement s
 
 
 @pytest.fixture(scope="module")
-def model():
+def model() -> Any:
     return tiny_model(tiny_configs()["llama"])
 
 
 @pytest.fixture(scope="module")
-def scorer(model):
+def scorer(model: Any) -> Scorer:
     return Scorer(model, tiny_tokenizer(), name="tiny", batch_tokens=256)
 
 
@@ -76,7 +76,7 @@ def write_blanks(path: Path) -> Path:
     return path
 
 
-def test_classification_with_26_classes_equals_a_plain_oracle(tmp_path, model, scorer):
+def test_classification_with_26_classes_equals_a_plain_oracle(tmp_path: Path, model: Any, scorer: Scorer) -> None:
     path = write_csv(tmp_path / "c.csv", ["prompt", "classes", "answer_index"], CLASSIFICATION)
     table = scorer.score(load_questions(path))
     report = metrics.apply_preset(answers_from_rows(table), "inverse_scaling_classification")
@@ -95,7 +95,9 @@ def test_classification_with_26_classes_equals_a_plain_oracle(tmp_path, model, s
 
 
 @pytest.mark.parametrize("absolute", [False, True])
-def test_log_odds_after_two_prompts_equal_a_plain_oracle(tmp_path, model, scorer, absolute):
+def test_log_odds_after_two_prompts_equal_a_plain_oracle(
+    tmp_path: Path, model: Any, scorer: Scorer, absolute: bool
+) -> None:
     path = write_csv(tmp_path / "l.csv", ["prompt", "other_prompt", "classes", "answer_index"], LOGODDS)
     answers, other = (answers_from_rows(scorer.score(side)) for side in paired_questions(path))
     preset = "inverse_scaling_absolute_logodds" if absolute else "inverse_scaling_logodds"
@@ -112,7 +114,7 @@ def test_log_odds_after_two_prompts_equal_a_plain_oracle(tmp_path, model, scorer
     assert report["correct"].value == pytest.approx(np.mean(correct))
 
 
-def test_both_prompts_may_be_scored_in_one_run_and_told_apart_by_group(tmp_path, scorer):
+def test_both_prompts_may_be_scored_in_one_run_and_told_apart_by_group(tmp_path: Path, scorer: Scorer) -> None:
     path = write_csv(tmp_path / "l.csv", ["prompt", "other_prompt", "classes", "answer_index"], LOGODDS)
     table = scorer.score(load_questions(path))
     groups = np.array(table["group"].to_pylist())
@@ -123,7 +125,7 @@ def test_both_prompts_may_be_scored_in_one_run_and_told_apart_by_group(tmp_path,
     assert clusters_from_rows(table) is not None  # a pair's two questions are not independent
 
 
-def test_the_loss_of_completions_equals_a_plain_oracle(tmp_path, model, scorer):
+def test_the_loss_of_completions_equals_a_plain_oracle(tmp_path: Path, model: Any, scorer: Scorer) -> None:
     path = write_csv(tmp_path / "s.csv", ["prompt", "completion"], COMPLETIONS)
     answers = score_completions(scorer, load_completions(path))
     report = metrics.apply_preset(answers, "inverse_scaling_sequence_prob")
@@ -132,7 +134,7 @@ def test_the_loss_of_completions_equals_a_plain_oracle(tmp_path, model, scorer):
 
 
 @pytest.mark.parametrize("blank", ["pronoun", "whole"])
-def test_pronouns_at_a_blank_equal_a_plain_oracle(tmp_path, model, scorer, blank):
+def test_pronouns_at_a_blank_equal_a_plain_oracle(tmp_path: Path, model: Any, scorer: Scorer, blank: str) -> None:
     path = write_blanks(tmp_path / "w.jsonl")
     questions = load_questions(path, blank=blank)
     answers = answers_from_rows(scorer.score(questions))
@@ -157,7 +159,9 @@ def test_pronouns_at_a_blank_equal_a_plain_oracle(tmp_path, model, scorer, blank
 
 
 @pytest.mark.parametrize("with_ideas", [False, True])
-def test_p_true_gives_a_calibration_curve_that_equals_a_plain_oracle(model, scorer, with_ideas):
+def test_p_true_gives_a_calibration_curve_that_equals_a_plain_oracle(
+    model: Any, scorer: Scorer, with_ideas: bool
+) -> None:
     texts, proposed = ["Is it so?", "Is it so?", "Which of these?"], ["Yes", "No", "the first one"]
     outcome = [True, False, True]
     asked = p_true_questions(texts, proposed, outcome, ideas=[["perhaps", "maybe"]] * 3 if with_ideas else None)
@@ -176,7 +180,9 @@ def test_p_true_gives_a_calibration_curve_that_equals_a_plain_oracle(model, scor
 
 
 @pytest.mark.parametrize("name", ["tasks.md", "documents.md"])
-def test_the_snippets_of_the_documents_run(tmp_path, monkeypatch, scorer, name, capsys):
+def test_the_snippets_of_the_documents_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scorer: Scorer, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(tmp_path)
     write_csv(tmp_path / "classification.csv", ["prompt", "classes", "answer_index"], CLASSIFICATION)
     write_csv(tmp_path / "logodds.csv", ["prompt", "other_prompt", "classes", "answer_index"], LOGODDS)

@@ -6,6 +6,8 @@ import copy
 import gc
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,35 +25,35 @@ RUN = (ScoreSettings(), RunInfo("r", "m", None))
 
 
 @pytest.fixture(scope="module")
-def model():
+def model() -> Any:
     return tiny_model(tiny_configs()["llama"])
 
 
 @pytest.fixture(scope="module")
-def scorer(model):
+def scorer(model: Any) -> Scorer:
     return Scorer(model, tiny_tokenizer(), batch_tokens=128)
 
 
-def values(table) -> list[float]:
+def values(table: Any) -> list[float]:
     return table["logprob"].to_pylist()
 
 
-def in_threads(*calls):
+def in_threads(*calls: Any) -> list[Any]:
     with ThreadPoolExecutor(len(calls)) as pool:
         return [future.result(timeout=300) for future in [pool.submit(call) for call in calls]]
 
 
-def test_threads_that_share_a_scorer_get_what_each_would_get_alone(scorer):
+def test_threads_that_share_a_scorer_get_what_each_would_get_alone(scorer: Scorer) -> None:
     alone = {name: values(scorer.score(questions)) for name, questions in QUESTIONS.items()}
 
-    def repeat(name):
+    def repeat(name: str) -> list[Any]:
         return [values(scorer.score(QUESTIONS[name])) for _ in range(5)]
 
     for name, tables in zip("abc", in_threads(*(lambda name=name: repeat(name) for name in "abc")), strict=True):
         assert tables == [alone[name]] * 5
 
 
-def test_scorers_that_share_a_model_take_turns(model, scorer):
+def test_scorers_that_share_a_model_take_turns(model: Any, scorer: Scorer) -> None:
     alone, other = values(scorer.score(QUESTIONS["a"])), Scorer(model, tiny_tokenizer(), batch_tokens=128)
     model.train()
     modes = []
@@ -68,7 +70,7 @@ def test_scorers_that_share_a_model_take_turns(model, scorer):
     assert [values(table) for each in tables for table in each] == [alone] * 10
 
 
-def test_every_entry_point_waits_for_its_turn(model, scorer, tmp_path):
+def test_every_entry_point_waits_for_its_turn(model: Any, scorer: Scorer, tmp_path: Path) -> None:
     pairs = [([3, 4, 5], [6]), ([3, 4], [7, 8])]
     calls = {
         "score": lambda: scorer.score(QUESTIONS["a"][:2]),
@@ -92,7 +94,7 @@ def test_every_entry_point_waits_for_its_turn(model, scorer, tmp_path):
     assert sorted(done) == sorted(calls)
 
 
-def test_a_half_read_stream_is_named_instead_of_waited_for_and_stays_right(scorer):
+def test_a_half_read_stream_is_named_instead_of_waited_for_and_stays_right(scorer: Scorer) -> None:
     whole = [values(rows) for _, rows in scorer.stream(QUESTIONS["a"], *RUN, chunk_questions=8)]
     stream = scorer.stream(QUESTIONS["a"], *RUN, chunk_questions=8)
     found = [values(next(stream)[1])]
@@ -105,7 +107,7 @@ def test_a_half_read_stream_is_named_instead_of_waited_for_and_stays_right(score
     assert found + [values(rows) for _, rows in stream] == whole
 
 
-def test_a_stream_that_is_closed_dropped_or_never_begun_lets_the_next_call_go_on(scorer):
+def test_a_stream_that_is_closed_dropped_or_never_begun_lets_the_next_call_go_on(scorer: Scorer) -> None:
     expected = values(scorer.score(QUESTIONS["b"]))
     never = scorer.stream(QUESTIONS["a"], *RUN)
     assert values(scorer.score(QUESTIONS["b"])) == expected
@@ -121,7 +123,7 @@ def test_a_stream_that_is_closed_dropped_or_never_begun_lets_the_next_call_go_on
     assert values(scorer.score(QUESTIONS["b"])) == expected
 
 
-def test_a_stream_may_be_read_and_closed_by_another_thread(scorer):
+def test_a_stream_may_be_read_and_closed_by_another_thread(scorer: Scorer) -> None:
     stream = scorer.stream(QUESTIONS["a"], *RUN, chunk_questions=8)
     in_threads(lambda: next(stream))
     in_threads(lambda: next(stream))
@@ -129,17 +131,17 @@ def test_a_stream_may_be_read_and_closed_by_another_thread(scorer):
     assert len(scorer.score(QUESTIONS["b"])) == 48
 
 
-def test_a_run_that_fails_gives_its_turn_back(scorer):
+def test_a_run_that_fails_gives_its_turn_back(scorer: Scorer) -> None:
     with pytest.raises(ValueError, match="model's context"):
         scorer.score([question("long", PREFIX * 20)])
     assert len(in_threads(lambda: scorer.score(some_questions()))[0]) > 0
 
 
-def test_runs_in_threads_store_what_each_would_store_alone(scorer, tmp_path):
+def test_runs_in_threads_store_what_each_would_store_alone(scorer: Scorer, tmp_path: Path) -> None:
     expected = {name: values(scorer.score(QUESTIONS[name])) for name in "ab"}
     in_threads(*(lambda name=name: score_to(scorer, str(tmp_path / name), QUESTIONS[name]) for name in "ab"))
     assert {name: values(read_rows(str(tmp_path / name))) for name in "ab"} == expected
 
 
-def test_a_scorer_can_still_be_copied(scorer):
+def test_a_scorer_can_still_be_copied(scorer: Scorer) -> None:
     assert values(copy.deepcopy(scorer).score(QUESTIONS["a"])) == values(scorer.score(QUESTIONS["a"]))

@@ -176,7 +176,10 @@ def test_kernels_of_one_config_whose_bits_differ_are_a_problem(record: Record, r
 
 
 def test_spills_elsewhere_than_on_sm_90_are_told_but_no_problem() -> None:
-    elsewhere = {"case": {"architecture": "sm_80", "weight": "transposed"}, "matrix": ["mma.sync.m16n8k16."]}
+    elsewhere: dict[str, Any] = {
+        "case": {"architecture": "sm_80", "weight": "transposed"},
+        "matrix": ["mma.sync.m16n8k16."],
+    }
     assert problems([changed(**elsewhere, spilled=8, shared=99 << 10, loads={"128": 64})]) == []
 
 

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from itertools import chain, pairwise
 from math import exp, isnan, log
+from typing import Any
 
 import numpy as np
 import pytest
@@ -124,12 +125,12 @@ def flat_ids(seed: int, n: int) -> tuple[np.ndarray, np.ndarray, int]:
 
 
 @pytest.mark.parametrize("function", [_C.match_ngrams, _C.count_distinct_ngrams])
-def test_counts_do_not_depend_on_the_number_of_threads(function: object) -> None:
+def test_counts_do_not_depend_on_the_number_of_threads(function: Any) -> None:
     texts = flat_ids(0, 3000)
-    one = function(*texts, 5, 1)  # type: ignore[operator]
+    one = function(*texts, 5, 1)
     assert one.any()
     for threads in (2, 3, 8):
-        np.testing.assert_array_equal(function(*texts, 5, threads), one)  # type: ignore[operator]
+        np.testing.assert_array_equal(function(*texts, 5, threads), one)
 
 
 def test_counts_equal_those_of_a_plain_loop() -> None:
@@ -242,11 +243,11 @@ def test_the_number_of_threads_of_torch_changes_no_score() -> None:
     ],
 )
 def test_a_users_mistake_is_named(
-    texts: list[str], options: dict[str, object], error: type[Exception], message: str
+    texts: list[str], options: dict[str, Any], error: type[Exception], message: str
 ) -> None:
     for function in (sentence_self_bleu, self_bleu):
         with pytest.raises(error, match=message):
-            function(texts, **options)  # type: ignore[operator]
+            function(texts, **options)
 
 
 def test_distinct_n_of_nothing_is_refused() -> None:

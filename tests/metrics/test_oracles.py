@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import sqrt
 from typing import Any
 
@@ -57,7 +56,7 @@ def test_a_weighted_mean_equals_statsmodels_weighted_intercept(seed: int) -> Non
     assert estimate.stderr == pytest.approx(fit.bse[0] * sqrt(units / (units - 1)), rel=1e-9)
 
 
-def inspects(metric: Callable[[list[SampleScore]], Any], values: np.ndarray, clusters: np.ndarray | None) -> float:
+def inspects(metric: Any, values: np.ndarray, clusters: np.ndarray | None) -> float:
     keys = range(len(values)) if clusters is None else clusters
     scores = [
         SampleScore(score=Score(value=float(value)), sample_metadata={"claim": f"c{key}"})

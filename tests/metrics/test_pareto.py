@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import inf, nan
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ clouds = st.integers(1, 4).flatmap(
 
 
 def brute_force(points: NDArray[np.float64]) -> list[bool]:
-    beats = (points >= points[:, None]).all(axis=2) & (points > points[:, None]).any(axis=2)
+    beats: Any = (points >= points[:, None]).all(axis=2) & (points > points[:, None]).any(axis=2)
     return [not any(row) for row in beats.tolist()]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from math import inf, sqrt
+from typing import Any
 
 import numpy as np
 import pytest
@@ -44,7 +45,7 @@ def test_published_number_of_questions() -> None:
 def test_required_n_is_the_inverse_of_the_detectable_effect(
     n: int, variance: float, power: float, alpha: float, design_effect: float
 ) -> None:
-    options = {"variance": variance, "power": power, "alpha": alpha, "design_effect": design_effect}
+    options: dict[str, Any] = {"variance": variance, "power": power, "alpha": alpha, "design_effect": design_effect}
     effect = minimum_detectable_effect(n, **options)
     assert required_n(effect, **options) == required_n(-effect, **options) == n
     assert required_n(effect * 0.999, **options) > n or n < 500
@@ -120,7 +121,8 @@ def test_another_metric_of_comparisons_can_be_planned_for() -> None:
 
 
 def test_it_prints_and_is_json_ready() -> None:
-    report = power_analysis([1.0, 0.0, 1.0, 0.5], [0.0, 0.0, 1.0, 1.0], n=np.array([4, 8]))
+    sizes: Any = np.array([4, 8])
+    report = power_analysis([1.0, 0.0, 1.0, 0.5], [0.0, 0.0, 1.0, 1.0], n=sizes)
     assert str(report).startswith("power 0.8 at alpha 0.05, from a pilot of 4 paired questions")
     assert json.loads(json.dumps(report.to_dict(), allow_nan=False))["rows"][1]["n"] == 8
 

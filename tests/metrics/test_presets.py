@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from math import exp, inf, isnan, log
+from typing import Any
 
 import numpy as np
 import pytest
@@ -271,6 +272,6 @@ PLAIN = pairs([-1.0], [-2.0], [0])
         (PLAIN, "inverse_scaling_logodds", {"other": pairs([-1.0], [-2.0], [1])}, "another right one"),
     ],
 )
-def test_a_users_mistake_is_named(answers: Answers, preset: str, options: dict[str, Answers], message: str) -> None:
+def test_a_users_mistake_is_named(answers: Answers, preset: str, options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         apply_preset(answers, preset, **options)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from math import isnan, nan
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,7 @@ tables = st.integers(1, 4).flatmap(
 
 
 @pytest.fixture(scope="module")
-def inspect_f1() -> ModuleType:
+def inspect_f1() -> Any:
     return pytest.importorskip("inspect_ai.scorer._classification")
 
 
@@ -70,7 +69,7 @@ def test_worked_examples(prediction: str, references: Any, exact: float, f1: flo
 
 
 @given(words, words)
-def test_f1_equals_that_of_inspect(inspect_f1: ModuleType, prediction: str, reference: str) -> None:
+def test_f1_equals_that_of_inspect(inspect_f1: Any, prediction: str, reference: str) -> None:
     if normalize_answer(prediction) and normalize_answer(reference):
         assert token_f1s([prediction], [reference])[0] == pytest.approx(inspect_f1.compute_f1(prediction, reference))
 
@@ -140,7 +139,7 @@ def test_the_matrix_equals_a_loop(table: list[list[Any]]) -> None:
 
 
 def test_arrays_are_read_like_lists() -> None:
-    table = np.array([[1.0, 2.0, nan], [1.0, 3.0, nan]])
+    table: Any = np.array([[1.0, 2.0, nan], [1.0, 3.0, nan]])
     same, unreadable = same_answer_matrix(table)
     assert same == pytest.approx(np.array([[2, 1], [1, 2]]) / 3)
     assert unreadable.tolist() == [1, 1]

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ def test_paths_that_lead_nowhere_say_why() -> None:
     with pytest.raises(ValueError, match="Protocol not known: nowhere"):
         locate("nowhere://rows.parquet")
     with pytest.raises(TypeError, match="path must be a string or a path, got int"):
-        locate(3)
+        locate(3)  # type: ignore[arg-type]
     with pytest.raises(FileNotFoundError, match=r"no such file: memory://.*none\.parquet"):
         read_rows("memory://none.parquet")
     write_rows(ROWS, "memory://folder/rows.parquet")
@@ -255,7 +256,12 @@ def test_an_empty_path_is_none() -> None:
 @pytest.mark.parametrize("name", ["rows.csv", "rows.JSONL", "rows.arrow", "rows.parquet.gz", "rows.pq", "rows.tsv/"])
 def test_rows_are_not_written_under_the_name_of_another_format(tmp_path: Path, name: str) -> None:
     path = f"{tmp_path}/{name}"
-    for attempt in (lambda: RunStore.check(path), lambda: begin(path), lambda: write_rows(ROWS, path.rstrip("/"))):
+    attempts: list[Callable[[], object]] = [
+        lambda: RunStore.check(path),
+        lambda: begin(path),
+        lambda: write_rows(ROWS, path.rstrip("/")),
+    ]
+    for attempt in attempts:
         with pytest.raises(ValueError, match=r"names a \.\w+ file.*\.parquet, or a folder"):
             attempt()
     assert os.listdir(tmp_path) == []

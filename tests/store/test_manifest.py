@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ def test_the_manifest_notes_every_session_and_what_was_added(run: Path | str) ->
 
 
 def test_manifests_that_cannot_be_written_are_refused_before_anything_is_made(tmp_path: Path) -> None:
-    for manifest, error, message in [
+    cases: list[tuple[Any, type[Exception], str]] = [
         ([], TypeError, "manifest must be a mapping, got list"),
         ({"model": "m"}, ValueError, 'manifest has no "settings"'),
         ({"settings": "m"}, TypeError, r'manifest\["settings"\] must be a mapping, got str'),
@@ -71,7 +72,8 @@ def test_manifests_that_cannot_be_written_are_refused_before_anything_is_made(tm
         ({"settings": {"scale": float("nan")}}, TypeError, "entry 'scale' can't be written as JSON"),
         ({"settings": {1: 2}}, TypeError, "names in the manifest must be strings, got 1"),
         ({"settings": {}, "started": "now"}, ValueError, "an entry 'started' of its own"),
-    ]:
+    ]
+    for manifest, error, message in cases:
         with pytest.raises(error, match=message):
             RunStore.open(tmp_path / "run", manifest)
     assert os.listdir(tmp_path) == []
@@ -194,6 +196,7 @@ def test_a_manifest_that_was_edited_by_hand_is_refused_by_the_entry(tmp_path: Pa
             store.finish()
         manifest = manifest_of(run)
         spoil(manifest, path, value)
+        attempts: list[Callable[[], object]]
         if made == "run":
             (run / "manifest.json").write_text(json.dumps(manifest))
             attempts = [lambda: begin(run, settings=settings, resume=True), lambda: read_rows(run)]
@@ -201,7 +204,7 @@ def test_a_manifest_that_was_edited_by_hand_is_refused_by_the_entry(tmp_path: Pa
             target = tmp_path / made
             merge(locate(run), manifest_of(run), target)
             write_rows(with_entry(read_rows(target), "manifest", json.dumps(manifest)), target)
-            attempts = [lambda target=target: finished_file(target, settings)]
+            attempts = [partial(finished_file, target, settings)]
         named = "is not the manifest" if path == ("format",) else "version" if path == ("version",) else path[0]
         for attempt in attempts:
             with pytest.raises(ValueError, match=rf"(manifest\.json|the manifest in .*rows\.parquet) .*{named}"):

@@ -11,7 +11,7 @@ from pyscore.metrics.core.arrays import Floats, Keys, Mask, cluster_sums, take
 from pyscore.metrics.core.bootstrap import bootstrap_estimate, bootstrap_means
 from pyscore.metrics.core.design import Design, Sample, read_design
 from pyscore.metrics.core.intervals import Interval, clustered_size, t_interval, wilson_interval, z_quantile
-from pyscore.metrics.core.readers import check_same_length, read_clusters, read_shares, read_values
+from pyscore.metrics.core.readers import check_same_length, cluster_codes, read_shares, read_values
 from pyscore.metrics.core.report import NAN, Estimate
 
 __all__ = [
@@ -90,11 +90,12 @@ class Averages:
     """Estimates over the same questions: all with the same clusters, as ``codes``, and the same kind of interval.
 
     With a mask ``among`` an estimate is over part of the questions; where that is none, it is NaN with the reason
-    ``otherwise``. All else is as in `estimate_mean`, `estimate_rate` and `estimate_difference`.
+    ``otherwise``. All else is as in `estimate_mean`, `estimate_rate`, `estimate_difference` and
+    `estimate_ratio`.
     """
 
     def __init__(self, n: int, clusters: Keys, interval: Interval) -> None:
-        self.codes = None if clusters is None else read_clusters(clusters, n)[0]
+        self.codes = cluster_codes(clusters, n)
         self.interval = interval
 
     @property
@@ -109,6 +110,9 @@ class Averages:
 
     def difference(self, a: Any, b: Any, among: Mask | None = None, otherwise: str = "") -> Estimate:
         return self._over(estimate_difference, (a, b), among, otherwise, {})
+
+    def ratio(self, numerator: Any, denominator: Any) -> Estimate:
+        return estimate_ratio(numerator, denominator, clusters=self.codes, interval=self.interval)
 
     def of_units(self, values: Floats) -> Floats:
         """The mean of each cluster's values; without clusters the values themselves."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -28,25 +30,26 @@ class Device:
 
 
 @pytest.mark.parametrize(("overhead", "tokens"), [(0.0, 2048), (1.0, 16384), (4.0, 65536), (1000.0, 131072)])
-def test_it_grows_until_a_pass_costs_little_beside_its_tokens(overhead, tokens):
+def test_it_grows_until_a_pass_costs_little_beside_its_tokens(overhead: float, tokens: int) -> None:
     assert Device(overhead).best() == tokens
 
 
 @pytest.mark.parametrize(("memory", "tokens"), [(100, 2048), (5000, 4096), (20_000, 16384)])
-def test_it_stays_within_memory(memory, tokens):
+def test_it_stays_within_memory(memory: int, tokens: int) -> None:
     assert Device(1000.0, memory).best() == tokens
 
 
-def test_a_size_is_run_once_before_it_is_timed():
+def test_a_size_is_run_once_before_it_is_timed() -> None:
     device = Device(1.0)
     device.best()
     assert device.sizes == [size for n in (2048, 4096, 8192, 16384, 32768) for size in (n, n)]
 
 
-def test_blank_tokens_run_in_rows_of_the_usual_length(monkeypatch):
+def test_blank_tokens_run_in_rows_of_the_usual_length(monkeypatch: pytest.MonkeyPatch) -> None:
     model, shapes = tiny_model(tiny_configs()["llama"]), []
-    scorer = Scorer(model, tiny_tokenizer(), batch_tokens=100)
-    monkeypatch.setattr(scorer.source.forward, "model", lambda input_ids, **_: shapes.append(tuple(input_ids.shape)))
-    monkeypatch.setattr(type(scorer.source.forward), "device", torch.device("cpu"))
-    scorer.source.forward.run_blank(1000)
+    scorer: Any = Scorer(model, tiny_tokenizer(), batch_tokens=100)
+    forward = scorer.source.forward
+    monkeypatch.setattr(forward, "model", lambda input_ids, **_: shapes.append(tuple(input_ids.shape)))
+    monkeypatch.setattr(type(forward), "device", torch.device("cpu"))
+    forward.run_blank(1000)
     assert shapes == [(10, 100)]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,7 +22,7 @@ def answer(context: list[int], *tokens: int) -> ScoreRequest:
     return ScoreRequest(context, list(tokens))
 
 
-def rows_with_stems(plan):
+def rows_with_stems(plan: Any) -> Iterator[Any]:
     """(tokens of the stems before it, row) of every stem and row of a plan, each once."""
     seen = set()
     for batch in plan.batches:
@@ -33,12 +36,12 @@ def rows_with_stems(plan):
             yield before, row
 
 
-def sequence(before, row, index):
+def sequence(before: Any, row: Any, index: Any) -> tuple[Any, ...]:
     """What the token of a row may attend to, itself included: the definition of the tree mask."""
     return (*before, *(row.tokens[j] for j in range(index + 1) if index < row.ends[j]))
 
 
-def scored(plan):
+def scored(plan: Any) -> Any:
     """slot -> (tokens up to the scored position, candidate)."""
     found = {}
     for before, row in rows_with_stems(plan):
@@ -49,7 +52,7 @@ def scored(plan):
     return found
 
 
-def prefixes(answers):
+def prefixes(answers: Any) -> Any:
     """The nodes of the prefix tree of all sequences, last answer tokens left out."""
     sequences = [(*a.context, *a.continuation[:-1]) for a in answers]
     return {s[:i] for s in sequences for i in range(1, len(s) + 1)}
@@ -57,7 +60,9 @@ def prefixes(answers):
 
 @settings(max_examples=300)
 @given(ANSWERS, LIMITS, st.sampled_from(SHARINGS))
-def test_every_answer_token_is_scored_after_exactly_the_tokens_before_it(answers, limits, sharing):
+def test_every_answer_token_is_scored_after_exactly_the_tokens_before_it(
+    answers: Any, limits: Any, sharing: Any
+) -> None:
     plan = plan_batches(answers, limits, sharing)
     found = scored(plan)
     assert sorted(found) == list(range(plan.n_slots))
@@ -69,7 +74,7 @@ def test_every_answer_token_is_scored_after_exactly_the_tokens_before_it(answers
 
 @settings(max_examples=300)
 @given(ANSWERS, LIMITS, st.sampled_from(SHARINGS))
-def test_rows_hold_the_tree_with_each_tokens_own_position(answers, limits, sharing):
+def test_rows_hold_the_tree_with_each_tokens_own_position(answers: Any, limits: Any, sharing: Any) -> None:
     held = []
     for before, row in rows_with_stems(plan_batches(answers, limits, sharing)):
         for index in range(len(row.tokens)):
@@ -82,7 +87,7 @@ def test_rows_hold_the_tree_with_each_tokens_own_position(answers, limits, shari
 
 
 @given(ANSWERS, LIMITS, st.sampled_from(SHARINGS))
-def test_counts_are_those_of_the_tree_and_the_rows(answers, limits, sharing):
+def test_counts_are_those_of_the_tree_and_the_rows(answers: Any, limits: Any, sharing: Any) -> None:
     plan = plan_batches(answers, limits, sharing)
     rows = sum(len(row.tokens) for _, row in rows_with_stems(plan))
     assert plan.counts.distinct == len(prefixes(answers))
@@ -91,7 +96,7 @@ def test_counts_are_those_of_the_tree_and_the_rows(answers, limits, sharing):
 
 
 @given(ANSWERS, LIMITS, st.sampled_from(SHARINGS))
-def test_batches_keep_to_their_limits(answers, limits, sharing):
+def test_batches_keep_to_their_limits(answers: Any, limits: Any, sharing: Any) -> None:
     for batch in plan_batches(answers, limits, sharing).batches:
         lengths = [len(row.tokens) for row in batch.rows]
         assert lengths == sorted(lengths, reverse=True)
@@ -100,10 +105,10 @@ def test_batches_keep_to_their_limits(answers, limits, sharing):
 
 
 @given(ANSWERS, LIMITS, st.randoms(use_true_random=False))
-def test_what_runs_does_not_depend_on_the_order_of_the_answers(answers, limits, random):
+def test_what_runs_does_not_depend_on_the_order_of_the_answers(answers: Any, limits: Any, random: Any) -> None:
     shuffled = random.sample(answers, len(answers))
 
-    def content(plan):
+    def content(plan: Any) -> list[Any]:
         return [
             ([stem.tokens for stem in b.stems], [(row.tokens, row.ends, sorted(row.targets)) for row in b.rows])
             for b in plan.batches
@@ -113,12 +118,12 @@ def test_what_runs_does_not_depend_on_the_order_of_the_answers(answers, limits, 
 
 
 @given(ANSWERS)
-def test_with_room_enough_every_shared_token_runs_once(answers):
+def test_with_room_enough_every_shared_token_runs_once(answers: Any) -> None:
     plan = plan_batches(answers, Limits(10_000, 10_000, 1))
     assert plan.counts.run == plan.counts.distinct
 
 
-def test_answers_share_their_prompt_and_their_first_tokens_and_last_tokens_never_run():
+def test_answers_share_their_prompt_and_their_first_tokens_and_last_tokens_never_run() -> None:
     answers = [answer([5, 6, 7], 1, letter, 9) for letter in (2, 3, 4)]
     plan = plan_batches(answers, WIDE)
     (batch,) = plan.batches
@@ -130,14 +135,14 @@ def test_answers_share_their_prompt_and_their_first_tokens_and_last_tokens_never
     assert plan.counts == TokenCounts(distinct=7, run=7, padding=0, naive=15)
 
 
-def test_answers_of_one_token_add_nothing_to_their_prompt():
+def test_answers_of_one_token_add_nothing_to_their_prompt() -> None:
     plan = plan_batches([answer([5, 6], token) for token in (7, 8, 9)], WIDE)
     (row,) = plan.batches[0].rows
     assert row.tokens == [5, 6]
     assert row.targets == {1: {7: 0, 8: 1, 9: 2}}
 
 
-def test_a_prefix_of_the_whole_data_set_is_a_stem_and_those_within_it_too():
+def test_a_prefix_of_the_whole_data_set_is_a_stem_and_those_within_it_too() -> None:
     common, inner = list(range(100, 150)), list(range(200, 240))
     answers = [answer([*common, i, i, i], 1) for i in range(40)]
     answers += [answer([*common, *inner, i, i, i], 1) for i in range(60)]
@@ -148,7 +153,7 @@ def test_a_prefix_of_the_whole_data_set_is_a_stem_and_those_within_it_too():
     assert plan.counts.run == plan.counts.distinct + plan.counts.padding
 
 
-def test_plans_whose_stems_begin_alike_have_their_first_stems_in_common():
+def test_plans_whose_stems_begin_alike_have_their_first_stems_in_common() -> None:
     common = list(range(1000, 1300))
     plans = [
         plan_batches([answer([*common, *more, i, i], 1) for i in range(60)], Limits(100, 50, 10))
@@ -159,7 +164,7 @@ def test_plans_whose_stems_begin_alike_have_their_first_stems_in_common():
     assert stems[0][:2] == stems[1][:2] == stems[2][:2]
 
 
-def test_a_stem_that_saves_less_than_it_is_worth_is_run_again_instead():
+def test_a_stem_that_saves_less_than_it_is_worth_is_run_again_instead() -> None:
     answers = [answer([7, 7, i, i], 1) for i in range(30)]
     assert any(batch.stems for batch in plan_batches(answers, Limits(100, 10, 5)).batches)
     plan = plan_batches(answers, Limits(100, 10, 1000))
@@ -167,7 +172,7 @@ def test_a_stem_that_saves_less_than_it_is_worth_is_run_again_instead():
     assert plan.counts.run > plan.counts.distinct
 
 
-def test_a_subtree_that_fits_into_a_row_is_never_cut_in_two():
+def test_a_subtree_that_fits_into_a_row_is_never_cut_in_two() -> None:
     answers = [answer([q] * 6, 1, letter, 9) for q in range(100, 120) for letter in (2, 3)]
     rows = [row for batch in plan_batches(answers, Limits(100, 25, 10)).batches for row in batch.rows]
     assert len(rows) == 10  # two questions of nine tokens in each
@@ -175,19 +180,19 @@ def test_a_subtree_that_fits_into_a_row_is_never_cut_in_two():
         assert row.tokens == [t for q in row.tokens[::9] for t in (*[q] * 6, 1, 2, 3)]
 
 
-def test_plain_plans_run_each_distinct_sequence_by_itself():
+def test_plain_plans_run_each_distinct_sequence_by_itself() -> None:
     answers = [answer([5, 6], 1, 2), answer([5, 6], 1, 3), answer([5, 6], 4, 2)]
     plan = plan_batches(answers, WIDE, "plain")
     assert sorted(row.tokens for row in plan.batches[0].rows) == [[5, 6, 1], [5, 6, 4]]
     assert plan.batches[0].stems == ()
 
 
-def test_a_long_chain_of_growing_prompts_is_planned():
+def test_a_long_chain_of_growing_prompts_is_planned() -> None:
     plan = plan_batches([answer([1] * n, 2) for n in range(1, 1500)], Limits(512, 64, 64))
     assert plan.counts.distinct == 1499
 
 
 @pytest.mark.parametrize("sharing", SHARINGS)
-def test_nothing_to_score_is_an_empty_plan(sharing):
+def test_nothing_to_score_is_an_empty_plan(sharing: Any) -> None:
     plan = plan_batches([], WIDE, sharing)
     assert (plan.batches, plan.slots, plan.n_slots, plan.counts) == ([], [], 0, TokenCounts())

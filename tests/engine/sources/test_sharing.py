@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -16,8 +17,7 @@ from pyscore.engine.rows import RunInfo
 from pyscore.engine.settings import ScoreSettings
 from pyscore.engine.sources.huggingface import forward as forward_module
 from pyscore.engine.sources.huggingface import inputs, stems
-from pyscore.engine.sources.huggingface import sharing as sharing_module
-from pyscore.engine.sources.huggingface.plan import Limits, plan_batches
+from pyscore.engine.sources.huggingface.plan import SHARINGS, Limits, plan_batches
 from pyscore.engine.sources.source import ScoreRequest
 from tests.engine.tiny import SMALL, VOCAB, some_questions, tiny_configs, tiny_model, tiny_tokenizer, transformers
 
@@ -78,20 +78,21 @@ def questions() -> list[Question]:
     return [Question(q.id, PREAMBLE + q.prompt, q.answers, q.is_matching) for q in some_questions(18)]
 
 
-def small_scorer(model, **limits) -> Scorer:
+def small_scorer(model: Any, **limits: Any) -> Scorer:
     """A scorer whose rows and stems are small, so that few questions make several of each."""
     scorer = Scorer(model, tiny_tokenizer())
-    scorer.source.limits = Limits(**{"batch_tokens": 200, "row_tokens": 100, "pass_tokens": 8} | limits)
+    source: Any = scorer.source
+    source.limits = Limits(**{"batch_tokens": 200, "row_tokens": 100, "pass_tokens": 8} | limits)
     return scorer
 
 
-def quiet_score(scorer, asked, **options):
+def quiet_score(scorer: Scorer, asked: Any, **options: Any) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return scorer.score(asked, token_logprobs=True, **options)
 
 
-def assert_as_alone(model, table, asked, tolerance=1e-4):
+def assert_as_alone(model: Any, table: Any, asked: Any, tolerance: float = 1e-4) -> None:
     """Each token log-prob equals that of the sequence run alone, without cache or mask, in float64 arithmetic."""
     tokenizer = tiny_tokenizer()
     prompts = {q.id: q.prompt for q in asked}
@@ -104,12 +105,12 @@ def assert_as_alone(model, table, asked, tolerance=1e-4):
         assert row["token_logprobs"] == pytest.approx(expected, abs=tolerance)
 
 
-def sharing_of(table) -> str:
+def sharing_of(table: Any) -> str:
     return table.schema.metadata[b"sharing"].decode()
 
 
 @pytest.mark.parametrize("kind", sorted(CONFIGS))
-def test_every_architecture_scores_as_if_each_sequence_ran_alone(kind):
+def test_every_architecture_scores_as_if_each_sequence_ran_alone(kind: Any) -> None:
     config, sharing = CONFIGS[kind]
     model, asked = tiny_model(config), questions()
     table = quiet_score(small_scorer(model), asked)
@@ -118,7 +119,7 @@ def test_every_architecture_scores_as_if_each_sequence_ran_alone(kind):
 
 
 @pytest.mark.parametrize("kind", ["llama", "gpt2", "gemma2"])
-def test_eager_attention_takes_the_tree_mask_too(kind):
+def test_eager_attention_takes_the_tree_mask_too(kind: str) -> None:
     model, asked = tiny_model(CONFIGS[kind][0]), questions()
     model.set_attn_implementation("eager")
     table = quiet_score(small_scorer(model), asked)
@@ -127,26 +128,26 @@ def test_eager_attention_takes_the_tree_mask_too(kind):
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_low_precision_passes_the_self_check(dtype):
+def test_low_precision_passes_the_self_check(dtype: Any) -> None:
     table = quiet_score(small_scorer(tiny_model(CONFIGS["llama"][0]).to(dtype)), questions())
     assert sharing_of(table) == "tree"
 
 
 @pytest.mark.parametrize("limits", [{"row_tokens": 1}, {"batch_tokens": 1, "row_tokens": 1}, {"pass_tokens": 1},
                                     {"batch_tokens": 5000, "row_tokens": 5000}, {"pass_tokens": 10**6}])  # fmt: skip
-def test_scores_do_not_depend_on_how_the_tree_is_cut(limits):
+def test_scores_do_not_depend_on_how_the_tree_is_cut(limits: dict[str, Any]) -> None:
     model, asked = tiny_model(CONFIGS["llama"][0]), questions()
     assert_as_alone(model, quiet_score(small_scorer(model, **limits), asked), asked, 1e-5)
 
 
-def test_scores_do_not_depend_on_the_order_of_questions_nor_on_what_else_is_asked():
+def test_scores_do_not_depend_on_the_order_of_questions_nor_on_what_else_is_asked() -> None:
     model, asked = tiny_model(CONFIGS["llama"][0]), questions()
     shuffled = random.Random(0).sample(asked, len(asked))
     for some in (shuffled, asked[:1], asked[3:9]):
         assert_as_alone(model, quiet_score(small_scorer(model), some), some, 1e-5)
 
 
-def test_sequences_within_the_window_share_a_tree_and_longer_ones_do_not():
+def test_sequences_within_the_window_share_a_tree_and_longer_ones_do_not() -> None:
     config = transformers.MistralConfig(**SMALL, sliding_window=40)
     model = tiny_model(config)
     scorer, short = small_scorer(model), some_questions(12)[::4]
@@ -158,7 +159,7 @@ def test_sequences_within_the_window_share_a_tree_and_longer_ones_do_not():
     assert sharing_of(quiet_score(scorer, short)) == "tree"
 
 
-BUGS = {
+BUGS: dict[str, tuple[Any, str, Any]] = {
     "a token sees the branches before it": (
         inputs, "tree_inputs", lambda made: made["attention_mask"][..., :-1].zero_()
     ),
@@ -172,11 +173,13 @@ BUGS = {
 
 
 @pytest.mark.parametrize("bug", BUGS)
-def test_the_self_check_finds_a_wrong_mask_or_position_and_falls_back_with_a_warning(monkeypatch, bug):
+def test_the_self_check_finds_a_wrong_mask_or_position_and_falls_back_with_a_warning(
+    monkeypatch: pytest.MonkeyPatch, bug: Any
+) -> None:
     module, name, spoil = BUGS[bug]
     right = getattr(module, name)
 
-    def wrong(*arguments):
+    def wrong(*arguments: Any) -> Any:
         made = right(*arguments)
         spoil(made)
         return made
@@ -189,8 +192,8 @@ def test_the_self_check_finds_a_wrong_mask_or_position_and_falls_back_with_a_war
     assert_as_alone(model, table, asked)
 
 
-def test_the_self_check_finds_a_wrong_cache(monkeypatch):
-    def doubled(cache, n_rows, *length):
+def test_the_self_check_finds_a_wrong_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    def doubled(cache: Any, n_rows: Any, *length: Any) -> Any:
         own = stems.copied(cache, n_rows)
         for layer in own.layers:
             layer.values = layer.values * 2
@@ -205,7 +208,7 @@ def test_the_self_check_finds_a_wrong_cache(monkeypatch):
 
 
 @pytest.mark.parametrize("kind", ["lfm2", "falcon-h1"])
-def test_one_long_prompt_does_not_keep_branches_from_being_checked(kind):
+def test_one_long_prompt_does_not_keep_branches_from_being_checked(kind: str) -> None:
     model = tiny_model(CONFIGS[kind][0])
     long = Question("long", "which of these do you prefer? " * 10 + "Answer:", (" Yes", " No"), (True, False))
     asked = [*some_questions(30), long]
@@ -214,14 +217,14 @@ def test_one_long_prompt_does_not_keep_branches_from_being_checked(kind):
     assert_as_alone(model, table, asked)
 
 
-def test_the_check_is_strict_where_recurrent_states_are_cached_in_low_precision():
+def test_the_check_is_strict_where_recurrent_states_are_cached_in_low_precision() -> None:
     model, asked = tiny_model(CONFIGS["jamba"][0]).to(torch.float16), questions()
     table = quiet_score(small_scorer(model), asked)
     assert sharing_of(table).startswith("plain: cache sharing is off by")
 
 
 @pytest.mark.parametrize("kind", ["longrope", "dynamic"])
-def test_sequences_beyond_the_point_where_rotary_frequencies_change_run_alone(kind):
+def test_sequences_beyond_the_point_where_rotary_frequencies_change_run_alone(kind: str) -> None:
     few = {**SMALL, "max_position_embeddings": 60}
     if kind == "longrope":
         factors = {"short_factor": [1.0] * 4, "long_factor": [4.0] * 4}
@@ -241,7 +244,7 @@ def test_sequences_beyond_the_point_where_rotary_frequencies_change_run_alone(ki
     assert sharing_of(quiet_score(scorer, short)) == "tree"
 
 
-def test_a_fallback_lasts_and_is_warned_of_once():
+def test_a_fallback_lasts_and_is_warned_of_once() -> None:
     scorer, asked = small_scorer(tiny_model(CONFIGS["bloom"][0])), questions()
     with pytest.warns(UserWarning, match="position_ids"):
         scorer.score(asked)
@@ -250,17 +253,18 @@ def test_a_fallback_lasts_and_is_warned_of_once():
         assert sharing_of(scorer.score(asked)).startswith("cache: ")
 
 
-def test_what_reaches_further_than_was_checked_is_checked_again():
+def test_what_reaches_further_than_was_checked_is_checked_again() -> None:
     scorer, asked = small_scorer(tiny_model(CONFIGS["llama"][0])), [*some_questions(12)[::4], *questions()]
+    source: Any = scorer.source
     info, checked = RunInfo("r", "m", None), []
     for _ in scorer.stream(asked, ScoreSettings(), info, chunk_questions=3, progress=False):
-        checked.append(scorer.source.sharing.checked_tokens)
+        checked.append(source.sharing.checked_tokens)
     assert len(checked) == 7 and checked[0] > 0
     grown = [b > a for a, b in pairwise(checked)]
     assert True in grown and False in grown
 
 
-def test_cached_stems_do_not_outlive_a_run_for_the_model_may_be_trained_in_between():
+def test_cached_stems_do_not_outlive_a_run_for_the_model_may_be_trained_in_between() -> None:
     model, asked = tiny_model(CONFIGS["llama"][0]), questions()
     scorer = small_scorer(model)
     quiet_score(scorer, asked)
@@ -277,7 +281,7 @@ def test_cached_stems_do_not_outlive_a_run_for_the_model_may_be_trained_in_betwe
         lambda model: model.resize_token_embeddings(VOCAB + 8),
     ],
 )
-def test_a_model_whose_parameters_were_replaced_is_scored_as_it_is_now(change):
+def test_a_model_whose_parameters_were_replaced_is_scored_as_it_is_now(change: Callable[..., Any]) -> None:
     model, asked = tiny_model(tiny_configs()["llama"]), questions()
     scorer = small_scorer(model)
     quiet_score(scorer, asked)
@@ -285,18 +289,18 @@ def test_a_model_whose_parameters_were_replaced_is_scored_as_it_is_now(change):
     assert_as_alone(model, quiet_score(scorer, asked), asked)
 
 
-def test_rows_after_a_long_stem_keep_few_copies_of_it():
+def test_rows_after_a_long_stem_keep_few_copies_of_it() -> None:
     answers = [ScoreRequest([1] * 500 + [i, 2], [3, 4]) for i in range(300)]
     plan = plan_batches(answers, Limits(batch_tokens=100, row_tokens=50, pass_tokens=10), "cache")
     assert all(batch.reach * len(batch.rows) <= 800 for batch in plan.batches)
     assert len(plan.batches[0].rows) == 1 and len(plan.batches) == 300
 
 
-def test_out_of_memory_halves_the_batch_and_loses_nothing(monkeypatch):
+def test_out_of_memory_halves_the_batch_and_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     model, asked = tiny_model(CONFIGS["llama"][0]), questions()
     body, most = model.model.forward, 150
 
-    def limited(input_ids, **options):
+    def limited(input_ids: Any, **options: Any) -> Any:
         if input_ids.numel() > most:
             raise torch.OutOfMemoryError("out of memory")
         return body(input_ids=input_ids, **options)
@@ -312,12 +316,15 @@ def test_out_of_memory_halves_the_batch_and_loses_nothing(monkeypatch):
         quiet_score(scorer, asked)
 
 
-def test_an_out_of_memory_error_in_the_self_check_is_not_taken_for_an_objection(monkeypatch):
-    def fails(*arguments, **options):
+def test_an_out_of_memory_error_in_the_self_check_is_not_taken_for_an_objection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fails(*arguments: Any, **options: Any) -> None:
         raise torch.OutOfMemoryError("out of memory")
 
     scorer = small_scorer(tiny_model(CONFIGS["llama"][0]))
-    monkeypatch.setattr(scorer.source.forward, "states", fails)
+    source: Any = scorer.source
+    monkeypatch.setattr(source.forward, "states", fails)
     with pytest.raises(torch.OutOfMemoryError):
         quiet_score(scorer, questions())
-    assert sharing_module.SHARINGS[0] == scorer.source.sharing.kind
+    assert SHARINGS[0] == source.sharing.kind

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import exp, inf, log, nan
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +25,13 @@ def test_sums_over_a_question_keep_what_exp_would_lose(level: float) -> None:
 
 def test_lengths_divide_and_the_unconditional_is_taken_off() -> None:
     answers = Answers([-6.0, -7.0], [0, 2], [True, False], [2, 7], [3, 5], [6, 5], unconditional=[-1.0, -4.0])
-    scores = {"sum": [-6, -7], "token": [-3, -1], "char": [-2, -1.4], "byte": [-1, -1.4], "pmi": [-5, -3]}
+    scores: dict[str, Any] = {
+        "sum": [-6, -7],
+        "token": [-3, -1],
+        "char": [-2, -1.4],
+        "byte": [-1, -1.4],
+        "pmi": [-5, -3],
+    }
     for normalize, expected in scores.items():
         assert answers.scores(normalize) == pytest.approx(expected)
         assert per_question(answers, "margin", Rule(normalize)) == pytest.approx([expected[0] - expected[1]])

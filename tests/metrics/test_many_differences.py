@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from math import nan
+from typing import Any
 
 import numpy as np
 import pytest
@@ -119,7 +120,7 @@ def test_it_prints_and_is_json_ready() -> None:
         (None, {}, "differences is empty"),
     ],
 )
-def test_a_users_mistake_is_named(change: dict[str, float] | None, options: dict[str, object], message: str) -> None:
+def test_a_users_mistake_is_named(change: dict[str, Any] | None, options: dict[str, object], message: str) -> None:
     differences = sweep()
     differences = {} if change is None else differences | {"same": replace(differences["same"], **change)}
     with pytest.raises(ValueError, match=message):
