@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +128,8 @@ def test_without_locks_the_store_that_was_opened_last_writes(run: Path | str) ->
     first = begin(run)
     write(first, 1)
     second = begin(run, resume=True)
-    for attempt in (lambda: write(first, 2), lambda: first.update(head="fused"), first.finish):
+    attempts: list[Callable[[], None]] = [lambda: write(first, 2), lambda: first.update(head="fused"), first.finish]
+    for attempt in attempts:
         with pytest.raises(BlockingIOError, match=r"another process opened the run in .* since"):
             attempt()
     write(second, 2)
@@ -237,7 +239,8 @@ def test_without_locks_a_run_that_another_opened_while_it_became_a_file_is_not_r
 def test_a_closed_store_writes_nothing(run: Path | str) -> None:
     store = begin(run)
     store.finish()
-    for attempt in (lambda: write(store, 1), lambda: store.update(head="fused"), store.finish):
+    attempts: list[Callable[[], None]] = [lambda: write(store, 1), lambda: store.update(head="fused"), store.finish]
+    for attempt in attempts:
         with pytest.raises(ValueError, match="is closed: open it again, with resume"):
             attempt()
     assert read_run(run).num_rows == 0
@@ -363,14 +366,15 @@ def test_two_questions_have_one_key_only_if_they_are_equal(a: Any, b: Any) -> No
     ],
 )
 def test_whatever_changes_in_a_question_changes_its_key(name: str, value: Any) -> None:
-    question = {"dataset": "d", "question_id": "q", "prompt": "Is it?", "answers": [" Yes", " No"]}
+    question: dict[str, Any] = {"dataset": "d", "question_id": "q", "prompt": "Is it?", "answers": [" Yes", " No"]}
     question |= {"is_matching": [True, False], "cluster": "c", "group": "g"}
     assert question_key(**question) != question_key(**{**question, name: value})
 
 
 def test_a_key_stays_the_same_from_release_to_release() -> None:
     text = r'["d", "q", "\u00c9?\n", [" Yes", " No"], [true, false], null, null]'
-    key = question_key("d", "q", "É?\n", (" Yes", " No"), np.array([True, False]))
+    flags: Any = np.array([True, False])
+    key = question_key("d", "q", "É?\n", (" Yes", " No"), flags)
     assert key == hashlib.sha256(text.encode()).hexdigest()
     with pytest.raises(TypeError, match="answers must be a sequence of strings, got str"):
         question_key("d", "q", "?", "AB", [True, False])
