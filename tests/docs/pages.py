@@ -1,9 +1,10 @@
-"""The pages that people read, and what stands in them."""
+"""The pages that people read, what stands in them, and the sources that they tell of."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 from tests.paths import ROOT
@@ -35,3 +36,12 @@ def prose(text: str) -> Iterator[tuple[int, str]]:
 def code_blocks(text: str, language: str) -> list[str]:
     """The code blocks of one language, in order."""
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+@lru_cache
+def sources() -> dict[str, str]:
+    """Every source file of the product by its name from the root; pyscore/kernels is a link to kernels."""
+    found = [path for folder in ("pyscore", "kernels", "csrc") for path in (ROOT / folder).rglob("*")]
+    kinds = (".py", ".pyi", ".cpp", ".hpp", ".inl", ".json")
+    files = {str(path.resolve().relative_to(ROOT)): path for path in found if path.suffix in kinds and path.is_file()}
+    return {name: path.read_text() for name, path in sorted(files.items())}

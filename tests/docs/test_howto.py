@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import linecache
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +19,7 @@ from types import ModuleType
 import pytest
 
 from pyscore.ops.backend import registered
-from tests.docs.pages import DOCS, code_blocks
+from tests.docs.pages import DOCS, code_blocks, sources
 from tests.paths import ROOT
 
 RECIPES = sorted(page.stem for page in (DOCS / "howto").glob("*.md") if "```python\n# tests/" in page.read_text())
@@ -68,6 +70,7 @@ def _make(block: str) -> ModuleType:
     path = block.partition("\n")[0].removeprefix("# ")
     assert not (ROOT / path).exists(), f"{path} is a file of pyscore already: the recipe is to make a new one"
     module = sys.modules[_module_name(path)] = _Made(_module_name(path))
+    linecache.cache[path] = (len(block), None, block.splitlines(keepends=True), path)  # for a failing test's report
     exec(compile(block, path, "exec", dont_inherit=True), vars(module))
     return module
 
@@ -98,3 +101,12 @@ def _run_tests(module: ModuleType, tmp_path: Path) -> int:
         folder.mkdir()
         test(**{"tmp_path": folder} if "tmp_path" in inspect.signature(test).parameters else {})
     return len(tests)
+
+
+def test_the_recipe_for_a_kernel_output_lists_every_file_that_names_one() -> None:
+    text = (DOCS / "howto" / "kernel_output.md").read_text()
+    listed, others = ([*re.findall(r"^\| `([^`]+)` \|", part, re.MULTILINE)] for part in text.split("## Not"))
+    naming = {path for path, source in sources().items() if re.search(r"\bentropy\b", source)}
+    assert sorted(naming - set(others)) == sorted(listed)
+    assert set(others) <= naming
+    assert len(listed) <= 13
