@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +20,7 @@ class DLPackOnly:
     def __init__(self, array: np.ndarray) -> None:
         self.array = array
 
-    def __dlpack__(self, **options: object) -> object:
+    def __dlpack__(self, **options: Any) -> Any:
         return self.array.__dlpack__(**options)
 
     def __dlpack_device__(self) -> tuple[int, int]:
@@ -32,7 +34,7 @@ class Namespaced(DLPackOnly):
         return type(self)
 
     @classmethod
-    def from_dlpack(cls, array: object) -> Namespaced:
+    def from_dlpack(cls, array: DLPackOnly) -> Namespaced:
         return cls(np.from_dlpack(array))
 
 
@@ -57,7 +59,7 @@ def test_numpy_in_numpy_out_with_the_bits_of_torch() -> None:
     ],
     ids=["negative strides", "column major", "byte-swapped", "read-only"],
 )
-def test_unusual_numpy_arrays_are_read_without_a_warning(change) -> None:  # type: ignore[no-untyped-def]
+def test_unusual_numpy_arrays_are_read_without_a_warning(change: Callable[[np.ndarray], np.ndarray]) -> None:
     logits, targets = random_rows(5, 40, torch.float32)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -45,24 +45,24 @@ CASES: list[tuple[type[Exception], str, Callable[[], Any]]] = [
     (ValueError, "softcap=1e-46 must lie between 1.18e-38 and 8.51e[+]37.*float32", lambda: logprobs(X, T, softcap=1e-46)),
     (ValueError, "softcap=1e[+]39 must lie between", lambda: linear_logprobs(H, W, T, softcap=1e39)),
     (ValueError, "softcap=1e-40 must lie between", lambda: linear_logprobs(H, W, T, softcap=1e-40)),
-    (TypeError, "softcap must be a number, got list", lambda: logprobs(X, T, softcap=[5.0])),
+    (TypeError, "softcap must be a number, got list", lambda: logprobs(X, T, softcap=[5.0])),  # type: ignore[arg-type]
     (ValueError, "softcap is beyond every float", lambda: logprobs(X, T, softcap=10**400)),
     (ValueError, "logit_scale=1e-46 must lie between .* or be 0", lambda: linear_logprobs(H, W, T, logit_scale=1e-46)),
     (ValueError, "logit_scale=-1e[+]39 must lie between", lambda: linear_logprobs(H, W, T, logit_scale=-1e39)),
     (TypeError, "logit_scale must be a number, got NoneType None", lambda: linear_logprobs(H, W, T, logit_scale=None)),
-    (TypeError, "top_k must be an integer, got float 2.0", lambda: logprobs(X, T, top_k=2.0)),
+    (TypeError, "top_k must be an integer, got float 2.0", lambda: logprobs(X, T, top_k=2.0)),  # type: ignore[arg-type]
     (TypeError, "top_k must be an integer, got bool True", lambda: linear_logprobs(H, W, T, top_k=True)),
-    (TypeError, r"top_k must be an integer, got Tensor of torch.int64, shape \(1,\)", lambda: logprobs(X, T, top_k=torch.tensor([2]))),
-    (TypeError, r"top_k must be an integer, got Tensor of torch.float32, shape \(\)", lambda: logprobs(X, T, top_k=torch.tensor(2.0))),
-    (TypeError, r"top_k must be an integer, got Tensor of torch.int64, shape \(\)", lambda: logprobs(X, T, top_k=torch.tensor(2, device="meta"))),
+    (TypeError, r"top_k must be an integer, got Tensor of torch.int64, shape \(1,\)", lambda: logprobs(X, T, top_k=torch.tensor([2]))),  # type: ignore[arg-type]
+    (TypeError, r"top_k must be an integer, got Tensor of torch.float32, shape \(\)", lambda: logprobs(X, T, top_k=torch.tensor(2.0))),  # type: ignore[arg-type]
+    (TypeError, r"top_k must be an integer, got Tensor of torch.int64, shape \(\)", lambda: logprobs(X, T, top_k=torch.tensor(2, device="meta"))),  # type: ignore[arg-type]
     (TypeError, "ignore_index must be an integer, got NoneType None", lambda: logprobs(X, T, ignore_index=None)),
     (ValueError, "ignore_index=9223372036854775808 must fit into 64 bits", lambda: linear_logprobs(H, W, T, ignore_index=2**63)),
-    (TypeError, "vocab_start must be an integer, got float 1.5", lambda: logprobs(X, T, vocab_start=1.5)),
+    (TypeError, "vocab_start must be an integer, got float 1.5", lambda: logprobs(X, T, vocab_start=1.5)),  # type: ignore[arg-type]
     (ValueError, "vocab_start=-1 must be at least 0", lambda: logprobs(X, T, vocab_start=-1)),
     (ValueError, "softcap=-1.0 must be positive", lambda: logprobs(X, T, softcap=-1.0)),
     (ValueError, "outputs names 'perplexity'", lambda: logprobs(X, T, outputs=("perplexity",))),
     (TypeError, "outputs must be a sequence of names, got None", lambda: logprobs(X, T, outputs=None)),
-    (TypeError, "outputs must be a sequence of names, got \\[3\\]", lambda: logprobs(X, T, outputs=[3])),
+    (TypeError, "outputs must be a sequence of names, got \\[3\\]", lambda: logprobs(X, T, outputs=[3])),  # type: ignore[list-item]
     (TypeError, r"write \('logprob',\)", lambda: logprobs(X, T, outputs="logprob")),
     (ValueError, "top_k=8 must lie between 0 and the vocabulary size 7", lambda: logprobs(X, T, top_k=8)),
     (ValueError, "say how many with top_k=", lambda: logprobs(X, T, outputs=("top_ids",))),
@@ -150,7 +150,7 @@ def test_a_tensor_without_values_beside_others_is_refused_by_its_argument(
     ("array", "message"),
     [
         (np.array([1, 2, 3], dtype=object), "targets must hold numbers that torch knows, got object"),
-        (np.ma.array([1, 2, 3], mask=[0, 1, 0]), "targets is a masked array"),
+        (np.ma.array([1, 2, 3], mask=[False, True, False]), "targets is a masked array"),
     ],
     ids=["object", "masked"],
 )

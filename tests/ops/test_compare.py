@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from dataclasses import fields
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,8 +35,8 @@ def questions(seed: int, n: int, dtype: torch.dtype = torch.float64) -> tuple[to
 def close(actual: Comparison, expected: Comparison, tolerance: float) -> None:
     for field in fields(Comparison):
         ours, theirs = getattr(actual, field.name), getattr(expected, field.name)
-        limits = {"rtol": tolerance, "atol": tolerance, "equal_nan": True}
-        torch.testing.assert_close(ours, theirs, **limits, msg=lambda m, name=field.name: f"{name}: {m}")
+        limits: dict[str, Any] = {"rtol": tolerance, "atol": tolerance, "equal_nan": True}
+        torch.testing.assert_close(ours, theirs, **limits, msg=f"{field.name}: {{}}".format)
 
 
 @every_backend
@@ -160,7 +161,7 @@ def test_score_answers_sums_tokens_and_normalizes(backend: str) -> None:
     answer_offsets, question_offsets, matching = [0, 2, 3, 4, 6], [0, 2, 4], [True, False, True, False]
     sums = torch.tensor([-3.0, -0.5, -4.0, -2.5], dtype=torch.float64)
     base = torch.tensor([-9.0, -0.25, -8.0, -2.0], dtype=torch.float64)
-    common = {"n_chars": [6, 1, 8, 2], "n_bytes": [12, 1, 8, 3], "unconditional": base}
+    common: dict[str, Any] = {"n_chars": [6, 1, 8, 2], "n_bytes": [12, 1, 8, 3], "unconditional": base}
     divisors = {"sum": [1, 1, 1, 1], "token": [2, 1, 1, 2], "char": [6, 1, 8, 2], "byte": [12, 1, 8, 3]}
     plain = compare_answers(sums, question_offsets, matching, backend=backend)
     for normalize, divisor in divisors.items():

@@ -77,7 +77,9 @@ LINEAR_CALLS: dict[str, dict[str, Any]] = {
 @pytest.mark.usefixtures("implementations")
 @pytest.mark.parametrize("options", LINEAR_CALLS.values(), ids=LINEAR_CALLS)
 def test_scoring_reads_nothing_that_is_on_the_gpu(options: dict[str, Any]) -> None:
-    moved = {name: of_gpu(value) if isinstance(value, Tensor) else value for name, value in options.items()}
+    moved: dict[str, Any] = {
+        name: of_gpu(value) if isinstance(value, Tensor) else value for name, value in options.items()
+    }
     strided = torch.zeros(3, 2, 7, device=META)[:, :1]  # rows that no single view covers
     with NoHostWaits():
         for scores in (linear_logprobs(H, W, **moved), logprobs(X, **moved), logprobs(strided[:, 0], **moved)):
@@ -104,7 +106,7 @@ def test_comparing_reads_nothing_that_is_on_the_gpu(normalize: str, sets: str) -
     with NoHostWaits():
         for ties in ("half", "strict", "first"):
             how: dict[str, Any] = {"sets": sets, "ties": ties}
-            units = {"n_chars": counts, "n_bytes": counts, "unconditional": LP}
+            units: dict[str, Any] = {"n_chars": counts, "n_bytes": counts, "unconditional": LP}
             scored = score_answers(LP, offsets, questions, matching, normalize=normalize, **units, **how)
             assert scored.tie.device == META
             assert compare_answers(LP, questions, matching, **how).predicted.device == META

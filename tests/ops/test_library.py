@@ -11,7 +11,7 @@ from torch import Tensor
 from torch._dynamo.testing import CompileCounter
 from torch.utils._pytree import tree_leaves
 
-from pyscore import TokenScores, compare_answers, linear_logprobs, logprobs, score_answers
+from pyscore import Comparison, TokenScores, compare_answers, linear_logprobs, logprobs, score_answers
 from pyscore.ops import library
 from pyscore.ops.backend import Backend, registered
 from pyscore.ops.dispatch import objections, select
@@ -48,7 +48,7 @@ def test_schemas_are_those_of_saved_programs() -> None:
 def test_a_backend_gets_the_request_that_the_op_was_called_with(monkeypatch: pytest.MonkeyPatch) -> None:
     got: list[Any] = []
 
-    def record(*arguments: Any) -> Tensor:
+    def record(*arguments: Any) -> Any:
         got.append(arguments)
         return torch.zeros(2)
 
@@ -89,7 +89,7 @@ def test_compile_fullgraph_gives_the_eager_bits(backend: str) -> None:
     hidden, weight, targets = random_projection(4, 16, 50, torch.float32)
     flags, offsets = torch.tensor([True, False, False, True]), torch.tensor([0, 2, 4])
 
-    def score(hidden, weight, targets):  # type: ignore[no-untyped-def]
+    def score(hidden: Tensor, weight: Tensor, targets: Tensor) -> tuple[TokenScores, TokenScores, Comparison]:
         scores = linear_logprobs(hidden, weight, targets, outputs=OUTPUTS, top_k=2, softcap=9.0, backend=backend)
         ready = logprobs(hidden @ weight.T, targets, temperature=0.5, backend=backend)
         return scores, ready, compare_answers(scores.logprob, offsets, flags, backend=backend)
@@ -103,7 +103,7 @@ def test_compile_fullgraph_gives_the_eager_bits(backend: str) -> None:
 def test_compile_with_dynamic_shapes() -> None:
     weight = torch.randn(50, 16)
 
-    def score(hidden, targets):  # type: ignore[no-untyped-def]
+    def score(hidden: Tensor, targets: Tensor) -> TokenScores:
         return linear_logprobs(hidden, weight, targets, outputs=("logprob", "entropy"), top_k=2, softcap=9.0)
 
     graph = torch.compile(score, fullgraph=True, dynamic=True, backend="aot_eager")

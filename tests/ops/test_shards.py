@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
+from torch.multiprocessing.spawn import start_processes
 
 from pyscore import linear_logprobs, logprobs, merge_vocab_shards
 from pyscore.ops import value_checks
@@ -23,9 +24,9 @@ def test_merged_shards_are_the_whole(backend: str) -> None:
     hidden, weight, targets = random_projection(6, 16, 150, torch.float32)
     targets[2] = -100
     candidates = torch.stack([targets, torch.tensor([0, 40, -100, 149, 41, 39])], 1)
-    ragged = {"targets": candidates.flatten()[:8], "target_offsets": [0, 2, 2, 4, 5, 7, 8]}
+    ragged: dict[str, Any] = {"targets": candidates.flatten()[:8], "target_offsets": [0, 2, 2, 4, 5, 7, 8]}
     for kind in ({"targets": targets}, {"targets": candidates}, ragged):
-        options = {**kind, "outputs": MERGEABLE, "top_k": 1, "backend": backend}
+        options: dict[str, Any] = {**kind, "outputs": MERGEABLE, "top_k": 1, "backend": backend}
         whole = linear_logprobs(hidden, weight, **options)
         parts = [linear_logprobs(hidden, weight[a:b], vocab_start=a, **options) for a, b in CUTS]
         scores_close(merge_vocab_shards(parts), whole, LINEAR)
@@ -40,7 +41,7 @@ def test_shards_without_mass_and_ties_across_shards(backend: str) -> None:
     logits[:, 41:] = 0.5
     logits[1, 10] = 0.5  # ties with ids of the last shard
     logits[2] = float("-inf")
-    options = {"targets": torch.tensor([149, 149, 0]), "outputs": MERGEABLE, "backend": backend}
+    options: dict[str, Any] = {"targets": torch.tensor([149, 149, 0]), "outputs": MERGEABLE, "backend": backend}
     parts = [logprobs(logits[:, a:b], vocab_start=a, **options) for a, b in CUTS]
     merged, whole = merge_vocab_shards(parts), logprobs(logits, **options)
     scores_close(merged, whole, LINEAR)
@@ -69,7 +70,7 @@ def test_a_shard_treats_targets_of_other_shards_as_the_reference_does(backend: s
 
 def test_numpy_shards_merge_to_numpy() -> None:
     logits = torch.randn(4, 150).numpy()
-    options = {"targets": [1, 45, 149, 40], "outputs": MERGEABLE}
+    options: dict[str, Any] = {"targets": [1, 45, 149, 40], "outputs": MERGEABLE}
     merged = merge_vocab_shards([logprobs(logits[:, a:b], vocab_start=a, **options) for a, b in CUTS])
     assert type(merged.logprob) is type(logits)
 
@@ -96,7 +97,7 @@ def _score_on_a_rank(rank: int, world: int, backend: str, folder: str) -> None:
     targets[3] = -100
     bounds = torch.linspace(0, 150, world + 1).long().tolist()
     mine = weight[bounds[rank] : bounds[rank + 1]]
-    options = {"outputs": OUTPUTS, "top_k": 3, "backend": backend}
+    options: dict[str, Any] = {"outputs": OUTPUTS, "top_k": 3, "backend": backend}
     for kind in (targets, torch.stack([targets, targets.flip(0)], 1)):
         scores = linear_logprobs(hidden, mine, kind, group=dist.group.WORLD, **options)
         whole = linear_logprobs(hidden, weight, kind, **options)
@@ -123,13 +124,13 @@ def test_group_gives_every_rank_the_scores_of_the_whole_vocabulary(world: int, b
     if torch.cuda.is_available() and backend == "triton":
         pytest.skip("gloo's ranks score CPU tensors, which Triton takes only through its interpreter")
     forkserver()  # its server, which knows what to import, starts the ranks
-    mp.start_processes(_score_on_a_rank, (world, backend, str(tmp_path)), nprocs=world, start_method="forkserver")
+    start_processes(_score_on_a_rank, (world, backend, str(tmp_path)), nprocs=world, start_method="forkserver")
 
 
 @every_backend
 def test_one_shard_that_is_everything_changes_no_bits(backend: str) -> None:
     hidden, weight, targets = random_projection(4, 16, 60, torch.float32)
-    options = {"outputs": ("argmax", "logsumexp"), "backend": backend}
+    options: dict[str, Any] = {"outputs": ("argmax", "logsumexp"), "backend": backend}
     whole = linear_logprobs(hidden, weight, targets, **options)
     part = linear_logprobs(hidden, weight, targets, vocab_start=0, **options)
     assert torch.equal(part.argmax, whole.argmax) and torch.equal(part.logsumexp, whole.logsumexp)
