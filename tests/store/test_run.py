@@ -15,13 +15,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyscore.store import metadata_of, question_key, read_rows, read_run, remove_run, row_schema
+from pyscore.store import RunStore, metadata_of, question_key, read_rows, read_run, remove_run, row_schema
 from pyscore.store import run as run_module
 from pyscore.store.files import locate
 from pyscore.store.parts import write_part
 from pyscore.store.reading import merge, remove_files
 from tests.store.stores import begin, keys_of, manifest_of, remove, rows_of, write
 from tests.store.tables import pair, table
+
+
+def assert_writes_nothing(store: RunStore, error: type[Exception], message: str) -> None:
+    attempts: list[Callable[[], None]] = [lambda: write(store, 2), lambda: store.update(head="fused"), store.finish]
+    for attempt in attempts:
+        with pytest.raises(error, match=message):
+            attempt()
 
 
 def test_a_resumed_run_knows_what_is_done_and_goes_on(run: Path | str) -> None:
@@ -128,10 +135,7 @@ def test_without_locks_the_store_that_was_opened_last_writes(run: Path | str) ->
     first = begin(run)
     write(first, 1)
     second = begin(run, resume=True)
-    attempts: list[Callable[[], None]] = [lambda: write(first, 2), lambda: first.update(head="fused"), first.finish]
-    for attempt in attempts:
-        with pytest.raises(BlockingIOError, match=r"another process opened the run in .* since"):
-            attempt()
+    assert_writes_nothing(first, BlockingIOError, r"another process opened the run in .* since")
     write(second, 2)
     second.finish()
     assert read_run(run).equals(rows_of(1, 2))
@@ -239,10 +243,7 @@ def test_without_locks_a_run_that_another_opened_while_it_became_a_file_is_not_r
 def test_a_closed_store_writes_nothing(run: Path | str) -> None:
     store = begin(run)
     store.finish()
-    attempts: list[Callable[[], None]] = [lambda: write(store, 1), lambda: store.update(head="fused"), store.finish]
-    for attempt in attempts:
-        with pytest.raises(ValueError, match="is closed: open it again, with resume"):
-            attempt()
+    assert_writes_nothing(store, ValueError, "is closed: open it again, with resume")
     assert read_run(run).num_rows == 0
 
 
