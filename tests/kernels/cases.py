@@ -31,8 +31,8 @@ EVERYTHING: dict[str, Any] = {"entropy": True, "rank": True, "top_k": 3}
 IGNORED = -100
 
 # Families of tolerance: float32 rounding of logits up to 32, and beyond it of sums of D <= 128 products.
-READY = {"rtol": 2e-6, "atol": 8e-6}
-LINEAR = {"rtol": 2e-6, "atol": 4e-5}
+READY: dict[str, Any] = {"rtol": 2e-6, "atol": 8e-6}
+LINEAR: dict[str, Any] = {"rtol": 2e-6, "atol": 4e-5}
 
 every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=str)
 
@@ -129,12 +129,12 @@ def check_linear(
     return actual
 
 
-def assert_close(actual: TokenTensors, expected: TokenTensors, tolerance: dict[str, float]) -> None:
+def assert_close(actual: TokenTensors, expected: TokenTensors, tolerance: dict[str, Any]) -> None:
     """Floats within the tolerance and NaN in the same places; ids and counts equal; shapes and dtypes the same."""
     for name in TokenTensors._fields:
         ours, theirs = getattr(actual, name), getattr(expected, name)
         torch.testing.assert_close(
-            ours, theirs, equal_nan=True, msg=lambda m, n=name: f"{n}: {m}",
+            ours, theirs, equal_nan=True, msg=f"{name}: {{}}".format,
             **(tolerance if ours.is_floating_point() else {"rtol": 0.0, "atol": 0.0}),
         )  # fmt: skip
 

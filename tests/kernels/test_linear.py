@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -44,7 +46,7 @@ def test_all_outputs_agree_with_the_definition(n: int, d: int, vocab: int, dtype
     [{"bias": True}, {"logit_scale": 0.25}, {"softcap": 8.0}, {"temperature": True}],
     ids=lambda options: next(iter(options)),
 )
-def test_each_step_from_product_to_logit(options: dict[str, float]) -> None:
+def test_each_step_from_product_to_logit(options: dict[str, Any]) -> None:
     check_each_step(**options)
 
 
@@ -173,7 +175,7 @@ def test_target_logits_agree_with_the_definition(dtype: torch.dtype) -> None:
     inputs = (random(5, 37, dtype=dtype, seed=1), random(60, 37, dtype=dtype, seed=2), random(60, dtype=dtype, seed=3))
     candidates = ragged([[1, 59, 1], [], [IGNORED, 4], [30], [7] * 30])
     temperature = torch.linspace(0.5, 2, 5, device=DEVICE)
-    options = {"softcap": 20.0, "logit_scale": 0.5}
+    options: dict[str, Any] = {"softcap": 20.0, "logit_scale": 0.5}
     hidden, weight, bias = inputs
     expected = REFERENCE.target_logits(Projection(*inputs), request_of(candidates, temperature, **options))
     actual = known_targets(hidden, weight, candidates, bias, temperature, **options)

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -56,7 +57,8 @@ def test_the_backend_says_how_to_run_without_a_gpu(monkeypatch: pytest.MonkeyPat
 
 def test_the_backend_passes_its_options_on() -> None:
     hidden, weight, candidates = random(3, 8), random(40, 8), one_each([11, 12, 50])
-    options = {"softcap": 9.0, "logit_scale": 0.5, "vocab_start": 10, "sharded": True, "entropy": True, "top_k": 2}
+    options: dict[str, Any] = {"softcap": 9.0, "logit_scale": 0.5, "vocab_start": 10, "sharded": True}
+    options |= {"entropy": True, "top_k": 2}
     projection, request = Projection(hidden, weight), request_of(candidates, rank=True, **options)
     z = TRITON.target_logits(projection, request)
     assert z[2] == -float("inf")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import pytest
 import torch
@@ -68,8 +69,8 @@ def check(
     score_answers(request, actual)
     expected = compared(REFERENCE, request)
     for name, ours, theirs in zip(ComparisonTensors._fields, actual, expected, strict=True):
-        limits = TOLERANCE[dtype] if ours.is_floating_point() else {"rtol": 0.0, "atol": 0.0}
-        torch.testing.assert_close(ours, theirs, equal_nan=True, msg=lambda m, n=name: f"{n}: {m}", **limits)
+        limits: dict[str, Any] = TOLERANCE[dtype] if ours.is_floating_point() else {"rtol": 0.0, "atol": 0.0}
+        torch.testing.assert_close(ours, theirs, equal_nan=True, msg=f"{name}: {{}}".format, **limits)
     return actual
 
 

@@ -19,7 +19,6 @@ from tests.kernels.cases import (
     check_linear,
     known_targets,
     linear,
-    one_each,
     ragged,
     random,
     random_targets,
@@ -56,7 +55,7 @@ def of_rows(outputs: TokenTensors, rows: slice) -> TokenTensors:
 def test_the_bits_of_a_row_do_not_depend_on_the_number_of_rows(count: int, dtype: torch.dtype) -> None:
     hidden, weight = problem(dtype)
     candidates, expected = whole(dtype)
-    part = linear(hidden[:count], weight, one_each(candidates.ids[:count].tolist()), **EVERYTHING)
+    part = linear(hidden[:count], weight, ragged(candidates.ids[:count, None].tolist()), **EVERYTHING)
     assert_same(part, of_rows(expected, slice(0, count)))
 
 
