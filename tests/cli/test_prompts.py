@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -20,14 +21,14 @@ CHAT = (
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory):
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = save_tiny(tmp_path_factory.mktemp("model"))
     (folder / "chat_template.jinja").write_text(CHAT)
     return folder
 
 
 @pytest.fixture(scope="module")
-def file(tmp_path_factory):
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = [
         {"question": f"Do you {i}? ", "answer_matching_behavior": " Yes", "answer_not_matching_behavior": " No"}
         for i in range(2)
@@ -37,13 +38,13 @@ def file(tmp_path_factory):
     return path
 
 
-def run(*arguments):
+def run(*arguments: object) -> str:
     result = CliRunner().invoke(app, [str(argument) for argument in arguments])
     assert result.exit_code == 0, result.stderr
     return result.stdout
 
 
-def test_options_of_a_chat_are_read_as_json_or_text_and_their_escapes_as_a_template_s(tmp_path):
+def test_options_of_a_chat_are_read_as_json_or_text_and_their_escapes_as_a_template_s(tmp_path: Path) -> None:
     (tmp_path / "system.txt").write_text("Be brief.\nBe kind.\n")
     given = ["enable_thinking=false", "n=3", "style=short", "note=a=b", "odd=NaN"]
     found = chosen_template("chat", f"@{tmp_path}/system.txt", given, r"Well,\n", "2026-01-31")
@@ -52,11 +53,11 @@ def test_options_of_a_chat_are_read_as_json_or_text_and_their_escapes_as_a_templ
     assert str(chosen_template("chat", None, [], None, None)) == "chat"
 
 
-def test_a_new_line_typed_as_an_escape_is_one():
+def test_a_new_line_typed_as_an_escape_is_one() -> None:
     assert chosen_template(r"Q: {{ question }}\nA:", None, [], None, None) == "Q: {{ question }}\nA:"
 
 
-def test_rows_record_the_options_of_a_chat_the_step_and_the_run_id(model, file, tmp_path):
+def test_rows_record_the_options_of_a_chat_the_step_and_the_run_id(model: Path, file: Path, tmp_path: Path) -> None:
     chat = ["-t", "chat", "--system-prompt", "Be brief.", "--template-arg", "enable_thinking=false"]
     output = tmp_path / "rows.parquet"
     arguments = ["score", file, "-m", model, *chat, "--step", 100, "--run-id", "mine", "-o", output]
@@ -70,7 +71,7 @@ def test_rows_record_the_options_of_a_chat_the_step_and_the_run_id(model, file, 
     assert other.exit_code == 2 and "template" in other.stderr
 
 
-def test_a_run_goes_on_under_its_own_id_only(model, file, tmp_path):
+def test_a_run_goes_on_under_its_own_id_only(model: Path, file: Path, tmp_path: Path) -> None:
     output = tmp_path / "run"
     arguments = ["score", file, "-m", model, "-o", output]
     run(*arguments, "--limit", 1, "--run-id", "mine")
@@ -81,7 +82,9 @@ def test_a_run_goes_on_under_its_own_id_only(model, file, tmp_path):
     assert set(read_rows(output)["run_id"].to_pylist()) == {"mine"}
 
 
-def test_a_dry_run_shows_prompt_and_tokens_and_loads_no_weights(model, file, tmp_path, monkeypatch):
+def test_a_dry_run_shows_prompt_and_tokens_and_loads_no_weights(
+    model: Path, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(
         "pyscore.engine.sources.huggingface.load.load_model", lambda *_, **__: pytest.fail("the model was loaded")
     )
@@ -99,7 +102,7 @@ def test_a_dry_run_shows_prompt_and_tokens_and_loads_no_weights(model, file, tmp
     assert not (tmp_path / "none").exists()
 
 
-def test_a_dry_run_shows_the_tokens_that_a_run_scores(model, file, tmp_path):
+def test_a_dry_run_shows_the_tokens_that_a_run_scores(model: Path, file: Path, tmp_path: Path) -> None:
     found = json.loads(run("score", file, "-m", model, "--dry-run", "--json"))
     (shown,) = found["previews"]
     rows = json.loads(run("score", file, "-m", model, "-o", tmp_path / "run", "--json"))

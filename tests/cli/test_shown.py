@@ -6,13 +6,14 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from pyscore.cli.app import app
 from pyscore.cli.text import visible
 from pyscore.store import read_rows, write_rows
+from tests.cli.commands import run
 from tests.engine.tiny import save_tiny
 from tests.paths import ROOT
 from tests.store.tables import pair, table
@@ -22,12 +23,12 @@ ESCAPED = r"a\x1b[31mb\rc\nd\x07e\u202ef\u2066g\x9bh\u2028i"
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory):
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_tiny(tmp_path_factory.mktemp("odd") / "x[y]" / "[bold]z")
 
 
 @pytest.fixture
-def rows(tmp_path):
+def rows(tmp_path: Path) -> Path:
     """Rows of a model and two data sets with names that are markup to rich, or steer a terminal."""
     path = tmp_path / "rows.parquet"
     names = {"model": "m[/y]" + STEERING}
@@ -36,7 +37,7 @@ def rows(tmp_path):
     return path
 
 
-def questions(folder, name):
+def questions(folder: Path, name: str) -> Path:
     lines = [
         {"question": f"Do you {i}?", "answer_matching_behavior": " Yes", "answer_not_matching_behavior": " No"}
         for i in range(2)
@@ -45,25 +46,21 @@ def questions(folder, name):
     return folder / name
 
 
-def run(*arguments):
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
-
-
-def process(*arguments, **options):
+def process(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "pyscore", *map(str, arguments)]
     return subprocess.run(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, **options)
 
 
 @pytest.mark.parametrize("text", ["é", "\u200d", "[/x]", "a b", "日本"])
-def test_text_that_steers_nothing_stays(text):
+def test_text_that_steers_nothing_stays(text: str) -> None:
     assert visible(text) == text
 
 
-def test_control_characters_are_written_as_escapes():
+def test_control_characters_are_written_as_escapes() -> None:
     assert visible(STEERING + "\udce9") == ESCAPED + r"\udce9"
 
 
-def test_names_are_shown_as_they_are_and_steer_nothing(rows):
+def test_names_are_shown_as_they_are_and_steer_nothing(rows: Path) -> None:
     shown = run("summarize", rows)
     assert shown.exit_code == 0, shown.stderr
     for name in ("[/x]", ESCAPED, "m[/y]" + ESCAPED):
@@ -71,13 +68,13 @@ def test_names_are_shown_as_they_are_and_steer_nothing(rows):
     assert not set("\x1b\r\x07\u202e\u2066\x9b\u2028") & set(shown.stdout)
 
 
-def test_errors_steer_no_terminal(tmp_path):
+def test_errors_steer_no_terminal(tmp_path: Path) -> None:
     result = run("score", tmp_path / "\x1b\u202enone")
     assert result.stderr == f"pyscore: no such file: {tmp_path}/\\x1b\\u202enone\n"
     assert "\x1b" not in run("score", "--ties", "\x1b[31m").stderr
 
 
-def test_brackets_of_a_file_and_a_folder_are_shown(fake_model, tmp_path):
+def test_brackets_of_a_file_and_a_folder_are_shown(fake_model: str, tmp_path: Path) -> None:
     result = run("score", questions(tmp_path, "eval[a].jsonl"), "--model", fake_model)
     assert result.exit_code == 0, result.stderr
     assert "eval[a]" in result.stdout
@@ -85,8 +82,10 @@ def test_brackets_of_a_file_and_a_folder_are_shown(fake_model, tmp_path):
 
 
 @pytest.mark.parametrize("broken", ["pyscore.cli.score.print_summaries", "pyscore.results.summaries.summarize"])
-def test_rows_that_could_not_be_shown_are_in_a_file_that_is_named(monkeypatch, fake_model, tmp_path, broken):
-    def fail(*arguments, **options):
+def test_rows_that_could_not_be_shown_are_in_a_file_that_is_named(
+    monkeypatch: pytest.MonkeyPatch, fake_model: str, tmp_path: Path, broken: str
+) -> None:
+    def fail(*arguments: object, **options: object) -> None:
         raise ZeroDivisionError
 
     file = questions(tmp_path, "q.jsonl")
@@ -99,7 +98,9 @@ def test_rows_that_could_not_be_shown_are_in_a_file_that_is_named(monkeypatch, f
     assert read_rows(kept).num_rows == 4
 
 
-def test_rows_are_kept_among_the_temporary_files_where_the_folder_takes_none(monkeypatch, fake_model, tmp_path):
+def test_rows_are_kept_among_the_temporary_files_where_the_folder_takes_none(
+    monkeypatch: pytest.MonkeyPatch, fake_model: str, tmp_path: Path
+) -> None:
     file, temporary = questions(tmp_path, "q.jsonl"), tmp_path / "temporary"
     temporary.mkdir()
     monkeypatch.setattr("pyscore.cli.score.Path.cwd", lambda: tmp_path / "none")
@@ -109,7 +110,7 @@ def test_rows_are_kept_among_the_temporary_files_where_the_folder_takes_none(mon
     assert len(list(temporary.iterdir())) == 1
 
 
-def test_scores_whose_reader_is_gone_are_kept(model, tmp_path):
+def test_scores_whose_reader_is_gone_are_kept(model: Path, tmp_path: Path) -> None:
     file = questions(tmp_path, "q.jsonl")
     reader, writer = os.pipe()
     os.close(reader)
@@ -123,7 +124,7 @@ def test_scores_whose_reader_is_gone_are_kept(model, tmp_path):
 
 
 @pytest.mark.parametrize("arguments", [["info"], ["info", "--json"], ["--version"], ["summarize"]], ids=str)
-def test_a_closed_pipe_ends_quietly(arguments, rows):
+def test_a_closed_pipe_ends_quietly(arguments: list[str], rows: Path) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     done = process(*arguments, *([rows] if arguments == ["summarize"] else []), stdout=writer)
@@ -132,7 +133,7 @@ def test_a_closed_pipe_ends_quietly(arguments, rows):
 
 
 @pytest.mark.parametrize("environment", [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONUTF8": "0"}], ids=str)
-def test_a_terminal_that_knows_ascii_only_is_shown_ascii(environment, tmp_path):
+def test_a_terminal_that_knows_ascii_only_is_shown_ascii(environment: dict[str, str], tmp_path: Path) -> None:
     write_rows(table(pair(-1.0, -2.0, dataset="é")), tmp_path / "rows.parquet")
     for arguments in (["summarize", tmp_path / "rows.parquet"], ["--help"]):
         done = process(
@@ -143,7 +144,7 @@ def test_a_terminal_that_knows_ascii_only_is_shown_ascii(environment, tmp_path):
 
 
 @pytest.mark.parametrize("command", ["info", "--version", "summarize"])
-def test_a_closed_or_full_standard_output_is_one_line(rows, command):
+def test_a_closed_or_full_standard_output_is_one_line(rows: Path, command: str) -> None:
     arguments = [command, str(rows)] if command == "summarize" else [command]
     shell = 'exec "$0" -m pyscore "$@" >&-'
     done = subprocess.run(
