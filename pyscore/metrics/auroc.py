@@ -9,7 +9,14 @@ import numpy as np
 
 from pyscore.metrics.core.arrays import Floats, Keys, Mask, cluster_sums
 from pyscore.metrics.core.design import Design, read_design
-from pyscore.metrics.core.intervals import Interval, effective_size, t_interval, t_quantile, wilson_interval
+from pyscore.metrics.core.intervals import (
+    Interval,
+    check_interval,
+    effective_size,
+    t_interval,
+    t_quantile,
+    wilson_interval,
+)
 from pyscore.metrics.core.readers import check_same_length, read_binary, read_values
 from pyscore.metrics.core.report import Estimate
 
@@ -41,7 +48,7 @@ def auroc(score: Any, positive: Any, *, clusters: Keys = None, interval: Interva
         ValueError: a NaN, a label that is neither 0 nor 1, lengths that differ, no positives or no negatives; a method
             that resamples.
     """
-    if interval.resamples:
+    if check_interval(interval).resamples:
         raise ValueError(f"method {interval.method!r} is not offered for auroc: give 'auto' or 't'")
     s, labels = read_values(score, "score"), read_binary(positive, "positive")
     check_same_length("questions", score=s, positive=labels)

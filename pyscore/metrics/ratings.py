@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pyscore.metrics.core.arrays import Floats, Keys, as_float64, as_list, encode
 from pyscore.metrics.core.bootstrap import bootstrap_estimate
 from pyscore.metrics.core.design import Design, read_design
-from pyscore.metrics.core.intervals import Interval
+from pyscore.metrics.core.intervals import Interval, check_interval
 from pyscore.metrics.core.readers import check_length
 from pyscore.metrics.core.report import NAN, Estimate, Report
 from pyscore.ops import checks
@@ -69,7 +69,7 @@ def ratings(
     """
     evalica = _import_evalica()
     checks.check_choice(method, "method", RATINGS)
-    if interval.method not in ("auto", "bootstrap"):
+    if check_interval(interval).method not in ("auto", "bootstrap"):
         raise ValueError(f"ratings have percentile intervals: give method 'auto' or 'bootstrap', not {interval.method}")
     interval = replace(interval, method="bootstrap")
     codes, names = _read_players(player_a, player_b)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pyscore.metrics.core.arrays import Keys, as_float64
-from pyscore.metrics.core.intervals import Interval
+from pyscore.metrics.core.intervals import Interval, check_interval
 from pyscore.metrics.core.means import Averages, estimate_mean, estimate_rate
 from pyscore.metrics.core.readers import (
     check_length,
@@ -130,6 +130,7 @@ def scaling_trend(
     Raises:
         ValueError: no points, lengths that differ, a size or stderr that isn't positive, a value that isn't finite.
     """
+    check_interval(interval)
     x, y = np.log10(read_positive(sizes, "sizes")), read_values(values, "values")
     check_length("values", y, len(x))
     refuse("values", y, np.isinf(y), "= {}: a trend needs finite values; leave that point out")

@@ -12,6 +12,7 @@ from pyscore.ops import checks
 __all__ = [
     "METHODS",
     "Interval",
+    "check_interval",
     "clustered_size",
     "effective_size",
     "t_interval",
@@ -108,6 +109,14 @@ def effective_size(rate: float, stderr: float, n: int, at_the_ends: float) -> fl
     if rate <= 0 or rate >= 1:
         return at_the_ends
     return float(n) if stderr == 0 else min(max(rate * (1 - rate) / stderr**2, 1.0), float(n))
+
+
+def check_interval(interval: Interval) -> Interval:
+    """The interval; TypeError for anything else, None too, which stands for no kind of interval."""
+    if not isinstance(interval, Interval):
+        kind = type(interval).__name__
+        raise TypeError(f"interval must be a pyscore.metrics.Interval, got {kind}: leave it out for the usual one")
+    return interval
 
 
 def clustered_size(rate: float, variance: float, n: int, units: float, confidence: float) -> float:

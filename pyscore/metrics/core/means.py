@@ -10,7 +10,14 @@ import numpy as np
 from pyscore.metrics.core.arrays import Floats, Keys, Mask, cluster_sums, take
 from pyscore.metrics.core.bootstrap import bootstrap_estimate, bootstrap_means
 from pyscore.metrics.core.design import Design, Sample, read_design
-from pyscore.metrics.core.intervals import Interval, clustered_size, t_interval, wilson_interval, z_quantile
+from pyscore.metrics.core.intervals import (
+    Interval,
+    check_interval,
+    clustered_size,
+    t_interval,
+    wilson_interval,
+    z_quantile,
+)
 from pyscore.metrics.core.readers import check_same_length, cluster_codes, read_shares, read_values
 from pyscore.metrics.core.report import NAN, Estimate
 
@@ -96,7 +103,7 @@ class Averages:
 
     def __init__(self, n: int, clusters: Keys, interval: Interval) -> None:
         self.codes = cluster_codes(clusters, n)
-        self.interval = interval
+        self.interval = check_interval(interval)
 
     @property
     def n_clusters(self) -> int | None:
