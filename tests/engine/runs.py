@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from pyscore import Scorer
 from pyscore.engine.run import score_to
+from pyscore.engine.sources.source import Session
 from pyscore.store import read_rows
 
 
@@ -34,7 +35,7 @@ def telling(scorer: Scorer, before_run: Callable[[int], None]) -> Scorer:
     open_session = other.source.session
 
     @contextmanager
-    def session(state):
+    def session(state: Mapping[str, Any] | None) -> Iterator[Session]:
         with open_session(state) as found:
             prepare, run_work = found.prepare, found.run
             found.prepare = lambda requests: (len(requests), prepare(requests))

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import random
 import time
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,8 +29,8 @@ def score(run: Path, told: Connection) -> None:
     """Go on with the run, telling each part once it is stored."""
     write = RunStore.write
 
-    def telling(store, *arguments):
-        write(store, *arguments)
+    def telling(self: RunStore, table: Any, keys: Sequence[str], positions: Sequence[int] | None = None) -> None:
+        write(self, table, keys, positions)
         told.send("part")
 
     RunStore.write = telling
@@ -60,7 +62,7 @@ def run_once(run: Path, kill_after: tuple[int, float] | None = None) -> int:
     return parts
 
 
-def test_a_run_killed_at_random_moments_loses_and_doubles_nothing(tmp_path):
+def test_a_run_killed_at_random_moments_loses_and_doubles_nothing(tmp_path: Path) -> None:
     assert run_once(tmp_path / "whole") == QUESTIONS // 4
     whole, run = read_run(tmp_path / "whole"), tmp_path / "run"
     moments, told = random.Random(0), 0

@@ -6,8 +6,11 @@ import json
 import os
 import random
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 
@@ -21,17 +24,17 @@ from tests.engine.tiny import question, some_questions, tiny_configs, tiny_model
 
 
 @pytest.fixture
-def scorer():
+def scorer() -> Scorer:
     return fake_scorer("tiny")
 
 
 @pytest.fixture(scope="module")
-def model():
+def model() -> Any:
     return tiny_model(tiny_configs()["llama"])
 
 
 @pytest.fixture(params=["fake", "huggingface"])
-def any_scorer(request):
+def any_scorer(request: pytest.FixtureRequest) -> tuple[Scorer, tuple[str, str]]:
     """A scorer of each kind of source, and an entry of its rows' metadata."""
     if request.param == "fake":
         return fake_scorer("tiny"), ("how", "by a hash")
@@ -39,7 +42,9 @@ def any_scorer(request):
     return scorer, ("sharing", "tree")
 
 
-def test_a_run_has_the_rows_of_score_in_the_order_of_the_questions(any_scorer, tmp_path):
+def test_a_run_has_the_rows_of_score_in_the_order_of_the_questions(
+    any_scorer: tuple[Scorer, tuple[str, str]], tmp_path: Path
+) -> None:
     scorer, finding = any_scorer
     questions = random.Random(1).sample(some_questions(23), 23)
     table = run(scorer, tmp_path / "run", questions)
@@ -54,7 +59,9 @@ def test_a_run_has_the_rows_of_score_in_the_order_of_the_questions(any_scorer, t
 
 @pytest.mark.parametrize("chunks", [0, 1, 2, 4])
 @pytest.mark.parametrize("name", ["run", "rows.parquet"])
-def test_a_run_that_broke_off_goes_on_to_the_same_bits_and_runs_nothing_twice(any_scorer, tmp_path, chunks, name):
+def test_a_run_that_broke_off_goes_on_to_the_same_bits_and_runs_nothing_twice(
+    any_scorer: tuple[Scorer, tuple[str, str]], tmp_path: Path, chunks: int, name: str
+) -> None:
     scorer, _ = any_scorer
     questions = some_questions(23)
     whole = run(scorer, tmp_path / "whole", questions)
@@ -72,22 +79,23 @@ def test_a_run_that_broke_off_goes_on_to_the_same_bits_and_runs_nothing_twice(an
     assert folder.exists() == (name == "run")
 
 
-def test_a_finished_run_is_not_run_again(scorer, tmp_path):
+def test_a_finished_run_is_not_run_again(scorer: Scorer, tmp_path: Path) -> None:
     questions = some_questions(7)
     for name in ("run", "rows.parquet"):
         first = run(scorer, tmp_path / name, questions)
         assert run(stopping_after(scorer, 0), tmp_path / name, questions, resume=True).equals(first)
 
 
-def test_more_questions_are_added_to_a_finished_run(scorer, tmp_path):
+def test_more_questions_are_added_to_a_finished_run(scorer: Scorer, tmp_path: Path) -> None:
     questions = some_questions(17)
     run(scorer, tmp_path / "run", questions[:7])
     table = run(scorer, tmp_path / "run", questions, resume=True)
     assert table["question_id"].to_pylist() == [q.id for q in questions for _ in q.answers]
 
 
-def test_a_finished_file_grows_as_a_folder_does_and_scores_only_what_is_missing(scorer, tmp_path):
-    questions, ran = some_questions(17), []
+def test_a_finished_file_grows_as_a_folder_does_and_scores_only_what_is_missing(scorer: Scorer, tmp_path: Path) -> None:
+    questions = some_questions(17)
+    ran: list[int] = []
     for name in ("run", "rows.parquet"):
         run(scorer, tmp_path / name, questions[3:10])
         with pytest.raises(Stopped):
@@ -107,7 +115,7 @@ def test_a_finished_file_grows_as_a_folder_does_and_scores_only_what_is_missing(
     assert sorted(os.listdir(tmp_path)) == ["rows.parquet", "run"]
 
 
-def test_a_finished_file_keeps_its_run_id(scorer, tmp_path):
+def test_a_finished_file_keeps_its_run_id(scorer: Scorer, tmp_path: Path) -> None:
     run(scorer, tmp_path / "rows.parquet", some_questions(3), run_id="first")
     for n in (3, 5):
         with pytest.raises(ValueError, match=r"rows\.parquet has the run_id 'first', not 'second'"):
@@ -115,7 +123,7 @@ def test_a_finished_file_keeps_its_run_id(scorer, tmp_path):
     assert os.listdir(tmp_path) == ["rows.parquet"]
 
 
-def test_a_file_grows_behind_a_url(scorer):
+def test_a_file_grows_behind_a_url(scorer: Scorer) -> None:
     questions = some_questions(9)
     run(scorer, "memory://growing/rows.parquet", questions[:4])
     table = run(scorer, "memory://growing/rows.parquet", questions, resume=True)
@@ -123,7 +131,9 @@ def test_a_file_grows_behind_a_url(scorer):
     assert locate("memory://growing").names() == ["rows.parquet"]
 
 
-def test_a_file_that_was_growing_when_it_was_asked_for_less_is_refused_and_nothing_is_lost(scorer, tmp_path):
+def test_a_file_that_was_growing_when_it_was_asked_for_less_is_refused_and_nothing_is_lost(
+    scorer: Scorer, tmp_path: Path
+) -> None:
     path, questions = tmp_path / "rows.parquet", some_questions(17)
     small = run(scorer, path, questions[:7])
     with pytest.raises(Stopped):
@@ -134,14 +144,16 @@ def test_a_file_that_was_growing_when_it_was_asked_for_less_is_refused_and_nothi
     run(scorer, path, questions, resume=True)
 
 
-def test_a_file_that_something_else_wrote_meanwhile_is_not_written_over(scorer, tmp_path, monkeypatch):
+def test_a_file_that_something_else_wrote_meanwhile_is_not_written_over(
+    scorer: Scorer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path, questions = tmp_path / "rows.parquet", some_questions(7)
     other, finish = scorer.score(some_questions(2)), RunStore.finish
     for before in (3, 0):
         if before:
             run(scorer, path, questions[:before])
 
-        def late(store, target=None):
+        def late(store: RunStore, target: Path) -> None:
             write_rows(other, target)
             finish(store, target)
 
@@ -158,7 +170,7 @@ def test_a_file_that_something_else_wrote_meanwhile_is_not_written_over(scorer, 
         path.unlink()
 
 
-def test_a_finished_file_beside_the_folder_of_another_run_is_refused(scorer, tmp_path):
+def test_a_finished_file_beside_the_folder_of_another_run_is_refused(scorer: Scorer, tmp_path: Path) -> None:
     path, questions = tmp_path / "rows.parquet", some_questions(7)
     finished = run(scorer, tmp_path / "other.parquet", questions[:3])
     with pytest.raises(Stopped):
@@ -170,7 +182,7 @@ def test_a_finished_file_beside_the_folder_of_another_run_is_refused(scorer, tmp
 
 
 @pytest.mark.parametrize("name", ["run", "rows.parquet"])
-def test_what_was_removed_and_what_was_edited_is_told_apart(scorer, tmp_path, name):
+def test_what_was_removed_and_what_was_edited_is_told_apart(scorer: Scorer, tmp_path: Path, name: str) -> None:
     questions = some_questions(9)
     run(scorer, tmp_path / name, questions, dataset="d")
     edited = [replace(questions[1], answers=(" (A)", " (B)", " (D)")), replace(questions[2], cluster="c")]
@@ -187,7 +199,7 @@ def test_what_was_removed_and_what_was_edited_is_told_apart(scorer, tmp_path, na
 
 
 @pytest.mark.parametrize("entry", ["run_id", "model", "state"])
-def test_a_manifest_whose_state_was_edited_is_refused_by_the_entry(scorer, tmp_path, entry):
+def test_a_manifest_whose_state_was_edited_is_refused_by_the_entry(scorer: Scorer, tmp_path: Path, entry: str) -> None:
     run(scorer, tmp_path / "run", some_questions(3))
     manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
     (tmp_path / "run" / "manifest.json").write_text(json.dumps(manifest | {entry: [1]}))
@@ -195,7 +207,7 @@ def test_a_manifest_whose_state_was_edited_is_refused_by_the_entry(scorer, tmp_p
         run(scorer, tmp_path / "run", some_questions(5), resume=True)
 
 
-def test_questions_may_be_put_before_those_that_are_stored(scorer, tmp_path):
+def test_questions_may_be_put_before_those_that_are_stored(scorer: Scorer, tmp_path: Path) -> None:
     questions = some_questions(17)
     for name in ("run", "rows.parquet"):
         if name == "run":
@@ -208,25 +220,25 @@ def test_questions_may_be_put_before_those_that_are_stored(scorer, tmp_path):
 
 
 @pytest.mark.parametrize("value", [0, -3, True, 2.0])
-def test_chunks_hold_a_whole_number_of_questions(scorer, tmp_path, value):
+def test_chunks_hold_a_whole_number_of_questions(scorer: Scorer, tmp_path: Path, value: int | bool | float) -> None:
     with pytest.raises((TypeError, ValueError), match="chunk_questions"):
         run(scorer, tmp_path / "run", some_questions(3), chunk_questions=value)
     assert not (tmp_path / "run").exists()
 
 
-def test_chunks_may_be_counted_by_an_integer_of_any_kind(scorer, tmp_path):
+def test_chunks_may_be_counted_by_an_integer_of_any_kind(scorer: Scorer, tmp_path: Path) -> None:
     expected = run(scorer, tmp_path / "int", some_questions(12))
     found = run(scorer, tmp_path / "NumPy", some_questions(12), chunk_questions=np.int64(5))
     assert values(found).equals(values(expected))
 
 
-def test_a_file_is_not_overwritten_without_being_asked(scorer, tmp_path):
+def test_a_file_is_not_overwritten_without_being_asked(scorer: Scorer, tmp_path: Path) -> None:
     run(scorer, tmp_path / "rows.parquet", some_questions(3))
     with pytest.raises(FileExistsError, match="pass resume"):
         run(scorer, tmp_path / "rows.parquet", some_questions(5))
 
 
-def test_a_run_of_other_questions_or_settings_is_refused_and_stays_as_it_was(scorer, tmp_path):
+def test_a_run_of_other_questions_or_settings_is_refused_and_stays_as_it_was(scorer: Scorer, tmp_path: Path) -> None:
     questions = some_questions(7)
     for name in ("run", "rows.parquet"):
         first = run(scorer, tmp_path / name, questions)
@@ -237,24 +249,24 @@ def test_a_run_of_other_questions_or_settings_is_refused_and_stays_as_it_was(sco
         assert values(read_rows(tmp_path / name)).equals(values(first))
 
 
-def test_a_run_is_not_overwritten_without_being_asked(scorer, tmp_path):
+def test_a_run_is_not_overwritten_without_being_asked(scorer: Scorer, tmp_path: Path) -> None:
     run(scorer, tmp_path / "run", some_questions(3))
     with pytest.raises(FileExistsError, match="pass resume"):
         run(scorer, tmp_path / "run", some_questions(3))
 
 
-def test_a_file_of_rows_that_is_no_run_is_not_resumed(scorer, tmp_path):
+def test_a_file_of_rows_that_is_no_run_is_not_resumed(scorer: Scorer, tmp_path: Path) -> None:
     write_rows(scorer.score(some_questions(3)), tmp_path / "rows.parquet")
     with pytest.raises(ValueError, match="rows of no run"):
         run(scorer, tmp_path / "rows.parquet", some_questions(3), resume=True)
 
 
-def test_a_run_that_another_process_took_over_leaves_that_ones_rows(scorer):
+def test_a_run_that_another_process_took_over_leaves_that_ones_rows(scorer: Scorer) -> None:
     url, questions = "memory://taken-over", some_questions(7)
     other = fake_scorer("tiny")
-    tables = []
+    tables: list[pa.Table] = []
 
-    def overtaken(_):
+    def overtaken(_: int) -> None:
         if not tables:
             tables.append(run(other, url, questions, resume=True))
 
@@ -263,7 +275,7 @@ def test_a_run_that_another_process_took_over_leaves_that_ones_rows(scorer):
     assert read_rows(url).equals(tables[0], check_metadata=True)
 
 
-def test_a_bad_question_keeps_what_was_scored_before_it(scorer, tmp_path):
+def test_a_bad_question_keeps_what_was_scored_before_it(scorer: Scorer, tmp_path: Path) -> None:
     questions = [*some_questions(10), question("zz", "which of these do you prefer? " * 60 + "Answer:")]
     with pytest.raises(ValueError, match=r"question 'zz'.*truncate=True"):
         run(scorer, tmp_path / "run", questions)
@@ -272,8 +284,8 @@ def test_a_bad_question_keeps_what_was_scored_before_it(scorer, tmp_path):
     assert values(fixed).equals(values(run(scorer, tmp_path / "other", questions[:10])))
 
 
-def test_the_template_is_part_of_a_questions_content(scorer, tmp_path):
-    def asked(word):
+def test_the_template_is_part_of_a_questions_content(scorer: Scorer, tmp_path: Path) -> None:
+    def asked(word: str) -> list[Question]:
         return [Question(q.id, q.prompt, q.answers, q.is_matching, meta={"w": word}) for q in some_questions(5)]
 
     template = "{{ meta.w }} {{ question }}"
@@ -282,13 +294,13 @@ def test_the_template_is_part_of_a_questions_content(scorer, tmp_path):
         run(scorer, tmp_path / "run", asked("Two"), template=template, resume=True)
 
 
-def test_a_run_may_lie_behind_a_url(scorer):
+def test_a_run_may_lie_behind_a_url(scorer: Scorer) -> None:
     questions = some_questions(12)
     table = run(scorer, "memory://runs-of-the-engine", questions)
     assert values(table).equals(values(run(scorer, "memory://runs-of-the-engine.parquet", questions)))
 
 
-def test_integers_of_numpy_and_torch_are_integers(scorer, tmp_path):
+def test_integers_of_numpy_and_torch_are_integers(scorer: Scorer, tmp_path: Path) -> None:
     for i, number in enumerate([5, np.int64(5), torch.tensor(5), np.array(5)]):
         table = run(scorer, tmp_path / "run", some_questions(2 + i), step=number, chunk_questions=number, resume=True)
         assert set(table["step"].to_pylist()) == {5}
@@ -297,14 +309,16 @@ def test_integers_of_numpy_and_torch_are_integers(scorer, tmp_path):
             run(scorer, tmp_path / "other", some_questions(2), chunk_questions=bad)
 
 
-def test_a_path_object_and_a_suffix_in_capitals_are_a_file(scorer, tmp_path):
+def test_a_path_object_and_a_suffix_in_capitals_are_a_file(scorer: Scorer, tmp_path: Path) -> None:
     score_to(scorer, tmp_path / "rows.PARQUET", some_questions(2), progress=False)
     assert os.listdir(tmp_path) == ["rows.PARQUET"]
 
 
 @pytest.mark.parametrize("entry", ["run_id", "model"])
 @pytest.mark.parametrize("edited", ["other", None], ids=["changed", "removed"])
-def test_an_edited_manifest_does_not_give_the_rows_of_one_run_two_names(scorer, tmp_path, entry, edited):
+def test_an_edited_manifest_does_not_give_the_rows_of_one_run_two_names(
+    scorer: Scorer, tmp_path: Path, entry: str, edited: str | None
+) -> None:
     run(scorer, tmp_path / "run", some_questions(5))
     file = tmp_path / "run" / "manifest.json"
     manifest = json.loads(file.read_text())

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -17,42 +20,33 @@ INFO = RunInfo("r", "m", None)
 
 
 @contextmanager
-def deterministic():
-    torch.use_deterministic_algorithms(True)
+def switched(switch: Callable[[Any], None], on: Any, off: Any) -> Iterator[None]:
+    switch(on)
     try:
         yield
     finally:
-        torch.use_deterministic_algorithms(False)
+        switch(off)
 
 
-@contextmanager
-def default_device():
-    torch.set_default_device("meta")
-    try:
-        yield
-    finally:
-        torch.set_default_device(None)
-
-
-SETTINGS = {
+SETTINGS: dict[str, Callable[[], AbstractContextManager[Any]]] = {
     "autocast": lambda: torch.autocast("cpu", torch.bfloat16),
     "float16 autocast": lambda: torch.autocast("cpu", torch.float16),
     "default dtype": lambda: default_dtype(torch.bfloat16),
-    "default device": default_device,
-    "deterministic algorithms": deterministic,
+    "default device": lambda: switched(torch.set_default_device, "meta", None),
+    "deterministic algorithms": lambda: switched(torch.use_deterministic_algorithms, True, False),
     "gradients": torch.enable_grad,
     "inference mode": torch.inference_mode,
 }
 
 
-def logprobs(table) -> list[float]:
+def logprobs(table: Any) -> list[float]:
     return table["logprob"].to_pylist()
 
 
 @pytest.mark.parametrize(
     ("name", "kind"), [*((name, "llama") for name in SETTINGS), ("autocast", "gemma2"), ("autocast", "gptj")]
 )
-def test_settings_of_the_callers_own_arithmetic_change_no_value(name, kind):
+def test_settings_of_the_callers_own_arithmetic_change_no_value(name: str, kind: str) -> None:
     model = tiny_model(tiny_configs()[kind])
     scorer = Scorer(model, tiny_tokenizer(), batch_tokens=128)
     expected = scorer.score(some_questions())
@@ -63,7 +57,7 @@ def test_settings_of_the_callers_own_arithmetic_change_no_value(name, kind):
     assert found.schema.metadata == expected.schema.metadata
 
 
-def test_autocast_is_still_on_where_a_stream_is_read_and_off_where_it_runs():
+def test_autocast_is_still_on_where_a_stream_is_read_and_off_where_it_runs() -> None:
     model = tiny_model(tiny_configs()["llama"])
     scorer = Scorer(model, tiny_tokenizer())
     seen = []
@@ -78,7 +72,7 @@ def test_autocast_is_still_on_where_a_stream_is_read_and_off_where_it_runs():
 
 
 @pytest.mark.parametrize("kind", ["gptj", "gguf"])
-def test_a_model_is_loaded_the_same_whatever_the_default_dtype(kind, tmp_path):
+def test_a_model_is_loaded_the_same_whatever_the_default_dtype(kind: str, tmp_path: Path) -> None:
     path = save_tiny_gguf(tmp_path / "tiny.gguf") if kind == "gguf" else save_tiny(tmp_path, kind)
     expected = Scorer.from_pretrained(path, device="cpu").score(some_questions())
     with default_dtype(torch.bfloat16):
@@ -88,7 +82,7 @@ def test_a_model_is_loaded_the_same_whatever_the_default_dtype(kind, tmp_path):
     assert found.schema.metadata[b"dtype"] == expected.schema.metadata[b"dtype"] == b"float32"
 
 
-def test_rows_say_how_precisely_matrices_are_multiplied():
+def test_rows_say_how_precisely_matrices_are_multiplied() -> None:
     scorer = Scorer(tiny_model(tiny_configs()["llama"]), tiny_tokenizer())
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("high")

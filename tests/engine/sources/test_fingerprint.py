@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import os
-from datetime import datetime
+from datetime import datetime, tzinfo
+from pathlib import Path
+from typing import Any
 
 import accelerate
 import pytest
@@ -24,7 +26,7 @@ DATED = "{{ strftime_now('%d %b %Y') }}: {{ messages[0]['content'] }}\n"
 
 
 @pytest.fixture(scope="module")
-def model():
+def model() -> Any:
     return tiny_model(tiny_configs()["llama"])
 
 
@@ -46,7 +48,7 @@ class Tensors(nn.Module):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float8_e4m3fn, torch.float64])
 @pytest.mark.parametrize("shape", [(), (3,), (5000,), (64, 1000)])
-def test_the_last_bit_of_any_weight_counts_and_so_does_its_place(shape, dtype):
+def test_the_last_bit_of_any_weight_counts_and_so_does_its_place(shape: tuple[int, ...], dtype: torch.dtype) -> None:
     torch.manual_seed(0)
     weight = torch.randn(shape, dtype=torch.float32).to(dtype)
     content, other = weight.reshape(-1).view(torch.uint8), set()
@@ -61,19 +63,19 @@ def test_the_last_bit_of_any_weight_counts_and_so_does_its_place(shape, dtype):
     assert len(other) == len({0, len(content) // 2, len(content) - 1}) + (weight.numel() > 1)
 
 
-def test_names_shapes_and_dtypes_count():
+def test_names_shapes_and_dtypes_count() -> None:
     x = torch.arange(6, dtype=torch.float32)
     seen = [Tensors(x), Tensors(x.view(2, 3)), Tensors(x.view(torch.int32)), Tensors(x[:3], x[3:]), Tensors()]
     assert len({digest(model) for model in seen}) == len(seen)
 
 
-def test_how_weights_lie_in_memory_does_not_count():
+def test_how_weights_lie_in_memory_does_not_count() -> None:
     x = torch.randn(300, 200, dtype=torch.bfloat16)
     lying = [x, x.t().contiguous().t(), torch.cat([x.view(-1)[:1], x.view(-1)])[1:].view(300, 200)]
     assert len({digest(Tensors(one)) for one in lying}) == 1
 
 
-def test_a_model_is_the_same_wherever_its_weights_are_kept(model, tmp_path):
+def test_a_model_is_the_same_wherever_its_weights_are_kept(model: Any, tmp_path: Path) -> None:
     offloaded = accelerate.cpu_offload(copy.deepcopy(model), "cpu")
     on_disk = accelerate.disk_offload(copy.deepcopy(model), str(tmp_path), "cpu")
     assert next(offloaded.parameters()).is_meta and next(on_disk.parameters()).is_meta
@@ -83,14 +85,14 @@ def test_a_model_is_the_same_wherever_its_weights_are_kept(model, tmp_path):
     assert differing(model, accelerate.cpu_offload(changed, "cpu")) == {"weights"}
 
 
-def test_running_and_the_mode_of_a_model_do_not_count(model):
+def test_running_and_the_mode_of_a_model_do_not_count(model: Any) -> None:
     other = copy.deepcopy(model).train()
     other.requires_grad_(False)
     Scorer(other, tiny_tokenizer()).score(some_questions(3), progress=False)
     assert differing(model, other) == set()
 
 
-def test_the_configuration_and_the_class_count(model):
+def test_the_configuration_and_the_class_count(model: Any) -> None:
     config = copy.deepcopy(model.config)
     config.rms_norm_eps *= 2
     other = tiny_model(config)
@@ -103,14 +105,14 @@ def test_the_configuration_and_the_class_count(model):
 
 
 class AdapterConfig:
-    def __init__(self, **entries):
+    def __init__(self, **entries: Any) -> None:
         self.entries = entries
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         return self.entries
 
 
-def with_adapter(model, scaling=2.0, path="a", **entries):
+def with_adapter(model: Any, scaling: float = 2.0, path: str = "a", **entries: Any) -> Any:
     other = copy.deepcopy(model)
     other.peft_config = {"default": AdapterConfig(base_model_name_or_path=path, target_modules={"q", "v"}, **entries)}
     other.model.layers[0].self_attn.q_proj.scaling = {"default": scaling}
@@ -118,20 +120,20 @@ def with_adapter(model, scaling=2.0, path="a", **entries):
     return other
 
 
-def test_an_adapter_and_its_factor_count_and_not_where_it_was_loaded_from(model):
+def test_an_adapter_and_its_factor_count_and_not_where_it_was_loaded_from(model: Any) -> None:
     assert differing(model, with_adapter(model)) == {"adapter"}
     assert differing(with_adapter(model), with_adapter(model, scaling=1.0)) == {"adapter"}
     assert differing(with_adapter(model), with_adapter(model, use_rslora=True)) == {"adapter"}
     assert differing(with_adapter(model), with_adapter(model, path="b")) == set()
 
 
-def with_chat_template(text):
+def with_chat_template(text: str) -> Any:
     tokenizer = copy.deepcopy(tiny_tokenizer())
     tokenizer.chat_template = text
     return tokenizer
 
 
-def test_rows_under_two_chat_templates_say_so(model):
+def test_rows_under_two_chat_templates_say_so(model: Any) -> None:
     found = []
     for text in ("{{ messages[0]['content'] }}", "User: {{ messages[0]['content'] }}"):
         scorer = Scorer(model, with_chat_template(text), name="tiny")
@@ -141,7 +143,7 @@ def test_rows_under_two_chat_templates_say_so(model):
     assert plain == other_plain
 
 
-def test_weights_that_were_overwritten_are_not_mixed_with_the_old_ones(tmp_path):
+def test_weights_that_were_overwritten_are_not_mixed_with_the_old_ones(tmp_path: Path) -> None:
     folder, questions = save_tiny(tmp_path / "model"), some_questions(16)
     for name in ("run", "rows.parquet"):
         before = run(Scorer.from_pretrained(folder), tmp_path / name, questions[:8])
@@ -155,7 +157,7 @@ def test_weights_that_were_overwritten_are_not_mixed_with_the_old_ones(tmp_path)
         assert values(after).equals(values(before))
 
 
-def test_a_model_that_is_trained_between_two_runs_of_its_scorer_is_another(model, tmp_path):
+def test_a_model_that_is_trained_between_two_runs_of_its_scorer_is_another(model: Any, tmp_path: Path) -> None:
     scorer = Scorer(copy.deepcopy(model), tiny_tokenizer(), name="tiny")
     run(scorer, tmp_path / "run", some_questions(3))
     scorer.model.model.embed_tokens.weight.data[7] += 0.1
@@ -163,7 +165,9 @@ def test_a_model_that_is_trained_between_two_runs_of_its_scorer_is_another(model
         run(scorer, tmp_path / "run", some_questions(5), resume=True)
 
 
-def test_one_folder_spelt_in_other_ways_is_one_model_under_one_name(tmp_path, monkeypatch):
+def test_one_folder_spelt_in_other_ways_is_one_model_under_one_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = save_tiny(tmp_path / "model")
     (tmp_path / "link").symlink_to(folder)
     monkeypatch.chdir(tmp_path)
@@ -173,12 +177,14 @@ def test_one_folder_spelt_in_other_ways_is_one_model_under_one_name(tmp_path, mo
     assert len(set(table["question_id"].to_pylist())) == 5
 
 
-def test_a_chat_template_that_prints_the_date_is_named_when_the_day_changes(model, tmp_path, monkeypatch):
+def test_a_chat_template_that_prints_the_date_is_named_when_the_day_changes(
+    model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     scorer, day = Scorer(model, with_chat_template(DATED), name="tiny"), 29
 
     class Clock(datetime):
         @classmethod
-        def now(cls, tz=None):
+        def now(cls, tz: tzinfo | None = None) -> Clock:
             return cls(2026, 11, day)
 
     monkeypatch.setattr(chat_template_utils, "datetime", Clock)

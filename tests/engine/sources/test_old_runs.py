@@ -69,12 +69,12 @@ def make_old(part: Path) -> None:
 
 
 @pytest.fixture
-def scorer():
+def scorer() -> Scorer:
     return Scorer(tiny_model(tiny_configs()["llama"]), tiny_tokenizer(), name="tiny", batch_tokens=100)
 
 
 @pytest.fixture
-def old_run(scorer, tmp_path):
+def old_run(scorer: Scorer, tmp_path: Path) -> Path:
     with pytest.raises(Stopped):
         run(stopping_after(scorer, 2), tmp_path / "run", some_questions(23))
     file = tmp_path / "run" / "manifest.json"
@@ -84,13 +84,15 @@ def old_run(scorer, tmp_path):
     return tmp_path / "run"
 
 
-def test_an_old_run_is_read_and_summarised(old_run):
+def test_an_old_run_is_read_and_summarised(old_run: Path) -> None:
     table = read_run(old_run)
     assert metadata_of(table)["sharing"] == "tree" and "attention" not in metadata_of(table)
     assert summarize_rows(table)[0].summary.n_questions == 10
 
 
-def test_an_old_run_goes_on_in_the_same_batches_under_the_names_of_now(scorer, old_run, tmp_path):
+def test_an_old_run_goes_on_in_the_same_batches_under_the_names_of_now(
+    scorer: Scorer, old_run: Path, tmp_path: Path
+) -> None:
     whole = run(scorer, tmp_path / "whole", some_questions(23))
     table = run(stopping_after(scorer, 3), old_run, some_questions(23), resume=True)
     assert values(table).equals(values(whole))
@@ -100,12 +102,12 @@ def test_an_old_run_goes_on_in_the_same_batches_under_the_names_of_now(scorer, o
     assert metadata_of(table).keys() - {"complete"} == {*ROWS, "sharing"} - {"attention"}
 
 
-def test_an_old_runs_settings_are_still_compared(scorer, old_run):
+def test_an_old_runs_settings_are_still_compared(scorer: Scorer, old_run: Path) -> None:
     with pytest.raises(ValueError, match="chunk_questions was 5 and is 4"):
         run(scorer, old_run, some_questions(23), resume=True, chunk_questions=4)
 
 
-def test_an_old_finished_file_grows(scorer, tmp_path):
+def test_an_old_finished_file_grows(scorer: Scorer, tmp_path: Path) -> None:
     file, questions = tmp_path / "rows.parquet", some_questions(23)
     first = run(scorer, file, questions[:7])
     now = json.loads(metadata_of(first)["manifest"])

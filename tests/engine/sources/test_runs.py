@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import warnings
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,16 +26,18 @@ BLOOM = transformers.BloomConfig(vocab_size=VOCAB, hidden_size=32, n_layer=2, n_
 
 
 @pytest.fixture(scope="module")
-def model():
+def model() -> Any:
     return tiny_model(tiny_configs()["llama"])
 
 
 @pytest.fixture
-def scorer(model):
+def scorer(model: Any) -> Scorer:
     return Scorer(model, tiny_tokenizer(), name="tiny", batch_tokens=100)
 
 
-def test_a_run_that_fails_leaves_the_model_in_the_mode_it_was_in(scorer, tmp_path, monkeypatch):
+def test_a_run_that_fails_leaves_the_model_in_the_mode_it_was_in(
+    scorer: Scorer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     scorer.model.train()
     monkeypatch.setattr(RunStore, "write", lambda *_: (_ for _ in ()).throw(OSError("the disk is full")))
     try:
@@ -44,7 +48,7 @@ def test_a_run_that_fails_leaves_the_model_in_the_mode_it_was_in(scorer, tmp_pat
         scorer.model.eval()
 
 
-def test_the_metadata_names_every_kind_of_sharing_that_a_run_used(tmp_path):
+def test_the_metadata_names_every_kind_of_sharing_that_a_run_used(tmp_path: Path) -> None:
     config = transformers.MistralConfig(**SMALL, sliding_window=40)
     scorer = Scorer(tiny_model(config), tiny_tokenizer(), name="tiny", batch_tokens=100)
     questions = sorted(some_questions(23), key=lambda q: len(q.prompt))
@@ -53,7 +57,7 @@ def test_the_metadata_names_every_kind_of_sharing_that_a_run_used(tmp_path):
     assert found == "tree, cache: sequences are longer than the model's attention window of 40 tokens"
 
 
-def test_a_run_goes_on_in_the_way_that_its_self_check_chose(tmp_path):
+def test_a_run_goes_on_in_the_way_that_its_self_check_chose(tmp_path: Path) -> None:
     scorer = Scorer(tiny_model(BLOOM), tiny_tokenizer(), name="bloom", batch_tokens=100)
     questions = some_questions(23)
     with pytest.warns(UserWarning, match="goes on with cache sharing"), pytest.raises(Stopped):
@@ -81,7 +85,7 @@ def test_a_run_goes_on_in_the_way_that_its_self_check_chose(tmp_path):
     ],
     ids=str,
 )
-def test_an_edited_state_of_sharing_is_refused(scorer, tmp_path, state):
+def test_an_edited_state_of_sharing_is_refused(scorer: Scorer, tmp_path: Path, state: dict[str, Any]) -> None:
     run(scorer, tmp_path / "run", some_questions(5))
     file = tmp_path / "run" / "manifest.json"
     manifest = json.loads(file.read_text())
