@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pyscore._integers import as_int
 from pyscore.engine.asked import Asked
 from pyscore.engine.chunks import CHUNK_QUESTIONS, score_chunks
-from pyscore.engine.describe import Description, describe
+from pyscore.engine.fingerprint import Description, describe
 from pyscore.engine.questions import checked_questions
 from pyscore.engine.rows import RunInfo
 from pyscore.engine.scorer import Scorer

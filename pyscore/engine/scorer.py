@@ -11,17 +11,16 @@ import numpy as np
 
 from pyscore.engine import sources
 from pyscore.engine.chunks import chunk_indices, score_chunks
-from pyscore.engine.describe import describe
+from pyscore.engine.fingerprint import describe
 from pyscore.engine.progress import Progress
-from pyscore.engine.questions import checked_questions
-from pyscore.engine.requests import given_request, requests_of, tokenize
+from pyscore.engine.questions import checked_questions, given_request, requests_of, tokenize
 from pyscore.engine.rows import RunInfo
 from pyscore.engine.settings import ScoreSettings, check_metadata, check_text
 from pyscore.engine.skipping import SKIPPED, Skips
 from pyscore.engine.sources.source import ScoreRequest, Source, TokenCounts, TokenScore
 from pyscore.engine.tokenization import AnswerTokenizer
 from pyscore.engine.turns import turn
-from pyscore.store.ordering import by_position
+from pyscore.store.grouping import by_position
 from pyscore.store.schema import row_schema
 from pyscore.tasks import ChatTemplate, Question
 
