@@ -128,7 +128,13 @@ def score(
     # All that can be wrong is looked for before the model is loaded, and before torch, which takes seconds to import.
     prompts = chosen_template(template, system_prompt, template_arg or [], assistant_prefix, template_date)
     _check_names(model=model, revision=revision, run_id=run_id)
-    settings = ScoreSettings(prompts, truncate, token_logprobs, step=step)
+    settings: dict[str, Any] = {
+        "template": prompts,
+        "truncate": truncate,
+        "token_logprobs": token_logprobs,
+        "step": step,
+    }
+    ScoreSettings(**settings)
     check_text(run_id, "run_id")
     check_output(output, resume)
     questions = _questions(paths or [], format, choices, limit)
@@ -162,11 +168,11 @@ def score(
     if explain:
         print_counts(scorer.explain(questions, template=prompts, truncate=truncate, on_error=on_error), json)
         return
-    how: dict[str, Any] = {"progress": progress, "on_error": on_error, "run_id": run_id}
+    settings |= {"progress": progress, "on_error": on_error, "run_id": run_id}
     if output is None:
-        table = scorer.score_by(settings, questions, **how)
+        table = scorer.score(questions, **settings)
     else:
-        table = _scored_to(scorer, output, settings, questions, resume=resume, **how)
+        table = _scored_to(scorer, output, questions, resume=resume, **settings)
     options: dict[str, Any] = {"normalize": normalize, "sets": sets, "ties": ties, "confidence": confidence}
     with _kept_unless_shown(table, output):
         _show(table, options, clusters, output, json)
@@ -204,14 +210,14 @@ def _load(**options: Any) -> Scorer:
         raise ValueError(str(error)) from error
 
 
-def _scored_to(scorer: Scorer, output: str, settings: ScoreSettings, questions: list[Question], **how: Any) -> pa.Table:
-    from pyscore.engine.run import run_to
+def _scored_to(scorer: Scorer, output: str, questions: list[Question], **settings: Any) -> pa.Table:
+    from pyscore.engine import score_to
     from pyscore.store import read_rows
 
     # A file's name may hold bytes that are no UTF-8, which JSON can't hold.
     argv = [argument.encode("utf-8", "backslashreplace").decode() for argument in sys.argv[1:]]
     with _saying_what_is_stored(output):
-        run_to(scorer, output, settings, questions, arguments={"argv": argv}, **how)
+        score_to(scorer, output, questions, arguments={"argv": argv}, **settings)
     return read_rows(output)
 
 

@@ -159,7 +159,7 @@ def test_a_bug_keeps_its_traceback(monkeypatch, model, folder):
     def fail(*arguments, **options):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(Scorer, "score_by", fail)
+    monkeypatch.setattr(Scorer, "score", fail)
     assert isinstance(run("score", folder / "first.jsonl", "--model", model).exception, ZeroDivisionError)
 
 
