@@ -1,16 +1,19 @@
-"""A fingerprint of what values depend on: the source, its tokenizer and the prompts that a template renders."""
+"""What values depend on, the source, its tokenizer and rendered prompts, and what rows say of their conditions."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from typing import NamedTuple
 
-from pyscore.engine.digest import json_digest
-from pyscore.engine.sources.source import Source
-from pyscore.engine.tokenization import tokenizer_hash
+from pyscore._version import __version__
+from pyscore.engine.settings import ScoreSettings
+from pyscore.engine.sources.source import Source, SourceFacts
+from pyscore.engine.texts import json_digest
+from pyscore.engine.tokenization import AnswerTokenizer, tokenizer_hash
 from pyscore.tasks import ChatTemplate, Question, render
 
-__all__ = ["fingerprint", "model_digest"]
+__all__ = ["Description", "describe", "fingerprint", "model_digest"]
 
 _PROBE = Question("probe", "Is 12 + 7 less than 20?", (" Yes", " No"), (True, False))
 _NOT_OF_MODEL = ("tokenizer", "chat_template", "prompts")
@@ -35,3 +38,39 @@ def fingerprint(source: Source, template: str | ChatTemplate) -> dict[str, str]:
 def model_digest(components: Mapping[str, str]) -> str:
     """One digest of what a `fingerprint`, or `SourceFacts.fingerprint`, says of the model."""
     return json_digest({name: value for name, value in components.items() if name not in _NOT_OF_MODEL})
+
+
+class Description(NamedTuple):
+    """The conditions of a run, known before it.
+
+    Attributes:
+        facts: of its source.
+        metadata: of its rows.
+        fingerprint: as the function of that name gives it.
+    """
+
+    facts: SourceFacts
+    metadata: dict[str, str]
+    fingerprint: dict[str, str]
+
+
+def describe(
+    source: Source, tokens: AnswerTokenizer, settings: ScoreSettings, questions: Iterable[Question]
+) -> Description:
+    """The conditions as they are now; in a turn of the source, whose weights are read."""
+    facts, components = source.facts, fingerprint(source, settings.template)
+    hashes = {"chat_template_hash": components.get("chat_template"), "template_hash": components.get("prompts")}
+    metadata = {
+        "pyscore_version": __version__,
+        "template": str(settings.template),
+        "dtype": facts.dtype,
+        "device": facts.device,
+        "model_fingerprint": model_digest(components),
+        "tokenizer_hash": components["tokenizer"],
+        "add_bos_token": str(bool(tokens.prefix)).lower(),
+        "prefix_tokens": " ".join(map(str, tokens.prefix)),
+        "choices": ",".join(sorted({question.choices for question in questions})) or "given",
+        **facts.metadata,
+        **{name: digest for name, digest in hashes.items() if digest},
+    }
+    return Description(facts, metadata, components)

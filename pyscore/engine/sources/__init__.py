@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any
 from pyscore._lazy import lazy_names
 
 if TYPE_CHECKING:
-    from pyscore.engine.sources.huggingface import HuggingFaceSource
+    from pyscore.engine.sources.huggingface.source import HuggingFaceSource
     from pyscore.engine.sources.source import Source
 
 __all__ = ["HuggingFaceSource", "Source", "load_source"]
 
-__getattr__, __dir__ = lazy_names(__name__, {"HuggingFaceSource": "huggingface", "Source": "source"})
+__getattr__, __dir__ = lazy_names(__name__, {".huggingface.source": ["HuggingFaceSource"], ".source": ["Source"]})
 
 
 def load_source(model: Any, **options: Any) -> "Source":
@@ -19,6 +19,6 @@ def load_source(model: Any, **options: Any) -> "Source":
     Args:
         model, options: as for `Scorer.from_pretrained`, without ``add_bos_token``.
     """
-    from pyscore.engine.sources.huggingface import HuggingFaceSource
+    from pyscore.engine.sources.huggingface.source import HuggingFaceSource
 
     return HuggingFaceSource.load(model, **options)
