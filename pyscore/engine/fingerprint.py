@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from pyscore._version import __version__
-from pyscore.engine.settings import ScoreSettings
+from pyscore.engine.settings import ScoreSettings, check_metadata
 from pyscore.engine.sources.source import Source, SourceFacts
 from pyscore.engine.texts import json_digest
 from pyscore.engine.tokenization import AnswerTokenizer, tokenizer_hash
@@ -27,7 +27,12 @@ def fingerprint(source: Source, template: str | ChatTemplate) -> dict[str, str]:
         template is the tokenizer's own, and "prompts": of what the template makes of a fixed question, which shows a
         date that it prints; left out where it can't render that question, say because it needs ``meta``.
     """
-    found = {**source.facts.fingerprint(), "tokenizer": tokenizer_hash(source.tokenizer)}
+    facts = source.facts
+    of_model = facts.fingerprint()
+    if not of_model:
+        raise ValueError(f"{facts.name}: the fingerprint of a source must name what its scores depend on, and is empty")
+    check_metadata(of_model, _NOT_OF_MODEL, f"the fingerprint of {facts.name}")
+    found = {**of_model, "tokenizer": tokenizer_hash(source.tokenizer)}
     if template == "chat" or not isinstance(template, str):
         found["chat_template"] = json_digest(getattr(source.tokenizer, "chat_template", None))
     with suppress(ValueError):  # a template that fails here fails for the questions too, with an error that names one
@@ -70,7 +75,7 @@ def describe(
         "add_bos_token": str(bool(tokens.prefix)).lower(),
         "prefix_tokens": " ".join(map(str, tokens.prefix)),
         "choices": ",".join(sorted({question.choices for question in questions})) or "given",
-        **facts.metadata,
         **{name: digest for name, digest in hashes.items() if digest},
     }
-    return Description(facts, metadata, components)
+    check_metadata(facts.metadata, metadata, f"the metadata of {facts.name}")
+    return Description(facts, {**metadata, **facts.metadata}, components)

@@ -16,6 +16,7 @@ from pyscore.engine.fingerprint import Description, describe
 from pyscore.engine.questions import checked_questions
 from pyscore.engine.rows import RunInfo
 from pyscore.engine.scorer import Scorer
+from pyscore.engine.sessions import open_session
 from pyscore.engine.settings import ScoreSettings, check_text
 from pyscore.engine.skipping import SKIPPED, Skips, skipped_file
 from pyscore.engine.sources.source import Session
@@ -105,7 +106,7 @@ def score_to(
         info = _info(scorer, store, folder, run_id)
         if any(done.get(key, i) != i for i, key in enumerate(asked.keys)):
             store.reorder(asked.keys)
-        with scorer.source.session(store.manifest.get("state", {})) as session:
+        with open_session(scorer.source, store.manifest.get("state", {}), described.metadata) as session:
             left_out = [i for i, key in enumerate(asked.keys) if key in done]
             how: dict[str, Any] = {"skips": skips, "progress": progress, "chunk_questions": chunk_questions}
             chunks = score_chunks(session, scorer.tokens, asked.questions, settings, info, done=left_out, **how)
@@ -163,17 +164,19 @@ def _manifest(
     What a session finds out is none of the settings: it follows from them.
     """
     facts, metadata = described.facts, described.metadata
+    own = {
+        **{name: metadata[name] for name in ("template", "dtype", "device", "add_bos_token", "prefix_tokens")},
+        "fingerprint": described.fingerprint,
+        "revision": facts.revision,
+        "step": settings.step,
+        "truncate": settings.truncate,
+        "token_logprobs": settings.token_logprobs,
+        "chunk_questions": chunk_questions,
+    }
+    if taken := sorted(own.keys() & facts.settings.keys()):
+        raise ValueError(f"the settings of {facts.name} can't set {taken[0]!r}: pyscore writes it itself")
     return {
-        "settings": {
-            **{name: metadata[name] for name in ("template", "dtype", "device", "add_bos_token", "prefix_tokens")},
-            **facts.settings,
-            "fingerprint": described.fingerprint,
-            "revision": facts.revision,
-            "step": settings.step,
-            "truncate": settings.truncate,
-            "token_logprobs": settings.token_logprobs,
-            "chunk_questions": chunk_questions,
-        },
+        "settings": own | dict(facts.settings),
         "versions": {k.removesuffix("_version"): v for k, v in metadata.items() if k.endswith("_version")},
         "model": facts.name,
         "commit": metadata.get("commit"),

@@ -15,6 +15,7 @@ from pyscore.engine.fingerprint import describe
 from pyscore.engine.progress import Progress
 from pyscore.engine.questions import checked_questions, given_request, requests_of, tokenize
 from pyscore.engine.rows import RunInfo
+from pyscore.engine.sessions import open_session
 from pyscore.engine.settings import ScoreSettings, check_metadata, check_text
 from pyscore.engine.skipping import SKIPPED, Skips
 from pyscore.engine.sources.source import ScoreRequest, Source, TokenCounts, TokenScore
@@ -126,7 +127,11 @@ class Scorer:
     def _use(self, source: Source, add_bos_token: bool | str) -> None:
         if add_bos_token not in (True, False, "auto"):
             raise ValueError(f"add_bos_token={add_bos_token!r} is not True, False or 'auto'")
+        if isinstance(source, type) or not isinstance(source, Source):
+            raise TypeError(f"source must be a pyscore.engine.sources.Source, got {source!r:.60}")
         facts = source.facts
+        for name in ("name", "revision", "dtype", "device"):
+            check_text(getattr(facts, name), f"SourceFacts.{name}")
         self.source, self.name, self.revision = source, facts.name, facts.revision
         self.tokens = AnswerTokenizer(
             source.tokenizer, add_bos=add_bos_token, max_length=facts.context_length, vocabulary=facts.vocabulary
@@ -200,7 +205,7 @@ class Scorer:
         tables, positions = [row_schema(token_logprobs=token_logprobs).empty_table()], []
         with turn(self.source):
             described = describe(self.source, self.tokens, settings, questions).metadata
-            with self.source.session(None) as session:
+            with open_session(self.source, None, described) as session:
                 check_metadata(metadata, [*described, *session.findings, SKIPPED])
                 chunks = score_chunks(session, self.tokens, questions, settings, info, progress=progress, skips=skips)
                 for indices, rows in chunks:
@@ -219,7 +224,7 @@ class Scorer:
         From its first chunk until it is exhausted or closed, the model is this stream's alone: every other call raises
         RuntimeError, from any thread.
         """
-        with turn(self.source, stream=True), self.source.session(None) as session:
+        with turn(self.source, stream=True), open_session(self.source, None) as session:
             yield from score_chunks(session, self.tokens, questions, settings, info, **options)
 
     def explain(
@@ -270,7 +275,7 @@ class Scorer:
         scored: dict[int, ScoredTokens] = {}
         with (
             turn(self.source),
-            self.source.session(None) as session,
+            open_session(self.source, None) as session,
             Progress("scoring", len(requests), "requests", progress) as bar,
         ):
             for start in range(0, len(order), _CHUNK_PAIRS):

@@ -10,7 +10,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import astuple, dataclass, field
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 __all__ = [
     "ScoreRequest",
@@ -165,6 +165,7 @@ class Session(Protocol):
         """
 
 
+@runtime_checkable
 class Source(Protocol):
     """Where scores come from. A source is a subclass, `pyscore.Scorer.from_source` takes it."""
 
