@@ -77,15 +77,15 @@ def score_answers(request: AnswerRequest, backend: str) -> ComparisonTensors:
 
 
 def _options(request: TokenRequest) -> tuple[Any, ...]:
-    _, *options, wanted = request
-    return (*options, *wanted)
+    return request[1:-1] + request.wanted
 
 
 def _request(
     ids: Tensor, offsets: Tensor | None, temperature: Tensor | None, backend: str, *options: Any
 ) -> tuple[TokenRequest, str]:
+    softcap, logit_scale, ignore_index, vocab_start, sharded, *wanted = options
     targets = Targets(ids, offsets, temperature)
-    return TokenRequest(targets, *options[:5], Wanted(*options[5:])), backend
+    return TokenRequest(targets, softcap, logit_scale, ignore_index, vocab_start, sharded, Wanted(*wanted)), backend
 
 
 def _moved(tensors: tuple[Tensor | None, ...], names: tuple[str, ...], like: Tensor) -> tuple[Any, ...]:
@@ -178,12 +178,12 @@ def _fake_linear_logprobs(hidden: Tensor, weight: Tensor, bias: Tensor | None, *
 def _score_answers(logprob: Tensor, *flat: Any) -> ComparisonTensors:
     *given, backend, sets, ties = flat
     tensors = tuple(given)
-    request = AnswerRequest(logprob, *tensors, sets, ties)
+    request = AnswerRequest._make((logprob, *tensors, sets, ties))
     check_answer_values(request)
     names = ("answer_offsets", "question_offsets", "is_matching", "the answer lengths of normalize", "unconditional")
     moved = _moved(tensors, names, logprob)
     if moved is not tensors:
-        request = AnswerRequest(logprob, *moved, sets, ties)
+        request = AnswerRequest._make((logprob, *moved, sets, ties))
     out = ComparisonTensors.empty(logprob, request.question_offsets.shape[0] - 1)
     # every backend compares float32 and float64 answers, whatever it says of float64 logits
     select(backend, logprob.device, torch.float32).score_answers(request, out)
