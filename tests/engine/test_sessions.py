@@ -153,7 +153,7 @@ def test_what_turns_are_taken_on_needs_a_weak_reference() -> None:
 def test_a_registered_source_is_loaded_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
     def found(*, group: str, name: str) -> list[EntryPoint]:
         value = "tests.engine.test_sessions:load_fake"
-        return [EntryPoint(name, value, group)] if (group, name) == ("pyscore.sources", "fake") else []
+        return [EntryPoint(name, value, group)] if (group, name) == ("pyscore_sources", "fake") else []
 
     monkeypatch.setattr(sources, "entry_points", found)
     assert Scorer.from_pretrained("fake:a:b", dtype="float64").name == "a:b float64"

@@ -18,13 +18,13 @@ def load_source(model: Any, **options: Any) -> "Source":
     """The source of a model that is named, on the command line or to `Scorer.from_pretrained`.
 
     "name:rest" is loaded by what an installed distribution registers as ``name`` in the group of entry points
-    "pyscore.sources", called with the rest and the options; all else is a model of transformers.
+    "pyscore_sources", called with the rest and the options; all else is a model of transformers.
 
     Args:
         model, options: as for `Scorer.from_pretrained`, without ``add_bos_token``.
     """
     name, colon, rest = str(model).partition(":")
-    for entry in entry_points(group="pyscore.sources", name=name) if colon else ():
+    for entry in entry_points(group="pyscore_sources", name=name) if colon else ():
         return entry.load()(rest, **options)  # type: ignore[no-any-return]
     from pyscore.engine.sources.huggingface.source import HuggingFaceSource
 
