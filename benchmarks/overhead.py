@@ -18,7 +18,7 @@ from benchmarks.clock import Call, HostClock, spread, take_turns
 from benchmarks.machine import cpu_facts
 from pyscore import compare_answers, linear_logprobs, logprobs, score_answers
 from pyscore._extension import _C
-from pyscore.ops.cpu import CPU, vector
+from pyscore.ops.cpu import CPU, memory, vector
 from pyscore.ops.request import AnswerRequest, ComparisonTensors, Projection, Targets, TokenRequest, TokenTensors
 
 __all__ = ["main", "stages"]
@@ -36,9 +36,9 @@ def _tokens() -> dict[str, Stages]:
     arguments = ("auto", None, 1.0, -100, 0, False, False, False, 0)
     request, projection = TokenRequest(Targets(targets)), Projection(hidden, weight)
     out = TokenTensors.empty(logits, 1, 1, request.wanted)
-    addresses = [field.data_ptr() for field in out]
+    results = memory(out)
     matrix, matrices = logits.numpy(), (hidden.numpy(), weight.numpy())
-    bound = _C.TokenRequest(vector(targets, torch.int64), None, None, None, 1.0, -100, 0, 0)
+    bound = _C.TokenRequest(vector(targets, torch.int64), None, None, None, 1.0, -100, 0, request.wanted)
 
     op = torch.ops.pyscore
     return {
@@ -46,13 +46,13 @@ def _tokens() -> dict[str, Stages]:
             "": lambda: logprobs(logits, targets),
             OP: lambda: op.logprobs(logits, targets, None, None, *arguments),
             ADAPTER: lambda: CPU.logprobs(logits, request, out),
-            BINDING: lambda: _C.logprobs(matrix, "float32", bound, addresses, threads),
+            BINDING: lambda: _C.logprobs(matrix, "float32", bound, results, threads),
         },
         "linear_logprobs": {
             "": lambda: linear_logprobs(hidden, weight, targets),
             OP: lambda: op.linear_logprobs(hidden, weight, None, targets, None, None, None, *arguments),
             ADAPTER: lambda: CPU.linear_logprobs(projection, request, None, out),
-            BINDING: lambda: _C.linear_logprobs(*matrices, None, "float32", bound, None, addresses, threads),
+            BINDING: lambda: _C.linear_logprobs(*matrices, None, "float32", bound, None, results, threads),
         },
     }
 
@@ -63,14 +63,14 @@ def _answers() -> dict[str, Stages]:
     request, out = AnswerRequest(logprob, answers, questions, matching), ComparisonTensors.empty(logprob, 1)
     offsets = (vector(answers, torch.int64), vector(questions, torch.int64))
     bound = _C.AnswerRequest(*offsets, vector(matching, torch.bool), None, None, "max", "half")
-    array, addresses = logprob.numpy(), [field.data_ptr() for field in out]
+    array, results = logprob.numpy(), memory(out)
 
     def below(offsets: torch.Tensor | None) -> Stages:
         op = torch.ops.pyscore.score_answers
         return {
             OP: lambda: op(logprob, offsets, questions, matching, None, None, "auto", "max", "half"),
             ADAPTER: lambda: CPU.score_answers(request, out),
-            BINDING: lambda: _C.score_answers(array, bound, addresses, threads),
+            BINDING: lambda: _C.score_answers(array, bound, results, threads),
         }
 
     return {

@@ -10,6 +10,7 @@
 #include <pybind11/pybind11.h>
 
 #include "float_environment.hpp"
+#include "kernels/result_memory.hpp"
 
 namespace pyscore {
 
@@ -43,12 +44,6 @@ inline const std::int64_t *checked_offsets(const std::int64_t *data, std::int64_
     return data;
 }
 
-// Where a result goes: the address of its memory, 0 for one that was not asked for. Addresses, because a NumPy view of
-// each result took 1 microsecond of the 40 of a small call. No size comes with them: pyscore/ops/library.py allocates
-// every result by TokenTensors.empty or ComparisonTensors.empty from the shapes of what it passes on.
-// NOLINTNEXTLINE(performance-no-int-to-ptr): an address from Python is a number
-template <class T> T *result_at(std::uintptr_t address) { return reinterpret_cast<T *>(address); }
-
 // What Python passes of a contiguous tensor of T: the tensor, its address, and its number of entries, -1 where it is no
 // vector. A NumPy view instead took 0.7 microseconds of a small call, of which score_answers needs four.
 using PassedTensor = std::optional<pybind11::tuple>;
@@ -63,7 +58,7 @@ template <class T> class TensorVector {
     explicit TensorVector(const PassedTensor &given) {
         if (given) {
             tensor_ = (*given)[0];
-            data_ = result_at<const T>((*given)[1].cast<std::uintptr_t>());
+            data_ = at_address<const T>((*given)[1].cast<std::uintptr_t>());
             size_ = (*given)[2].cast<std::int64_t>();
         }
     }

@@ -1,5 +1,4 @@
 // score_answers.
-#include <array>
 #include <numeric>
 #include <vector>
 
@@ -35,7 +34,7 @@ struct AnswerRequest {
 
 template <class Float>
 void bind_score_answers(const Vector<Float> &token_logprob, const AnswerRequest &request,
-                        const std::array<std::uintptr_t, 8> &out, int threads) {
+                        const typename AnswersResults<Float>::Memory &out, int threads) {
     require(token_logprob.ndim() == 1, "token_logprob", "a vector");
     require(request.is_matching.size() >= 0, "is_matching", "a vector");
     require(request.question_offsets.size() > 0, "question_offsets", "a vector");
@@ -58,9 +57,7 @@ void bind_score_answers(const Vector<Float> &token_logprob, const AnswerRequest 
     problem.questions = questions;
     problem.sets = request.sets;
     problem.ties = request.ties;
-    const AnswersResults<Float> results{
-        result_at<Float>(out[0]), result_at<Float>(out[1]), result_at<Float>(out[2]), result_at<Float>(out[3]),
-        result_at<Float>(out[4]), result_at<Float>(out[5]), result_at<bool>(out[6]),  result_at<std::int64_t>(out[7])};
+    const AnswersResults<Float> results(out, questions);
     const Computing computing;
     score_answers(problem, results, threads);
 }

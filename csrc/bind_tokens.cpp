@@ -1,6 +1,4 @@
 // logprobs, target_logits, linear_logprobs.
-#include <array>
-
 #include <pybind11/stl.h>
 
 #include "arrays.hpp"
@@ -41,7 +39,8 @@ struct TokenRequest {
     Floats temperature;
     std::optional<float> softcap;
     float logit_scale;
-    std::int64_t ignore_index, vocab_start, top_k;
+    std::int64_t ignore_index, vocab_start;
+    Wanted wanted;
 
     // Without offsets every row has as many targets; `even` then holds their offsets, and has to outlive the result.
     Targets read_targets(std::int64_t rows, std::int64_t columns, std::vector<std::int64_t> &even) const {
@@ -90,21 +89,11 @@ LinearProblem read_linear(const py::array &hidden, const py::array &weight, cons
     return problem;
 }
 
-// Addresses of the fields of TokenTensors, in their order.
-using TokenAddresses = std::array<std::uintptr_t, 8>;
-
-TokenResults read_results(const TokenAddresses &out, const TokenRequest &request, const Targets &targets) {
-    const auto [logprob, logsumexp, max_logit, argmax, entropy, rank, top_ids, top_logprobs] = out;
-    require(request.top_k >= 0 && request.top_k <= targets.columns, "top_k", "from 0 to the size of the vocabulary");
-    return {result_at<float>(logprob),
-            result_at<float>(logsumexp),
-            result_at<float>(max_logit),
-            result_at<std::int64_t>(argmax),
-            result_at<float>(entropy),
-            result_at<std::int64_t>(rank),
-            request.top_k,
-            result_at<std::int64_t>(top_ids),
-            result_at<float>(top_logprobs)};
+TokenResults read_results(const TokenResults::Memory &out, const TokenRequest &request, std::int64_t rows,
+                          std::int64_t columns) {
+    const std::int64_t top_k = request.wanted.top_k;
+    require(top_k >= 0 && top_k <= columns, "top_k", "from 0 to the size of the vocabulary");
+    return {out, request.wanted, rows, request.targets.size()};
 }
 
 const Variant &variant_for(int threads) {
@@ -113,7 +102,7 @@ const Variant &variant_for(int threads) {
 }
 
 void bind_logprobs(const py::array &logits, const std::string &dtype, const TokenRequest &request,
-                   const TokenAddresses &out, int threads) {
+                   const TokenResults::Memory &out, int threads) {
     const Variant &variant = variant_for(threads);
     std::vector<std::int64_t> even;
     LogitsProblem problem;
@@ -126,24 +115,25 @@ void bind_logprobs(const py::array &logits, const std::string &dtype, const Toke
     problem.column_stride = view.column_stride;
     problem.transform = request.transform(view.rows);
     problem.targets = request.read_targets(view.rows, view.columns, even);
-    const TokenResults results = read_results(out, request, problem.targets);
+    const TokenResults results = read_results(out, request, problem.rows, problem.columns);
     const Computing computing;
     logprobs(variant, problem, results, threads);
 }
 
 void bind_target_logits(const py::array &hidden, const py::array &weight, const PassedTensor &bias,
-                        const std::string &dtype, const TokenRequest &request, std::uintptr_t out, int threads) {
+                        const std::string &dtype, const TokenRequest &request, const ResultMemory &out, int threads) {
     const Variant &variant = variant_for(threads);
     const Floats added(bias);
     std::vector<std::int64_t> even;
     const LinearProblem problem = read_linear(hidden, weight, added, dtype, request, even);
+    auto *const results = result_in<float>(out, request.targets.size(), "target_logits");
     const Computing computing;
-    target_logits(variant, problem, result_at<float>(out), threads);
+    target_logits(variant, problem, results, threads);
 }
 
 void bind_linear_logprobs(const py::array &hidden, const py::array &weight, const PassedTensor &bias,
                           const std::string &dtype, const TokenRequest &request, const PassedTensor &target_logit,
-                          const TokenAddresses &out, int threads) {
+                          const TokenResults::Memory &out, int threads) {
     const Variant &variant = variant_for(threads);
     const Floats added(bias);
     std::vector<std::int64_t> even;
@@ -152,7 +142,7 @@ void bind_linear_logprobs(const py::array &hidden, const py::array &weight, cons
     const Floats known(target_logit);
     const float *given = known.data(n_targets, "target_logit");
     std::vector<float> found(target_logit ? 0 : static_cast<std::size_t>(n_targets));
-    const TokenResults results = read_results(out, request, problem.targets);
+    const TokenResults results = read_results(out, request, problem.rows, problem.columns);
     const Computing computing;
     if (!target_logit) {
         target_logits(variant, problem, found.data(), threads);
@@ -168,12 +158,12 @@ void register_tokens(py::module_ &m) {
                              "What the token functions are asked; see pyscore.ops.request.")
         .def(py::init([](const PassedTensor &targets, const PassedTensor &target_offsets,
                          const PassedTensor &temperature, std::optional<float> softcap, float logit_scale,
-                         std::int64_t ignore_index, std::int64_t vocab_start, std::int64_t top_k) {
+                         std::int64_t ignore_index, std::int64_t vocab_start, const Wanted::Fields &wanted) {
                  return TokenRequest{Ids(targets), Ids(target_offsets), Floats(temperature), softcap,
-                                     logit_scale,  ignore_index,        vocab_start,         top_k};
+                                     logit_scale,  ignore_index,        vocab_start,         Wanted(wanted)};
              }),
              py::arg("targets"), py::arg("target_offsets"), py::arg("temperature"), py::arg("softcap"),
-             py::arg("logit_scale"), py::arg("ignore_index"), py::arg("vocab_start"), py::arg("top_k"));
+             py::arg("logit_scale"), py::arg("ignore_index"), py::arg("vocab_start"), py::arg("wanted"));
     m.def("logprobs", &bind_logprobs, py::arg("logits"), py::arg("dtype"), py::arg("request"), py::arg("out"),
           py::arg("threads"), "Fills the fields of TokenTensors under ready logits.");
     m.def("target_logits", &bind_target_logits, py::arg("hidden"), py::arg("weight"), py::arg("bias"), py::arg("dtype"),

@@ -2,9 +2,8 @@
 
 Matrices of bfloat16 and float16 come as uint16 bits with the dtype's name; matrices may have any strides, all else is
 contiguous. Nothing is copied, and the GIL is released while a kernel runs. A vector of the token and answer functions
-is the tensor, its address and its number of entries. ``out`` holds the addresses of the results' memory in the order of
-their fields in pyscore.ops.request, 0 for one that was not asked for. No sizes come with them: pyscore/ops/library.py
-allocates every result by TokenTensors.empty or ComparisonTensors.empty, from the shapes of what it passes on.
+is the tensor, its address and its number of entries. ``out`` holds the address and the size in bytes of each result's
+memory, in the order of the fields in pyscore.ops.request; a size that the request does not ask for is a ValueError.
 """
 
 from typing import Any
@@ -17,6 +16,7 @@ _Floats = NDArray[np.float32]
 _Ids = NDArray[np.int64]
 _Scores = _Floats | NDArray[np.float64]
 _Matrix = _Floats | NDArray[np.uint16]
+_Memory = tuple[int, int]
 
 __version__: str
 source_hash: str
@@ -39,10 +39,10 @@ class TokenRequest:
         logit_scale: float,
         ignore_index: int,
         vocab_start: int,
-        top_k: int,
+        wanted: tuple[bool, bool, int],
     ) -> None: ...
 
-def logprobs(logits: _Matrix, dtype: str, request: TokenRequest, out: list[int], threads: int) -> None:
+def logprobs(logits: _Matrix, dtype: str, request: TokenRequest, out: list[_Memory], threads: int) -> None:
     """Fills the fields of TokenTensors under ready logits."""
 
 def target_logits(
@@ -51,7 +51,7 @@ def target_logits(
     bias: _Vector | None,
     dtype: str,
     request: TokenRequest,
-    out: int,
+    out: _Memory,
     threads: int,
 ) -> None:
     """Fills the final logits of the targets alone."""
@@ -63,7 +63,7 @@ def linear_logprobs(
     dtype: str,
     request: TokenRequest,
     target_logit: _Vector | None,
-    out: list[int],
+    out: list[_Memory],
     threads: int,
 ) -> None:
     """Fills the fields of TokenTensors under hidden @ weight.T."""
@@ -82,7 +82,7 @@ class AnswerRequest:
         ties: str,
     ) -> None: ...
 
-def score_answers(token_logprob: _Scores, request: AnswerRequest, out: list[int], threads: int) -> None:
+def score_answers(token_logprob: _Scores, request: AnswerRequest, out: list[_Memory], threads: int) -> None:
     """Fills the fields of ComparisonTensors."""
 
 def bootstrap_means(

@@ -1,9 +1,12 @@
 // The problems that the kernels solve: plain pointers and sizes. Strides count elements.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <tuple>
 
 #include "../dtype.hpp"
+#include "result_memory.hpp"
 
 namespace pyscore {
 
@@ -48,17 +51,35 @@ struct LinearProblem {
     Targets targets;
 };
 
-// Where results go; a null pointer was not asked for.
-struct TokenResults {
-    float *logprob = nullptr;       // [M]
-    float *logsumexp = nullptr;     // [N]
-    float *max_logit = nullptr;     // [N]
-    std::int64_t *argmax = nullptr; // [N]
-    float *entropy = nullptr;       // [N]
-    std::int64_t *rank = nullptr;   // [M]
+// Which results are computed beside those that every call gives: the fields of pyscore.ops.request.Wanted.
+struct Wanted {
+    using Fields = std::tuple<bool, bool, std::int64_t>; // as Python passes them
+    bool entropy = false, rank = false;
     std::int64_t top_k = 0;
-    std::int64_t *top_ids = nullptr; // [N, top_k]
-    float *top_logprobs = nullptr;   // [N, top_k]
+
+    explicit Wanted(const Fields &fields) { std::tie(entropy, rank, top_k) = fields; }
+};
+
+// Where results go: the fields of pyscore.ops.request.TokenTensors. A null pointer was not asked for.
+struct TokenResults {
+    using Memory = std::array<ResultMemory, 8>; // as Python passes them
+    float *logprob;                             // [M]
+    float *logsumexp;                           // [N]
+    float *max_logit;                           // [N]
+    std::int64_t *argmax;                       // [N]
+    float *entropy;                             // [N]
+    std::int64_t *rank;                         // [M]
+    std::int64_t top_k;
+    std::int64_t *top_ids; // [N, top_k]
+    float *top_logprobs;   // [N, top_k]
+
+    TokenResults(const Memory &out, const Wanted &wanted, std::int64_t n, std::int64_t m)
+        : logprob(result_in<float>(out[0], m, "logprob")), logsumexp(result_in<float>(out[1], n, "logsumexp")),
+          max_logit(result_in<float>(out[2], n, "max_logit")), argmax(result_in<std::int64_t>(out[3], n, "argmax")),
+          entropy(result_in<float>(out[4], wanted.entropy ? n : 0, "entropy")),
+          rank(result_in<std::int64_t>(out[5], wanted.rank ? m : 0, "rank")), top_k(wanted.top_k),
+          top_ids(result_in<std::int64_t>(out[6], n * top_k, "top_ids")),
+          top_logprobs(result_in<float>(out[7], n * top_k, "top_logprobs")) {}
 };
 
 } // namespace pyscore

@@ -1,7 +1,10 @@
 // Ragged token log-probabilities -> answers -> questions, in float64.
 #pragma once
 
+#include <array>
 #include <cstdint>
+
+#include "result_memory.hpp"
 
 namespace pyscore {
 
@@ -21,11 +24,19 @@ template <class Float> struct AnswersProblem {
     Ties ties = Ties::half;
 };
 
-// One entry a question; see pyscore.Comparison.
+// One entry a question: the fields of pyscore.ops.request.ComparisonTensors.
 template <class Float> struct AnswersResults {
+    using Memory = std::array<ResultMemory, 8>; // as Python passes them
     Float *probability, *probability_raw, *coverage, *log_odds, *margin, *prefers;
     bool *tie;
     std::int64_t *predicted;
+
+    AnswersResults(const Memory &out, std::int64_t n)
+        : probability(result_in<Float>(out[0], n, "probability")),
+          probability_raw(result_in<Float>(out[1], n, "probability_raw")),
+          coverage(result_in<Float>(out[2], n, "coverage")), log_odds(result_in<Float>(out[3], n, "log_odds")),
+          margin(result_in<Float>(out[4], n, "margin")), prefers(result_in<Float>(out[5], n, "prefers")),
+          tie(result_in<bool>(out[6], n, "tie")), predicted(result_in<std::int64_t>(out[7], n, "predicted")) {}
 };
 
 template <class Float>

@@ -12,7 +12,7 @@ from pyscore._extension import _C
 from pyscore.ops.backend import Backend
 from pyscore.ops.request import AnswerRequest, ComparisonTensors, Projection, TokenRequest, TokenTensors
 
-__all__ = ["CPU", "vector"]
+__all__ = ["CPU", "memory", "vector"]
 
 # NumPy has no bfloat16: 16-bit floats cross as their bits, beside the name of the dtype
 _NAMES = {torch.float32: "float32", torch.bfloat16: "bfloat16", torch.float16: "float16"}
@@ -63,17 +63,19 @@ def _request(request: TokenRequest) -> _C.TokenRequest:
         request.logit_scale,
         request.ignore_index,
         request.vocab_start,
-        request.wanted.top_k,
+        request.wanted,
     )
 
 
-def _addresses(out: TokenTensors | ComparisonTensors) -> list[int]:
-    """Where results go; 0 for a field without entries."""
-    return [field.data_ptr() for field in out]
+def memory(out: TokenTensors | ComparisonTensors) -> list[tuple[int, int]]:
+    """Where results go, as the binding takes them: the address and the bytes of each field."""
+    if not all(map(Tensor.is_contiguous, out)):
+        raise ValueError("every field of out must be contiguous")
+    return [(field.data_ptr(), field.nbytes) for field in out]
 
 
 def _logprobs(logits: Tensor, request: TokenRequest, out: TokenTensors) -> None:
-    _C.logprobs(_matrix(logits), _NAMES[logits.dtype], _request(request), _addresses(out), torch.get_num_threads())
+    _C.logprobs(_matrix(logits), _NAMES[logits.dtype], _request(request), memory(out), torch.get_num_threads())
 
 
 def _projection(projection: Projection) -> tuple[Any, Any, Any, str]:
@@ -83,7 +85,7 @@ def _projection(projection: Projection) -> tuple[Any, Any, Any, str]:
 
 def _target_logits(projection: Projection, request: TokenRequest) -> Tensor:
     out = projection.hidden.new_empty(request.targets.ids.shape, dtype=torch.float32)
-    _C.target_logits(*_projection(projection), _request(request), out.data_ptr(), torch.get_num_threads())
+    _C.target_logits(*_projection(projection), _request(request), (out.data_ptr(), out.nbytes), torch.get_num_threads())
     return out
 
 
@@ -91,7 +93,7 @@ def _linear_logprobs(
     projection: Projection, request: TokenRequest, target_logit: Tensor | None, out: TokenTensors
 ) -> None:
     known = vector(target_logit, torch.float32)
-    _C.linear_logprobs(*_projection(projection), _request(request), known, _addresses(out), torch.get_num_threads())
+    _C.linear_logprobs(*_projection(projection), _request(request), known, memory(out), torch.get_num_threads())
 
 
 def _score_answers(request: AnswerRequest, out: ComparisonTensors) -> None:
@@ -104,7 +106,7 @@ def _score_answers(request: AnswerRequest, out: ComparisonTensors) -> None:
         vector(unconditional, torch.float64),
         *rules,
     )
-    _C.score_answers(_numpy(token_logprob.contiguous()), compared, _addresses(out), torch.get_num_threads())
+    _C.score_answers(_numpy(token_logprob.contiguous()), compared, memory(out), torch.get_num_threads())
 
 
 CPU = Backend("cpu", _objection, _logprobs, _target_logits, _linear_logprobs, _score_answers)

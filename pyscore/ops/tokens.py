@@ -39,7 +39,7 @@ def logprobs(
 
     The distribution is the softmax of ``z = softcap * tanh(logits / softcap) / temperature`` (no tanh without
     softcap). Arithmetic is float32 whatever the dtype of the logits; float64 logits are served by the reference.
-    The bits of a row's results don't depend on the batch, the row's place in it, or the number of threads.
+    The bits of a row's results don't depend on the batch, the row's index in it, or the number of threads.
     Forward only: results carry no gradient, and an input that requires one while gradients are recorded is warned of.
 
     Logits on a GPU are scored without ever waiting for it, so that the call can be captured in a CUDA graph (with every
@@ -57,7 +57,7 @@ def logprobs(
             reciprocal (from 2**-1022 to 2**1022 for float64 logits).
         softcap: positive cap of the logits (Gemma), None for none; in the range of temperature.
         target_offsets: ``[N + 1]``: row n scores ``targets[target_offsets[n]:target_offsets[n + 1]]``.
-        outputs: names of `TokenScores` fields to compute: logprob, logsumexp, entropy, rank, is_greedy, argmax.
+        outputs: names of the fields of `TokenScores` to compute, which are all but ``shard``.
         top_k: how many of the largest entries to return in ``top_ids`` and ``top_logprobs``.
         ignore_index: the target id that marks an ignored target.
         vocab_start: the logits are columns ``vocab_start ...`` of a larger vocabulary; targets and ids in the result

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pyscore._extension import _C
-from pyscore.ops.cpu import CPU, vector
+from pyscore.ops.cpu import CPU, memory, vector
 from pyscore.ops.reference import REFERENCE
 from pyscore.ops.request import TokenTensors, Wanted
 from tests.ops import requests
@@ -111,11 +111,11 @@ def test_any_strides_give_the_bits_of_a_contiguous_copy(isa: str, dtype: torch.d
 def test_negative_strides_read_backwards(isa: str) -> None:
     logits, wanted = draw(3, 2500), Wanted(entropy=True, rank=True, top_k=2)
     ids, ends = vector(torch.arange(3), torch.int64), vector(torch.arange(4), torch.int64)
-    request = _C.TokenRequest(ids, ends, None, None, 1.0, -100, 0, wanted.top_k)
+    request = _C.TokenRequest(ids, ends, None, None, 1.0, -100, 0, wanted)
 
     def score(matrix: NDArray[np.float32]) -> TokenTensors:
         out = TokenTensors.empty(logits, 3, 3, wanted)
-        _C.logprobs(matrix, "float32", request, [field.data_ptr() for field in out], 2)
+        _C.logprobs(matrix, "float32", request, memory(out), 2)
         return out
 
     array = logits.numpy()
