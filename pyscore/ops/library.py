@@ -101,6 +101,8 @@ def _prepare(
 ) -> tuple[TokenRequest, Backend]:
     """The request with checked values, where ``like`` is, and the backend that serves it."""
     device, given = like.device, request.targets
+    if not 0 <= request.wanted.top_k <= vocab_size:
+        raise ValueError("top_k must be from 0 to the size of the vocabulary")
     check_token_values(request, n_rows, vocab_size, device)
     targets = _moved(given, ("targets", "target_offsets", "temperature"), like)
     if targets is not given:
@@ -163,16 +165,35 @@ def _fake_target_logits(hidden: Tensor, weight: Tensor, bias: Tensor | None, ids
     return hidden.new_empty(ids.shape[0], dtype=torch.float64)
 
 
-def _linear_logprobs(hidden: Tensor, weight: Tensor, bias: Tensor | None, *flat: Any) -> TokenTensors:
-    request, server = _prepare(*_request(*flat[:3], *flat[4:]), hidden.shape[0], weight.shape[0], hidden)
+def _linear_logprobs(
+    hidden: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    ids: Tensor,
+    offsets: Tensor | None,
+    temperature: Tensor | None,
+    target_logit: Tensor | None,
+    *options: Any,
+) -> TokenTensors:
+    given, backend = _request(ids, offsets, temperature, *options)
+    request, server = _prepare(given, backend, hidden.shape[0], weight.shape[0], hidden)
     out = TokenTensors.empty(hidden, hidden.shape[0], request.targets.ids.shape[0], request.wanted)
-    server.linear_logprobs(Projection(hidden, weight, bias), request, flat[3], out)
+    server.linear_logprobs(Projection(hidden, weight, bias), request, target_logit, out)
     return out
 
 
-def _fake_linear_logprobs(hidden: Tensor, weight: Tensor, bias: Tensor | None, *flat: Any) -> TokenTensors:
-    request, _ = _request(*flat[:3], *flat[4:])
-    return TokenTensors.empty(hidden, hidden.shape[0], request.targets.ids.shape[0], request.wanted)
+def _fake_linear_logprobs(
+    hidden: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    ids: Tensor,
+    offsets: Tensor | None,
+    temperature: Tensor | None,
+    target_logit: Tensor | None,
+    *options: Any,
+) -> TokenTensors:
+    request, _ = _request(ids, offsets, temperature, *options)
+    return TokenTensors.empty(hidden, hidden.shape[0], ids.shape[0], request.wanted)
 
 
 def _score_answers(logprob: Tensor, *flat: Any) -> ComparisonTensors:

@@ -85,6 +85,17 @@ def test_fakes_match_the_real_ops(backend: str) -> None:
 
 
 @every_backend
+@pytest.mark.parametrize("top_k", [-3, 21])
+def test_a_top_k_that_no_vocabulary_has_is_refused_before_results_are_made(backend: str, top_k: int) -> None:
+    hidden, weight, targets = random_projection(3, 8, 20, torch.float32)
+    options, op = (None, None, backend, *_OPTIONS[:-1], top_k), torch.ops.pyscore
+    with pytest.raises(ValueError, match="top_k must be from 0 to the size of the vocabulary"):
+        op.logprobs(hidden @ weight.T, targets, *options)
+    with pytest.raises(ValueError, match="top_k must be from 0 to the size of the vocabulary"):
+        op.linear_logprobs(hidden, weight, None, targets, None, None, None, *options[2:])
+
+
+@every_backend
 def test_compile_fullgraph_gives_the_eager_bits(backend: str) -> None:
     hidden, weight, targets = random_projection(4, 16, 50, torch.float32)
     flags, offsets = torch.tensor([True, False, False, True]), torch.tensor([0, 2, 4])
