@@ -42,4 +42,4 @@ def of_rows(
     if rows == slice(0, len(matrix)):
         return matrix, request, out
     ids = slice(0, len(request.targets.ids))
-    return matrix[rows], request._replace(targets=request.targets.part(rows, ids)), out.part(rows, ids)
+    return matrix[rows], request._replace(targets=request.targets.narrow(rows, ids)), out.narrow(rows, ids)

@@ -104,7 +104,8 @@ def _warn(function: str, names: str) -> bool:
     return True
 
 
-# All that torch.compiler.assume_constant_result does, which would import torch's compiler, and Triton, with pyscore.
+# This is all that torch.compiler.assume_constant_result does; calling it here would import torch's compiler and Triton
+# whenever pyscore is imported.
 _warn._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 

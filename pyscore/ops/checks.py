@@ -35,8 +35,8 @@ _TOP = ("top_ids", "top_logprobs")
 _FEW = 64
 """Up to so many values are looked at one by one: tensor ops take 5 to 40 microseconds a check, however few they are."""
 _INF = float("inf")
-# Sizes of numbers that logits are multiplied or divided with: normal ones whose reciprocals are normal too. A kernel
-# sees what was checked: nothing that rounds to 0 or to infinity.
+# The least and the greatest size of a softcap, a temperature or a logit_scale: such numbers and their reciprocals are
+# normal numbers of the dtype, so that a kernel never gets one that has become 0 or infinity by rounding.
 _RANGES = {torch.float32: (2.0**-126, 2.0**126), torch.float64: (2.0**-1022, 2.0**1022)}
 _FLOATS = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
 
@@ -74,7 +74,7 @@ def check_outputs(outputs: Iterable[str], top_k: int, vocab_size: int) -> frozen
         raise TypeError(f"outputs must be a sequence of names, got the string {outputs!r}: write ({outputs!r},)")
     try:
         wanted = frozenset(outputs)
-    except TypeError:  # no iterable, or of what can't be hashed
+    except TypeError:  # it can't be iterated over, or its entries can't be hashed
         raise TypeError(f"outputs must be a sequence of names, got {outputs!r:.60}") from None
     if not wanted <= _KNOWN:
         if not all(isinstance(name, str) for name in wanted):

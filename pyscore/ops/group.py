@@ -32,9 +32,9 @@ def shard_sizes(group: ProcessGroup, vocab_size: int, device: torch.device) -> l
 
 
 def _all_gather(tensor: Tensor, group: ProcessGroup) -> list[Tensor]:
-    parts = [torch.empty_like(tensor) for _ in range(dist.get_world_size(group))]
-    dist.all_gather(parts, tensor.contiguous(), group=group)
-    return parts
+    gathered = [torch.empty_like(tensor) for _ in range(dist.get_world_size(group))]
+    dist.all_gather(gathered, tensor.contiguous(), group=group)
+    return gathered
 
 
 def _gather_scores(scores: TokenScores, group: ProcessGroup, sizes: list[int]) -> list[TokenScores]:
@@ -49,9 +49,9 @@ def _gather_scores(scores: TokenScores, group: ProcessGroup, sizes: list[int]) -
     gathered, start = [], 0
     for rank, size in enumerate(sizes):
         shard = replace(
-            scores.shard, start=start, size=size, **{name: parts[rank] for name, parts in shard_fields.items()}
+            scores.shard, start=start, size=size, **{name: values[rank] for name, values in shard_fields.items()}
         )
-        gathered.append(replace(scores, shard=shard, **{name: parts[rank] for name, parts in score_fields.items()}))
+        gathered.append(replace(scores, shard=shard, **{name: values[rank] for name, values in score_fields.items()}))
         start += size
     return gathered
 
@@ -79,7 +79,7 @@ def score_over_group(
     mine_of = request._replace(
         vocab_start=sum(sizes[:mine]), sharded=True, wanted=wanted._replace(top_k=max(wanted.top_k, 1))
     )
-    # every rank counts the rank against the target's logit, which only one of them holds
+    # A target's rank is counted on every device against the target's logit, which only one of them can compute.
     target_logit = library.target_logits(projection, mine_of, backend)
     dist.all_reduce(target_logit, op=dist.ReduceOp.MAX, group=group)
     result = library.linear_logprobs(projection, mine_of, target_logit, backend)

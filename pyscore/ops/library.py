@@ -4,7 +4,7 @@ The implementations check values (ranges, offsets) and then move them to where t
 checked shapes and dtypes before. So no traced code branches on values, and none waits for a GPU.
 
 Torch's schemas are flat. Saved programs hold them, so they stay as they are; what follows them is all in the first
-half of this file: the schemas, a function a op that calls it with a request, and the way back to the request.
+half of this file: the schemas, for each op a function that calls it with a request, and the way back to the request.
 """
 
 from __future__ import annotations
@@ -97,13 +97,13 @@ def _moved(tensors: tuple[Tensor | None, ...], names: tuple[str, ...], like: Ten
 
 
 def _prepare(
-    request: TokenRequest, backend: str, n_rows: int, vocab_size: int, like: Tensor
+    request: TokenRequest, backend: str, n_positions: int, vocab_size: int, like: Tensor
 ) -> tuple[TokenRequest, Backend]:
     """The request with checked values, where ``like`` is, and the backend that serves it."""
     device, given = like.device, request.targets
     if not 0 <= request.wanted.top_k <= vocab_size:
         raise ValueError("top_k must be from 0 to the size of the vocabulary")
-    check_token_values(request, n_rows, vocab_size, device)
+    check_token_values(request, n_positions, vocab_size, device)
     targets = _moved(given, ("targets", "target_offsets", "temperature"), like)
     if targets is not given:
         request = request._replace(targets=Targets(*targets))
@@ -111,41 +111,42 @@ def _prepare(
 
 
 def _matrices(logits: Tensor) -> list[Tensor]:
-    """2-d views that cover the rows of logits [..., V] in order; a copy could be as large as the logits."""
+    """Matrices that hold the token positions of logits [..., V] in order: views, as a copy may be as large as they."""
     if logits.ndim == 2:
         return [logits]
     try:
         return [logits.view(-1, logits.shape[-1])]
     except RuntimeError:
-        return [matrix for slab in logits for matrix in _matrices(slab)]
+        return [matrix for block in logits for matrix in _matrices(block)]
 
 
 def _starts(targets: Targets, matrices: list[Tensor], device: torch.device) -> list[int] | None:
     """The first target of each matrix and the number of targets; None where only the device knows them."""
-    rows = list(accumulate((len(matrix) for matrix in matrices), initial=0))
+    positions = list(accumulate((len(matrix) for matrix in matrices), initial=0))
     if targets.offsets is None:
-        return [row * targets.ids.numel() // rows[-1] for row in rows]
+        return [position * targets.ids.numel() // positions[-1] for position in positions]
     seen = visible(targets.offsets, device)
-    return None if seen is None else [int(seen[row]) for row in rows]
+    return None if seen is None else [int(seen[position]) for position in positions]
 
 
 def _logprobs(logits: Tensor, *flat: Any) -> TokenTensors:
     given, backend = _request(*flat)
     *leading, vocab_size = logits.shape
-    n_rows = prod(leading)
-    request, server = _prepare(given, backend, n_rows, vocab_size, logits)
-    out = TokenTensors.empty(logits, n_rows, request.targets.ids.shape[0], request.wanted)
+    n_positions = prod(leading)
+    request, server = _prepare(given, backend, n_positions, vocab_size, logits)
+    out = TokenTensors.empty(logits, n_positions, request.targets.ids.shape[0], request.wanted)
     matrices = _matrices(logits)
     starts = None if len(matrices) == 1 else _starts(given.targets, matrices, logits.device)
     if starts is None:
-        # One view, or ragged targets that only the device can cut: to copy the logits is dear, but waits for nothing.
-        server.logprobs(matrices[0] if len(matrices) == 1 else logits.reshape(n_rows, vocab_size), request, out)
+        # Logits that are no one matrix are copied where only the device knows which targets belong to which of their
+        # matrices: a copy takes memory, but the host doesn't wait for the device.
+        server.logprobs(matrices[0] if len(matrices) == 1 else logits.reshape(n_positions, vocab_size), request, out)
         return out
     start = 0
     for matrix, (first, last) in zip(matrices, pairwise(starts), strict=True):
         positions, of_targets = slice(start, start + len(matrix)), slice(first, last)
-        part = request._replace(targets=request.targets.part(positions, of_targets))
-        server.logprobs(matrix, part, out.part(positions, of_targets))
+        narrowed = request._replace(targets=request.targets.narrow(positions, of_targets))
+        server.logprobs(matrix, narrowed, out.narrow(positions, of_targets))
         start = positions.stop
     return out
 
@@ -157,7 +158,7 @@ def _fake_logprobs(logits: Tensor, *flat: Any) -> TokenTensors:
 
 def _target_logits(hidden: Tensor, weight: Tensor, bias: Tensor | None, *flat: Any) -> Tensor:
     request, server = _prepare(*_request(*flat), hidden.shape[0], weight.shape[0], hidden)
-    # float64 holds every backend's logits exactly, so all shards count ranks against the same value
+    # float64 holds the logits of every backend exactly, so that all shards count ranks against the same value
     return server.target_logits(Projection(hidden, weight, bias), request).double()
 
 

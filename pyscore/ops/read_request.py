@@ -34,7 +34,7 @@ def _flat_targets(
 ) -> tuple[Tensor, Tensor | None, torch.Size]:
     ids = as_index(targets, "targets")
     if target_offsets is not None:
-        n = prod(rows)  # Size.numel would fix sizes that torch.export holds open
+        n = prod(rows)  # rows.numel() would make torch.export take the traced sizes for the only ones
         offsets = as_index(target_offsets, "target_offsets")
         if ids.ndim != 1:
             raise ValueError(f"targets must be flat [M] beside target_offsets, got shape {tuple(ids.shape)}")
@@ -52,7 +52,7 @@ def _flat_targets(
 def _row_temperature(
     temperature: float | Array, rows: torch.Size, device: torch.device, dtype: torch.dtype
 ) -> Tensor | None:
-    # numbers first: torch.compile, which may hold a float open, can't ask it for attributes
+    # Numbers are looked for first: under torch.compile a float may be a symbol, which hasattr can't be asked of.
     if isinstance(temperature, (int, float, np.generic)) or not hasattr(temperature, "__dlpack__"):
         if isinstance(temperature, (list, tuple)):
             raise TypeError("temperature must be a number or an array, one a row; got a list: pass torch.tensor(...)")
@@ -108,6 +108,6 @@ def read_request(
             "ask for is_greedy, or use linear_logprobs(group=)"
         )
     sharded, ignored = vocab_start is not None, as_int64(ignore_index, "ignore_index")
-    # a shard keeps its best entry's log-probability
+    # a shard needs the log-probability of its best entry, VocabShard.max_logprob: the first of the top entries
     wanted = Wanted("entropy" in outputs, bool(outputs & {"rank", "is_greedy"}), max(top_k, 1) if sharded else top_k)
     return TokenRequest(targets, softcap, logit_scale, ignored, vocab_start or 0, sharded, wanted)

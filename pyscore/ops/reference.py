@@ -145,7 +145,7 @@ def _score_answers(request: AnswerRequest, out: ComparisonTensors) -> None:
     score = total if unconditional is None else total - unconditional.double()
     score = score if divisor is None else score / divisor.double()
     best = _segment_max(score, question, n_questions)
-    # a question whose answers are all -inf is the limit of equal scores
+    # answers that are all -inf are compared as equal scores, of which they are the limit
     score = score.masked_fill(best[question] == -_INF, 0.0)
 
     def over(reduce: str, member: Tensor) -> Tensor:
@@ -179,7 +179,7 @@ def _score_answers(request: AnswerRequest, out: ComparisonTensors) -> None:
     out.prefers.copy_(torch.where(tie, tie_value[ties], (lead > 0).double()))
     out.tie.copy_(tie)
     best_answer = first(score == over("max", torch.ones_like(other))[question])
-    # a NaN leaves its question without a best answer
+    # no score equals the largest where that is NaN: such a question has no best answer
     out.predicted.copy_(torch.where(best_answer < n_answers, best_answer - question_offsets[:-1], -1))
 
 

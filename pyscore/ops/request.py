@@ -48,7 +48,7 @@ class Targets(NamedTuple):
         each = len(self.ids) // max(n, 1)
         return torch.arange(n + 1, dtype=torch.int64, device=self.ids.device) * each
 
-    def part(self, positions: slice, ids: slice) -> Targets:
+    def narrow(self, positions: slice, ids: slice) -> Targets:
         """The targets of these token positions, which are these ids."""
         ends = slice(positions.start, positions.stop + 1)
         offsets = None if self.offsets is None else self.offsets[ends] - ids.start
@@ -105,13 +105,14 @@ class TokenTensors(NamedTuple):
         Tracing calls it as the ops' fake.
         """
         entropy, rank, k = wanted
-        # Two calls say the dtype, which takes as long as the allocation itself; the others inherit it.
+        # Only the first tensor of floats and the first of integers are given a dtype, which takes as long as the
+        # allocation; the others inherit it.
         logprob, argmax = like.new_empty(m, dtype=float_dtype(like)), like.new_empty(n, dtype=torch.int64)
         floats, ids = logprob.new_empty, argmax.new_empty
         entropies, ranks = floats(n if entropy else 0), ids(m if rank else 0)
         return cls(logprob, floats(n), floats(n), argmax, entropies, ranks, ids(n, k), floats(n, k))
 
-    def part(self, positions: slice, targets: slice) -> TokenTensors:
+    def narrow(self, positions: slice, targets: slice) -> TokenTensors:
         """The results of these token positions and of these targets: views of the same memory."""
         return TokenTensors(
             *(value[targets if name in OF_TARGETS else positions] for name, value in self._asdict().items())

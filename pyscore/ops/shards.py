@@ -88,7 +88,7 @@ def _log_masses(max_logit: Tensor, max_logprob: Tensor, largest: Tensor) -> Tens
 def _merge_top(ids: list[Tensor], logprob: list[Tensor], masses: Tensor, total: Tensor) -> tuple[Tensor, Tensor]:
     """The largest of all shards' largest entries; shards come in id order, so a stable sort keeps the lowest id."""
     logits = torch.cat([_unnormalize(*pair) for pair in zip(logprob, masses[..., None], strict=True)], -1)
-    order = logits.argsort(dim=-1, descending=True, stable=True)[..., : min(part.shape[-1] for part in ids)]
+    order = logits.argsort(dim=-1, descending=True, stable=True)[..., : min(of_shard.shape[-1] for of_shard in ids)]
     invalid = ~total.isfinite()[..., None]
     top = (logits.gather(-1, order) - total[..., None]).clamp(max=0).masked_fill(invalid, _NAN)
     return torch.cat(ids, -1).gather(-1, order).masked_fill(invalid, -1), top
@@ -141,14 +141,16 @@ def merge_vocab_shards(scores: Sequence[TokenScores]) -> TokenScores:
     )
     best = max_logit.max(0)
     largest = best.values.double()
-    # Less the row's largest logit, whose size would cost L_s and L digits; NaN where a row has no distribution.
+    # Subtract the row's largest logit first: a large common offset would round away the digits of L_s and L. NaN where
+    # a row has no distribution.
     masses = _log_masses(max_logit, max_logprob, largest)
     total = masses.logsumexp(0)
     merged: dict[str, Tensor] = {}
     if first.logprob is not None:
-        parts = field("logprob")
-        logits = [_unnormalize(part, _of_targets(row, part, offsets)) for part, row in zip(parts, masses, strict=True)]
-        whole = _of_targets(total, parts[0], offsets)
+        logprobs = field("logprob")
+        pairs = zip(logprobs, masses, strict=True)
+        logits = [_unnormalize(logprob, _of_targets(mass, logprob, offsets)) for logprob, mass in pairs]
+        whole = _of_targets(total, logprobs[0], offsets)
         value = (torch.stack(logits).amax(0) - whole).clamp(max=0)
         merged["logprob"] = value.masked_fill(~whole.isfinite().expand(value.shape), _NAN).to(dtype)
     if first.logsumexp is not None:

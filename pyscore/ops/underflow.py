@@ -21,7 +21,9 @@ def keeps_denormals(function: Callable[_P, _R]) -> Callable[_P, _R]:
 
     @wraps(function)
     def kept(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-        if _LEAST_NORMAL * 0.5 != 0.0:  # torch can't be asked, but the half is a denormal, and 0 where they are flushed
+        if (
+            _LEAST_NORMAL * 0.5 != 0.0
+        ):  # the half is a denormal: 0 where they are flushed, which torch has no call to ask
             return function(*args, **kwargs)
         torch.set_flush_denormal(False)
         try:

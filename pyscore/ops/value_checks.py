@@ -44,20 +44,21 @@ def to_device(tensor: Tensor, name: str, device: torch.device) -> Tensor:
         return tensor.to(device)
     if capturing(device):
         raise ValueError(f"{name} is on the host, which a CUDA graph can't capture: move it to {device} before")
-    # a copy from pageable memory may wait; one from the caller's pinned memory may come after the caller's next write
+    # Staged in pinned memory of its own: a copy from pageable memory may wait for the device, and a copy from the
+    # caller's pinned memory may run only after the caller has written there again.
     staged = torch.empty(tensor.shape, dtype=tensor.dtype, device="cpu", pin_memory=True).copy_(tensor)
     return staged.to(device, non_blocking=True)
 
 
-def check_token_values(request: TokenRequest, n_rows: int, vocab_size: int, device: torch.device) -> None:
-    """Raise ValueError at visible values that logits [n_rows, vocab_size] on ``device`` can't be scored with."""
+def check_token_values(request: TokenRequest, n_positions: int, vocab_size: int, device: torch.device) -> None:
+    """Raise ValueError at visible values that logits [n_positions, vocab_size] on ``device`` can't be scored with."""
     targets, offsets, temperature = request.targets
     seen = visible(offsets, device)
     if seen is not None:
         checks.check_offsets(seen, "target_offsets", targets.numel(), "targets")
     seen = visible(targets, device)
     if seen is not None and not request.sharded:  # a shard does not know how large the whole vocabulary is
-        checks.check_targets(seen, offsets, n_rows, vocab_size, request.ignore_index)
+        checks.check_targets(seen, offsets, n_positions, vocab_size, request.ignore_index)
     seen = visible(temperature, device)
     if seen is not None:
         checks.check_temperature(seen)
