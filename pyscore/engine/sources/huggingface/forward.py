@@ -210,7 +210,9 @@ class Forward:
         """States at positions of rows after stems that are cached, and the cache with the rows in it if it is kept."""
         past = sum(len(stem.tokens) for stem in stems)
         if self._sharing == "tree" and not all(row.is_chain for row in rows):
-            inputs = tree_inputs(rows, past, self.pad, self.device, self._mask_dtype())
+            dtype = getattr(self.model, "dtype", torch.float32)
+            mask_dtype = dtype if dtype.is_floating_point else torch.float32
+            inputs = tree_inputs(rows, past, self.pad, self.device, mask_dtype)
         else:
             inputs = plain_inputs(rows, past, self.pad, self.device)
         inputs["use_cache"] = keep or past > 0
@@ -225,10 +227,6 @@ class Forward:
         else:
             states, out = self._logits_at(inputs, positions)
         return states, getattr(out, "past_key_values", None) if keep else None
-
-    def _mask_dtype(self) -> torch.dtype:
-        dtype = getattr(self.model, "dtype", torch.float32)
-        return dtype if dtype.is_floating_point else torch.float32
 
     def _logits_at(self, inputs: dict[str, Any], positions: Sequence[Position]) -> tuple[Tensor, Any]:
         """The model's own logits at positions, computed at their columns alone where the model can do that."""
