@@ -9,7 +9,7 @@ import numpy as np
 
 from pyscore.metrics import Summary, summarize
 from pyscore.results.comparison import clusters_from_rows, comparison_from_rows
-from pyscore.store.nesting import count_questions
+from pyscore.store.grouping import count_questions
 from pyscore.store.schema import check_schema
 
 if TYPE_CHECKING:
