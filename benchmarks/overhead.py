@@ -18,7 +18,7 @@ from benchmarks.clock import Call, HostClock, spread, take_turns
 from benchmarks.machine import cpu_facts
 from pyscore import compare_answers, linear_logprobs, logprobs, score_answers
 from pyscore._extension import _C
-from pyscore.ops.cpu import CPU
+from pyscore.ops.cpu import CPU, vector
 from pyscore.ops.request import AnswerRequest, ComparisonTensors, Projection, Targets, TokenRequest, TokenTensors
 
 __all__ = ["main", "stages"]
@@ -38,7 +38,7 @@ def _tokens() -> dict[str, Stages]:
     out = TokenTensors.empty(logits, 1, 1, request.wanted)
     addresses = [field.data_ptr() for field in out]
     matrix, matrices = logits.numpy(), (hidden.numpy(), weight.numpy())
-    bound = _C.TokenRequest(targets.numpy(), None, None, None, 1.0, -100, 0, 0)
+    bound = _C.TokenRequest(vector(targets, torch.int64), None, None, None, 1.0, -100, 0, 0)
 
     op = torch.ops.pyscore
     return {
@@ -61,7 +61,8 @@ def _answers() -> dict[str, Stages]:
     logprob, answers, questions = torch.tensor([-1.0, -2.0]), torch.tensor([0, 1, 2]), torch.tensor([0, 2])
     matching, threads = torch.tensor([True, False]), torch.get_num_threads()
     request, out = AnswerRequest(logprob, answers, questions, matching), ComparisonTensors.empty(logprob, 1)
-    bound = _C.AnswerRequest(answers.numpy(), questions.numpy(), matching.numpy(), None, None, "max", "half")
+    offsets = (vector(answers, torch.int64), vector(questions, torch.int64))
+    bound = _C.AnswerRequest(*offsets, vector(matching, torch.bool), None, None, "max", "half")
     array, addresses = logprob.numpy(), [field.data_ptr() for field in out]
 
     def below(offsets: torch.Tensor | None) -> Stages:

@@ -1,5 +1,7 @@
 // score_answers.
 #include <array>
+#include <numeric>
+#include <vector>
 
 #include <pybind11/stl.h>
 
@@ -22,11 +24,11 @@ Ties parse_ties(const std::string &ties) {
     return ties == "half" ? Ties::half : ties == "strict" ? Ties::strict : Ties::first;
 }
 
-// How answers are compared, of pyscore.ops.request.AnswerRequest; holds the arrays while the kernel reads them.
+// How answers are compared, of pyscore.ops.request.AnswerRequest; holds the tensors while the kernel reads them.
 struct AnswerRequest {
-    Vector<std::int64_t> answer_offsets, question_offsets;
-    Vector<bool> is_matching;
-    OptionalVector<double> divisor, unconditional;
+    TensorVector<std::int64_t> answer_offsets, question_offsets;
+    TensorVector<bool> is_matching;
+    TensorVector<double> divisor, unconditional;
     Sets sets;
     Ties ties;
 };
@@ -35,17 +37,24 @@ template <class Float>
 void bind_score_answers(const Vector<Float> &token_logprob, const AnswerRequest &request,
                         const std::array<std::uintptr_t, 8> &out, int threads) {
     require(token_logprob.ndim() == 1, "token_logprob", "a vector");
-    require(request.is_matching.ndim() == 1, "is_matching", "a vector");
-    require(request.question_offsets.ndim() == 1 && request.question_offsets.shape(0) > 0, "question_offsets",
-            "a vector");
-    const std::int64_t answers = request.is_matching.shape(0), questions = request.question_offsets.shape(0) - 1;
+    require(request.is_matching.size() >= 0, "is_matching", "a vector");
+    require(request.question_offsets.size() > 0, "question_offsets", "a vector");
+    const std::int64_t answers = request.is_matching.size(), questions = request.question_offsets.size() - 1;
     AnswersProblem<Float> problem;
     problem.token_logprob = token_logprob.data();
-    problem.answer_offsets = offsets_data(request.answer_offsets, answers, token_logprob.shape(0), "answer_offsets");
-    problem.question_offsets = offsets_data(request.question_offsets, questions, answers, "question_offsets");
-    problem.is_matching = request.is_matching.data();
-    problem.divisor = vector_data(request.divisor, answers, "divisor");
-    problem.unconditional = vector_data(request.unconditional, answers, "unconditional");
+    std::vector<std::int64_t> each; // the offsets of answers of one token
+    const std::int64_t *answer_offsets = request.answer_offsets.data(answers + 1, "answer_offsets");
+    if (!request.answer_offsets) {
+        each.resize(static_cast<std::size_t>(answers) + 1);
+        std::iota(each.begin(), each.end(), std::int64_t{0});
+        answer_offsets = each.data();
+    }
+    problem.answer_offsets = checked_offsets(answer_offsets, answers, token_logprob.shape(0), "answer_offsets");
+    problem.question_offsets = checked_offsets(request.question_offsets.data(questions + 1, "question_offsets"),
+                                               questions, answers, "question_offsets");
+    problem.is_matching = request.is_matching.data(answers, "is_matching");
+    problem.divisor = request.divisor.data(answers, "divisor");
+    problem.unconditional = request.unconditional.data(answers, "unconditional");
     problem.questions = questions;
     problem.sets = request.sets;
     problem.ties = request.ties;
@@ -65,16 +74,19 @@ template <class Float> void define_score_answers(py::module_ &m) {
 
 void register_answers(py::module_ &m) {
     py::class_<AnswerRequest>(m, "AnswerRequest", plain_class(), "How score_answers compares; see pyscore.ops.request.")
-        .def(py::init([](Vector<std::int64_t> answer_offsets, Vector<std::int64_t> question_offsets,
-                         Vector<bool> is_matching, OptionalVector<double> divisor, OptionalVector<double> unconditional,
-                         const std::string &sets, const std::string &ties) {
-                 return AnswerRequest{std::move(answer_offsets), std::move(question_offsets), std::move(is_matching),
-                                      std::move(divisor),        std::move(unconditional),    parse_sets(sets),
+        .def(py::init([](const PassedTensor &answer_offsets, const PassedTensor &question_offsets,
+                         const PassedTensor &is_matching, const PassedTensor &divisor,
+                         const PassedTensor &unconditional, const std::string &sets, const std::string &ties) {
+                 return AnswerRequest{TensorVector<std::int64_t>(answer_offsets),
+                                      TensorVector<std::int64_t>(question_offsets),
+                                      TensorVector<bool>(is_matching),
+                                      TensorVector<double>(divisor),
+                                      TensorVector<double>(unconditional),
+                                      parse_sets(sets),
                                       parse_ties(ties)};
              }),
-             py::arg("answer_offsets").noconvert(), py::arg("question_offsets").noconvert(),
-             py::arg("is_matching").noconvert(), py::arg("divisor").noconvert(), py::arg("unconditional").noconvert(),
-             py::arg("sets"), py::arg("ties"));
+             py::arg("answer_offsets"), py::arg("question_offsets"), py::arg("is_matching"), py::arg("divisor"),
+             py::arg("unconditional"), py::arg("sets"), py::arg("ties"));
     define_score_answers<float>(m);
     define_score_answers<double>(m);
 }

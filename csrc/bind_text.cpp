@@ -21,7 +21,8 @@ TextsProblem read_texts(const Vector<std::int32_t> &tokens, const Vector<std::in
     TextsProblem problem;
     problem.tokens = tokens.data();
     problem.texts = offsets.shape(0) - 1;
-    problem.offsets = offsets_data(offsets, problem.texts, tokens.shape(0), "offsets");
+    problem.offsets =
+        checked_offsets(vector_data(offsets, problem.texts + 1, "offsets"), problem.texts, tokens.shape(0), "offsets");
     problem.vocabulary = vocabulary;
     problem.max_order = max_order;
     bool known = true;

@@ -13,9 +13,8 @@ namespace py = pybind11;
 namespace pyscore {
 namespace {
 
-using Ids = Vector<std::int64_t>;
-using OptionalIds = OptionalVector<std::int64_t>;
-using OptionalFloats = OptionalVector<float>;
+using Ids = TensorVector<std::int64_t>;
+using Floats = TensorVector<float>;
 
 // Strides in elements of a matrix of float32 or of 16-bit floats' bits.
 struct MatrixView {
@@ -36,18 +35,17 @@ struct MatrixView {
     }
 };
 
-// What all three functions are asked, of pyscore.ops.request.TokenRequest; holds the arrays while a kernel reads them.
+// What all three functions are asked, of pyscore.ops.request.TokenRequest; holds the tensors while a kernel reads them.
 struct TokenRequest {
-    Ids targets;
-    OptionalIds target_offsets;
-    OptionalFloats temperature;
+    Ids targets, target_offsets;
+    Floats temperature;
     std::optional<float> softcap;
     float logit_scale;
     std::int64_t ignore_index, vocab_start, top_k;
 
     // Without offsets every row has as many targets; `even` then holds their offsets, and has to outlive the result.
     Targets read_targets(std::int64_t rows, std::int64_t columns, std::vector<std::int64_t> &even) const {
-        const std::int64_t n = targets.ndim() == 1 ? targets.shape(0) : -1;
+        const std::int64_t n = targets.size();
         if (!target_offsets) {
             const std::int64_t each = rows == 0 ? 0 : n / rows;
             require(n == each * rows, "targets", "as many for every row where there are no target_offsets");
@@ -56,17 +54,19 @@ struct TokenRequest {
                 even[static_cast<std::size_t>(row)] = row * each;
             }
         }
-        return {vector_data(targets, n, "targets"),
-                target_offsets ? offsets_data(*target_offsets, rows, n, "target_offsets") : even.data(), ignore_index,
-                vocab_start, columns};
+        const std::int64_t *offsets = even.data();
+        if (target_offsets) {
+            offsets = checked_offsets(target_offsets.data(rows + 1, "target_offsets"), rows, n, "target_offsets");
+        }
+        return {targets.data(n, "targets"), offsets, ignore_index, vocab_start, columns};
     }
 
     [[nodiscard]] LogitTransform transform(std::int64_t rows) const {
-        return {softcap.value_or(0.0F), vector_data(temperature, rows, "temperature")};
+        return {softcap.value_or(0.0F), temperature.data(rows, "temperature")};
     }
 };
 
-LinearProblem read_linear(const py::array &hidden, const py::array &weight, const OptionalFloats &bias,
+LinearProblem read_linear(const py::array &hidden, const py::array &weight, const Floats &bias,
                           const std::string &dtype_tag, const TokenRequest &request, std::vector<std::int64_t> &even) {
     const DType dtype = parse_dtype(dtype_tag);
     const MatrixView h(hidden, dtype, "hidden"), w(weight, dtype, "weight");
@@ -77,7 +77,7 @@ LinearProblem read_linear(const py::array &hidden, const py::array &weight, cons
     LinearProblem problem;
     problem.hidden = h.data;
     problem.weight = w.data;
-    problem.bias = vector_data(bias, w.rows, "bias");
+    problem.bias = bias.data(w.rows, "bias");
     problem.dtype = dtype;
     problem.rows = h.rows;
     problem.columns = w.rows;
@@ -131,23 +131,26 @@ void bind_logprobs(const py::array &logits, const std::string &dtype, const Toke
     logprobs(variant, problem, results, threads);
 }
 
-void bind_target_logits(const py::array &hidden, const py::array &weight, const OptionalFloats &bias,
+void bind_target_logits(const py::array &hidden, const py::array &weight, const PassedTensor &bias,
                         const std::string &dtype, const TokenRequest &request, std::uintptr_t out, int threads) {
     const Variant &variant = variant_for(threads);
+    const Floats added(bias);
     std::vector<std::int64_t> even;
-    const LinearProblem problem = read_linear(hidden, weight, bias, dtype, request, even);
+    const LinearProblem problem = read_linear(hidden, weight, added, dtype, request, even);
     const Computing computing;
     target_logits(variant, problem, result_at<float>(out), threads);
 }
 
-void bind_linear_logprobs(const py::array &hidden, const py::array &weight, const OptionalFloats &bias,
-                          const std::string &dtype, const TokenRequest &request, const OptionalFloats &target_logit,
+void bind_linear_logprobs(const py::array &hidden, const py::array &weight, const PassedTensor &bias,
+                          const std::string &dtype, const TokenRequest &request, const PassedTensor &target_logit,
                           const TokenAddresses &out, int threads) {
     const Variant &variant = variant_for(threads);
+    const Floats added(bias);
     std::vector<std::int64_t> even;
-    const LinearProblem problem = read_linear(hidden, weight, bias, dtype, request, even);
-    const std::int64_t n_targets = request.targets.shape(0);
-    const float *given = vector_data(target_logit, n_targets, "target_logit");
+    const LinearProblem problem = read_linear(hidden, weight, added, dtype, request, even);
+    const std::int64_t n_targets = request.targets.size();
+    const Floats known(target_logit);
+    const float *given = known.data(n_targets, "target_logit");
     std::vector<float> found(target_logit ? 0 : static_cast<std::size_t>(n_targets));
     const TokenResults results = read_results(out, request, problem.targets);
     const Computing computing;
@@ -163,28 +166,20 @@ void bind_linear_logprobs(const py::array &hidden, const py::array &weight, cons
 void register_tokens(py::module_ &m) {
     py::class_<TokenRequest>(m, "TokenRequest", plain_class(),
                              "What the token functions are asked; see pyscore.ops.request.")
-        .def(py::init([](Ids targets, OptionalIds target_offsets, OptionalFloats temperature,
-                         std::optional<float> softcap, float logit_scale, std::int64_t ignore_index,
-                         std::int64_t vocab_start, std::int64_t top_k) {
-                 return TokenRequest{std::move(targets),
-                                     std::move(target_offsets),
-                                     std::move(temperature),
-                                     softcap,
-                                     logit_scale,
-                                     ignore_index,
-                                     vocab_start,
-                                     top_k};
+        .def(py::init([](const PassedTensor &targets, const PassedTensor &target_offsets,
+                         const PassedTensor &temperature, std::optional<float> softcap, float logit_scale,
+                         std::int64_t ignore_index, std::int64_t vocab_start, std::int64_t top_k) {
+                 return TokenRequest{Ids(targets), Ids(target_offsets), Floats(temperature), softcap,
+                                     logit_scale,  ignore_index,        vocab_start,         top_k};
              }),
-             py::arg("targets").noconvert(), py::arg("target_offsets").noconvert(), py::arg("temperature").noconvert(),
-             py::arg("softcap"), py::arg("logit_scale"), py::arg("ignore_index"), py::arg("vocab_start"),
-             py::arg("top_k"));
+             py::arg("targets"), py::arg("target_offsets"), py::arg("temperature"), py::arg("softcap"),
+             py::arg("logit_scale"), py::arg("ignore_index"), py::arg("vocab_start"), py::arg("top_k"));
     m.def("logprobs", &bind_logprobs, py::arg("logits"), py::arg("dtype"), py::arg("request"), py::arg("out"),
           py::arg("threads"), "Fills the fields of TokenTensors under ready logits.");
-    m.def("target_logits", &bind_target_logits, py::arg("hidden"), py::arg("weight"), py::arg("bias").noconvert(),
-          py::arg("dtype"), py::arg("request"), py::arg("out"), py::arg("threads"),
-          "Fills the final logits of the targets alone.");
-    m.def("linear_logprobs", &bind_linear_logprobs, py::arg("hidden"), py::arg("weight"), py::arg("bias").noconvert(),
-          py::arg("dtype"), py::arg("request"), py::arg("target_logit").noconvert(), py::arg("out"), py::arg("threads"),
+    m.def("target_logits", &bind_target_logits, py::arg("hidden"), py::arg("weight"), py::arg("bias"), py::arg("dtype"),
+          py::arg("request"), py::arg("out"), py::arg("threads"), "Fills the final logits of the targets alone.");
+    m.def("linear_logprobs", &bind_linear_logprobs, py::arg("hidden"), py::arg("weight"), py::arg("bias"),
+          py::arg("dtype"), py::arg("request"), py::arg("target_logit"), py::arg("out"), py::arg("threads"),
           "Fills the fields of TokenTensors under hidden @ weight.T.");
 }
 

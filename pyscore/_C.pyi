@@ -1,8 +1,10 @@
 """Compiled kernels of pyscore. Arguments are checked by pyscore.ops; call that.
 
 Matrices of bfloat16 and float16 come as uint16 bits with the dtype's name; matrices may have any strides, all else is
-contiguous. Nothing is copied, and the GIL is released while a kernel runs. ``out`` holds the addresses of the results'
-memory in the order of their fields in pyscore.ops.request, 0 for one that was not asked for.
+contiguous. Nothing is copied, and the GIL is released while a kernel runs. A vector of the token and answer functions
+is the tensor, its address and its number of entries. ``out`` holds the addresses of the results' memory in the order of
+their fields in pyscore.ops.request, 0 for one that was not asked for. No sizes come with them: pyscore/ops/library.py
+allocates every result by TokenTensors.empty or ComparisonTensors.empty, from the shapes of what it passes on.
 """
 
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+_Vector = tuple[Any, int, int]
 _Floats = NDArray[np.float32]
 _Ids = NDArray[np.int64]
 _Scores = _Floats | NDArray[np.float64]
@@ -29,9 +32,9 @@ class TokenRequest:
 
     def __init__(
         self,
-        targets: _Ids,
-        target_offsets: _Ids | None,
-        temperature: _Floats | None,
+        targets: _Vector | None,
+        target_offsets: _Vector | None,
+        temperature: _Vector | None,
         softcap: float | None,
         logit_scale: float,
         ignore_index: int,
@@ -45,7 +48,7 @@ def logprobs(logits: _Matrix, dtype: str, request: TokenRequest, out: list[int],
 def target_logits(
     hidden: _Matrix,
     weight: _Matrix,
-    bias: _Floats | None,
+    bias: _Vector | None,
     dtype: str,
     request: TokenRequest,
     out: int,
@@ -56,10 +59,10 @@ def target_logits(
 def linear_logprobs(
     hidden: _Matrix,
     weight: _Matrix,
-    bias: _Floats | None,
+    bias: _Vector | None,
     dtype: str,
     request: TokenRequest,
-    target_logit: _Floats | None,
+    target_logit: _Vector | None,
     out: list[int],
     threads: int,
 ) -> None:
@@ -70,11 +73,11 @@ class AnswerRequest:
 
     def __init__(
         self,
-        answer_offsets: _Ids,
-        question_offsets: _Ids,
-        is_matching: NDArray[np.bool_],
-        divisor: NDArray[np.float64] | None,
-        unconditional: NDArray[np.float64] | None,
+        answer_offsets: _Vector | None,
+        question_offsets: _Vector | None,
+        is_matching: _Vector | None,
+        divisor: _Vector | None,
+        unconditional: _Vector | None,
         sets: str,
         ties: str,
     ) -> None: ...

@@ -73,7 +73,8 @@ def _told(error: Exception) -> str | None:
         return text if extra is None else f'{error.name} is not installed: pip install "pyscore-engine[{extra}]"'
     if isinstance(error, RecursionError):
         return f"something in what was given is nested too deeply ({text})"
-    if _out_of_memory(error):
+    torch = sys.modules.get("torch")  # who didn't import it didn't raise its errors
+    if torch is not None and isinstance(error, torch.OutOfMemoryError):
         return f"out of memory: give fewer --batch-tokens, or another --dtype or --device ({text.splitlines()[0]})"
     if isinstance(error, ValueError | OSError | ImportError | MemoryError):
         return text
@@ -88,8 +89,3 @@ def _usage(error: TyperException) -> str:
     text = str(error) if shown is None else shown()
     context = getattr(error, "ctx", None)
     return text if context is None else f"{text.rstrip('.')} (see {context.command_path} --help)"
-
-
-def _out_of_memory(error: Exception) -> bool:
-    torch = sys.modules.get("torch")  # who didn't import it didn't raise its errors
-    return torch is not None and isinstance(error, torch.OutOfMemoryError)

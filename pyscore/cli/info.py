@@ -33,6 +33,7 @@ def info(json: Json = False) -> None:
 def _facts() -> dict[str, Any]:
     import torch
 
+    from pyscore._extension import _C
     from pyscore.ops.dispatch import objections
 
     devices = [torch.device("cpu"), *(torch.device("cuda", i) for i in range(torch.cuda.device_count()))]
@@ -44,7 +45,7 @@ def _facts() -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "devices": {str(device): _device_name(device) for device in devices},
         "backends": {str(device): objections(device, torch.float32) for device in devices},
-        "cpu_isas": _cpu_isas(),
+        "cpu_isas": {"chosen": _C.cpu_isa(), "available": dict(_C.cpu_isas())},
         "bundled_model": _bundled_model(),
     }
 
@@ -65,12 +66,6 @@ def _device_name(device: torch.device) -> str:
     lines = listed.read_text().splitlines() if listed.is_file() else []
     named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(named, platform.processor() or platform.machine())
-
-
-def _cpu_isas() -> dict[str, Any]:
-    from pyscore._extension import _C
-
-    return {"chosen": _C.cpu_isa(), "available": {name: available for name, available in _C.cpu_isas()}}
 
 
 def _bundled_model() -> dict[str, str | None]:

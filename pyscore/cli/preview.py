@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Any
 
 from pyscore.cli.output import print_json
 from pyscore.cli.text import visible, write_out
@@ -18,17 +19,16 @@ def print_previews(
     questions: Sequence[Question],
     template: str | ChatTemplate,
     model: str,
-    *,
-    revision: str | None,
-    trust_remote_code: bool,
-    add_bos_token: bool | str,
     as_json: bool,
+    *,
+    add_bos_token: bool | str,
+    **options: Any,
 ) -> None:
-    """Show the first question of each data set; of the model, only its tokenizer is loaded."""
+    """Show the first question of each data set; of the model, only its tokenizer is loaded, with these options."""
     first: dict[str | None, Question] = {}
     for question in questions:
         first.setdefault(question.dataset, question)
-    tokenizer = load_tokenizer(model, revision=revision, trust_remote_code=trust_remote_code)
+    tokenizer = load_tokenizer(model, **options)
     found = [
         preview(question, tokenizer, template=template, add_bos_token=add_bos_token) for question in first.values()
     ]

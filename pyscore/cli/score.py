@@ -128,45 +128,30 @@ def score(
     # All that can be wrong is looked for before the model is loaded, and before torch, which takes seconds to import.
     prompts = chosen_template(template, system_prompt, template_arg or [], assistant_prefix, template_date)
     _check_names(model=model, revision=revision, run_id=run_id)
-    settings = ScoreSettings(prompts, truncate, token_logprobs, step=step)
+    settings: dict[str, Any] = {"truncate": truncate, "token_logprobs": token_logprobs, "step": step}
+    ScoreSettings(prompts, **settings)
     check_text(run_id, "run_id")
     check_output(output, resume)
     questions = _questions(paths or [], format, choices, limit)
     if isinstance(prompts, str) and prompts != "chat" and on_error == "raise":
         render(prompts, questions[0])
-    add_bos_token = "auto" if add_bos is None else add_bos
+    loading: dict[str, Any] = {"revision": revision, "trust_remote_code": trust_remote_code}
+    loading["add_bos_token"] = "auto" if add_bos is None else add_bos
     if dry_run:
         from pyscore.cli.preview import print_previews
 
-        print_previews(
-            questions,
-            prompts,
-            model,
-            revision=revision,
-            trust_remote_code=trust_remote_code,
-            add_bos_token=add_bos_token,
-            as_json=json,
-        )
+        print_previews(questions, prompts, model, json, **loading)
         return
-    scorer = _load(
-        model=model,
-        revision=revision,
-        dtype=dtype,
-        device=device,
-        batch_tokens=int(batch_tokens) if batch_tokens.isdecimal() else batch_tokens,
-        trust_remote_code=trust_remote_code,
-        allow_unused_weights=allow_unused_weights,
-        add_bos_token=add_bos_token,
-        backend=backend,
-    )
+    loading |= {"dtype": dtype, "device": device, "backend": backend, "allow_unused_weights": allow_unused_weights}
+    scorer = _load(model, batch_tokens=int(batch_tokens) if batch_tokens.isdecimal() else batch_tokens, **loading)
     if explain:
         print_counts(scorer.explain(questions, template=prompts, truncate=truncate, on_error=on_error), json)
         return
-    how: dict[str, Any] = {"progress": progress, "on_error": on_error, "run_id": run_id}
+    settings |= {"template": prompts, "progress": progress, "on_error": on_error, "run_id": run_id}
     if output is None:
-        table = scorer.score_by(settings, questions, **how)
+        table = scorer.score(questions, **settings)
     else:
-        table = _scored_to(scorer, output, settings, questions, resume=resume, **how)
+        table = _scored_to(scorer, output, questions, resume=resume, **settings)
     options: dict[str, Any] = {"normalize": normalize, "sets": sets, "ties": ties, "confidence": confidence}
     with _kept_unless_shown(table, output):
         _show(table, options, clusters, output, json)
@@ -195,23 +180,23 @@ def _questions(paths: list[str], format: str, choices: str, limit: int | None) -
     return questions
 
 
-def _load(**options: Any) -> Scorer:
+def _load(model: str, **options: Any) -> Scorer:
     from pyscore.engine import Scorer
 
     try:
-        return Scorer.from_pretrained(**options)
+        return Scorer.from_pretrained(model, **options)
     except RuntimeError as error:  # the backend asked for can't serve, or the model doesn't fit into memory
         raise ValueError(str(error)) from error
 
 
-def _scored_to(scorer: Scorer, output: str, settings: ScoreSettings, questions: list[Question], **how: Any) -> pa.Table:
-    from pyscore.engine.run import run_to
+def _scored_to(scorer: Scorer, output: str, questions: list[Question], **settings: Any) -> pa.Table:
+    from pyscore.engine import score_to
     from pyscore.store import read_rows
 
     # A file's name may hold bytes that are no UTF-8, which JSON can't hold.
     argv = [argument.encode("utf-8", "backslashreplace").decode() for argument in sys.argv[1:]]
     with _saying_what_is_stored(output):
-        run_to(scorer, output, settings, questions, arguments={"argv": argv}, **how)
+        score_to(scorer, output, questions, arguments={"argv": argv}, **settings)
     return read_rows(output)
 
 
@@ -286,16 +271,11 @@ def _show(table: pa.Table, options: dict[str, Any], clusters: bool, output: str 
 
 
 def _notes(metadata: dict[str, str], output: str | None) -> list[str]:
-    notes = [
-        f"template {metadata['template']!r}, answers compared: {metadata['choices']}, {metadata['dtype']} on "
-        f"{metadata['device']}{_how(metadata)}"
-    ]
-    return [*notes, f"rows written to {output}"] if output else notes
-
-
-def _how(metadata: dict[str, str]) -> str:
-    """How the source scored, as far as it says so."""
-    head = metadata.get("head")
-    told = [] if head is None else ["head fused" if head == "fused" else f"head not fused ({head})"]
-    told += [f"sharing {metadata['sharing']}"] if "sharing" in metadata else []
-    return "".join(f", {each}" for each in told)
+    """What the run was asked for, how its source scored, as far as it says so, and where the rows are."""
+    told = [f"template {metadata['template']!r}", f"answers compared: {metadata['choices']}"]
+    told.append(f"{metadata['dtype']} on {metadata['device']}")
+    if (head := metadata.get("head")) is not None:
+        told.append("head fused" if head == "fused" else f"head not fused ({head})")
+    if "sharing" in metadata:
+        told.append(f"sharing {metadata['sharing']}")
+    return [", ".join(told), *([f"rows written to {output}"] if output else [])]

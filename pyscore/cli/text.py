@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import typer
 
-__all__ = ["CLOSED_PIPE", "one_line", "say", "visible", "write_out"]
+__all__ = ["CLOSED_PIPE", "say", "visible", "write_out"]
 
 CLOSED_PIPE = 141
 """Exit status where the reader of standard output is gone: what shells give for the signal SIGPIPE, 128 + 13."""
@@ -29,11 +29,6 @@ def visible(text: str) -> str:
         return character.encode("unicode_escape", "surrogatepass").decode("ascii")
 
     return "".join(map(shown, text))
-
-
-def one_line(text: str) -> str:
-    """The text on one line, with its control characters visible."""
-    return visible(" ".join(text.split()))
 
 
 def write_out(text: str) -> None:
@@ -61,4 +56,4 @@ def write_out(text: str) -> None:
 def say(text: str) -> None:
     """One line for people on standard error; where that can't be written, nothing is left to do."""
     with suppress(OSError):
-        typer.echo(f"pyscore: {one_line(text)}", err=True)
+        typer.echo(f"pyscore: {visible(' '.join(text.split()))}", err=True)

@@ -27,14 +27,11 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
-        "ScoredTokens": "scorer",
-        "Scorer": "scorer",
-        "Skipped": "skipping",
-        "forward_kl": "divergence",
-        "perplexity": "pyscore.results",
-        "score_completions": "documents",
-        "score_documents": "documents",
-        "score_to": "run",
-        "skipped_questions": "skipping",
+        ".divergence": ["forward_kl"],
+        ".documents": ["score_completions", "score_documents"],
+        ".run": ["score_to"],
+        ".scorer": ["ScoredTokens", "Scorer"],
+        ".skipping": ["Skipped", "skipped_questions"],
+        "pyscore.results": ["perplexity"],
     },
 )

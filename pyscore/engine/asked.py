@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from pyscore.engine.listing import listed
 from pyscore.engine.questions import dataset_of
 from pyscore.engine.settings import ScoreSettings
 from pyscore.engine.skipping import Skips
 from pyscore.engine.sources.source import Tokenizer
+from pyscore.engine.texts import listed
 from pyscore.store import question_key, read_run
 from pyscore.store.grouping import group
 from pyscore.store.growing import FinishedFile

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from pyscore.engine.progress import Progress
-from pyscore.engine.requests import requests_of, tokenize
+from pyscore.engine.questions import requests_of, tokenize
 from pyscore.engine.rows import RunInfo, build_rows
 from pyscore.engine.settings import ScoreSettings
 from pyscore.engine.skipping import Skips

@@ -7,9 +7,9 @@ from collections.abc import Hashable, Iterable, Sequence
 import numpy as np
 
 from pyscore import metrics
+from pyscore.engine.documents import Pair, document_windows, score_stream, window_sizes
 from pyscore.engine.scorer import Scorer
 from pyscore.engine.tokenization import tokenizer_hash
-from pyscore.engine.windows import Pair, document_windows, score_stream, window_sizes
 from pyscore.metrics import Interval, Report
 from pyscore.metrics.core.arrays import Floats
 

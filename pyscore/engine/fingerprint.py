@@ -1,16 +1,19 @@
-"""A fingerprint of what values depend on: the source, its tokenizer and the prompts that a template renders."""
+"""What values depend on, the source, its tokenizer and rendered prompts, and what rows say of their conditions."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from typing import NamedTuple
 
-from pyscore.engine.digest import json_digest
-from pyscore.engine.sources.source import Source
-from pyscore.engine.tokenization import tokenizer_hash
+from pyscore._version import __version__
+from pyscore.engine.settings import ScoreSettings, check_metadata
+from pyscore.engine.sources.source import Source, SourceFacts
+from pyscore.engine.texts import json_digest
+from pyscore.engine.tokenization import AnswerTokenizer, tokenizer_hash
 from pyscore.tasks import ChatTemplate, Question, render
 
-__all__ = ["fingerprint", "model_digest"]
+__all__ = ["Description", "describe", "fingerprint", "model_digest"]
 
 _PROBE = Question("probe", "Is 12 + 7 less than 20?", (" Yes", " No"), (True, False))
 _NOT_OF_MODEL = ("tokenizer", "chat_template", "prompts")
@@ -24,7 +27,12 @@ def fingerprint(source: Source, template: str | ChatTemplate) -> dict[str, str]:
         template is the tokenizer's own, and "prompts": of what the template makes of a fixed question, which shows a
         date that it prints; left out where it can't render that question, say because it needs ``meta``.
     """
-    found = {**source.facts.fingerprint(), "tokenizer": tokenizer_hash(source.tokenizer)}
+    facts = source.facts
+    of_model = facts.fingerprint()
+    if not of_model:
+        raise ValueError(f"{facts.name}: the fingerprint of a source must name what its scores depend on, and is empty")
+    check_metadata(of_model, _NOT_OF_MODEL, f"the fingerprint of {facts.name}")
+    found = {**of_model, "tokenizer": tokenizer_hash(source.tokenizer)}
     if template == "chat" or not isinstance(template, str):
         found["chat_template"] = json_digest(getattr(source.tokenizer, "chat_template", None))
     with suppress(ValueError):  # a template that fails here fails for the questions too, with an error that names one
@@ -35,3 +43,39 @@ def fingerprint(source: Source, template: str | ChatTemplate) -> dict[str, str]:
 def model_digest(components: Mapping[str, str]) -> str:
     """One digest of what a `fingerprint`, or `SourceFacts.fingerprint`, says of the model."""
     return json_digest({name: value for name, value in components.items() if name not in _NOT_OF_MODEL})
+
+
+class Description(NamedTuple):
+    """The conditions of a run, known before it.
+
+    Attributes:
+        facts: of its source.
+        metadata: of its rows.
+        fingerprint: as the function of that name gives it.
+    """
+
+    facts: SourceFacts
+    metadata: dict[str, str]
+    fingerprint: dict[str, str]
+
+
+def describe(
+    source: Source, tokens: AnswerTokenizer, settings: ScoreSettings, questions: Iterable[Question]
+) -> Description:
+    """The conditions as they are now; in a turn of the source, whose weights are read."""
+    facts, components = source.facts, fingerprint(source, settings.template)
+    hashes = {"chat_template_hash": components.get("chat_template"), "template_hash": components.get("prompts")}
+    metadata = {
+        "pyscore_version": __version__,
+        "template": str(settings.template),
+        "dtype": facts.dtype,
+        "device": facts.device,
+        "model_fingerprint": model_digest(components),
+        "tokenizer_hash": components["tokenizer"],
+        "add_bos_token": str(bool(tokens.prefix)).lower(),
+        "prefix_tokens": " ".join(map(str, tokens.prefix)),
+        "choices": ",".join(sorted({question.choices for question in questions})) or "given",
+        **{name: digest for name, digest in hashes.items() if digest},
+    }
+    check_metadata(facts.metadata, metadata, f"the metadata of {facts.name}")
+    return Description(facts, {**metadata, **facts.metadata}, components)

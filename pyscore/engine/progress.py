@@ -6,42 +6,31 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from types import TracebackType
-from typing import Any, Protocol
+from typing import Any
 
 __all__ = ["Progress"]
 
 _SECONDS = 30.0  # between two lines of a log
 
 
-class _Shown(Protocol):
-    def start(self) -> None: ...
-    def show(self, done: float) -> None: ...
-    def stop(self, *, finished: bool) -> None: ...
-
-
 class Progress:
-    """How many of ``total`` things are done, shown while it is entered.
+    """How many of ``total`` things are done, shown from here to the end of a ``with`` block.
 
     On a terminal it is a bar. Elsewhere it is a line of text every 30 seconds and, after the first of them, one at
     the end: a run that takes less says nothing.
     """
 
     def __init__(self, description: str, total: int, unit: str, enabled: bool) -> None:
-        self._shown: _Shown | None = None
+        self._shown: _Bar | _Lines | None = None
         if enabled and sys.stderr is not None:  # it is None in a program without a console
             kind = _Bar if sys.stderr.isatty() else _Lines
             self._shown = kind(description, total, unit)
         self._done = 0.0
 
     def __enter__(self) -> Progress:
-        if self._shown is not None:
-            self._shown.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self._shown is not None:
             self._shown.stop(finished=kind is None)
 
@@ -67,8 +56,6 @@ class _Bar:
         columns = (label, BarColumn(), TaskProgressColumn(), shown, TimeRemainingColumn())
         self._bar: Any = RichProgress(*columns, console=Console(stderr=True), transient=True)
         self._task = self._bar.add_task(description, total=total)
-
-    def start(self) -> None:
         self._bar.start()
 
     def show(self, done: float) -> None:
@@ -82,8 +69,6 @@ class _Lines:
     def __init__(self, description: str, total: int, unit: str) -> None:
         self._description, self._total, self._unit = description, total, unit
         self._done = self._written = 0.0
-
-    def start(self) -> None:
         self._begun = self._last = time.monotonic()
 
     def show(self, done: float) -> None:

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 from pyscore._integers import as_int
 from pyscore.engine.asked import Asked
 from pyscore.engine.chunks import CHUNK_QUESTIONS, score_chunks
-from pyscore.engine.describe import Description, describe
+from pyscore.engine.fingerprint import Description, describe
 from pyscore.engine.questions import checked_questions
 from pyscore.engine.rows import RunInfo
 from pyscore.engine.scorer import Scorer
+from pyscore.engine.sessions import open_session
 from pyscore.engine.settings import ScoreSettings, check_text
 from pyscore.engine.skipping import SKIPPED, Skips, skipped_file
 from pyscore.engine.sources.source import Session
@@ -29,7 +30,7 @@ from pyscore.tasks import ChatTemplate, Question
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["run_to", "score_to"]
+__all__ = ["score_to"]
 
 
 def score_to(
@@ -75,42 +76,24 @@ def score_to(
         BlockingIOError: another process writes this run.
     """
     settings = ScoreSettings(template, truncate, token_logprobs, dataset, step)
-    how: dict[str, Any] = {"resume": resume, "on_error": on_error, "run_id": run_id, "progress": progress}
-    run_to(scorer, path, settings, questions, arguments=arguments, chunk_questions=chunk_questions, **how)
-
-
-def run_to(
-    scorer: Scorer,
-    path: str | os.PathLike[str],
-    settings: ScoreSettings,
-    questions: Iterable[Question],
-    *,
-    resume: bool = False,
-    on_error: str = "raise",
-    run_id: str | None = None,
-    progress: bool = True,
-    arguments: Mapping[str, Any] | None = None,
-    chunk_questions: int = CHUNK_QUESTIONS,
-) -> None:
-    """`score_to` by settings that are one object already."""
     check_text(run_id, "run_id")
     chunk_questions = as_int(chunk_questions, "chunk_questions")
     if chunk_questions < 1:
         raise ValueError(f"chunk_questions={chunk_questions} must be at least 1")
     path = os.fspath(path)
-    skips = Skips(on_error, settings.dataset)
-    asked = Asked(checked_questions(questions, settings.dataset), scorer.tokenizer, settings, skips)
+    skips = Skips(on_error, dataset)
+    asked = Asked(checked_questions(questions, dataset), scorer.tokenizer, settings, skips)
     with turn(scorer.source):  # the weights are read, which another thread's run may have an adapter merged into
         described = describe(scorer.source, scorer.tokens, settings, asked.questions)
     manifest = _manifest(described, settings, chunk_questions, arguments)
     folder = run_folder(path)
-    one_file = folder != path
-    earlier = finished_file(path, manifest["settings"], resume=resume) if one_file else None
-    kept = [] if earlier is None else asked.positions_in(earlier)
+    target = None if folder == path else path
+    earlier = None if target is None else finished_file(target, manifest["settings"], resume=resume)
     if earlier is not None:
+        kept = asked.positions_in(earlier)
         _run_id(earlier.manifest.get("run_id"), run_id, path)
-    if kept and len(kept) == len(asked.questions) and not has_run(folder):
-        return
+        if kept and len(kept) == len(asked.questions) and not has_run(folder):
+            return
     with (
         turn(scorer.source),
         RunStore.open(folder, manifest, resume=resume, earlier=earlier) as store,
@@ -120,29 +103,28 @@ def run_to(
         if earlier is not None:
             store.take_up([asked.keys[i] for i in kept], kept)
         done = store.positions()
-        run_id = _run_id(store.manifest.get("run_id"), run_id, folder)
+        info = _info(scorer, store, folder, run_id)
         if any(done.get(key, i) != i for i, key in enumerate(asked.keys)):
             store.reorder(asked.keys)
-        if not done and "run_id" not in store.manifest:
-            store.update(run_id=run_id, model=scorer.name)
-        _check_names(store, folder)
-        # All rows of a run have the name that the model had when it began; that it is the same, the fingerprint tells.
-        info = RunInfo(store.manifest["run_id"], store.manifest["model"], scorer.revision)
-        with scorer.source.session(store.manifest.get("state", {})) as session:
-            chunks = score_chunks(
-                session,
-                scorer.tokens,
-                asked.questions,
-                settings,
-                info,
-                done=[i for i, key in enumerate(asked.keys) if key in done],
-                skips=skips,
-                progress=progress,
-                chunk_questions=chunk_questions,
-            )
+        with open_session(scorer.source, store.manifest.get("state", {}), described.metadata) as session:
+            left_out = [i for i, key in enumerate(asked.keys) if key in done]
+            how: dict[str, Any] = {"skips": skips, "progress": progress, "chunk_questions": chunk_questions}
+            chunks = score_chunks(session, scorer.tokens, asked.questions, settings, info, done=left_out, **how)
             _store(chunks, session, store, asked.keys, described.metadata)
         _note_skipped(store, skips, path)
-        store.finish(path if one_file else None)
+        store.finish(target)
+
+
+def _info(scorer: Scorer, store: RunStore, folder: str, asked: str | None) -> RunInfo:
+    """What the rows of a run have in common; the names are those that the run and its model had when it began.
+
+    That the model is the same, the fingerprint tells.
+    """
+    run_id = _run_id(store.manifest.get("run_id"), asked, folder)
+    if not store.positions() and "run_id" not in store.manifest:
+        store.update(run_id=run_id, model=scorer.name)
+    _check_names(store, folder)
+    return RunInfo(store.manifest["run_id"], store.manifest["model"], scorer.revision)
 
 
 def _store(
@@ -153,11 +135,25 @@ def _store(
     described: Mapping[str, str],
 ) -> None:
     """Store each chunk of rows as one part, with what the session found out until then, while the next one runs."""
-    with closing(chunks), _Writer(store) as writer:
+    writing: Future[None] | None = None
+    # What was scored is stored even where a later chunk fails: leaving the pool waits for the writer.
+    with closing(chunks), ThreadPoolExecutor(1, thread_name_prefix="pyscore-writer") as pool:
         for indices, rows in chunks:
             metadata = row_schema(metadata={**described, **session.findings}).metadata
+            part = rows.replace_schema_metadata(metadata), [keys[i] for i in indices], indices
             entries = {"state": session.state, "metadata": session.findings}
-            writer.put(rows.replace_schema_metadata(metadata), [keys[i] for i in indices], indices, entries)
+            if writing is not None:
+                writing.result()
+            writing = pool.submit(_write, store, entries, part)
+        if writing is not None:
+            writing.result()
+
+
+def _write(store: RunStore, entries: Mapping[str, Any], part: tuple[pa.Table, list[str], list[int]]) -> None:
+    # The state is written before the part: a run that goes on after this part must not find an older one.
+    if any(store.manifest.get(name) != entry for name, entry in entries.items()):
+        store.update(**entries)
+    store.write(*part)
 
 
 def _manifest(
@@ -168,17 +164,19 @@ def _manifest(
     What a session finds out is none of the settings: it follows from them.
     """
     facts, metadata = described.facts, described.metadata
+    own = {
+        **{name: metadata[name] for name in ("template", "dtype", "device", "add_bos_token", "prefix_tokens")},
+        "fingerprint": described.fingerprint,
+        "revision": facts.revision,
+        "step": settings.step,
+        "truncate": settings.truncate,
+        "token_logprobs": settings.token_logprobs,
+        "chunk_questions": chunk_questions,
+    }
+    if taken := sorted(own.keys() & facts.settings.keys()):
+        raise ValueError(f"the settings of {facts.name} can't set {taken[0]!r}: pyscore writes it itself")
     return {
-        "settings": {
-            **{name: metadata[name] for name in ("template", "dtype", "device", "add_bos_token", "prefix_tokens")},
-            **facts.settings,
-            "fingerprint": described.fingerprint,
-            "revision": facts.revision,
-            "step": settings.step,
-            "truncate": settings.truncate,
-            "token_logprobs": settings.token_logprobs,
-            "chunk_questions": chunk_questions,
-        },
+        "settings": own | dict(facts.settings),
         "versions": {k.removesuffix("_version"): v for k, v in metadata.items() if k.endswith("_version")},
         "model": facts.name,
         "commit": metadata.get("commit"),
@@ -204,38 +202,6 @@ def _removed_if_empty(store: RunStore) -> Iterator[None]:
         with suppress(OSError, ValueError):  # the error to be told is the one that made the run fail
             store.discard_if_empty()
         raise
-
-
-class _Writer:
-    """Writes parts in a thread, one after the other, while the model runs; a failure is raised at the next call."""
-
-    def __init__(self, store: RunStore) -> None:
-        self._store = store
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="pyscore-writer")
-        self._last: Future[None] | None = None
-
-    def __enter__(self) -> _Writer:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        # What was scored is stored even where a later chunk fails.
-        self._pool.shutdown(wait=True)
-        if error[0] is None:
-            self._wait()
-
-    def put(self, rows: pa.Table, keys: list[str], positions: list[int], entries: dict[str, Any]) -> None:
-        self._wait()
-        self._last = self._pool.submit(self._write, rows, keys, positions, entries)
-
-    def _wait(self) -> None:
-        if self._last is not None:
-            self._last.result()
-
-    def _write(self, rows: pa.Table, keys: list[str], positions: list[int], entries: dict[str, Any]) -> None:
-        # The state is written before the part: a run that goes on after this part must not find an older one.
-        if any(self._store.manifest.get(name) != entry for name, entry in entries.items()):
-            self._store.update(**entries)
-        self._store.write(rows, keys, positions)
 
 
 def _run_id(stored: str | None, asked: str | None, path: str) -> str:

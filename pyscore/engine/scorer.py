@@ -5,31 +5,29 @@ from __future__ import annotations
 import uuid
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pyscore.engine import sources
 from pyscore.engine.chunks import chunk_indices, score_chunks
-from pyscore.engine.describe import describe
+from pyscore.engine.fingerprint import describe
 from pyscore.engine.progress import Progress
-from pyscore.engine.questions import checked_questions
-from pyscore.engine.requests import given_request, requests_of, tokenize
+from pyscore.engine.questions import checked_questions, given_request, requests_of, tokenize
 from pyscore.engine.rows import RunInfo
+from pyscore.engine.sessions import open_session
 from pyscore.engine.settings import ScoreSettings, check_metadata, check_text
 from pyscore.engine.skipping import SKIPPED, Skips
 from pyscore.engine.sources.source import ScoreRequest, Source, TokenCounts, TokenScore
 from pyscore.engine.tokenization import AnswerTokenizer
 from pyscore.engine.turns import turn
-from pyscore.store.ordering import by_position
+from pyscore.store.grouping import by_position
 from pyscore.store.schema import row_schema
 from pyscore.tasks import ChatTemplate, Question
 
 if TYPE_CHECKING:
     import pyarrow as pa
     import torch
-
-    from pyscore.engine.sources import HuggingFaceSource
 
 __all__ = ["ScoredTokens", "Scorer"]
 
@@ -129,7 +127,11 @@ class Scorer:
     def _use(self, source: Source, add_bos_token: bool | str) -> None:
         if add_bos_token not in (True, False, "auto"):
             raise ValueError(f"add_bos_token={add_bos_token!r} is not True, False or 'auto'")
+        if isinstance(source, type) or not isinstance(source, Source):
+            raise TypeError(f"source must be a pyscore.engine.sources.Source, got {source!r:.60}")
         facts = source.facts
+        for name in ("name", "revision", "dtype", "device"):
+            check_text(getattr(facts, name), f"SourceFacts.{name}")
         self.source, self.name, self.revision = source, facts.name, facts.revision
         self.tokens = AnswerTokenizer(
             source.tokenizer, add_bos=add_bos_token, max_length=facts.context_length, vocabulary=facts.vocabulary
@@ -143,12 +145,14 @@ class Scorer:
     @property
     def model(self) -> Any:
         """The model, of a source that has it in this process."""
-        return cast("HuggingFaceSource", self.source).model
+        source: Any = self.source
+        return source.model
 
     @property
     def batch_tokens(self) -> int:
         """How many tokens a forward pass may have, padding counted, of a source that runs forward passes here."""
-        return cast("HuggingFaceSource", self.source).batch_tokens
+        source: Any = self.source
+        return int(source.batch_tokens)
 
     def score(
         self,
@@ -194,29 +198,14 @@ class Scorer:
             TypeError: something that is not a Question; a dataset, run_id, step or metadata of another type.
         """
         settings = ScoreSettings(template, truncate, token_logprobs, dataset, step)
-        return self.score_by(
-            settings, questions, progress=progress, on_error=on_error, run_id=run_id, metadata=metadata
-        )
-
-    def score_by(
-        self,
-        settings: ScoreSettings,
-        questions: Iterable[Question],
-        *,
-        progress: bool = True,
-        on_error: str = "raise",
-        run_id: str | None = None,
-        metadata: Mapping[str, str] | None = None,
-    ) -> pa.Table:
-        """`score` by settings that are one object already."""
         check_text(run_id, "run_id")
-        questions = checked_questions(questions, settings.dataset)
+        questions = checked_questions(questions, dataset)
         info = RunInfo(run_id or uuid.uuid4().hex, self.name, self.revision)
-        skips = Skips(on_error, settings.dataset)
-        tables, positions = [row_schema(token_logprobs=settings.token_logprobs).empty_table()], []
+        skips = Skips(on_error, dataset)
+        tables, positions = [row_schema(token_logprobs=token_logprobs).empty_table()], []
         with turn(self.source):
             described = describe(self.source, self.tokens, settings, questions).metadata
-            with self.source.session(None) as session:
+            with open_session(self.source, None, described) as session:
                 check_metadata(metadata, [*described, *session.findings, SKIPPED])
                 chunks = score_chunks(session, self.tokens, questions, settings, info, progress=progress, skips=skips)
                 for indices, rows in chunks:
@@ -235,7 +224,7 @@ class Scorer:
         From its first chunk until it is exhausted or closed, the model is this stream's alone: every other call raises
         RuntimeError, from any thread.
         """
-        with turn(self.source, stream=True), self.source.session(None) as session:
+        with turn(self.source, stream=True), open_session(self.source, None) as session:
             yield from score_chunks(session, self.tokens, questions, settings, info, **options)
 
     def explain(
@@ -286,7 +275,7 @@ class Scorer:
         scored: dict[int, ScoredTokens] = {}
         with (
             turn(self.source),
-            self.source.session(None) as session,
+            open_session(self.source, None) as session,
             Progress("scoring", len(requests), "requests", progress) as bar,
         ):
             for start in range(0, len(order), _CHUNK_PAIRS):

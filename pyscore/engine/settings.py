@@ -53,14 +53,14 @@ def check_text(value: Any, name: str) -> None:
         raise ValueError(f"{name} must be text that UTF-8 can hold, got {value!r}") from None
 
 
-def check_metadata(metadata: Mapping[str, str] | None, own: Collection[str]) -> None:
+def check_metadata(metadata: Mapping[str, str] | None, own: Collection[str], name: str = "metadata") -> None:
     """Raise TypeError or ValueError for what rows can't hold, or what pyscore itself says under one of these names."""
     for key, value in (metadata or {}).items():
         if not isinstance(key, str) or not isinstance(value, str):
-            raise TypeError(f"metadata must map strings to strings, got {key!r}: {value!r}")
+            raise TypeError(f"{name} must map strings to strings, got {key!r}: {value!r}")
         if key == "schema_version":
-            raise ValueError("metadata can't set schema_version: it tells how to read the rows")
+            raise ValueError(f"{name} can't set schema_version: it tells how to read the rows")
         if key in own:
-            raise ValueError(f"metadata can't set {key!r}: pyscore writes it itself, choose another key")
-        check_text(key, "a key of metadata")
-        check_text(value, f"metadata[{key!r}]")
+            raise ValueError(f"{name} can't set {key!r}: pyscore writes it itself, choose another key")
+        check_text(key, f"a key of {name}")
+        check_text(value, f"{name}[{key!r}]")

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from pyscore.engine.prefix import prefix_of
-from pyscore.engine.vocabulary import Vocabulary
+from pyscore.engine.sources.source import Vocabulary
 
 __all__ = [
     "CLEAN",

@@ -64,8 +64,12 @@ def turn(source: Source, *, stream: bool = False) -> Iterator[None]:
     Raises:
         RuntimeError: a stream is open.
     """
-    with _guard:
-        turns = _turns.setdefault(source.exclusive, _Turns())
+    held = source.exclusive
+    try:
+        with _guard:
+            turns = _turns.setdefault(held, _Turns())
+    except TypeError:
+        raise TypeError(f"Source.exclusive must have a hash and take weak references, got {held!r:.60}") from None
     turns.take(stream=stream)
     try:
         yield

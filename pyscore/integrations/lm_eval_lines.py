@@ -50,7 +50,8 @@ def read_sample(values: Mapping[str, Any], line: int, delimiter: str, cluster: s
         raise ValueError(f"{len(pairs)} requests in 'arguments', but {len(logprobs)} responses")
     unconditional: list[float] = []
     half = len(pairs) // 2
-    if _is_mutual_information(pairs):
+    # A task with mutual information asks for the choices once more, without a prompt.
+    if half and pairs[half:] == [("", text) for _, text in pairs[:half]]:
         pairs, logprobs, unconditional = pairs[:half], logprobs[:half], logprobs[half:]
     if len(pairs) < 2:
         raise ValueError("it has one response: only multiple-choice tasks can be rescored")
@@ -99,13 +100,6 @@ def _logprob(response: Any, where: str) -> float:
     if not found <= 0:
         raise ValueError(f"{where} has the log-probability {value}: it must be at most 0 and not NaN")
     return found
-
-
-def _is_mutual_information(pairs: Sequence[tuple[str, str]]) -> bool:
-    """The choices once more, without a prompt, follow the choices after it."""
-    half, odd = divmod(len(pairs), 2)
-    again = [("", text) for _, text in pairs[:half]]
-    return half > 0 and not odd and list(pairs[half:]) == again
 
 
 def _cluster(values: Mapping[str, Any], name: str | None) -> str:

@@ -17,7 +17,6 @@ __all__ = [
     "check_choice",
     "check_log_probabilities",
     "check_matching_sets",
-    "check_no_empty_segment",
     "check_not_meta",
     "check_offsets",
     "check_one_temperature",
@@ -139,11 +138,14 @@ def check_one_temperature(temperature: float, dtype: torch.dtype) -> None:
         _refuse_temperature(0, temperature, dtype)
 
 
-def check_offsets(offsets: Tensor, name: str, total: int, of: str) -> None:
-    """Raise ValueError unless offsets run from 0 to ``total``, the length of the array ``of``, without falling."""
+def check_offsets(offsets: Tensor, name: str, total: int, of: str, what: str | None = None) -> None:
+    """Raise ValueError unless offsets run from 0 to ``total``, the length of the array ``of``, without falling.
+
+    Where it is said ``what`` has the entries between two neighbouring offsets, each needs at least one.
+    """
     if offsets.numel() <= _FEW:
         few = offsets.tolist()
-        if few[0] == 0 and few[-1] == total and few == sorted(few):
+        if few[0] == 0 and few[-1] == total and few == sorted(few if what is None else set(few)):
             return
     if int(offsets[0]) != 0:
         raise ValueError(f"{name} must start at 0, it starts at {int(offsets[0])}")
@@ -152,6 +154,9 @@ def check_offsets(offsets: Tensor, name: str, total: int, of: str) -> None:
         raise ValueError(f"{name} must not fall, it does from entry {row} to entry {row + 1}")
     if int(offsets[-1]) != total:
         raise ValueError(f"{name} must end at {total}, the length of {of}; it ends at {int(offsets[-1])}")
+    row = None if what is None else _first(offsets[1:] == offsets[:-1])
+    if row is not None:
+        raise ValueError(f"{name} gives {what} {row} nothing: every {what} needs at least one entry")
 
 
 def check_targets(targets: Tensor, offsets: Tensor | None, n_rows: int, vocab_size: int, ignore_index: int) -> None:
@@ -190,20 +195,11 @@ def check_positive(values: Tensor, name: str) -> None:
         raise ValueError(f"{name} must be positive; row {row} is {float(values[row])}")
 
 
-def check_no_empty_segment(offsets: Tensor, name: str, what: str) -> None:
-    """Raise ValueError where two neighbouring offsets are equal."""
-    if offsets.numel() <= _FEW and len(set(offsets.tolist())) == offsets.numel():
-        return
-    row = _first(offsets[1:] == offsets[:-1])
-    if row is not None:
-        raise ValueError(f"{name} gives {what} {row} nothing: every {what} needs at least one entry")
-
-
 def check_matching_sets(is_matching: Tensor, question_offsets: Tensor) -> None:
     """Raise ValueError unless every question has a matching and another answer."""
     if is_matching.numel() <= _FEW and question_offsets.numel() <= _FEW:
-        flags = is_matching.tolist()
-        if all(0 < sum(flags[first:last]) < last - first for first, last in pairwise(question_offsets.tolist())):
+        flags, ends = is_matching.tolist(), question_offsets.tolist()
+        if all([0 < sum(flags[first:last]) < last - first for first, last in pairwise(ends)]):
             return
     running = torch.cat([is_matching.new_zeros(1, dtype=torch.int64), is_matching.long().cumsum(0)])
     matching = running[question_offsets].diff()

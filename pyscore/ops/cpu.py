@@ -12,7 +12,7 @@ from pyscore._extension import _C
 from pyscore.ops.backend import Backend
 from pyscore.ops.request import AnswerRequest, ComparisonTensors, Projection, TokenRequest, TokenTensors
 
-__all__ = ["CPU"]
+__all__ = ["CPU", "vector"]
 
 # NumPy has no bfloat16: 16-bit floats cross as their bits, beside the name of the dtype
 _NAMES = {torch.float32: "float32", torch.bfloat16: "bfloat16", torch.float16: "float16"}
@@ -44,21 +44,21 @@ def _rows(matrix: Tensor) -> NDArray[Any]:
     return _matrix(matrix if matrix.stride(1) == 1 or matrix.shape[1] <= 1 else matrix.contiguous())
 
 
-def _vector(tensor: Tensor | None, dtype: torch.dtype) -> Any:
-    """The tensor as a contiguous vector, which is a copy where it isn't one; None for None."""
+def vector(tensor: Tensor | None, dtype: torch.dtype) -> tuple[Tensor, int, int] | None:
+    """The tensor as the binding takes a contiguous vector, which is a copy where it isn't one; None for None."""
     if tensor is None:
         return None
-    if tensor.dtype != dtype or not tensor.is_contiguous():
-        tensor = tensor.to(dtype).contiguous()
-    return _numpy(tensor)
+    if tensor.dtype != dtype or not tensor.is_contiguous() or tensor.is_neg():
+        tensor = tensor.to(dtype).contiguous().resolve_neg()
+    return tensor, tensor.data_ptr(), tensor.shape[0] if tensor.ndim == 1 else -1
 
 
 def _request(request: TokenRequest) -> _C.TokenRequest:
     ids, offsets, temperature = request.targets
     return _C.TokenRequest(
-        _vector(ids, torch.int64),
-        _vector(offsets, torch.int64),
-        _vector(temperature, torch.float32),
+        vector(ids, torch.int64),
+        vector(offsets, torch.int64),
+        vector(temperature, torch.float32),
         request.softcap,
         request.logit_scale,
         request.ignore_index,
@@ -78,7 +78,7 @@ def _logprobs(logits: Tensor, request: TokenRequest, out: TokenTensors) -> None:
 
 def _projection(projection: Projection) -> tuple[Any, Any, Any, str]:
     hidden, weight, bias = projection
-    return _rows(hidden), _rows(weight), _vector(bias, torch.float32), _NAMES[hidden.dtype]
+    return _rows(hidden), _rows(weight), vector(bias, torch.float32), _NAMES[hidden.dtype]
 
 
 def _target_logits(projection: Projection, request: TokenRequest) -> Tensor:
@@ -90,21 +90,21 @@ def _target_logits(projection: Projection, request: TokenRequest) -> Tensor:
 def _linear_logprobs(
     projection: Projection, request: TokenRequest, target_logit: Tensor | None, out: TokenTensors
 ) -> None:
-    known = _vector(target_logit, torch.float32)
+    known = vector(target_logit, torch.float32)
     _C.linear_logprobs(*_projection(projection), _request(request), known, _addresses(out), torch.get_num_threads())
 
 
 def _score_answers(request: AnswerRequest, out: ComparisonTensors) -> None:
     token_logprob, answer_offsets, question_offsets, is_matching, divisor, unconditional, *rules = request
     compared = _C.AnswerRequest(
-        _vector(answer_offsets, torch.int64),
-        _vector(question_offsets, torch.int64),
-        _vector(is_matching, torch.bool),
-        _vector(divisor, torch.float64),
-        _vector(unconditional, torch.float64),
+        vector(answer_offsets, torch.int64),
+        vector(question_offsets, torch.int64),
+        vector(is_matching, torch.bool),
+        vector(divisor, torch.float64),
+        vector(unconditional, torch.float64),
         *rules,
     )
-    _C.score_answers(_vector(token_logprob, token_logprob.dtype), compared, _addresses(out), torch.get_num_threads())
+    _C.score_answers(_numpy(token_logprob.contiguous()), compared, _addresses(out), torch.get_num_threads())
 
 
 CPU = Backend("cpu", _objection, _logprobs, _target_logits, _linear_logprobs, _score_answers)

@@ -77,8 +77,7 @@ def score_answers(request: AnswerRequest, backend: str) -> ComparisonTensors:
 
 
 def _options(request: TokenRequest) -> tuple[Any, ...]:
-    _, *options, wanted = request
-    return (*options, *wanted)
+    return request[1:-1] + request.wanted
 
 
 def _request(
@@ -89,11 +88,12 @@ def _request(
     return TokenRequest(targets, softcap, logit_scale, ignore_index, vocab_start, sharded, Wanted(*wanted)), backend
 
 
-def _moved(tensors: tuple[Tensor | None, ...], names: tuple[str, ...], device: torch.device) -> tuple[Any, ...]:
-    if device.type == "cpu" and all(tensor is None or tensor.is_cpu for tensor in tensors):
+def _moved(tensors: tuple[Tensor | None, ...], names: tuple[str, ...], like: Tensor) -> tuple[Any, ...]:
+    """The tensors where ``like`` is; themselves where they are there already, as on the CPU always."""
+    if like.is_cpu and all([tensor is None or tensor.is_cpu for tensor in tensors]):
         return tensors
     pairs = zip(tensors, names, strict=True)
-    return tuple(None if tensor is None else to_device(tensor, name, device) for tensor, name in pairs)
+    return tuple(None if tensor is None else to_device(tensor, name, like.device) for tensor, name in pairs)
 
 
 def _prepare(
@@ -102,7 +102,7 @@ def _prepare(
     """The request with checked values, where ``like`` is, and the backend that serves it."""
     device, given = like.device, request.targets
     check_token_values(request, n_rows, vocab_size, device)
-    targets = _moved(given, ("targets", "target_offsets", "temperature"), device)
+    targets = _moved(given, ("targets", "target_offsets", "temperature"), like)
     if targets is not given:
         request = request._replace(targets=Targets(*targets))
     return request, select(backend, device, like.dtype)
@@ -164,10 +164,9 @@ def _fake_target_logits(hidden: Tensor, weight: Tensor, bias: Tensor | None, ids
 
 
 def _linear_logprobs(hidden: Tensor, weight: Tensor, bias: Tensor | None, *flat: Any) -> TokenTensors:
-    *targets, target_logit = flat[:4]
-    request, server = _prepare(*_request(*targets, *flat[4:]), hidden.shape[0], weight.shape[0], hidden)
+    request, server = _prepare(*_request(*flat[:3], *flat[4:]), hidden.shape[0], weight.shape[0], hidden)
     out = TokenTensors.empty(hidden, hidden.shape[0], request.targets.ids.shape[0], request.wanted)
-    server.linear_logprobs(Projection(hidden, weight, bias), request, target_logit, out)
+    server.linear_logprobs(Projection(hidden, weight, bias), request, flat[3], out)
     return out
 
 
@@ -176,19 +175,18 @@ def _fake_linear_logprobs(hidden: Tensor, weight: Tensor, bias: Tensor | None, *
     return TokenTensors.empty(hidden, hidden.shape[0], request.targets.ids.shape[0], request.wanted)
 
 
-def _score_answers(*flat: Any) -> ComparisonTensors:
-    *tensors, backend, sets, ties = flat
-    check_answer_values(AnswerRequest._make((*tensors, sets, ties)))
-    values, answer_offsets, *others = tensors
-    device = values.device
-    if answer_offsets is None:
-        answer_offsets = torch.arange(len(values) + 1, dtype=torch.int64, device=device)
+def _score_answers(logprob: Tensor, *flat: Any) -> ComparisonTensors:
+    *given, backend, sets, ties = flat
+    tensors = tuple(given)
+    request = AnswerRequest._make((logprob, *tensors, sets, ties))
+    check_answer_values(request)
     names = ("answer_offsets", "question_offsets", "is_matching", "the answer lengths of normalize", "unconditional")
-    moved = _moved((answer_offsets, *others), names, device)
-    out = ComparisonTensors.empty(values, len(others[0]) - 1)
+    moved = _moved(tensors, names, logprob)
+    if moved is not tensors:
+        request = AnswerRequest._make((logprob, *moved, sets, ties))
+    out = ComparisonTensors.empty(logprob, request.question_offsets.shape[0] - 1)
     # every backend compares float32 and float64 answers, whatever it says of float64 logits
-    server = select(backend, device, torch.float32)
-    server.score_answers(AnswerRequest._make((values, *moved, sets, ties)), out)
+    select(backend, logprob.device, torch.float32).score_answers(request, out)
     return out
 
 

@@ -136,6 +136,7 @@ def _linear_logprobs(
 
 @keeps_denormals
 def _score_answers(request: AnswerRequest, out: ComparisonTensors) -> None:
+    request = request.with_answer_offsets()
     token_logprob, answer_offsets, question_offsets, is_matching, divisor, unconditional, sets, ties = request
     assert answer_offsets is not None
     n_answers, n_questions = len(is_matching), len(question_offsets) - 1

@@ -126,13 +126,20 @@ class AnswerRequest(NamedTuple):
     """
 
     token_logprob: Tensor  # [T] float32 or float64, in which results come too
-    answer_offsets: Tensor | None  # [A + 1] int64; None where every answer has one token, but never for a backend
+    answer_offsets: Tensor | None  # [A + 1] int64; None where every answer has one token
     question_offsets: Tensor  # [Q + 1] int64: question q has the answers question_offsets[q]:question_offsets[q + 1]
     is_matching: Tensor  # [A] bool
     divisor: Tensor | None = None  # [A] of token_logprob's dtype; None for 1
     unconditional: Tensor | None = None  # [A] of token_logprob's dtype; None for 0
     sets: str = "max"  # or "sum"
     ties: str = "half"  # or "strict" or "first"
+
+    def with_answer_offsets(self) -> AnswerRequest:
+        """The request with its answer_offsets, made here where there are none."""
+        if self.answer_offsets is not None:
+            return self
+        values = self.token_logprob
+        return self._replace(answer_offsets=torch.arange(len(values) + 1, dtype=torch.int64, device=values.device))
 
 
 class ComparisonTensors(NamedTuple):

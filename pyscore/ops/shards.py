@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from pyscore.ops.arrays import as_tensor, restorer
-from pyscore.ops.checks import OUTPUTS
 from pyscore.ops.read_request import Shapes
 from pyscore.ops.request import OF_TARGETS, TokenRequest, TokenTensors
 from pyscore.ops.types import Array, TokenScores, VocabShard
@@ -35,8 +34,7 @@ def scores_from_tensors(
         return restore(flat if len(shape) == 1 else flat.reshape(shape + flat.shape[1:]))
 
     chosen: dict[str, Any] = {}
-    names = outputs | {"logprob"} if request.sharded else outputs
-    for name in [name for name in OUTPUTS if name in names]:
+    for name in outputs | {"logprob"} if request.sharded else outputs:
         if name == "is_greedy":
             # a target of another shard has logprob -inf and is not greedy here, whatever its rank
             chosen[name] = shaped((result.rank == 0) & result.logprob.isfinite(), shapes.targets)

@@ -69,7 +69,7 @@ def _linear_logprobs(
 def _score_answers(request: AnswerRequest, out: ComparisonTensors) -> None:
     from pyscore.kernels.score_answers import score_answers
 
-    score_answers(AnswerRequest(*_contiguous(request)), out)
+    score_answers(AnswerRequest(*_contiguous(request.with_answer_offsets())), out)
 
 
 TRITON = Backend("triton", _objection, _logprobs, _target_logits, _linear_logprobs, _score_answers)

@@ -69,8 +69,7 @@ def check_answer_values(request: AnswerRequest) -> None:
     name = "answer_logprob" if request.answer_offsets is None else "token_logprob"
     seen = visible(request.answer_offsets, device)
     if seen is not None:
-        checks.check_offsets(seen, "answer_offsets", request.token_logprob.numel(), name)
-        checks.check_no_empty_segment(seen, "answer_offsets", "answer")
+        checks.check_offsets(seen, "answer_offsets", request.token_logprob.numel(), name, "answer")
     questions, matching = visible(request.question_offsets, device), visible(request.is_matching, device)
     if questions is not None:
         checks.check_offsets(questions, "question_offsets", n_answers, "is_matching")

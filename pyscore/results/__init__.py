@@ -22,11 +22,9 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
-        "RowsSummary": "summaries",
-        "answers_from_rows": "answers",
-        "clusters_from_rows": "comparison",
-        "comparison_from_rows": "comparison",
-        "perplexity": "documents",
-        "summarize_rows": "summaries",
+        ".answers": ["answers_from_rows"],
+        ".comparison": ["clusters_from_rows", "comparison_from_rows"],
+        ".documents": ["perplexity"],
+        ".summaries": ["RowsSummary", "summarize_rows"],
     },
 )

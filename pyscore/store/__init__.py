@@ -35,10 +35,5 @@ __all__ = [
 
 # These live in pyscore.results and keep the names that they had here. They are looked up only when they are used: the
 # store imports no metrics, and metrics need torch, which takes seconds to import.
-__getattr__, __dir__ = lazy_names(
-    __name__,
-    dict.fromkeys(
-        ("RowsSummary", "answers_from_rows", "clusters_from_rows", "comparison_from_rows", "summarize_rows"),
-        "pyscore.results",
-    ),
-)
+_RESULTS = ["RowsSummary", "answers_from_rows", "clusters_from_rows", "comparison_from_rows", "summarize_rows"]
+__getattr__, __dir__ = lazy_names(__name__, {"pyscore.results": _RESULTS})

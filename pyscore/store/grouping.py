@@ -1,7 +1,8 @@
-"""The questions of a table of rows: which rows belong together, checked."""
+"""The questions of a table of rows: which rows belong together, checked, and put into order."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-__all__ = ["group", "group_rows"]
+__all__ = ["by_position", "group", "group_rows"]
 
 
 def group_rows(table: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -42,6 +43,21 @@ def group(table: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     order = np.argsort(first[code], kind="stable")
     counts = np.bincount(code, minlength=len(first))[np.argsort(first)]
     return order, np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+
+
+def by_position(tables: Sequence[pa.Table], positions: NDArray[Any]) -> pa.Table:
+    """The rows of all tables, those of one question together, questions by ascending position.
+
+    Args:
+        tables: of rows, at least one table; no question is in two of them.
+        positions: of the questions, [Q], in the order of their first rows.
+    """
+    import pyarrow as pa
+
+    table = pa.concat_tables(tables)
+    order, offsets = group(table)
+    by_row = np.repeat(positions, np.diff(offsets))
+    return table.take(pa.array(order[np.argsort(by_row, kind="stable")])).combine_chunks()
 
 
 def _check_logprobs(logprob: NDArray[Any], ids: Any) -> None:

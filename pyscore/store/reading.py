@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyscore.store.files import Place, check_target, locate
+from pyscore.store.grouping import by_position
 from pyscore.store.manifest import MANIFEST, read_manifest
-from pyscore.store.ordering import by_position
 from pyscore.store.parquet import read_file
 from pyscore.store.parts import LOCK, ORDER, SKIPPED, Parts, is_leftover, is_part, read_part, read_parts
 from pyscore.store.schema import row_schema

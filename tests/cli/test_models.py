@@ -99,7 +99,7 @@ def test_without_arguments_the_bundled_model_is_used() -> None:
 def test_explain_shows_what_a_run_takes_and_runs_nothing(
     monkeypatch: pytest.MonkeyPatch, model: str, folder: Path
 ) -> None:
-    monkeypatch.setattr(Scorer, "score_by", lambda *_, **__: pytest.fail("the model was run"))
+    monkeypatch.setattr(Scorer, "score", lambda *_, **__: pytest.fail("the model was run"))
     found = run_json("score", folder / "first.jsonl", "--model", model, "--explain")
     scorer, questions = Scorer.from_pretrained(model), load_questions(folder / "first.jsonl")
     counts = scorer.explain(questions)

@@ -176,7 +176,7 @@ def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch, model: str, 
     def fail(*arguments: object, **options: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(Scorer, "score_by", fail)
+    monkeypatch.setattr(Scorer, "score", fail)
     assert isinstance(run("score", folder / "first.jsonl", "--model", model).exception, ZeroDivisionError)
 
 

@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from pyscore import Scorer
-from pyscore.engine.sources.source import ScoreRequest, Session, Source, SourceFacts, TokenScore
-from pyscore.engine.vocabulary import Vocabulary
+from pyscore.engine.sources.source import ScoreRequest, Session, Source, SourceFacts, TokenScore, Vocabulary
 
 
 class FakeTokenizer:

@@ -14,10 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyscore import Scorer
-from pyscore.engine import perplexity, windows
-from pyscore.engine.documents import score_completions, score_documents
+from pyscore.engine import documents, perplexity
+from pyscore.engine.documents import document_windows, score_completions, score_documents
 from pyscore.engine.scorer import ScoredTokens
-from pyscore.engine.windows import document_windows
 from pyscore.metrics import apply_preset
 from tests.engine.tiny import CORPUS, tiny_configs, tiny_model, tiny_tokenizer, tokenizer_adding
 
@@ -205,7 +204,7 @@ class _Counted:
 @pytest.fixture
 def chunk_tokens(monkeypatch: pytest.MonkeyPatch) -> int:
     """A smaller number of tokens that are planned at once."""
-    monkeypatch.setattr(windows, "_CHUNK_TOKENS", 4000)
+    monkeypatch.setattr(documents, "_CHUNK_TOKENS", 4000)
     return 4000
 
 

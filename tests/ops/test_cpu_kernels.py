@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pyscore._extension import _C
-from pyscore.ops.cpu import CPU
+from pyscore.ops.cpu import CPU, vector
 from pyscore.ops.reference import REFERENCE
 from pyscore.ops.request import TokenTensors, Wanted
 from tests.ops import requests
@@ -110,7 +110,8 @@ def test_any_strides_give_the_bits_of_a_contiguous_copy(isa: str, dtype: torch.d
 @every_isa
 def test_negative_strides_read_backwards(isa: str) -> None:
     logits, wanted = draw(3, 2500), Wanted(entropy=True, rank=True, top_k=2)
-    request = _C.TokenRequest(np.arange(3), np.arange(4), None, None, 1.0, -100, 0, wanted.top_k)
+    ids, ends = vector(torch.arange(3), torch.int64), vector(torch.arange(4), torch.int64)
+    request = _C.TokenRequest(ids, ends, None, None, 1.0, -100, 0, wanted.top_k)
 
     def score(matrix: NDArray[np.float32]) -> TokenTensors:
         out = TokenTensors.empty(logits, 3, 3, wanted)

@@ -9,12 +9,20 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from dataclasses import astuple, dataclass, field
+from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
-from pyscore.engine.vocabulary import Vocabulary
-
-__all__ = ["ScoreRequest", "Session", "Source", "SourceFacts", "TokenCounts", "TokenScore", "Tokenizer", "Work"]
+__all__ = [
+    "ScoreRequest",
+    "Session",
+    "Source",
+    "SourceFacts",
+    "TokenCounts",
+    "TokenScore",
+    "Tokenizer",
+    "Vocabulary",
+    "Work",
+]
 
 Work: TypeAlias = Any
 """What a session prepared from requests; only that session looks into it."""
@@ -56,12 +64,38 @@ class TokenCounts:
     naive: int = 0
 
     def __add__(self, other: TokenCounts) -> TokenCounts:
-        return TokenCounts(
-            self.distinct + other.distinct,
-            self.run + other.run,
-            self.padding + other.padding,
-            self.naive + other.naive,
+        return TokenCounts(*map(sum, zip(astuple(self), astuple(other), strict=True)))
+
+
+class Vocabulary(NamedTuple):
+    """How many token ids a model can read, and of how many it gives the probability; None where it doesn't say.
+
+    They differ where a model reads tokens that it never writes, such as those of images. A tokenizer may have more ids
+    than either, which would index past the model's embedding.
+    """
+
+    read: int | None = None
+    predicted: int | None = None
+
+    def check(self, tokenizer: Any, context: Sequence[int], answer: Sequence[int], name: str) -> None:
+        """Raise ValueError if the model can't read these tokens, or can't predict the answer's; ``name`` has them."""
+        self._check(tokenizer, context, self.read, name)
+        self._check(tokenizer, answer, min((n for n in self if n is not None), default=None), name)
+
+    def _check(self, tokenizer: Any, ids: Sequence[int], size: int | None, name: str) -> None:
+        if not ids or (min(ids) >= 0 and (size is None or max(ids) < size)):
+            return
+        bad = next(token for token in ids if token < 0 or (size is not None and token >= size))
+        text = f" ({tokenizer.convert_ids_to_tokens(bad)!r})" if 0 <= bad < len(tokenizer) else ""
+        known = "from 0 on" if size is None else f"0 to {size - 1}"
+        raise ValueError(
+            f"{name}: the token {bad}{text} is none of the model's, {known}: "
+            "give the tokenizer that belongs to the model"
         )
+
+    def first_known(self, *candidates: int | None) -> int:
+        """The first of these token ids that the model can read, 0 if it can read none."""
+        return next((i for i in candidates if i is not None and i >= 0 and (self.read is None or i < self.read)), 0)
 
 
 @dataclass(frozen=True)
@@ -131,6 +165,7 @@ class Session(Protocol):
         """
 
 
+@runtime_checkable
 class Source(Protocol):
     """Where scores come from. A source is a subclass, `pyscore.Scorer.from_source` takes it."""
 

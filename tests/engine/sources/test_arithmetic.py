@@ -13,7 +13,7 @@ import torch
 from pyscore import Scorer
 from pyscore.engine.rows import RunInfo
 from pyscore.engine.settings import ScoreSettings
-from pyscore.engine.sources.huggingface.arithmetic import default_dtype
+from pyscore.engine.sources.huggingface.load import default_dtype
 from tests.engine.tiny import save_tiny, save_tiny_gguf, some_questions, tiny_configs, tiny_model, tiny_tokenizer
 
 INFO = RunInfo("r", "m", None)

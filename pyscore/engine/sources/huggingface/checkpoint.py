@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-from pyscore.engine.listing import and_more, listed
 from pyscore.engine.sources.huggingface.head import text_config
+from pyscore.engine.texts import and_more, listed
 
 __all__ = ["CheckpointError", "GgufTensors", "check_checkpoint", "gguf_read_once", "recorded_gguf_tensors"]
 

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from typing import Any, NamedTuple
+from functools import wraps
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from pyscore import ops
-from pyscore.engine.sources.huggingface.arithmetic import plain_arithmetic
 from pyscore.engine.sources.huggingface.head import Head
 from pyscore.engine.sources.huggingface.inputs import host_ids, plain_inputs, tree_inputs
 from pyscore.engine.sources.huggingface.plan import Batch, Limits, PackedRow, Plan
-from pyscore.engine.sources.huggingface.separation import hidden_states, score_hidden, separate
+from pyscore.engine.sources.huggingface.separation import hidden_states, score_states, separate
 from pyscore.engine.sources.huggingface.stems import Stem, copied, first_tokens, seen_by
 
 __all__ = ["Forward", "Position", "TokenResults"]
 
 _CHECKED_TOKENS = 16
+_AUTOCAST = ("cpu", "cuda", "xpu", "mps", "hpu")
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 
 Position = tuple[int, int]
 """A token: the index of its packed row in the batch, and its own index in that row."""
@@ -32,6 +35,25 @@ class TokenResults(NamedTuple):
 
     logprob: Tensor
     is_greedy: Tensor
+
+
+def plain_arithmetic(run: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """Run a function without gradients and without autocast.
+
+    Autocast would round what a float32 model computes to bfloat16, while rows say float32. It is turned off for the
+    call only, not for a run: it is a setting of the thread, which reads the stream of a run in between.
+    """
+
+    @wraps(run)
+    def plain(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        with ExitStack() as settings:
+            for kind in _AUTOCAST:
+                if torch.is_autocast_enabled(kind):
+                    settings.enter_context(torch.autocast(kind, enabled=False))
+            settings.enter_context(torch.inference_mode())
+            return run(*args, **kwargs)
+
+    return plain
 
 
 class Forward:
@@ -130,7 +152,7 @@ class Forward:
         self._sharing = sharing
         with self._fitting(batch):
             self._run_stems(batch.stems)
-            return self._states(batch.stems, batch.rows, positions)
+            return self._run(batch.stems, batch.rows, positions)[0]
 
     @plain_arithmetic
     def logprobs_of(self, states: Tensor, targets: Tensor) -> Tensor:
@@ -176,7 +198,7 @@ class Forward:
         """The results of rows, in smaller batches when the device runs out of memory."""
         try:
             positions, targets, offsets, slots = _targets(rows)
-            return [(slots, self._score(self._states(stems, rows, positions), targets, offsets))]
+            return [(slots, self._score(self._run(stems, rows, positions)[0], targets, offsets))]
         except torch.OutOfMemoryError:
             if len(rows) == 1:
                 raise
@@ -187,11 +209,8 @@ class Forward:
         self.limits = replace(self.limits, batch_tokens=fits)
         return self._run_halving(stems, rows[:half]) + self._run_halving(stems, rows[half:])
 
-    def _states(self, stems: tuple[PackedRow, ...], rows: list[PackedRow], positions: Sequence[Position]) -> Tensor:
-        return self._run(stems, rows, positions, keep=False)[0]
-
     def _run(
-        self, stems: tuple[PackedRow, ...], rows: list[PackedRow], positions: Sequence[Position], *, keep: bool
+        self, stems: tuple[PackedRow, ...], rows: list[PackedRow], positions: Sequence[Position], *, keep: bool = False
     ) -> tuple[Tensor, Any]:
         """States at positions of rows after stems that are cached, and the cache with the rows in it if it is kept."""
         past = sum(len(stem.tokens) for stem in stems)
@@ -226,18 +245,7 @@ class Forward:
         return _pick(out.logits, positions), out
 
     def _score(self, states: Tensor, targets: Tensor, offsets: Tensor) -> TokenResults:
-        head = self._fused
-        if head is None:
-            device = states.device
-            scores = ops.logprobs(
-                states,
-                targets.to(device),
-                target_offsets=offsets.to(device),
-                outputs=("logprob", "is_greedy"),
-                backend=self.backend,
-            )
-        else:
-            scores = score_hidden(head, states, targets, offsets, self.backend)
+        scores = score_states(self._fused, states, targets, offsets, self.backend)
         assert scores.logprob is not None and scores.is_greedy is not None  # both were asked for
         return TokenResults(scores.logprob, scores.is_greedy)
 

@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 
 import torch
 
-from pyscore.engine.sources.huggingface.arithmetic import default_dtype
 from pyscore.engine.sources.huggingface.bundled import BUNDLED_MODEL, bundled_model_path
 from pyscore.engine.sources.huggingface.checkpoint import check_checkpoint, gguf_read_once, recorded_gguf_tensors
 from pyscore.engine.sources.huggingface.load_errors import check_folder, one_line_errors
 
 __all__ = [
     "Loaded",
+    "default_dtype",
     "load_model",
     "load_tokenizer",
     "load_weights",
@@ -44,7 +44,7 @@ class Loaded(NamedTuple):
 class _Source(NamedTuple):
     name: str
     location: str  # a folder, or a repository of the model hub
-    options: dict[str, Any]
+    options: dict[str, Any]  # of from_pretrained
 
 
 def require_transformers() -> Any:
@@ -106,23 +106,21 @@ def load_model(
     """
     dtype, device = parse_dtype(dtype), parse_device(device)
     transformers = require_transformers()
-    source = _resolve(model)
-    options = {**source.options, "revision": revision, "trust_remote_code": trust_remote_code}
+    source = _resolve(model, revision=revision, trust_remote_code=trust_remote_code)
 
     def reading(part: str) -> AbstractContextManager[None]:
         return one_line_errors(source.name, part, own_code=trust_remote_code)
 
-    once = gguf_read_once() if "gguf_file" in options else nullcontext()
+    once = gguf_read_once() if "gguf_file" in source.options else nullcontext()
     with _loading, _quiet(transformers), once:
         with reading("configuration"):
-            config = transformers.AutoConfig.from_pretrained(source.location, **options)
+            config = transformers.AutoConfig.from_pretrained(source.location, **source.options)
         _check_causal(transformers, config, source.name)
         with reading("tokenizer"):
-            tokenizer = transformers.AutoTokenizer.from_pretrained(source.location, **options)
+            tokenizer = transformers.AutoTokenizer.from_pretrained(source.location, **source.options)
         with reading("weights"):
-            whole = load_weights(
-                source.location, allow_unused=allow_unused_weights, config=config, dtype=dtype, **options
-            )
+            made_of = {"config": config, "dtype": dtype, **source.options}
+            whole = load_weights(source.location, allow_unused=allow_unused_weights, **made_of)
             return Loaded(whole.to(device), tokenizer, source.name)
 
 
@@ -169,28 +167,27 @@ def _forget_quantization(model: Any) -> None:
 def load_tokenizer(model: str | Path, *, revision: str | None = None, trust_remote_code: bool = False) -> Any:
     """The tokenizer of a model without its weights; arguments and errors are those of `load_model`."""
     transformers = require_transformers()
-    source = _resolve(model)
-    options = {**source.options, "revision": revision, "trust_remote_code": trust_remote_code}
+    source = _resolve(model, revision=revision, trust_remote_code=trust_remote_code)
     with _loading, _quiet(transformers), one_line_errors(source.name, "tokenizer", own_code=trust_remote_code):
-        return transformers.AutoTokenizer.from_pretrained(source.location, **options)
+        return transformers.AutoTokenizer.from_pretrained(source.location, **source.options)
 
 
-def _resolve(model: str | Path) -> _Source:
+def _resolve(model: str | Path, **options: Any) -> _Source:
     name = str(model)
     if name == BUNDLED_MODEL:
         file = bundled_model_path()
-        return _Source(name, str(file.parent), {"gguf_file": file.name})
+        return _Source(name, str(file.parent), {**options, "gguf_file": file.name})
     path = Path(model).expanduser()
     if path.suffix == ".gguf" and path.is_file():
-        return _Source(name, str(path.parent), {"gguf_file": path.name})
+        return _Source(name, str(path.parent), {**options, "gguf_file": path.name})
     if path.is_dir():
         check_folder(path)
-        return _Source(name, str(path), {})
+        return _Source(name, str(path), options)
     if path.is_file():
         raise ValueError(f"model {name!r} is a file but not a .gguf one: give the model's folder")
     if isinstance(model, Path) or path.suffix == ".gguf" or name.startswith((".", "~", os.sep)) or name.count("/") > 1:
         raise FileNotFoundError(f"no such model folder or file: {name}")
-    return _Source(name, name, {})
+    return _Source(name, name, options)
 
 
 def _check_causal(transformers: Any, config: Any, name: str) -> None:
@@ -200,6 +197,17 @@ def _check_causal(transformers: Any, config: Any, name: str) -> None:
     decodes = getattr(config, "is_encoder_decoder", False)
     if not own_code and (decodes or type(config) not in transformers.MODEL_FOR_CAUSAL_LM_MAPPING):
         raise ValueError(f"model {name!r} is of type {config.model_type!r}, which is not a causal language model")
+
+
+@contextmanager
+def default_dtype(dtype: torch.dtype) -> Iterator[None]:
+    """Set torch's default dtype for a while."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
 
 
 @contextmanager

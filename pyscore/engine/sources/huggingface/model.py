@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from pyscore.engine.sources.huggingface.head import NoHead, find_body, text_config
-from pyscore.engine.vocabulary import Vocabulary
+from pyscore.engine.sources.source import Vocabulary
 
 __all__ = ["attention_window", "context_length", "evaluation_mode", "rope_limit", "takes_positions", "vocabulary_of"]
 

@@ -79,21 +79,23 @@ def plan_batches(requests: Sequence[ScoreRequest], limits: Limits, sharing: str 
     for i, sequence in enumerate(sequences):
         users.setdefault(sequence, []).append(i)
     tree = Tree(sorted(users))
-    slots = _Slots(requests)
+    slots: list[list[int]] = [[] for _ in requests]
+    n_slots = 0
     rows: dict[tuple[PackedRow, ...], list[PackedRow]] = {}
     for span in spans(tree, limits, sharing):
         packer = _Packer(span)
         for i in range(span.lo, span.hi):
             packer.add(tree.paths[i], tree.shared[i])
             for user in sorted(users[tree.paths[i]], key=lambda i: requests[i].continuation):
-                slots.assign(user, packer)
+                slots[user] = packer.slots(requests[user], n_slots)
+                n_slots = max(n_slots, max(slots[user]) + 1)
         if packer.row.tokens:
             rows.setdefault(span.stems, []).append(packer.finish())
         elif span.stems:
             rows.setdefault(span.stems, [])
     batches = [batch for stems, own in rows.items() for batch in _batches(stems, own, limits)]
     counts = _count(batches, len(tree), sum(map(len, sequences)))
-    return Plan(sharing, batches, slots.of_requests, slots.count, counts)
+    return Plan(sharing, batches, slots, n_slots, counts)
 
 
 class _Packer:
@@ -123,29 +125,25 @@ class _Packer:
         self._close(0)
         return self.row
 
-    def targets(self, depth: int) -> dict[int, int]:
+    def slots(self, request: ScoreRequest, count: int) -> list[int]:
+        """A slot for each token of a continuation after the last path, the same for the same token after the same ones.
+
+        Args:
+            request: whose context and continuation the last path holds, without its last token.
+            count: slots in use; new ones follow them.
+        """
+        found = []
+        for depth, token in enumerate(request.continuation, len(request.context) - 1):
+            found.append(self._targets(depth).setdefault(token, count))
+            count += found[-1] == count
+        return found
+
+    def _targets(self, depth: int) -> dict[int, int]:
         """What may follow the last path's token at a depth, with the slots of the results."""
         if depth >= self._base:
             return self.row.targets.setdefault(self._open[depth - self._base], {})
         stem = next(stem for stem in reversed(self._stems) if stem.depths[0] <= depth)
         return stem.targets.setdefault(depth - stem.depths[0], {})
-
-
-class _Slots:
-    """Where the results of every request's tokens lie."""
-
-    def __init__(self, requests: Sequence[ScoreRequest]) -> None:
-        self._requests = requests
-        self.of_requests: list[list[int]] = [[] for _ in requests]
-        self.count = 0
-
-    def assign(self, which: int, packer: _Packer) -> None:
-        """A slot for each token of a continuation, the same for the same token after the same tokens."""
-        request = self._requests[which]
-        for depth, token in enumerate(request.continuation, len(request.context) - 1):
-            slot = packer.targets(depth).setdefault(token, self.count)
-            self.count += slot == self.count
-            self.of_requests[which].append(slot)
 
 
 def _batches(stems: tuple[PackedRow, ...], rows: list[PackedRow], limits: Limits) -> list[Batch]:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from pyscore import ops
 from pyscore.engine.sources.huggingface.head import Head, NoHead, find_body, find_heads
 
-__all__ = ["Separation", "fixed_candidates", "hidden_states", "score_hidden", "separate"]
+__all__ = ["Separation", "fixed_candidates", "hidden_states", "score_states", "separate"]
 
 _FIXED_CANDIDATES = 8
 
@@ -72,20 +72,19 @@ def _own_logits(model: Any, inputs: dict[str, Any]) -> Tensor:
     return logits
 
 
-def score_hidden(head: Head, hidden: Tensor, targets: Tensor, offsets: Tensor, backend: str) -> ops.TokenScores:
-    """Log-probabilities and greedy flags of the candidates of hidden states, [N, D], ragged by ``offsets``."""
-    device = head.weight.device
-    return ops.linear_logprobs(
-        hidden.to(device=device, dtype=head.weight.dtype),
-        head.weight,
-        targets.to(device),
-        bias=head.bias,
-        logit_scale=head.logit_scale,
-        softcap=head.softcap,
-        target_offsets=offsets.to(device),
-        outputs=("logprob", "is_greedy"),
-        backend=backend,
-    )
+def score_states(head: Head | None, states: Tensor, targets: Tensor, offsets: Tensor, backend: str) -> ops.TokenScores:
+    """Log-probabilities and greedy flags of candidates, ragged by ``offsets``.
+
+    Args:
+        head: what reads hidden states, [N, D]; None where the states are logits, [N, V].
+    """
+    device = states.device if head is None else head.weight.device
+    targets, wanted = targets.to(device), ("logprob", "is_greedy")
+    how: dict[str, Any] = {"target_offsets": offsets.to(device), "outputs": wanted, "backend": backend}
+    if head is None:
+        return ops.logprobs(states, targets, **how)
+    how |= {"bias": head.bias, "logit_scale": head.logit_scale, "softcap": head.softcap}
+    return ops.linear_logprobs(states.to(device=device, dtype=head.weight.dtype), head.weight, targets, **how)
 
 
 def hidden_states(out: Any, body: nn.Module) -> Tensor:
@@ -122,7 +121,7 @@ def _find_fused(
     expected, allowed = own.gather(-1, candidates), tolerance.gather(-1, candidates)
     worst = []
     for head in heads:
-        scores = score_hidden(head, hidden, candidates.flatten(), offsets, backend)
+        scores = score_states(head, hidden, candidates.flatten(), offsets, backend)
         assert scores.logprob is not None  # it was asked for
         found = scores.logprob.cpu().view_as(candidates)
         if _close(found, expected, allowed):

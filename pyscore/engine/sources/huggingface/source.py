@@ -67,10 +67,11 @@ class HuggingFaceSource(Source):
         pad = vocabulary_of(model).first_known(tokenizer.pad_token_id, tokenizer.eos_token_id)
         self.forward = Forward(model, Limits(1, 1, 1), pad=pad, backend=backend)
         self._asked_batch_tokens = batch_tokens if batch_tokens == "auto" else check_batch_tokens(batch_tokens)
-        self._use(limits_for(self.forward.device, check_batch_tokens(batch_tokens)))
+        self.limits = self.forward.limits = limits_for(self.forward.device, check_batch_tokens(batch_tokens))
         if batch_tokens == "auto" and self.forward.device.type == "cuda":
             with turn(self), evaluation_mode(model):
-                self._use(limits_for(self.forward.device, fastest_batch_tokens(self.forward.run_blank)))
+                fastest = fastest_batch_tokens(self.forward.run_blank)
+            self.limits = self.forward.limits = limits_for(self.forward.device, fastest)
         self.sharing = Sharing(self.forward)
         self._backend = select(backend, self.forward.device, getattr(model, "dtype", torch.float32)).name
 
@@ -155,9 +156,6 @@ class HuggingFaceSource(Source):
             counts += plan.counts_after(last)
             last = plan
         return counts
-
-    def _use(self, limits: Limits) -> None:
-        self.limits = self.forward.limits = limits
 
 
 class _Planned(NamedTuple):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -72,11 +71,15 @@ def seen_by(cache: Any, n_rows: int, length: int) -> Any:
 
 
 def _read_only(layer: Any, n_rows: int, length: int) -> Any:
-    keys, values = _keys_and_values(layer, length)
+    keys, values = (tensor.expand(n_rows, *tensor.shape[1:]) for tensor in _keys_and_values(layer, length))
+
+    def joined(new_keys: Tensor, new_values: Tensor, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
+        return torch.cat([keys, new_keys], dim=-2), torch.cat([values, new_values], dim=-2)
+
     own = copy.copy(layer)
     # New keys and values are joined for this layer's attention only. A cache that kept them would hold those of the
     # whole batch, layer by layer, until the pass ends.
-    own.update = partial(_joined, _expanded(keys, n_rows), _expanded(values, n_rows))
+    own.update = joined
     return own
 
 
@@ -85,16 +88,6 @@ def _keys_and_values(layer: Any, length: int) -> tuple[Tensor, Tensor]:
     if not isinstance(keys, Tensor) or not isinstance(values, Tensor) or keys.shape[-2] < length:
         raise NotShared(f"a cache layer ({type(layer).__name__}) doesn't keep the keys of all tokens")
     return keys, values
-
-
-def _joined(
-    past_keys: Tensor, past_values: Tensor, keys: Tensor, values: Tensor, *_: Any, **__: Any
-) -> tuple[Tensor, Tensor]:
-    return torch.cat([past_keys, keys], dim=-2), torch.cat([past_values, values], dim=-2)
-
-
-def _expanded(tensor: Tensor, n_rows: int) -> Tensor:
-    return tensor.expand(n_rows, *tensor.shape[1:])
 
 
 def _device(cache: Any) -> torch.device:
