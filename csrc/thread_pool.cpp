@@ -33,7 +33,7 @@ class OwnThreads {
         wake_.notify_all();
         work(0);
         std::unique_lock<std::mutex> guard(lock_);
-        tickets_ = 0; // who has not woken by now finds nothing left to do
+        tickets_ = 0; // a helper that has not woken by now would find nothing left to do
         done_.wait(guard, [this] { return running_ == 0; });
     }
 
@@ -94,7 +94,7 @@ void in_child() {
 const int registered = pthread_atfork(nullptr, nullptr, in_child);
 
 ParallelRegion find_region() {
-    // of the runtime that torch loads for everyone
+    // RTLD_DEFAULT holds the symbols of the runtime that torch has loaded.
     return reinterpret_cast<ParallelRegion>(dlsym(RTLD_DEFAULT, "GOMP_parallel"));
 }
 

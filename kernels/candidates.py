@@ -31,7 +31,7 @@ class Block(NamedTuple):
     """Device code: the rows of a tile."""
 
     row: Any  # [R]
-    here: Any  # [R] false behind the last one
+    here: Any  # [R] false for what lies behind the last row
 
 
 @triton.jit
@@ -39,7 +39,7 @@ def in_slices(tile, SLICES: tl.constexpr):
     """The tile [R, C] as SLICES tiles of neighbouring columns."""
     if SLICES == 1:
         return (tile,)
-    else:  # Triton would compile what follows the `if`, although its branch returns
+    else:  # `else` is needed: Triton also compiles code after an `if` whose branch returns
         left, right = tl.split(tl.permute(tl.reshape(tile, (tile.shape[0], 2, tile.shape[1] // 2)), (0, 2, 1)))
         return in_slices(left, SLICES // 2) + in_slices(right, SLICES // 2)
 
@@ -56,8 +56,8 @@ def most_candidates(candidates, block):
 def _candidate(candidates, block, number):
     """Candidate ``number`` of each row: its index in the flat targets, whether it exists, its column.
 
-    The column is -1 where another shard holds the target. All of it is read again at each use, since keeping it would
-    take registers that the tile needs.
+    The column is -1 where another shard holds the target. All three are loaded again at each use, since keeping them
+    would take registers that the tile needs.
     """
     k = tl.load(candidates.offsets_ptr + block.row, mask=block.here, other=0) + number
     has = k < tl.load(candidates.offsets_ptr + block.row + 1, mask=block.here, other=0)

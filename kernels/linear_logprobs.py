@@ -133,7 +133,8 @@ def linear_piece_kernel(
             z = final_logits(score, cap, temperature[:, None], TEMPERATURE)
             z = tl.where(inside[None, :], z, -infinity)
             largest, total, weighted, best = fold_tile(z, column, largest, total, weighted, best, ENTROPY)
-            if RANK and LIST_SIZE > 0:  # read again for each slice, since a list leaves no register to keep it in
+            # With a top-k list no register is free for `most`, so it is loaded again for each slice.
+            if RANK and LIST_SIZE > 0:
                 most = most_candidates(candidates, block)
             if RANK:
                 slice_index = first_column // WIDTH + i
@@ -248,6 +249,7 @@ def linear_logprobs(
         target_logit = target_logits(projection, request, config=config)
     scratch = scratch_of_a_row(_pieces(columns, config)[1], wanted.entropy, _list_size(wanted.top_k))
     for group in row_groups(rows, columns, scratch):
-        hidden, part, results = of_rows(group, projection.hidden, request, out)
+        hidden, own_request, results = of_rows(group, projection.hidden, request, out)
         inputs = projection._replace(hidden=hidden)
-        run(plan_linear_logprobs(inputs, part, target_logit, results, config, multiprocessors(device)), device)
+        launches = plan_linear_logprobs(inputs, own_request, target_logit, results, config, multiprocessors(device))
+        run(launches, device)

@@ -64,7 +64,7 @@ def _is_read(targets_ptr, start, end, ignore_index):
 
 @triton.jit
 def _load_one_by_one(row_ptr, column_stride, column, n_columns, STEP: tl.constexpr, COUNT: tl.constexpr):
-    """Logits [L, COUNT] of the columns [L], and of those that follow every STEP."""
+    """Logits [L, COUNT]: for lane l the columns column[l], column[l] + STEP, and so on."""
     if COUNT == 1:
         inside = column < n_columns
         return tl.load(row_ptr + column.to(tl.int64) * column_stride, mask=inside, other=-float("inf"))[:, None]
@@ -124,7 +124,10 @@ def _fold_vectors(zs, lane, ENTROPY: tl.constexpr, VECTORS: tl.constexpr):
 def _count_above(
     zs, row, candidates, cap, temperature, above_ptr, piece, n_pieces, TEMPERATURE: tl.constexpr, VECTORS: tl.constexpr
 ) -> None:
-    """Store for each candidate how many logits exceed its own, which is the same number here and so never counts."""
+    """Store for each candidate how many logits exceed its own.
+
+    A candidate's logit is computed by the same instructions as in the pass, so it never exceeds itself.
+    """
     k = row.start
     while k < row.end:
         local = tl.load(candidates.targets_ptr + k) - candidates.vocab_start

@@ -26,7 +26,7 @@ class PieceStatistics(NamedTuple):
     total: Tensor  # [N, P] float32
     best: Tensor  # [N, P] int32
     weighted: Tensor | None  # [N, P] float32
-    above: Tensor | None  # [M, S] entries with a greater logit than the target, counted in S slices of the vocabulary
+    above: Tensor | None  # [M, S] counts of entries above a target, one for each slice of each tile (or each piece)
     top_value: Tensor | None  # [N, P, K] float32
     top_id: Tensor | None  # [N, P, K] int32
     after_value: Tensor | None  # [N] float32: top lists hold only entries behind (after_value, after_id)
@@ -104,13 +104,16 @@ def _finish_candidates(
 
 
 class _Lists(NamedTuple):
-    """Device code: the listed entries of all rows' pieces, and the last ones that results hold already."""
+    """Device code: the listed entries of all rows' pieces, and the last entry already written for each row.
+
+    The next list starts behind that entry.
+    """
 
     value_ptr: Any
     id_ptr: Any
     after_value_ptr: Any
     after_id_ptr: Any
-    n_entries: Any  # of a row
+    n_entries: Any  # listed entries of a row
 
 
 @triton.jit
@@ -213,7 +216,7 @@ def merge_launches(
     n_columns: int,
     count_outside: bool,
 ) -> list[Launch]:
-    """``fold``, which fills the statistics, and the launch that turns them into results; again for each further list.
+    """``fold``, which fills the statistics, and the launch that makes results of them; both once a list.
 
     A target outside of the vocabulary is NaN with rank -1; where this is a shard of it, its log-probability is -inf,
     and its rank counts if ``count_outside``.

@@ -21,11 +21,11 @@ __all__ = ["Operand", "aligned_rows", "descriptor", "loads_wide", "multiply", "p
 class Operand(NamedTuple):
     """Device code: rows of a matrix [*, D]."""
 
-    desc: Any  # None, or they are read by this descriptor, from row `first` on
+    desc: Any  # the descriptor by which rows are read, from row `first` on; None: they are read by the fields below
     first: Any
-    ptr: Any  # else they are read from here
-    row: Any
-    here: Any  # which of them are read
+    ptr: Any
+    row: Any  # the numbers of the rows
+    here: Any  # which of the rows are read
     row_stride: Any
     column_stride: Any
 

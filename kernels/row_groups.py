@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["of_rows", "row_groups"]
 
 SHARE = 0.01  # scratch may take this share of the bytes of float32 logits [N, V]
-SMALLEST = 2**24  # so many bytes of scratch are always taken at once
+SMALLEST = 2**24  # all rows are one group where their scratch takes no more bytes than this
 ALIGNED = 128  # groups have a multiple of this many rows: whole tiles, and offsets that start on 16-byte edges
 
 
@@ -35,9 +35,9 @@ def row_groups(rows: int, columns: int, scratch: int) -> Iterator[slice]:
 def of_rows(
     rows: slice, matrix: Tensor, request: TokenRequest, out: TokenTensors
 ) -> tuple[Tensor, TokenRequest, TokenTensors]:
-    """The same for these rows of a matrix alone, in the same memory; without views where they are all of them.
+    """Views of the matrix, request and results that hold these rows only; the originals where ``rows`` is every row.
 
-    Targets stay whole, as offsets point into all of them.
+    The targets' ids stay whole, as offsets point into all of them.
     """
     if rows == slice(0, len(matrix)):
         return matrix, request, out

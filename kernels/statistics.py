@@ -66,7 +66,8 @@ def fold_tile(z: tl.tensor, column: tl.tensor, largest: tl.tensor, total: tl.ten
     mass = tl.exp2(below * LOG2_E)
     rescale = tl.exp2((old_largest - shift) * LOG2_E)
     if ENTROPY:
-        # Differences are clamped: 0 * -inf would be NaN, and that of logits masked with the least float would overflow.
+        # Differences are clamped at -1000: 0 * -inf would be NaN, and the difference to a logit that was masked with
+        # the least float32 would overflow.
         moved = tl.where(old_largest > -float("inf"), tl.maximum(old_largest - shift, -1000.0), 0.0)
         tile_weighted = tl.sum(mass * tl.maximum(below, -1000.0), axis=1)
         weighted = rescale * (weighted + total * moved) + tile_weighted

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from pyscore import TokenScores, compare_answers, linear_logprobs, logprobs, merge_vocab_shards
+from pyscore.engine.sources.huggingface.head import fixed_candidates
 from pyscore.engine.sources.huggingface.inputs import plain_inputs
 from pyscore.engine.sources.huggingface.load import default_dtype
 from pyscore.engine.sources.huggingface.plan import PackedRow
-from pyscore.engine.sources.huggingface.separation import fixed_candidates
 from tests.ops.cases import OUTPUTS, assert_same_bits, every_backend, random_projection, random_rows
 from tests.paths import ROOT
 

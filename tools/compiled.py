@@ -86,8 +86,8 @@ def _nvidia(ptx: str, cubin: bytes) -> dict[str, Any]:
 
 
 def _sass_bits(name: str) -> int:
-    parts = name.split(".")
-    widths = [int(found[1]) for part in parts if (found := re.fullmatch(r"[US]?(8|16|64|128|256)", part))]
+    modifiers = name.split(".")
+    widths = [int(found[1]) for modifier in modifiers if (found := re.fullmatch(r"[US]?(8|16|64|128|256)", modifier))]
     return widths[0] if widths else 32
 
 

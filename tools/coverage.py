@@ -283,11 +283,11 @@ def main(path: Path) -> None:
     }
     settings = {"pyscore": pyscore.__version__, "numpy": np.__version__, "seed": SEED, "replicates": REPLICATES}
     about = f"{__doc__.split(chr(10), 2)[2].strip()}\n\n{settings}"
-    parts = [
+    sections = [
         f"## {name}\n\n{summary(cells)}\n\n" + (f"{overview(cells)}\n\n" if i < 2 else "") + table(cells)
         for i, (name, cells) in enumerate(groups.items())
     ]
-    text = "\n\n".join([f"# {path.stem}", about, *parts]) + "\n"
+    text = "\n\n".join([f"# {path.stem}", about, *sections]) + "\n"
     print(text)
     result = {"settings": settings} | {name: [asdict(c) for c in cells] for name, cells in groups.items()}
     path.parent.mkdir(parents=True, exist_ok=True)

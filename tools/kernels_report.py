@@ -50,12 +50,6 @@ class Record:
     hash: str = ""
     error: str = ""
 
-    @classmethod
-    def from_json(cls, record: dict[str, Any]) -> Record:
-        """What ``--json`` printed."""
-        read = {"case": Case(*record["case"]), "blocks": tuple(record["blocks"]), "facts": Facts(**record["facts"])}
-        return cls(**(record | read))
-
     @property
     def tile(self) -> str:
         """Blocks, warps and stages."""
@@ -177,11 +171,11 @@ def _operand_problems(record: Record) -> Iterator[str]:
     # The loads of the loop's body stand in the code once more for every stage that is filled before the loop.
     needed *= record.stages if pipelined and case.architecture != "gfx942" else 1
     if facts.wide_loads < needed:
-        yield f"loads 16 bytes at a time in {facts.wide_loads} places, where operands need {needed}"
+        yield f"loads 16 bytes at a time in {facts.wide_loads} instructions, where operands need {needed}"
 
 
 def same_but_for_width(names: Iterable[str]) -> tuple[str, ...]:
-    """Matrix instructions without their n, the width, which has no part in the order of a sum."""
+    """Matrix instructions without their n, the width, which doesn't change the order of a sum."""
     return tuple(sorted({re.sub(r"\.m(\d+)n\d+k(\d+)\.", r".m\1k\2.", name) for name in names}))
 
 

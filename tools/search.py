@@ -1,4 +1,4 @@
-"""The parts of tuning that need the device: verifying and timing candidates; `tune` is the command."""
+"""What tuning does on the device: verifying and timing candidates; `tune` is the command."""
 
 from __future__ import annotations
 
@@ -105,15 +105,15 @@ def times_of(
     """Median seconds of each candidate at each N, the candidates taking turns."""
     found: dict[C, dict[int, float]] = {candidate: {} for candidate in candidates}
     for n in rows:
-        windows, count = {}, 1
+        timed, count = {}, 1
         for index, candidate in enumerate(candidates):
-            window = calls(candidate, n)
-            lab.clock.seconds(window)
+            ready = calls(candidate, n)
+            lab.clock.seconds(ready)
             if n <= _CAPTURED:
-                count = len(window)
-                window = [lab.clock.capture(window)[0]]
-            windows[str(index)] = window
-        turns = take_turns(lab.clock, windows, budget=budget, rounds=(1, 1) if lab.rehearsal else (3, 9))
+                count = len(ready)
+                ready = [lab.clock.capture(ready)[0]]
+            timed[str(index)] = ready
+        turns = take_turns(lab.clock, timed, budget=budget, rounds=(1, 1) if lab.rehearsal else (3, 9))
         for index, candidate in enumerate(candidates):
             found[candidate][n] = spread(turns[str(index)])[0] / (count if n <= _CAPTURED else 1)
     return found

@@ -1,4 +1,4 @@
-"""The parts of tuning that need no GPU: candidates, what can't fit, scores, and rows of kernels/configs.json."""
+"""What tuning does without a GPU: candidates, what can't fit, scores, and rows of kernels/configs.json."""
 
 from __future__ import annotations
 

@@ -73,8 +73,10 @@ def complaints(scores: TokenScores, rows: Tensor, logits: Tensor, targets: Tenso
     if "rank" in names and _off(scores.rank[chosen], logits, targets[chosen].reshape(len(chosen), -1), expected.rank):
         found.append("rank is off")
     if "argmax" in names:
-        reached = logits.gather(1, scores.argmax[chosen].clamp(0, logits.shape[1] - 1)[:, None])[:, 0]
-        if bool((reached < logits.amax(-1) - NEAR).any()):
+        last = logits.shape[1] - 1
+        reached = logits.gather(1, scores.argmax[chosen].clamp(0, last)[:, None])[:, 0]
+        # An id that is none was clamped to one that may be right by chance, and lies in a row that may not be sampled.
+        if bool((reached < logits.amax(-1) - NEAR).any() | ((scores.argmax < 0) | (scores.argmax > last)).any()):
             found.append("argmax is off")
     if scores.is_greedy is not None and scores.rank is not None and not torch.equal(scores.is_greedy, scores.rank == 0):
         found.append("is_greedy disagrees with rank")

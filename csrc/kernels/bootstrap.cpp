@@ -21,7 +21,7 @@ std::int64_t padded_width(std::int64_t columns) {
     return columns <= 2 ? columns : columns <= 4 ? 4 : (columns + 7) / 8 * 8;
 }
 
-// Rows of a cache line must not straddle two.
+// Aligns the table to 64 bytes, so that no row of up to 8 doubles spans two cache lines.
 struct alignas(64) Line {
     double values[8];
 };

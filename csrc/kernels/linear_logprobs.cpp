@@ -15,7 +15,7 @@ constexpr std::int64_t kPiece = 4096;           // vocabulary rows of a task, ab
 constexpr std::int64_t kMaxPieces = 64;         // bounds the workspace for any vocabulary
 constexpr std::int64_t kWorthAThread = 1 << 19; // multiply-adds: some 10 microseconds
 
-// Of one token's hidden states as panels hold them.
+// Bytes of one token's hidden states in a panel.
 std::int64_t token_bytes(const Variant &variant, const LinearProblem &problem) {
     return divide_up(std::max<std::int64_t>(problem.depth, 1), variant.quad[problem.dtype]) * kQuadBytes;
 }
@@ -29,18 +29,18 @@ struct Cut {
         const std::int64_t wanted = std::clamp<std::int64_t>(divide_up(problem.columns, kPiece), 1, kMaxPieces);
         piece = std::max<std::int64_t>(divide_up(divide_up(problem.columns, wanted), 64) * 64, 64);
         pieces = divide_up(problem.columns, piece);
-        // measured on Zen 5 with 1 MiB: larger groups read the weights less often, but the workspace grows with them
+        // Measured on Zen 5 with 1 MiB of L2. Larger groups read the weights less often, and take more workspace.
         const std::int64_t panel = token_bytes(variant, problem) * kMaxPanelTokens;
         group = std::clamp<std::int64_t>(l2_bytes() * 3 / 2 / panel, 4, 10) * kMaxPanelTokens;
         const std::int64_t row_bytes = std::max<std::int64_t>(problem.depth, 1) * info(problem.dtype).itemsize;
         const std::int64_t many = std::clamp<std::int64_t>(l2_bytes() / 4 / row_bytes, 48, kLinearTile);
-        const std::int64_t fitting = n_rows <= kMaxPanelTokens ? 16 : many;      // few rows only stream the weights
+        const std::int64_t fitting = n_rows <= kMaxPanelTokens ? 16 : many;      // a single panel uses each weight once
         strip = 4 * divide_up(kLinearTile, 4 * divide_up(kLinearTile, fitting)); // of nearly equal size
     }
     std::int64_t piece, pieces, group, strip;
 };
 
-// Scratch that is left as it comes, aligned to a cache line.
+// Uninitialised memory, aligned to a cache line.
 class Scratch {
   public:
     explicit Scratch(std::int64_t bytes) : data_(new char[static_cast<std::size_t>(bytes + kAlignment)]) {
@@ -154,7 +154,7 @@ class LinearPass {
             const auto at = static_cast<std::size_t>(piece * n_rows() + begin) + i;
             kept_[at] = {sums[i], sides[i].best};
         }
-        for (std::size_t t = 0; t < above.size(); ++t) { // whole numbers: their sum has no order
+        for (std::size_t t = 0; t < above.size(); ++t) { // a sum of whole numbers is the same in any order
             __atomic_fetch_add(results_.rank + first_target + t, above[t], __ATOMIC_RELAXED);
         }
     }
@@ -180,7 +180,7 @@ class LinearPass {
     std::vector<std::int64_t> rows_;
     Cut cut_;
     std::vector<PieceRow> kept_; // [pieces, rows]
-    std::vector<TopK> tops_;     // [rows], of all pieces; ranks, too, are added up where the results lie
+    std::vector<TopK> tops_;     // [rows], each for all pieces of its row
 };
 
 } // namespace

@@ -10,9 +10,9 @@
 namespace pyscore {
 namespace {
 
-constexpr std::int64_t kBlocksOfAChunk = 64;
+constexpr std::int64_t kBlocksOfAShare = 64;
 
-// Chan, Golub and LeVeque 1983: squares around each chunk's own mean don't cancel.
+// Chan, Golub and LeVeque 1983: squares around each share's own mean don't cancel.
 void add(Moments &sum, const Moments &next) {
     const auto before = static_cast<double>(sum.n), added = static_cast<double>(next.n), all = before + added;
     for (int i = 0; i < kScores; ++i) {
@@ -44,7 +44,7 @@ ScoresProblem<Float> rows_from(const ScoresProblem<Float> &all, std::int64_t fir
             n};
 }
 
-// The last rows, where a whole vector would read past the end, moved to where it doesn't.
+// A copy of the last rows, filled up to whole vectors: in place, the last vector would reach past the end.
 template <class Float> struct Padded {
     Float columns[5][kBlock] = {};
     bool tie[kBlock] = {};
@@ -65,9 +65,9 @@ template <class Float> struct Padded {
 
 template <class Float> Moments moments(const ScoresProblem<Float> &problem, int threads) {
     const auto of_block = std::get<BlockMoments<Float>>(chosen_variant().block_moments);
-    const std::int64_t chunk = kBlocksOfAChunk * kBlock;
-    std::vector<Moments> chunks(static_cast<std::size_t>((problem.n + chunk - 1) / chunk));
-    parallel_for(problem.n, chunk, threads, [&](std::int64_t begin, std::int64_t end, int) {
+    const std::int64_t grain = kBlocksOfAShare * kBlock;
+    std::vector<Moments> shares(static_cast<std::size_t>((problem.n + grain - 1) / grain));
+    parallel_for(problem.n, grain, threads, [&](std::int64_t begin, std::int64_t end, int) {
         Moments sum, block;
         for (std::int64_t first = begin; first < end; first += kBlock) {
             const auto rows = rows_from(problem, first, std::min(kBlock, end - first));
@@ -79,10 +79,10 @@ template <class Float> Moments moments(const ScoresProblem<Float> &problem, int 
             }
             add(sum, block);
         }
-        chunks[static_cast<std::size_t>(begin / chunk)] = sum;
+        shares[static_cast<std::size_t>(begin / grain)] = sum;
     });
     Moments sum;
-    for (const Moments &next : chunks) {
+    for (const Moments &next : shares) {
         add(sum, next);
     }
     return sum;

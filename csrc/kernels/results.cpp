@@ -60,7 +60,8 @@ void write_top(const RowStatistics &row, const Targets &targets, std::int64_t in
         const std::int64_t at = index * results.top_k + k;
         Entry entry;
         if (valid) {
-            std::memcpy(&entry, row.top + k, sizeof(Entry)); // it lies where its id goes
+            // A copy: the entry's memory is that of top_ids[at], which is overwritten below.
+            std::memcpy(&entry, row.top + k, sizeof(Entry));
         }
         results.top_ids[at] = -1;
         results.top_logprobs[at] = kNan;

@@ -12,7 +12,7 @@ namespace pyscore {
 // Rows that have to be read: those with no candidates or with at least one that isn't ignored.
 std::vector<std::int64_t> rows_to_read(const Targets &targets, std::int64_t rows);
 
-// The columns of a row's candidates; ignored ones are given one that is outside of every row.
+// The columns of a row's candidates; -1, which is no column, for ignored ones.
 std::vector<std::int64_t> candidate_columns(const Targets &targets, std::int64_t row);
 
 // All that a pass found out about a row.

@@ -20,7 +20,7 @@ struct Answer {
 // The matching answers of a question, or the others.
 struct Side {
     double best = kNegativeInf;
-    double sum = 0; // of exp(score - best): 1 where one answer is all
+    double sum = 0; // of exp(score - best): 1 where there is one answer
     double mass = 0;
     std::int64_t first = -1, first_best = -1;
 };

@@ -60,7 +60,7 @@ class Texts {
     }
 
     // Calls visit(n, group, worker) for every n-gram, n = 1 .. max_order; those that begin with a group's n-gram are
-    // left out where it returns false. An n-gram belongs to one thread alone, and so do the places where it begins.
+    // left out where it returns false. An n-gram belongs to one thread alone, and so do the tokens at which it begins.
     template <class Visit> void for_each_ngram(int threads, const Visit &visit) const {
         std::vector<Buffers> buffers(std::max(threads, 1));
         // One token at a time: those that are met first are often the most frequent by far.
@@ -164,7 +164,7 @@ void count_distinct_ngrams(const TextsProblem &problem, std::int64_t *distinct, 
     const Texts texts(problem);
     std::vector<std::array<std::int64_t, kMaxOrder>> counts(std::max(threads, 1));
     texts.for_each_ngram(threads, [&](int n, const Group &group, int worker) {
-        // What begins with an n-gram that occurs once does so too: one for each length that its text has room for.
+        // Longer n-grams that begin with one that occurs once occur once too: one a length that its text has room for.
         const bool once = group.size() == 1;
         const std::int64_t longest = once ? std::min<std::int64_t>(problem.max_order, texts.room(*group.begin())) : n;
         for (std::int64_t length = n; length <= longest; ++length) {

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-__all__ = ["check_output", "dataset_names", "expanded", "question_files"]
+__all__ = ["check_distinct", "check_output", "dataset_names", "expanded", "question_files"]
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
@@ -40,19 +40,27 @@ def question_files(paths: Iterable[str]) -> list[Path]:
         FileNotFoundError: a file isn't there, or nothing matches a pattern.
         ValueError: a URL, a folder, an empty path, a file given twice.
     """
-    files: dict[Path, Path] = {}
-    for path in expanded(paths):
+    chosen = expanded(paths)
+    files = [Path(path) for path in chosen]
+    for path, file in zip(chosen, files, strict=True):
         if _URL.match(path):
             raise ValueError(f"{path} is a URL, and questions are read from this machine: download the file first")
-        file = Path(path)
         if file.is_dir():
             raise ValueError(f"{path} is a folder: name its files, such as {file / '*.jsonl'}")
         if not file.exists():
             raise FileNotFoundError(f"no such file: {path}")
-        if file.resolve() in files:
-            raise ValueError(f"the file {path} is given twice: name every file of questions once")
-        files[file.resolve()] = file
-    return list(files.values())
+    check_distinct(chosen, "questions")
+    return files
+
+
+def check_distinct(paths: Iterable[str], kind: str) -> None:
+    """Raise ValueError if two of these paths or URLs name one file; ``kind`` says of what."""
+    seen: set[str] = set()
+    for path in paths:
+        name = path if _URL.match(path) else str(Path(path).resolve())
+        if name in seen:
+            raise ValueError(f"the file {path} is given twice: name every file of {kind} once")
+        seen.add(name)
 
 
 def dataset_names(files: Sequence[Path]) -> list[str]:

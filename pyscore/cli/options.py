@@ -26,13 +26,7 @@ Normalize = Annotated[
     typer.Option(help="Compare plain log-probabilities, or divided by the answer's tokens, characters or bytes."),
 ]
 
-
-def _checked_confidence(confidence: float) -> float:
-    check_confidence(confidence)
-    return confidence
-
-
-Confidence = Annotated[float, typer.Option(callback=_checked_confidence, help="Confidence of the intervals.")]
+Confidence = Annotated[float, typer.Option(callback=check_confidence, help="Confidence of the intervals.")]
 Clusters = Annotated[
     bool, typer.Option("--clusters/--no-clusters", help="Treat questions of one cluster as dependent on each other.")
 ]

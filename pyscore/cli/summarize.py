@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from pyscore.cli.files import expanded
+from pyscore.cli.files import check_distinct, expanded
 from pyscore.cli.options import Clusters, Confidence, Json, Normalize, Sets, Ties
 from pyscore.cli.output import print_json, print_summaries
 
@@ -28,7 +27,7 @@ def summarize(
 ) -> None:
     """Summarise rows that were written before, a table a model."""
     paths = expanded(rows)
-    _check_distinct(paths)
+    check_distinct(paths, "rows")
     from pyscore.store import metadata_of, read_rows
 
     tables = [read_rows(path) for path in paths]
@@ -60,12 +59,3 @@ def summarize(
         if questions
     ]
     print_summaries(summaries, options, notes)
-
-
-def _check_distinct(paths: list[str]) -> None:
-    seen: set[str] = set()
-    for path in paths:
-        name = path if "://" in path else str(Path(path).resolve())
-        if name in seen:
-            raise ValueError(f"the file {path} is given twice: name every file of rows once")
-        seen.add(name)

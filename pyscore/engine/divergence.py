@@ -85,8 +85,11 @@ def _windows(scorer: Scorer, text: str | list[int], prompt: str | None, length: 
     """What scores the tokens of a text: one pair after a prompt, else as many windows as it takes."""
     if prompt is None:
         windows = list(document_windows(*scorer.tokens.encode_document(text), length, length))
+    elif isinstance(text, str):
+        pairs = [(prompt, text)] if text else []
+        windows = [each[:2] for each in scorer.tokens.of_any_length().encode(pairs, [prompt])]
     else:
-        windows = [_after_prompt(scorer, text, prompt)] if text else []
+        windows = [(scorer.tokens.encode_prompt(prompt), text)] if text else []
     if not windows:
         raise ValueError(f"texts[{row}] has no tokens: leave it out")
     for context, targets in windows:
@@ -95,13 +98,6 @@ def _windows(scorer: Scorer, text: str | list[int], prompt: str | None, length: 
     if size > length:
         raise ValueError(f"texts[{row}] and its prompt have {size + 1} tokens, more than {length + 1}: leave it out")
     return windows
-
-
-def _after_prompt(scorer: Scorer, text: str | list[int], prompt: str) -> Pair:
-    if isinstance(text, str):
-        (tokens,) = scorer.tokens.of_any_length().encode([(prompt, text)], [prompt])
-        return tokens.context, tokens.answer
-    return scorer.tokens.encode_prompt(prompt), text
 
 
 def _targets(windows: Sequence[Pair]) -> list[int]:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import NamedTuple
 
 from pyscore._version import __version__
 from pyscore.engine.settings import ScoreSettings, check_metadata
-from pyscore.engine.sources.source import Source, SourceFacts
+from pyscore.engine.sources.source import Source
 from pyscore.engine.texts import json_digest
 from pyscore.engine.tokenization import AnswerTokenizer, tokenizer_hash
 from pyscore.tasks import ChatTemplate, Question, render
 
-__all__ = ["Description", "describe", "fingerprint", "model_digest"]
+__all__ = ["describe", "fingerprint", "model_digest"]
 
 _PROBE = Question("probe", "Is 12 + 7 less than 20?", (" Yes", " No"), (True, False))
 _NOT_OF_MODEL = ("tokenizer", "chat_template", "prompts")
@@ -45,24 +44,13 @@ def model_digest(components: Mapping[str, str]) -> str:
     return json_digest({name: value for name, value in components.items() if name not in _NOT_OF_MODEL})
 
 
-class Description(NamedTuple):
-    """The conditions of a run, known before it.
-
-    Attributes:
-        facts: of its source.
-        metadata: of its rows.
-        fingerprint: as the function of that name gives it.
-    """
-
-    facts: SourceFacts
-    metadata: dict[str, str]
-    fingerprint: dict[str, str]
-
-
 def describe(
     source: Source, tokens: AnswerTokenizer, settings: ScoreSettings, questions: Iterable[Question]
-) -> Description:
-    """The conditions as they are now; in a turn of the source, whose weights are read."""
+) -> tuple[dict[str, str], dict[str, str]]:
+    """The metadata of a run's rows, as far as it is known before the run, and the `fingerprint` that is part of it.
+
+    To be called in a turn of the source, whose weights are read.
+    """
     facts, components = source.facts, fingerprint(source, settings.template)
     hashes = {"chat_template_hash": components.get("chat_template"), "template_hash": components.get("prompts")}
     metadata = {
@@ -78,4 +66,4 @@ def describe(
         **{name: digest for name, digest in hashes.items() if digest},
     }
     check_metadata(facts.metadata, metadata, f"the metadata of {facts.name}")
-    return Description(facts, {**metadata, **facts.metadata}, components)
+    return {**metadata, **facts.metadata}, components

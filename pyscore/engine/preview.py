@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from pyscore.engine.questions import tokenize
+from pyscore.engine.settings import ScoreSettings
 from pyscore.engine.tokenization import AnswerTokenizer
 from pyscore.tasks import ChatTemplate, Question, render
 
@@ -73,9 +75,7 @@ def preview(
         ValueError: a template that fails, an answer without tokens; as for `Scorer.score`.
     """
     prompt = render(template, question, tokenizer)
-    pairs = [(prompt, answer) for answer in question.answers]
-    tokenizing = AnswerTokenizer(tokenizer, add_bos=add_bos_token)
-    encoded = tokenizing.encode(pairs, [question.id] * len(pairs), sizes=[len(pairs)])
+    (encoded,) = tokenize(AnswerTokenizer(tokenizer, add_bos=add_bos_token), [question], ScoreSettings(template))
 
     def pieces(ids: list[int]) -> list[TokenPiece]:
         return [TokenPiece(*pair) for pair in zip(ids, tokenizer.convert_ids_to_tokens(ids), strict=True)]

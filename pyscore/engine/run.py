@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING, Any
 from pyscore._integers import as_int
 from pyscore.engine.asked import Asked
 from pyscore.engine.chunks import CHUNK_QUESTIONS, score_chunks
-from pyscore.engine.fingerprint import Description, describe
+from pyscore.engine.fingerprint import describe
 from pyscore.engine.questions import checked_questions
 from pyscore.engine.rows import RunInfo
 from pyscore.engine.scorer import Scorer
 from pyscore.engine.sessions import open_session
 from pyscore.engine.settings import ScoreSettings, check_text
 from pyscore.engine.skipping import SKIPPED, Skips, skipped_file
-from pyscore.engine.sources.source import Session
+from pyscore.engine.sources.source import Session, SourceFacts
 from pyscore.engine.turns import turn
 from pyscore.store import RunStore, row_schema, run_folder
+from pyscore.store.files import locate
 from pyscore.store.growing import finished_file
-from pyscore.store.manifest import check_fields
-from pyscore.store.reading import has_run
+from pyscore.store.manifest import check_fields, read_manifest
 from pyscore.tasks import ChatTemplate, Question
 
 if TYPE_CHECKING:
@@ -84,15 +84,16 @@ def score_to(
     skips = Skips(on_error, dataset)
     asked = Asked(checked_questions(questions, dataset), scorer.tokenizer, settings, skips)
     with turn(scorer.source):  # the weights are read, which another thread's run may have an adapter merged into
-        described = describe(scorer.source, scorer.tokens, settings, asked.questions)
-    manifest = _manifest(described, settings, chunk_questions, arguments)
+        metadata, components = describe(scorer.source, scorer.tokens, settings, asked.questions)
+    manifest = _manifest(scorer.source.facts, metadata, components, settings, chunk_questions)
+    manifest["arguments"] = dict(arguments or {})
     folder = run_folder(path)
     target = None if folder == path else path
     earlier = None if target is None else finished_file(target, manifest["settings"], resume=resume)
     if earlier is not None:
         kept = asked.positions_in(earlier)
         _run_id(earlier.manifest.get("run_id"), run_id, path)
-        if kept and len(kept) == len(asked.questions) and not has_run(folder):
+        if kept and len(kept) == len(asked.questions) and read_manifest(locate(folder)) is None:
             return
     with (
         turn(scorer.source),
@@ -106,11 +107,11 @@ def score_to(
         info = _info(scorer, store, folder, run_id)
         if any(done.get(key, i) != i for i, key in enumerate(asked.keys)):
             store.reorder(asked.keys)
-        with open_session(scorer.source, store.manifest.get("state", {}), described.metadata) as session:
+        with open_session(scorer.source, store.manifest.get("state", {}), metadata) as session:
             left_out = [i for i, key in enumerate(asked.keys) if key in done]
             how: dict[str, Any] = {"skips": skips, "progress": progress, "chunk_questions": chunk_questions}
             chunks = score_chunks(session, scorer.tokens, asked.questions, settings, info, done=left_out, **how)
-            _store(chunks, session, store, asked.keys, described.metadata)
+            _store(chunks, session, store, asked.keys, metadata)
         _note_skipped(store, skips, path)
         store.finish(target)
 
@@ -157,16 +158,19 @@ def _write(store: RunStore, entries: Mapping[str, Any], part: tuple[pa.Table, li
 
 
 def _manifest(
-    described: Description, settings: ScoreSettings, chunk_questions: int, arguments: Mapping[str, Any] | None
+    facts: SourceFacts,
+    metadata: Mapping[str, str],
+    fingerprint: Mapping[str, str],
+    settings: ScoreSettings,
+    chunk_questions: int,
 ) -> dict[str, Any]:
     """What values depend on, as "settings", and what else the manifest of a run says of a call.
 
     What a session finds out is none of the settings: it follows from them.
     """
-    facts, metadata = described.facts, described.metadata
     own = {
         **{name: metadata[name] for name in ("template", "dtype", "device", "add_bos_token", "prefix_tokens")},
-        "fingerprint": described.fingerprint,
+        "fingerprint": fingerprint,
         "revision": facts.revision,
         "step": settings.step,
         "truncate": settings.truncate,
@@ -180,7 +184,6 @@ def _manifest(
         "versions": {k.removesuffix("_version"): v for k, v in metadata.items() if k.endswith("_version")},
         "model": facts.name,
         "commit": metadata.get("commit"),
-        "arguments": dict(arguments or {}),
     }
 
 

@@ -204,7 +204,7 @@ class Scorer:
         skips = Skips(on_error, dataset)
         tables, positions = [row_schema(token_logprobs=token_logprobs).empty_table()], []
         with turn(self.source):
-            described = describe(self.source, self.tokens, settings, questions).metadata
+            described, _ = describe(self.source, self.tokens, settings, questions)
             with open_session(self.source, None, described) as session:
                 check_metadata(metadata, [*described, *session.findings, SKIPPED])
                 chunks = score_chunks(session, self.tokens, questions, settings, info, progress=progress, skips=skips)

@@ -215,7 +215,11 @@ class AnswerTokenizer:
             for i in (i for i, boundary in enumerate(boundaries) if boundary == MERGED):
                 answers[i], boundaries[i] = self._own_tokens(prompt, wholes[i], texts[i], labels[i]), SPLIT
         if not context:
-            context = [self._first_context(labels[0])]
+            if self._first is None:
+                raise ValueError(
+                    f"{labels[0]}: nothing precedes it, and the tokenizer has neither BOS nor EOS to stand in"
+                )
+            context = [self._first]
             answers = [own[1:] if own[0] == context[0] and len(own) > 1 else own for own in answers]
         for own, label in zip(answers, labels, strict=True):
             self.check(context, own, label)
@@ -243,11 +247,6 @@ class AnswerTokenizer:
     def _text_of(self, tokens: list[int]) -> str:
         text = self.tokenizer.decode(tokens, skip_special_tokens=False, clean_up_tokenization_spaces=False)
         return unicodedata.normalize("NFKC", text)
-
-    def _first_context(self, label: str) -> int:
-        if self._first is None:
-            raise ValueError(f"{label}: nothing precedes it, and the tokenizer has neither BOS nor EOS to stand in")
-        return self._first
 
     def _fit(
         self, context: list[int], answers: Sequence[list[int]], labels: Sequence[str], truncate: bool

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -22,7 +22,8 @@ class _Turns:
         self._depth = 0
         self._streaming = False
 
-    def take(self, *, stream: bool) -> None:
+    @contextmanager
+    def held(self, *, stream: bool) -> Iterator[None]:
         me = threading.get_ident()
         with self._changed:
             while self._depth:
@@ -37,13 +38,14 @@ class _Turns:
                 self._changed.wait()
             self._thread, self._streaming = me, stream and not self._depth
             self._depth += 1
-
-    def give_back(self) -> None:
-        with self._changed:
-            self._depth -= 1
-            if not self._depth:
-                self._streaming = False
-                self._changed.notify_all()
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._depth -= 1
+                if not self._depth:
+                    self._streaming = False
+                    self._changed.notify_all()
 
 
 # Turns are kept by what a source has for itself, because two Scorers of one model would put it into each other's mode.
@@ -52,8 +54,7 @@ _turns: WeakKeyDictionary[Any, _Turns] = WeakKeyDictionary()
 _guard = threading.Lock()
 
 
-@contextmanager
-def turn(source: Source, *, stream: bool = False) -> Iterator[None]:
+def turn(source: Source, *, stream: bool = False) -> AbstractContextManager[None]:
     """Hold a source alone: calls of other threads wait until it is given back, those of this thread may nest.
 
     Args:
@@ -70,8 +71,4 @@ def turn(source: Source, *, stream: bool = False) -> Iterator[None]:
             turns = _turns.setdefault(held, _Turns())
     except TypeError:
         raise TypeError(f"Source.exclusive must have a hash and take weak references, got {held!r:.60}") from None
-    turns.take(stream=stream)
-    try:
-        yield
-    finally:
-        turns.give_back()
+    return turns.held(stream=stream)

@@ -19,8 +19,6 @@ __all__ = ["MODEL_NAME", "PyscoreLM", "Rescored", "main", "register", "rescore"]
 MODEL_NAME = "pyscore"
 """What ``--model`` calls it."""
 
-_CLASS = "pyscore.integrations.lm_eval:PyscoreLM"
-
 
 def register() -> None:
     """Make the model known to lm-evaluation-harness; its class is imported when a run asks for it.
@@ -33,7 +31,7 @@ def register() -> None:
     from lm_eval.api.registry import model_registry
 
     if MODEL_NAME not in model_registry:
-        model_registry.register(MODEL_NAME, target=_CLASS)
+        model_registry.register(MODEL_NAME, target="pyscore.integrations.lm_eval:PyscoreLM")
 
 
 def main() -> None:

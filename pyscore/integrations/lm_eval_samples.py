@@ -22,8 +22,7 @@ NORMALIZATIONS = ("sum", "char", "byte", "pmi")
 """What samples hold enough for; they don't say how many tokens an answer has."""
 
 Golds = list[list[int]]
-Length = Callable[[str], int]
-_LENGTHS: dict[str, Length] = {"acc_norm": len, "acc_bytes": lambda text: len(text.encode())}
+_LENGTHS: dict[str, Callable[[str], int]] = {"acc_norm": len, "acc_bytes": lambda text: len(text.encode())}
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pyscore._integers import as_int
 from pyscore.metrics.auroc import auroc
 from pyscore.metrics.core.answer_scores import read_gold, read_offsets
 from pyscore.metrics.core.arrays import Codes, Floats, Keys, as_float64, take
-from pyscore.metrics.core.binning import assign_bins, brier_parts, calibration_errors
+from pyscore.metrics.core.binning import assign_bins, brier_terms, calibration_errors
 from pyscore.metrics.core.columns import read_columns
 from pyscore.metrics.core.intervals import Interval
 from pyscore.metrics.core.means import Averages
@@ -163,7 +163,7 @@ def multiclass_calibration(
     }
     title = "calibration over all options"
     report = _report("multiclass_calibration", title, confidence, right, n_bins, bins, over, estimates, ties="first")
-    # Murphy's parts are those of the Brier score of one probability, not of all options.
+    # Murphy's terms are those of the Brier score of one probability, not of all options.
     return replace(report, numbers={name: report.numbers[name] for name in ("ece", "rms_calibration_error", "mce")})
 
 
@@ -186,7 +186,7 @@ def _report(
         over.interval,
         title=f"{title}, {len(p)} questions{in_clusters(over.n_clusters)}",
         estimates=estimates,
-        numbers=calibration_errors(p, y, codes) | brier_parts(p, y, codes),
+        numbers=calibration_errors(p, y, codes) | brier_terms(p, y, codes),
         rows=_rows(p, y, codes, n_bins if bins == "width" else None, over),
         bins=f"{bins}:{n_bins}",
         auroc="delong",

@@ -25,7 +25,7 @@ UNREADABLE_ACCURACY = ("mismatch", "drop", "raise")
 def extract_option(text: str, options: Sequence[str], *, unreadable: str = "none") -> str | None:
     """The option that a free-text answer chooses, as it is written in ``options``; None where it can't be read.
 
-    Spaces and brackets around an option are no part of it: " (A)" is read like "A". The first rule that finds
+    Spaces and brackets around an option don't belong to it: " (A)" is read like "A". The first rule that finds
     something decides, and where it finds several different options the answer is unreadable:
 
     1. **A final statement**: "answer", "option" or "choice", then "is" (was, would be, should be, must be), ":" or "=",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import Any
 
 import numpy as np
 
@@ -17,21 +17,7 @@ from pyscore.metrics.core.readers import read_values
 from pyscore.metrics.core.report import Estimate, Report
 from pyscore.ops import Comparison, checks
 
-if TYPE_CHECKING:
-    from typing_extensions import Required, Unpack
-
 __all__ = ["minimum_detectable_effect", "power_analysis", "required_n"]
-
-
-class Plan(TypedDict, total=False):
-    """The options of `minimum_detectable_effect`, which say what they mean, and of `required_n`."""
-
-    variance: Required[float]
-    answer_variances: tuple[float, float]
-    n_answers: tuple[int, int]
-    design_effect: float
-    power: float
-    alpha: float
 
 
 def minimum_detectable_effect(
@@ -55,7 +41,7 @@ def minimum_detectable_effect(
             each it is the sum of their variances, for one rate p against a fixed value p (1 - p).
         answer_variances: (v_A, v_B), the mean variance of a model's score on one question over resampled answers. Leave
             them at 0 where scores are deterministic (log-probabilities), or where ``variance`` comes from scores of as
-            many sampled answers as will be drawn, which holds this part already.
+            many sampled answers as will be drawn, which holds this variance already.
         n_answers: (K_A, K_B), the answers that are drawn and averaged for each question.
         design_effect: what clusters multiply the variance of the mean by: (se with clusters / se without)².
         power: 1 - beta, the chance to find the difference.
@@ -79,15 +65,33 @@ def minimum_detectable_effect(
     return _quantiles(power, alpha) * math.sqrt(of_a_question / n)
 
 
-def required_n(effect: float, **plan: Unpack[Plan]) -> int:
+def required_n(
+    effect: float,
+    *,
+    variance: float,
+    answer_variances: tuple[float, float] = (0.0, 0.0),
+    n_answers: tuple[int, int] = (1, 1),
+    design_effect: float = 1.0,
+    power: float = 0.8,
+    alpha: float = 0.05,
+) -> int:
     """The fewest questions on which a true mean difference of ``effect`` is found with the given power.
 
-    n = ⌈(z_(alpha/2) + z_beta)² deff (v + v_A/K_A + v_B/K_B) / effect²⌉; the other arguments, ``variance`` among them,
-    and errors as in `minimum_detectable_effect`. An effect of 0 is refused: no number of questions shows it.
+    n = ⌈(z_(alpha/2) + z_beta)² deff (v + v_A/K_A + v_B/K_B) / effect²⌉; the other arguments and errors as in
+    `minimum_detectable_effect`. An effect of 0 is refused: no number of questions shows it.
     """
     if effect == 0 or not math.isfinite(effect):
         raise ValueError(f"effect must be finite and not 0, got {effect!r}")
-    n = (minimum_detectable_effect(1, **plan) / effect) ** 2
+    of_one = minimum_detectable_effect(
+        1,
+        variance=variance,
+        answer_variances=answer_variances,
+        n_answers=n_answers,
+        design_effect=design_effect,
+        power=power,
+        alpha=alpha,
+    )
+    n = (of_one / effect) ** 2
     # Without the factor, rounding could ask for n + 1 questions for the effect that exactly n questions detect.
     return max(1, math.ceil(n * (1 - 1e-12)))
 

@@ -106,7 +106,7 @@ def label_confidence(
     c_i >= threshold; ``pearson`` and ``spearman`` correlate p_i and c_i. The persona files of Perez et al. 2022,
     "Discovering Language Model Behaviors with Model-Written Evaluations", give as ``label_confidence`` the probability
     that a preference model, used as a zero-shot classifier, put on the label being right. It is no human's judgement,
-    and weights or filters lower the part of doubtful labels without putting wrong ones right. Correlations take
+    and weights or filters lower the share of doubtful labels without putting wrong ones right. Correlations take
     questions for independent, whatever the method: with clusters they have no interval.
 
     Args:

@@ -53,7 +53,7 @@ def occupation_bias(
             have none.
         occupation: ``[n]``, of each question.
         percent_women: occupation -> percentage, 0 to 100; None, NaN or no entry: no statistics. Such occupations are
-            counted and have no part in the correlations.
+            counted and left out of the correlations.
         pronouns: what the columns of ``logprob`` are: three pronouns, or ``[n]`` times three, in any order.
         clusters: one hashable key a question, for the means; by default the occupation.
         interval: confidence and method.

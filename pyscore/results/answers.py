@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from pyscore.metrics import Answers
-from pyscore.store.grouping import group_rows
-from pyscore.store.nesting import nested_masks
+from pyscore.store.grouping import group_rows, nested_masks
 
 if TYPE_CHECKING:
     import pyarrow as pa

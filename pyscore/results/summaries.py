@@ -9,7 +9,7 @@ import numpy as np
 
 from pyscore.metrics import Summary, summarize
 from pyscore.results.comparison import clusters_from_rows, comparison_from_rows
-from pyscore.store.nesting import count_questions
+from pyscore.store.grouping import count_questions
 from pyscore.store.schema import check_schema
 
 if TYPE_CHECKING:
@@ -97,15 +97,15 @@ def summarize_rows(
 
     found: list[RowsSummary] = []
     for key, family in _families(table):
-        parts = _split(family, _pairs(family, "run_id", "dataset"))
-        for (_, dataset), rows in parts:
+        of_datasets = _split(family, _pairs(family, "run_id", "dataset"))
+        for (_, dataset), rows in of_datasets:
             add(key, "dataset", dataset, 1, rows)
-        if len(parts) > 1:
-            sizes = [len(set(_pairs(rows, "question_id"))) for _, rows in parts]
+        if len(of_datasets) > 1:
+            sizes = [len(set(_pairs(rows, "question_id"))) for _, rows in of_datasets]
             # Data sets stand one after the other here, and so do their weights below.
-            whole = pa.concat_tables([rows for _, rows in parts])
-            add(key, "pooled", None, len(parts), whole)
-            add(key, "macro", None, len(parts), whole, np.repeat(1 / np.array(sizes), sizes))
+            whole = pa.concat_tables([rows for _, rows in of_datasets])
+            add(key, "pooled", None, len(of_datasets), whole)
+            add(key, "macro", None, len(of_datasets), whole, np.repeat(1 / np.array(sizes), sizes))
     return found
 
 

@@ -61,9 +61,8 @@ class Place(ABC):
             OSError: the file system refused.
         """
 
-    @abstractmethod
-    def check_writable(self) -> None:
-        """Raise as `check_target`."""
+    def check_writable(self) -> None:  # noqa: B027
+        """Raise as `check_target` if no file can be made here; remote file systems tell that only on writing."""
 
     @abstractmethod
     def open(self) -> AbstractContextManager[IO[bytes]]:
@@ -81,13 +80,13 @@ class Place(ABC):
     def remove_folder(self) -> None:
         """Remove this folder, if nothing is in it; one that is gone already is fine."""
 
-    @abstractmethod
     def lock(self) -> IO[bytes] | None:
         """Keep this lock until the returned file is closed or the process dies; None where there are no locks.
 
         Raises:
             BlockingIOError: it is held already, by this process or another.
         """
+        return None
 
 
 class _LocalPlace(Place):
@@ -116,8 +115,6 @@ class _LocalPlace(Place):
             _sync_folder(self.path.parent)
 
     def check_writable(self) -> None:
-        if self.path.is_dir():
-            raise IsADirectoryError(_is_folder(self))
         _check_parent(self.path)
         try:
             # A file is made to find out: permissions don't tell of read-only or virtual file systems, nor of root.
@@ -215,10 +212,6 @@ class _RemotePlace(Place):
             with _told(self):
                 self.files.mkdir(self.path, create_parents=False)  # With parents, a mistyped bucket would be made.
 
-    def check_writable(self) -> None:
-        if self.is_folder():
-            raise IsADirectoryError(_is_folder(self))
-
     @contextmanager
     def open(self) -> Iterator[IO[bytes]]:
         with _told(self), self.files.open(self.path, "rb") as file:
@@ -244,9 +237,6 @@ class _RemotePlace(Place):
         # Object stores have no folders: an empty one doesn't exist any more.
         with suppress(FileNotFoundError), _told(self):
             self.files.rmdir(self.path)
-
-    def lock(self) -> None:
-        return None
 
 
 def locate(path: str | Path) -> Place:
@@ -326,12 +316,10 @@ def check_target(path: str | Path) -> str | Path:
     """
     place = locate(path)
     check_format(path)
+    if place.is_folder():
+        raise IsADirectoryError(f"{place} is a folder: name a file to write, for example {place / 'rows.parquet'}")
     place.check_writable()
     return path
-
-
-def _is_folder(place: Place) -> str:
-    return f"{place} is a folder: name a file to write, for example {place / 'rows.parquet'}"
 
 
 def _is_open_as(file: IO[bytes], path: Path) -> bool:

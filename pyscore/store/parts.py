@@ -62,13 +62,9 @@ class Parts(NamedTuple):
         """The number for a new part."""
         return _number(self.names[-1]) + 1 if self.names else 0
 
-    def summary(self) -> dict[str, Any]:
-        """What a finished run's manifest says of its questions."""
-        return summary_of(self.keys)
-
 
 def summary_of(keys: Collection[str]) -> dict[str, Any]:
-    """How many questions have these keys, and a digest of them."""
+    """What a finished run's manifest says of its questions: how many have these keys, and a digest of them."""
     digest = hashlib.sha256("\n".join(sorted(keys)).encode()).hexdigest()
     return {"questions": len(keys), "keys_sha256": digest}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from pyscore.store.files import Place, check_target, locate
 from pyscore.store.grouping import by_position
 from pyscore.store.manifest import MANIFEST, read_manifest
 from pyscore.store.parquet import read_file
-from pyscore.store.parts import LOCK, ORDER, SKIPPED, Parts, is_leftover, is_part, read_part, read_parts
+from pyscore.store.parts import LOCK, ORDER, SKIPPED, Parts, is_leftover, is_part, read_part, read_parts, summary_of
 from pyscore.store.schema import row_schema
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = [
     "MANIFEST_ENTRY",
     "check_no_file",
-    "has_run",
     "merge",
     "merge_run",
     "read_rows",
@@ -110,11 +110,6 @@ def merge(folder: Place, manifest: Mapping[str, Any], target: str | Path) -> Non
             writer.write_table(table.replace_schema_metadata(schema.metadata), row_group_size=table.num_rows)
 
 
-def has_run(path: str | Path) -> bool:
-    """Whether a run was begun in this folder."""
-    return read_manifest(locate(path)) is not None
-
-
 def run_folder(path: str) -> str:
     """Where `score_to` keeps the parts of a run: a folder beside the file that the path names, or the path itself."""
     return f"{path}.run" if path.lower().endswith(".parquet") else path
@@ -135,12 +130,8 @@ def remove_run(path: str | Path) -> None:
     folder = locate(path)
     if not folder.is_folder():
         return
-    lock = (folder / LOCK).lock()
-    try:
+    with (folder / LOCK).lock() or nullcontext():
         remove_files(folder)
-    finally:
-        if lock is not None:
-            lock.close()
 
 
 def remove_files(folder: Place) -> None:
@@ -169,7 +160,7 @@ def _open(folder: Place, manifest: Mapping[str, Any]) -> tuple[pa.Schema, Iterat
     The manifest is read before the parts are: "complete" must not be said of fewer than all.
     """
     parts = read_parts(folder)
-    if manifest["complete"] and manifest["stored"] != parts.summary():
+    if manifest["complete"] and manifest["stored"] != summary_of(parts.keys):
         raise ValueError(f"{folder} doesn't hold what it held when it was finished: resume it, then read it again")
     schema = row_schema() if parts.schema is None else parts.schema
     complete = "true" if manifest["complete"] else "false"

@@ -6,6 +6,7 @@ import copy
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -22,7 +23,17 @@ from pyscore.store.manifest import (
     resumed,
     write_manifest,
 )
-from pyscore.store.parts import LOCK, is_leftover, is_part, part_name, read_part, read_parts, write_order, write_part
+from pyscore.store.parts import (
+    LOCK,
+    is_leftover,
+    is_part,
+    part_name,
+    read_part,
+    read_parts,
+    summary_of,
+    write_order,
+    write_part,
+)
 from pyscore.store.reading import merge, remove_files
 from pyscore.store.schema import as_rows
 
@@ -252,7 +263,9 @@ class RunStore:
         parts = read_parts(self._folder)
         if parts.keys != self._keys:
             raise ValueError(f"{self._folder} doesn't hold what was written to it: something else changed it; resume")
-        self._replace_manifest({**self._manifest, "complete": True, "finished": now(), "stored": parts.summary()})
+        self._replace_manifest(
+            {**self._manifest, "complete": True, "finished": now(), "stored": summary_of(parts.keys)}
+        )
         if target is not None:
             self._check_target(locate(target))
             # Both steps hold the lock: rows that another process stored between them would be removed unread.
@@ -270,17 +283,10 @@ class RunStore:
         self.close()
         if not self._folder.is_folder():
             return
-        try:
-            lock = (self._folder / LOCK).lock()
-        except BlockingIOError:
-            return
-        try:
+        with suppress(BlockingIOError), (self._folder / LOCK).lock() or nullcontext():
             found = read_manifest(self._folder)
             if found is not None and self._opened_last(found) and not any(map(is_part, self._folder.names())):
                 remove_files(self._folder)
-        finally:
-            if lock is not None:
-                lock.close()
 
     def close(self) -> None:
         """Let go of the folder; a run that isn't finished stays incomplete, and can be resumed."""

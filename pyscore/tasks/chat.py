@@ -117,7 +117,7 @@ def _apply(template: ChatTemplate, system: str | None, prompt: str, tokenizer: A
         source = _source(tokenizer, options.get("tools"))
         for name in template.arguments:
             if name not in source:
-                # Once for each place in the code, as Python does by default: not for every question.
+                # Once for each line of code, as Python does by default, and not for every question.
                 warnings.warn(f"{where} never reads the argument {name!r}: it changes nothing", stacklevel=2)
         if template.date is not None:
             day = datetime.date.fromisoformat(template.date)

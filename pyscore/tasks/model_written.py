@@ -139,5 +139,5 @@ def _plain(text: str) -> str:
     return " ".join(text.split()).casefold()
 
 
-def _digest(parts: list[str]) -> str:
-    return hashlib.sha256("\0".join(_plain(part) for part in parts).encode()).hexdigest()[:16]
+def _digest(texts: list[str]) -> str:
+    return hashlib.sha256("\0".join(_plain(text) for text in texts).encode()).hexdigest()[:16]

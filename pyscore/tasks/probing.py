@@ -7,18 +7,18 @@ from collections.abc import Callable
 __all__ = ["prints", "reason_of"]
 
 
-def prints(part: str, text: str, rendered: Callable[[str], str]) -> bool:
-    """Whether a text that was rendered from ``part`` shows it: as it is, or in a form that changes with it.
+def prints(given: str, text: str, rendered: Callable[[str], str]) -> bool:
+    """Whether a text that was rendered from ``given`` shows it: as it is, or in a form that changes with it.
 
     Args:
-        part: what the template was given: a question, a system message.
+        given: what the template was given: a question, a system message.
         text: what came out.
-        rendered: the text for another part; ValueError where the template fails on it.
+        rendered: the text for another one; ValueError where the template fails on it.
     """
     # Chat templates often strip a message; nothing else changes the text of one as a rule.
-    if part.strip() in text:
+    if given.strip() in text:
         return True
-    other = ("x" if part.strip("x") else "y") * len(part)
+    other = ("x" if given.strip("x") else "y") * len(given)
     try:
         return rendered(other) != text
     except ValueError:

@@ -98,6 +98,8 @@ RETIRED_WORDS: dict[str, set[str]] = {
     "PARTS": set(),
     "PartSums": set(),
     "ScoreOptions": set(),
+    "brier_parts": set(),
+    "kBlocksOfAChunk": set(),
     "n_chunks": set(),
     "offsets_of_rows": set(),
     "window_questions": {"pyscore/store/renamed.py"},

@@ -221,7 +221,7 @@ def test_a_sample_without_its_cluster_is_named_and_none_stands_alone() -> None:
 
 
 def test_a_wrong_method_is_refused_when_the_metric_is_made() -> None:
-    with pytest.raises(ValueError, match="method 'normal' is unknown"):
+    with pytest.raises(ValueError, match="method='normal' is not one of 'auto', 't'"):
         preference_rate(method="normal")
 
 

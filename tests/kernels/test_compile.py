@@ -30,7 +30,13 @@ def report(architecture: str) -> tuple[list[Record], list[str]]:
     assert run.stdout, run.stderr[-4000:]
     found = json.loads(run.stdout)
     assert run.returncode == bool(found["problems"])
-    return [Record.from_json(record) for record in found["records"]], found["problems"]
+    return [read(record) for record in found["records"]], found["problems"]
+
+
+def read(record: dict[str, Any]) -> Record:
+    """A record that ``--json`` printed."""
+    types = {"case": Case(*record["case"]), "blocks": tuple(record["blocks"]), "facts": Facts(**record["facts"])}
+    return Record(**(record | types))
 
 
 def of(architecture: str, *kernels: str, dtypes: tuple[str, ...] = ("bfloat16", "float16", "float32")) -> list[Record]:

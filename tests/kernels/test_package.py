@@ -38,6 +38,17 @@ def test_the_kernels_import_only_torch_triton_and_each_other() -> None:
             assert module.startswith("pyscore.kernels.") or module.split(".")[0] in known, (path, module)
 
 
+def test_the_triton_backend_alone_imports_the_kernels() -> None:
+    """import-linter holds the other arrows; it does not follow the link pyscore/kernels."""
+    found = [
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "pyscore").rglob("*.py")
+        if path.parent.resolve() != ROOT / "kernels"
+        and re.search(r"^\s*(from|import) pyscore(\.kernels\b| import .*\bkernels\b)", path.read_text(), re.MULTILINE)
+    ]
+    assert found == ["pyscore/ops/triton.py"]
+
+
 def test_importing_pyscore_does_not_import_triton() -> None:
     code = "import sys, pyscore, pyscore.ops.triton; print('triton' in sys.modules)"
     assert run(code) == "False\n"

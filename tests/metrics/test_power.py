@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from math import inf, sqrt
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 import pytest
@@ -29,6 +30,14 @@ def test_effects_equal_statsmodels(n: int, variance: float, power: float, alpha:
     assert one_sample == pytest.approx(power, abs=1e-3)
     two_samples = minimum_detectable_effect(n, variance=2 * variance, power=power, alpha=alpha)
     assert NormalIndPower().power(two_samples / sqrt(variance), n, alpha) == pytest.approx(power, abs=1e-3)
+
+
+def test_both_directions_show_the_same_options() -> None:
+    options = [dict(inspect.signature(f).parameters) for f in (minimum_detectable_effect, required_n)]
+    del options[0]["n"], options[1]["effect"]
+    assert options[0] == options[1] and "variance" in get_type_hints(required_n)
+    with pytest.raises(TypeError, match="required_n"):
+        required_n(0.1, varianz=0.1)  # type: ignore[call-arg]
 
 
 def test_usual_case_equals_statsmodels_solution() -> None:

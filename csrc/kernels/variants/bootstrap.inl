@@ -1,7 +1,8 @@
 // Draws with replacement and sums of what was drawn. Every instruction set gives the same bits: the streams of random
 // numbers and the order of every sum are fixed.
 
-constexpr int kStreams = PYSCORE_LANES / 2, kStreamVectors = kDrawLanes / kStreams; // in a vector, and vectors
+constexpr int kStreams = PYSCORE_LANES / 2;           // streams of random numbers in a vector
+constexpr int kStreamVectors = kDrawLanes / kStreams; // vectors that hold all streams
 using Vq = std::uint64_t __attribute__((vector_size(kStreams * 8)));
 
 // Products of the low halves.

@@ -11,7 +11,7 @@ struct Ahead {
     std::int64_t bytes_per_entry = 0;
 };
 
-// Lane by lane; NaN entries are left out.
+// The largest logit of each lane; NaN entries are left out.
 static Vf largest(const float *z, std::int64_t n) {
     Vf m[4];
     for (Vf &lane : m) {
@@ -38,7 +38,7 @@ template <bool kWeighted> static void sum_exponentials(const float *z, std::int6
                 __builtin_prefetch(ahead.next + at * ahead.bytes_per_entry);
                 const Exponential e = exponential(load(z + at) - max);
                 sum[j] = multiply_add(e.fraction, e.power, sum[j]);
-                if (kWeighted) { // of the bounded t: -inf times an exp of 0 would be NaN
+                if (kWeighted) { // e.t is finite where z - max is -inf, which times an exp of 0 would be NaN
                     weighted[j] = multiply_add(e.t, e.fraction * e.power, weighted[j]);
                 }
             }
@@ -82,13 +82,14 @@ static std::int32_t count_above(const float *z, std::int64_t n, float threshold)
             count[j] -= load(z + i + j * kLanes) > threshold; // a true lane is -1
         }
     }
-    // at most 2^20 entries a tile: whole numbers that a float holds
+    // A tile has at most 2^20 entries, so a float holds each count exactly.
     return static_cast<std::int32_t>(
         sum_lanes(__builtin_convertvector((count[0] + count[1]) + (count[2] + count[3]), Vf)));
 }
 
-// Logits above this, at the column or behind it, may enter a list with this worst entry; its equals do where they come
-// first. NaN, which is above nothing, where -inf may enter.
+// The threshold above which logits at `column`, or behind it, may enter a list with this worst entry. Logits equal to
+// the worst enter where their column comes first: the threshold is then the next float below. Returns NaN where -inf
+// may enter, which is above no threshold: callers then look at every entry.
 static float floor_of(Entry worst, std::int64_t column) {
     if (worst.column < column) {
         return worst.logit;
@@ -106,7 +107,7 @@ static void offer_to_top(const float *z, std::int64_t n, std::int64_t first_colu
         const std::int64_t end = block + kFoldStep < n ? block + kFoldStep : n;
         for (std::int64_t i = block; i < end; ++i) {
             const Entry entry{z[i], static_cast<std::int32_t>(first_column + i)};
-            if (better(entry, top.worst())) { // NaN isn't: it has no place in an order
+            if (better(entry, top.worst())) { // never true of NaN
                 top.offer(entry);
             }
         }

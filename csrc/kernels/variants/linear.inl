@@ -2,17 +2,19 @@
 //
 // A vector holds kVectorTokens tokens with four partial sums each. One step reads a quad, 16 bytes of the depth, of
 // each operand: the weight's as it lies in memory, broadcast to every token of a vector; the hidden states' from a
-// panel that holds the quads of one step side by side. So no weight is ever packed, one token needs as few instructions
-// for a weight as the memory delivers, and a block is bound by its multiply-adds. Each (token, vocabulary row) pair has
-// its own four partial sums, a fixed tree over them and fixed blocks of the depth, so its bits don't depend on which
-// block it is in, and a gathered target has the bits of the full pass.
+// panel that holds the quads of one step side by side. So no weight is ever packed; few tokens are
+// bound by reading the weights, many by the multiply-adds. Each (token, vocabulary row) pair has its own four partial
+// sums, a fixed tree over them and fixed blocks of the depth, so its bits don't depend on which block it is in, and a
+// gathered target has the bits of the full pass.
 
 constexpr std::int64_t kVectorTokens = kLanes / 4; // tokens of a vector
-constexpr std::int64_t kBlockSteps = 64; // partial sums start afresh: shorter float sums, and a panel's block fits L1
-constexpr std::int64_t kRowsAtOnce = 4;  // vocabulary rows of a block; dot_block names each
+// Steps of a block of the depth, each with fresh partial sums: float sums stay short, and a panel's block fits in L1.
+constexpr std::int64_t kBlockSteps = 64;
+constexpr std::int64_t kRowsAtOnce = 4; // vocabulary rows of a block; dot_block has a variable for each
 
-// As many vectors of tokens as leave room for the operands: 24 sums of 32 registers, 12 of 16, and without a fused
-// multiply-add 8 of 16, as a product needs a register too.
+// As many vectors of tokens as leave registers for the operands. Four rows times 6 vectors are 24 sums in the 32
+// registers of AVX-512 and AArch64; times 3 they are 12 in the 16 of AVX2; times 2 they are 8 in the 16 of SSE2, where
+// without a fused multiply-add a product needs a register too.
 #if PYSCORE_LANES == 16 || defined(__aarch64__)
 constexpr std::int64_t kVectors = 6;
 #elif PYSCORE_LANES == 8
@@ -53,7 +55,7 @@ template <> struct DotOf<BFloat16> {
 };
 #endif
 
-// Part of a row's depth, and what belongs to it: four vocabulary rows against a panel of tokens.
+// A block of the depth of four vocabulary rows, to be multiplied with a panel of tokens.
 template <class T> struct DotBlock {
     const T *weight[kRowsAtOnce]; // at the block's first element
     const char *panel = nullptr;  // at the block's first step
@@ -76,7 +78,8 @@ template <class Dot, class T> static Vf first_of_quad(const T *p, std::int64_t n
     return Dot::weight(quad);
 }
 
-// Spelled out over packs, I = row * vectors + vector: GCC keeps sums that a loop would index in memory.
+// Parameter packs (I = row * vectors + vector) take the place of loops, since GCC keeps sums that a loop indexes in
+// memory instead of registers.
 template <class Dot, class T, std::size_t... Vector, std::size_t... I>
 static void dot_block(std::index_sequence<Vector...>, std::index_sequence<I...>, const DotBlock<T> &block) {
     constexpr std::size_t kN = sizeof...(Vector);
@@ -117,7 +120,7 @@ static void dot_block(std::index_sequence<Vector...>, std::index_sequence<I...>,
      ...);
 }
 
-// The same for 1 <= vectors <= kN.
+// dot_block for a number of vectors that is known at run time only, 1 <= vectors <= kN.
 template <class Dot, std::size_t kN, class T> static void dot_vectors(std::int64_t vectors, const DotBlock<T> &block) {
     if constexpr (kN > 1) {
         if (vectors < static_cast<std::int64_t>(kN)) {
@@ -160,14 +163,14 @@ static void fill_panel(const LinearProblem &problem, const std::int64_t *rows, s
     }
 }
 
-// Bytes to fetch during some work, spread over it.
+// Bytes that are prefetched while a product is computed, some at each of its steps.
 struct Fetch {
     const char *from = nullptr;
     std::int64_t bytes = 0;
 };
 
 // Products of a panel's tokens with vocabulary rows [first, first + n), by blocks of the depth: while one is in L1, all
-// rows pass over it. Past the last row it is taken again: computed, never used.
+// rows pass over it. The last row is repeated where four don't fit: those products are computed and never used.
 template <class Dot, class T>
 static void multiply(const LinearProblem &problem, const Panel &panel, std::int64_t first, std::int64_t n, float *out,
                      std::int64_t out_stride, float *partial, Fetch ahead) {
@@ -219,7 +222,7 @@ template <class T> static void fold_linear(const LinearProblem &problem, const L
     using Dot = typename DotOf<T>::Type;
     const std::int64_t vectors = divide_up(task.n_rows, kVectorTokens), n_panels = divide_up(vectors, kVectors);
     const std::int64_t vector_bytes = divide_up(problem.depth, Dot::kStep) * kLanes * 4;
-    const auto panel = [&](std::int64_t p) { // of nearly equal size: no lone last token
+    const auto panel = [&](std::int64_t p) { // panels are of nearly equal size, so that the last is no lone token
         const std::int64_t begin = p * vectors / n_panels, end = (p + 1) * vectors / n_panels;
         return Panel{task.panels + begin * vector_bytes, begin * kVectorTokens, end - begin};
     };

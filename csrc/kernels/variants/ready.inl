@@ -1,6 +1,7 @@
 // Ready logits: one read of a row in tiles, widened and transformed into L1, then folded.
 
-// Final logits of columns [first, first + n) of a row, padded for the fold; their largest(), as they pass anyway.
+// Writes the final logits of columns [first, first + n) of a row to z, padded for the fold, and returns their
+// largest().
 template <class T>
 static Vf load_tile(const T *row, std::int64_t stride, std::int64_t first, std::int64_t n, RowTransform transform,
                     float *z) {

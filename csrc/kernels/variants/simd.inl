@@ -74,7 +74,7 @@ PYSCORE_INLINE Vf load(const Float16 *p) {
 #elif PYSCORE_LANES == 8
     return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i *>(p)));
 #else
-    // A half's exponent and mantissa, moved to a float's place, are its value times 2^-112, subnormals included.
+    // A half's exponent and mantissa, shifted to those of a float, are its value times 2^-112, subnormals included.
     const Vu h = load_halves(p), magnitude = (h & 0x7fffU) << 13, sign = (h & 0x8000U) << 16;
     const Vu value = bits_as<Vu>(bits_as<Vf>(magnitude) * 0x1p112F);
     const Vu infinite_or_nan = bits_as<Vu>(magnitude >= (0x7c00U << 13)) & 0x7f800000U;
@@ -130,9 +130,9 @@ PYSCORE_INLINE bool any_above(Vf v, float x) {
 #endif
 }
 
-// exp(t) = fraction * power, an exact product: a sum takes it in one multiply_add. For t <= 88; exactly 0 below
-// -87.7, where k + 127 is 0, which no sum that holds exp(0) can see. Exactly 1 at 0. Relative error under 2e-7 + 2e-8
-// |t|: t log2(e) = k + r, |r| <= 1/2, and a minimax polynomial for 2^r.
+// exp(t) = fraction * power, an exact product: a sum takes it in one multiply_add. For t <= 88. Exactly 0 below
+// -87.7, where k + 127 is 0: a sum that also holds exp(0) rounds such terms away in any case. Exactly 1 at 0. Relative
+// error under 2e-7 + 2e-8 |t|: t log2(e) = k + r, |r| <= 1/2, and a minimax polynomial for 2^r.
 struct Exponential {
     Vf fraction, power;
     Vf t; // as bounded: finite, unless NaN
@@ -147,7 +147,7 @@ PYSCORE_INLINE Exponential exponential(Vf t) {
 #if defined(PYSCORE_FUSES)
     const Vf r = multiply_subtract(t, splat(kLog2E), k); // the product is exact, so r has no error of its own
 #else
-    // ln 2 in two parts: the first has 9 bits, so k times it is exact
+    // ln 2 as a sum of two numbers: the first has 9 bits, so k times it is exact
     const Vf r = ((t - k * 0.693359375F) + k * 2.12194440e-4F) * kLog2E;
 #endif
     Vf p = splat(1.326472731307149e-3F);
@@ -181,7 +181,7 @@ PYSCORE_INLINE Vf hyperbolic_tangent(Vf x) {
     return magnitude < 0.625F ? near : signed_far;
 }
 
-// A quad is four lanes, 16 bytes. The four elements at p, widened, in every quad of a vector.
+// A quad is four lanes, 16 bytes. broadcast_quad gives the four elements at p, widened, in every quad of a vector.
 #if PYSCORE_LANES == 16
 PYSCORE_INLINE Vf broadcast_quad(const float *p) { return _mm512_broadcast_f32x4(_mm_loadu_ps(p)); }
 
@@ -245,7 +245,7 @@ PYSCORE_INLINE Vf sum_quads(Vf a, Vf b, Vf c, Vf d) {
 #endif
 }
 
-// Quad q to p + q * stride.
+// Writes quad q to p + q * stride.
 PYSCORE_INLINE void store_quads(float *p, std::int64_t stride, Vf v) {
     store4(p, first_quad(v));
 #if PYSCORE_LANES == 16

@@ -79,19 +79,17 @@ class Vocabulary(NamedTuple):
 
     def check(self, tokenizer: Any, context: Sequence[int], answer: Sequence[int], name: str) -> None:
         """Raise ValueError if the model can't read these tokens, or can't predict the answer's; ``name`` has them."""
-        self._check(tokenizer, context, self.read, name)
-        self._check(tokenizer, answer, min((n for n in self if n is not None), default=None), name)
-
-    def _check(self, tokenizer: Any, ids: Sequence[int], size: int | None, name: str) -> None:
-        if not ids or (min(ids) >= 0 and (size is None or max(ids) < size)):
-            return
-        bad = next(token for token in ids if token < 0 or (size is not None and token >= size))
-        text = f" ({tokenizer.convert_ids_to_tokens(bad)!r})" if 0 <= bad < len(tokenizer) else ""
-        known = "from 0 on" if size is None else f"0 to {size - 1}"
-        raise ValueError(
-            f"{name}: the token {bad}{text} is none of the model's, {known}: "
-            "give the tokenizer that belongs to the model"
-        )
+        predicted = min((n for n in self if n is not None), default=None)
+        for ids, size in ((context, self.read), (answer, predicted)):
+            if not ids or (min(ids) >= 0 and (size is None or max(ids) < size)):
+                continue
+            bad = next(token for token in ids if token < 0 or (size is not None and token >= size))
+            text = f" ({tokenizer.convert_ids_to_tokens(bad)!r})" if 0 <= bad < len(tokenizer) else ""
+            known = "from 0 on" if size is None else f"0 to {size - 1}"
+            raise ValueError(
+                f"{name}: the token {bad}{text} is none of the model's, {known}: "
+                "give the tokenizer that belongs to the model"
+            )
 
     def first_known(self, *candidates: int | None) -> int:
         """The first of these token ids that the model can read, 0 if it can read none."""

@@ -36,7 +36,7 @@ class Answers:
         is_matching: ``[A]`` bool, true for an answer that matches the behaviour in question, or is the right one.
         n_tokens, n_chars, n_bytes, n_words: ``[A]`` int64, lengths of each answer, above 0; or None.
         unconditional: ``[A]`` float64, finite log-probability of each answer without its prompt; or None.
-        is_nested: ``[A]`` bool, true for an answer whose mass is part of that of another answer of its question: its
+        is_nested: ``[A]`` bool, true for an answer whose mass another answer of its question holds already: its
             tokens are those of an earlier one, or begin with all of another's. Coverage leaves it out. None: none is.
         is_nested_in_matching: ``[A]`` bool, the same among the matching answers alone, for the raw mass; or None.
 

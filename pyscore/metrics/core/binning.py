@@ -7,7 +7,7 @@ import numpy as np
 from pyscore.metrics.core.arrays import Codes, Floats
 from pyscore.ops import checks
 
-__all__ = ["BINS", "assign_bins", "brier_parts", "calibration_errors", "mass_bins", "width_bins"]
+__all__ = ["BINS", "assign_bins", "brier_terms", "calibration_errors", "mass_bins", "width_bins"]
 
 BINS = ("width", "mass")
 
@@ -55,7 +55,7 @@ def calibration_errors(p: Floats, y: Floats, codes: Codes) -> dict[str, float]:
     }
 
 
-def brier_parts(p: Floats, y: Floats, codes: Codes) -> dict[str, float]:
+def brier_terms(p: Floats, y: Floats, codes: Codes) -> dict[str, float]:
     """Murphy's three terms and the two within bins, of probabilities p and outcomes y; see `calibration`."""
     counts, base = np.bincount(codes), y.mean()
     p_bin, y_bin = _bin_means(p, codes, counts), _bin_means(y, codes, counts)

@@ -92,7 +92,7 @@ def why_refused(field: str, value: float = 0.0) -> str:
 
 
 def read_fields(comparison: Comparison, name: str = "comparison") -> dict[str, NDArray[Any]]:
-    """The fields of a comparison that metrics are made of, by name, as NumPy arrays; only ties are looked at.
+    """The fields of a comparison that metrics are made of, by name, as NumPy arrays; of values only ties are checked.
 
     Raises:
         ValueError: no questions, fields that differ in length, or a tie that is neither true nor false.

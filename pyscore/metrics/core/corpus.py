@@ -54,13 +54,13 @@ def read_corpus(texts: list[str], tokenize: Tokenize) -> Corpus:
         TypeError: a function that doesn't return a sequence of hashable tokens. ValueError: an unknown tokenizer.
     """
     lengths: list[int] = []
-    parts = [np.empty(0, np.int32)]
+    tokens = [np.empty(0, np.int32)]
     ids: defaultdict[Hashable, int] = defaultdict(count().__next__)
     for start in range(0, len(texts), _TEXTS_AT_ONCE):
         tokenized = list(_tokenized(texts[start : start + _TEXTS_AT_ONCE], tokenize))
         lengths += map(len, tokenized)
-        parts.append(np.fromiter(map(ids.__getitem__, chain.from_iterable(tokenized)), np.int32))
-    return Corpus(np.concatenate(parts), np.cumsum([0, *lengths], dtype=np.int64), len(ids))
+        tokens.append(np.fromiter(map(ids.__getitem__, chain.from_iterable(tokenized)), np.int32))
+    return Corpus(np.concatenate(tokens), np.cumsum([0, *lengths], dtype=np.int64), len(ids))
 
 
 def tokenizer_name(tokenize: Tokenize) -> str:

@@ -96,8 +96,8 @@ def estimate_difference(a: Any, b: Any, *, clusters: Keys = None, interval: Inte
 class Averages:
     """Estimates over the same questions: all with the same clusters, as ``codes``, and the same kind of interval.
 
-    With a mask ``among`` an estimate is over part of the questions; where that is none, it is NaN with the reason
-    ``otherwise``. All else is as in `estimate_mean`, `estimate_rate`, `estimate_difference` and
+    With a mask ``among`` an estimate is over the questions where it is true; where it is true of none, the estimate is
+    NaN with the reason ``otherwise``. All else is as in `estimate_mean`, `estimate_rate`, `estimate_difference` and
     `estimate_ratio`.
     """
 

@@ -51,7 +51,7 @@ class Moments(NamedTuple):
     def join(self, other: Moments) -> Moments:
         """The sums of the questions of both.
 
-        Squares around each part's own mean don't cancel: Chan, Golub & LeVeque 1983, "Algorithms for Computing the
+        Squares around the mean of each operand don't cancel: Chan, Golub & LeVeque 1983, "Algorithms for Computing the
         Sample Variance".
         """
         if not self.n or not other.n:
@@ -116,7 +116,7 @@ class DeviceSums:
 
     def __init__(self, state: Tensor) -> None:
         self._state = state
-        self._parts = dict(zip(_LAYOUT, torch.split(state, list(_LAYOUT.values())), strict=True))
+        self._sums = dict(zip(_LAYOUT, torch.split(state, list(_LAYOUT.values())), strict=True))
 
     @classmethod
     def on(cls, device: torch.device) -> DeviceSums:
@@ -142,19 +142,19 @@ class DeviceSums:
 
     def _add(self, scores: Tensor) -> None:
         """Add the columns of ``scores [6, n]`` by Chan, Golub & LeVeque 1983, as the host does."""
-        part, added = self._parts, scores.shape[1]
+        sums, added = self._sums, scores.shape[1]
         self._note_refused(scores)  # It numbers questions by those before them, so it comes before n is raised.
         finite = scores.masked_fill(scores.isinf(), 0.0)
         mean = finite.mean(1)
-        before, after = part["n"].clone(), part["n"] + added
-        delta = mean - part["mean"]
-        part["mean"] += delta * added / after
-        part["m2"] += (finite - mean[:, None]).square().sum(1) + delta.square() * (before * added / after)
-        part["infinite"] += torch.stack([scores[_LOG_ODDS] == inf for inf in (torch.inf, -torch.inf)]).sum(1)
-        part["ties"] += _tie_sums(scores)
-        part["squares"] += (1 - scores[_PROBABILITY]).square().sum()
-        part["gaps"] += _bin_gaps(scores[_PROBABILITY])
-        part["n"] += added
+        before, after = sums["n"].clone(), sums["n"] + added
+        delta = mean - sums["mean"]
+        sums["mean"] += delta * added / after
+        sums["m2"] += (finite - mean[:, None]).square().sum(1) + delta.square() * (before * added / after)
+        sums["infinite"] += torch.stack([scores[_LOG_ODDS] == inf for inf in (torch.inf, -torch.inf)]).sum(1)
+        sums["ties"] += _tie_sums(scores)
+        sums["squares"] += (1 - scores[_PROBABILITY]).square().sum()
+        sums["gaps"] += _bin_gaps(scores[_PROBABILITY])
+        sums["n"] += added
 
     def _note_refused(self, scores: Tensor) -> None:
         """Count invalid questions, and remember the first of all."""
@@ -162,9 +162,9 @@ class DeviceSums:
         first = bad.flatten().byte().argmax(0, keepdim=True)  # the first question, and its first field
         value = scores.T.flatten().gather(0, first)
         n_bad = bad.any(1).sum(0, keepdim=True).double()
-        question = self._parts["n"] + first // len(_FIELDS)
+        question = self._sums["n"] + first // len(_FIELDS)
         found = torch.cat([n_bad, question, (first % len(_FIELDS)).double(), value])
-        held = self._parts["refused"]
+        held = self._sums["refused"]
         is_first = (held[:1] == 0) & (n_bad > 0)
         kept = torch.where(is_first, found, held)
         kept[:1] = held[:1] + n_bad
@@ -177,24 +177,24 @@ class DeviceSums:
             ValueError: a NaN, a share outside [0, 1] or a mass that is none was added, with its row.
         """
         values = self._state.cpu().numpy()
-        part: dict[str, Any] = dict(zip(_LAYOUT, np.split(values, np.cumsum(list(_LAYOUT.values()))[:-1]), strict=True))
-        n_bad, question, field, value = part["refused"]
-        n = int(part["n"][0])
+        sums: dict[str, Any] = dict(zip(_LAYOUT, np.split(values, np.cumsum(list(_LAYOUT.values()))[:-1]), strict=True))
+        n_bad, question, field, value = sums["refused"]
+        n = int(sums["n"][0])
         if n_bad:
             name = _FIELDS[int(field)]
             raise ValueError(
                 f"comparison.{name}[{question:.0f}] = {value} {why_refused(name, value)} (rows are counted over all "
                 f"updates on {self.device}; {n_bad:.0f} of {n} are invalid)"
             )
-        (positive, negative), (ties, halves, wins) = part["infinite"], part["ties"]
+        (positive, negative), (ties, halves, wins) = sums["infinite"], sums["ties"]
         return Moments(
             n=n,
-            mean=part["mean"],
-            m2=part["m2"],
+            mean=sums["mean"],
+            m2=sums["m2"],
             infinite=(int(positive), int(negative)),
             ties=(int(ties), int(halves), float(wins)),
-            squares=float(part["squares"][0]),
-            gaps=part["gaps"],
+            squares=float(sums["squares"][0]),
+            gaps=sums["gaps"],
         )
 
 

@@ -29,11 +29,11 @@ __all__ = [
 
 def refuse(name: str, values: NDArray[Any], bad: NDArray[np.bool_], why: str) -> None:
     """ValueError where ``bad`` is true anywhere, with the first such entry; in ``why`` {} is its value."""
-    places = np.argwhere(bad)
-    if len(places):
-        first = places[0]
+    entries = np.argwhere(bad)
+    if len(entries):
+        first = entries[0]
         value = values[tuple(first)]
-        raise ValueError(f"{name}{first.tolist()} {why.format(value)} ({len(places)} such entries)")
+        raise ValueError(f"{name}{first.tolist()} {why.format(value)} ({len(entries)} such entries)")
 
 
 def check_length(name: str, values: Sized, n: int, unit: str = "question", entries: str = "entries") -> None:

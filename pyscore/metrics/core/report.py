@@ -132,7 +132,7 @@ def write_signature(metric: str, **settings: object) -> str:
 def ties_of(n_ties: int, halves: int, wins: float) -> str:
     """The ties policy that a comparison shows: how many ties, how many of them count half, and what they add up to.
 
-    "none" where nothing tied: then no policy played a part.
+    "none" where nothing tied: then the policy decided nothing.
     """
     if not n_ties:
         return "none"

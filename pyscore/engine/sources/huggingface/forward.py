@@ -10,12 +10,11 @@ from functools import wraps
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from pyscore.engine.sources.huggingface.head import Head
+from pyscore.engine.sources.huggingface.head import Separation, hidden_states, score_states, separate
 from pyscore.engine.sources.huggingface.inputs import host_ids, plain_inputs, tree_inputs
 from pyscore.engine.sources.huggingface.plan import Batch, Limits, PackedRow, Plan
-from pyscore.engine.sources.huggingface.separation import hidden_states, score_states, separate
 from pyscore.engine.sources.huggingface.stems import Stem, copied, first_tokens, seen_by
 
 __all__ = ["Forward", "Position", "TokenResults"]
@@ -60,7 +59,8 @@ class Forward:
     """Scores the targets of plans under a model.
 
     `begin` comes first and runs a self-check on a few tokens. The body and the separated head must reproduce the
-    log-probabilities of the model's own logits, or the model's own logits are used from then on, and ``head`` says why.
+    log-probabilities of the model's own logits, or the model's own logits are used from then on, and ``separation``
+    says why.
 
     Args:
         model: a causal LM of Hugging Face transformers, in evaluation mode.
@@ -69,8 +69,7 @@ class Forward:
         backend: as in `pyscore.linear_logprobs`.
 
     Attributes:
-        head: None before `begin`, then "fused" or "logits: <reason>".
-        vocab_size: how many logits the model gives, known after `begin`.
+        separation: of body and head, known after `begin`.
     """
 
     def __init__(self, model: Any, limits: Limits, *, pad: int = 0, backend: str = "auto") -> None:
@@ -78,10 +77,7 @@ class Forward:
         self.limits = limits
         self.pad = pad
         self.backend = backend
-        self.head: str | None = None
-        self.vocab_size = 0
-        self._body: nn.Module | None = None
-        self._fused: Head | None = None
+        self.separation = Separation("not run", None, None, 0)
         self._keeps_logits = "logits_to_keep" in inspect.signature(model.forward).parameters
         self._stems: list[Stem] = []
         self._sharing = "plain"
@@ -134,8 +130,7 @@ class Forward:
         whole = list(tokens[:_CHECKED_TOKENS])
         rows = [PackedRow(whole), PackedRow(whole[: (len(whole) + 1) // 2])]
         inputs = plain_inputs(rows, 0, self.pad, self.device) | {"use_cache": False}
-        found = separate(self.model, inputs, self.backend)
-        self.head, self._body, self._fused, self.vocab_size = found
+        self.separation = separate(self.model, inputs, self.backend)
 
     def release(self) -> None:
         """Forget the cached stems."""
@@ -215,7 +210,9 @@ class Forward:
         """States at positions of rows after stems that are cached, and the cache with the rows in it if it is kept."""
         past = sum(len(stem.tokens) for stem in stems)
         if self._sharing == "tree" and not all(row.is_chain for row in rows):
-            inputs = tree_inputs(rows, past, self.pad, self.device, self._mask_dtype())
+            dtype = getattr(self.model, "dtype", torch.float32)
+            mask_dtype = dtype if dtype.is_floating_point else torch.float32
+            inputs = tree_inputs(rows, past, self.pad, self.device, mask_dtype)
         else:
             inputs = plain_inputs(rows, past, self.pad, self.device)
         inputs["use_cache"] = keep or past > 0
@@ -223,16 +220,13 @@ class Forward:
             cache = self._stems[len(stems) - 1].cache
             alone = self._sharing == "tree" and not keep
             inputs["past_key_values"] = seen_by(cache, len(rows), past) if alone else copied(cache, len(rows))
-        if self._fused is not None and self._body is not None:
-            out = self._body(**inputs)
-            states = _pick(hidden_states(out, self._body), positions)
+        body = self.separation.body
+        if body is not None:
+            out = body(**inputs)
+            states = _pick(hidden_states(out, body), positions)
         else:
             states, out = self._logits_at(inputs, positions)
         return states, getattr(out, "past_key_values", None) if keep else None
-
-    def _mask_dtype(self) -> torch.dtype:
-        dtype = getattr(self.model, "dtype", torch.float32)
-        return dtype if dtype.is_floating_point else torch.float32
 
     def _logits_at(self, inputs: dict[str, Any], positions: Sequence[Position]) -> tuple[Tensor, Any]:
         """The model's own logits at positions, computed at their columns alone where the model can do that."""
@@ -245,7 +239,7 @@ class Forward:
         return _pick(out.logits, positions), out
 
     def _score(self, states: Tensor, targets: Tensor, offsets: Tensor) -> TokenResults:
-        scores = score_states(self._fused, states, targets, offsets, self.backend)
+        scores = score_states(self.separation.head, states, targets, offsets, self.backend)
         assert scores.logprob is not None and scores.is_greedy is not None  # both were asked for
         return TokenResults(scores.logprob, scores.is_greedy)
 

@@ -1,14 +1,30 @@
-"""A causal LM taken apart into its body and its head (the unembedding), as its configuration describes it."""
+"""A causal LM taken apart into its body and its head (the unembedding), and tried against its own logits."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any
+from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
-__all__ = ["Head", "NoHead", "find_body", "find_heads", "text_config"]
+from pyscore import ops
+
+__all__ = [
+    "Head",
+    "NoHead",
+    "Separation",
+    "find_body",
+    "find_heads",
+    "fixed_candidates",
+    "hidden_states",
+    "score_states",
+    "separate",
+    "text_config",
+]
+
+_FIXED_CANDIDATES = 8
 
 
 class NoHead(Exception):
@@ -81,3 +97,137 @@ def text_config(model: Any) -> Any:
 def _number(config: Any, name: str) -> float | None:
     value = getattr(config, name, None)
     return float(value) if isinstance(value, Real) and not isinstance(value, bool) else None
+
+
+class Separation(NamedTuple):
+    """A model's body and head, or why its own logits are to be used.
+
+    Attributes:
+        name: "fused" or "logits: <reason>".
+        body, head: None where they can't be separated.
+        vocab_size: how many logits the model gives.
+    """
+
+    name: str
+    body: nn.Module | None
+    head: Head | None
+    vocab_size: int
+
+
+@torch.inference_mode()
+def separate(model: Any, inputs: dict[str, Any], backend: str) -> Separation:
+    """Separate body and head, if together they give the model's own log-probabilities.
+
+    Args:
+        model: a causal LM, in evaluation mode.
+        inputs: of two sequences, the second one the padded first half of the first.
+        backend: as in `pyscore.linear_logprobs`.
+
+    Raises:
+        ValueError: the model can't be run, is not causal, or gives NaN.
+    """
+    logits = _own_logits(model, inputs)
+    own = logits.double().log_softmax(-1).cpu()
+    tolerance = _tolerance(model, logits).cpu()
+    half = int(inputs["attention_mask"][1].sum())
+    if own[0].isnan().any():
+        dtype = _dtype(model, logits)
+        raise ValueError(f"{type(model).__name__} gives NaN logits in {dtype}: try another dtype")
+    if not _close(own[1, :half], own[0, :half], tolerance[0, :half]):
+        raise ValueError(
+            f"{type(model).__name__} is not a causal language model: "
+            "its log-probabilities change when later tokens are appended"
+        )
+    try:
+        body, head = _find_fused(model, inputs, own[0], tolerance[0], backend)
+    except NoHead as reason:
+        return Separation(f"logits: {reason}", None, None, own.shape[-1])
+    return Separation("fused", body, head, own.shape[-1])
+
+
+def _own_logits(model: Any, inputs: dict[str, Any]) -> Tensor:
+    try:
+        logits: Tensor = model(**inputs).logits
+    except torch.OutOfMemoryError:
+        raise
+    except Exception as error:  # the model's code may have come with its checkpoint, and raise anything
+        text = " ".join(str(error).split())
+        raise ValueError(f"{type(model).__name__} can't be run: {type(error).__name__}: {text}") from error
+    return logits
+
+
+def score_states(head: Head | None, states: Tensor, targets: Tensor, offsets: Tensor, backend: str) -> ops.TokenScores:
+    """Log-probabilities and greedy flags of candidates, ragged by ``offsets``.
+
+    Args:
+        head: what reads hidden states, [N, D]; None where the states are logits, [N, V].
+    """
+    device = states.device if head is None else head.weight.device
+    targets, wanted = targets.to(device), ("logprob", "is_greedy")
+    how: dict[str, Any] = {"target_offsets": offsets.to(device), "outputs": wanted, "backend": backend}
+    if head is None:
+        return ops.logprobs(states, targets, **how)
+    how |= {"bias": head.bias, "logit_scale": head.logit_scale, "softcap": head.softcap}
+    return ops.linear_logprobs(states.to(device=device, dtype=head.weight.dtype), head.weight, targets, **how)
+
+
+def hidden_states(out: Any, body: nn.Module) -> Tensor:
+    """What the head reads, of a body's output.
+
+    Raises:
+        NoHead: the output has none.
+    """
+    hidden = getattr(out, "last_hidden_state", None)
+    if not isinstance(hidden, Tensor):
+        raise NoHead(f"{type(body).__name__} returns no last_hidden_state")
+    return hidden
+
+
+def fixed_candidates(vocab_size: int, n: int) -> Tensor:
+    """The same few tokens, spread over the vocabulary, for each of n positions."""
+    # In integers: a float would round ids, perhaps up to one beyond the vocabulary.
+    step = torch.arange(_FIXED_CANDIDATES, dtype=torch.int64, device="cpu")
+    return (step * (vocab_size - 1) // (_FIXED_CANDIDATES - 1)).expand(n, -1)
+
+
+def _find_fused(
+    model: Any, inputs: dict[str, Any], own: Tensor, tolerance: Tensor, backend: str
+) -> tuple[nn.Module, Head]:
+    """The body and the head that reproduce ``own``, the log-probabilities [L, V] of the first sequence."""
+    body, heads = find_body(model), find_heads(model)
+    hidden = hidden_states(body(**inputs), body)[0]
+    vocab_size = heads[0].weight.shape[0]
+    if vocab_size != own.shape[-1]:
+        raise NoHead(f"the output embedding has {vocab_size} rows, the model's logits have {own.shape[-1]}")
+    ids = inputs["input_ids"][0].cpu()
+    candidates = torch.cat([ids[:, None], own.argmax(-1, keepdim=True), fixed_candidates(vocab_size, len(own))], 1)
+    offsets = torch.arange(len(own) + 1, dtype=torch.int64, device="cpu") * candidates.shape[1]
+    expected, allowed = own.gather(-1, candidates), tolerance.gather(-1, candidates)
+    worst = []
+    for head in heads:
+        scores = score_states(head, hidden, candidates.flatten(), offsets, backend)
+        assert scores.logprob is not None  # it was asked for
+        found = scores.logprob.cpu().view_as(candidates)
+        if _close(found, expected, allowed):
+            return body, head
+        worst.append(float((found - expected).abs().max()))
+    raise NoHead(f"the separated head is off by {min(worst):.3g} from the model's own log-probabilities")
+
+
+def _dtype(model: Any, logits: Tensor) -> torch.dtype:
+    """The coarser of the model's dtype and that of its logits: some models widen logits that they rounded."""
+    own: torch.dtype = getattr(model, "dtype", logits.dtype)
+    return max(own, logits.dtype, key=lambda dtype: torch.finfo(dtype).eps)
+
+
+def _tolerance(model: Any, logits: Tensor) -> Tensor:
+    """How far off a log-probability may be: it is the difference of two numbers that were rounded as logits."""
+    size = logits.double().abs()
+    size = size + size.gather(-1, logits.argmax(-1, keepdim=True))
+    tolerance = 5e-4 + 2 * torch.finfo(_dtype(model, logits)).eps * size
+    return tolerance.masked_fill(tolerance.isinf(), 0.0)
+
+
+def _close(found: Tensor, expected: Tensor, tolerance: Tensor) -> bool:
+    """Whether no entry is further off than its tolerance; NaN never is close, and -inf only to itself."""
+    return bool(((found == expected) | ((found - expected).abs() <= tolerance)).all())

@@ -11,10 +11,9 @@ import torch
 from torch import Tensor
 
 from pyscore.engine.sources.huggingface.forward import Forward, Position
-from pyscore.engine.sources.huggingface.head import NoHead
+from pyscore.engine.sources.huggingface.head import NoHead, fixed_candidates
 from pyscore.engine.sources.huggingface.model import attention_window, rope_limit, takes_positions
 from pyscore.engine.sources.huggingface.plan import SHARINGS, Batch, Limits, PackedRow, Plan, plan_batches
-from pyscore.engine.sources.huggingface.separation import fixed_candidates
 from pyscore.engine.sources.huggingface.stems import NotShared
 from pyscore.engine.sources.huggingface.tree import chain_of
 from pyscore.engine.sources.source import ScoreRequest
@@ -157,7 +156,7 @@ class Sharing:
 
     def _logprobs(self, batch: Batch, positions: list[Position], sharing: str) -> Tensor:
         states = self._forward.states(batch, positions, sharing)
-        return self._forward.logprobs_of(states, fixed_candidates(self._forward.vocab_size, len(states)))
+        return self._forward.logprobs_of(states, fixed_candidates(self._forward.separation.vocab_size, len(states)))
 
     def _tolerances(self, strict: bool) -> tuple[float, float]:
         """How far off log-probabilities may be at most, and in the middle: batches of other shapes round otherwise.

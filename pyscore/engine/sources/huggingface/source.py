@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import nn
@@ -158,11 +158,6 @@ class HuggingFaceSource(Source):
         return counts
 
 
-class _Planned(NamedTuple):
-    plan: Plan
-    requests: Sequence[ScoreRequest]
-
-
 class _Session(Session):
     """A source's model under one set of limits; what self-checks find out is kept in ``sharing``."""
 
@@ -172,7 +167,7 @@ class _Session(Session):
     @property
     def findings(self) -> dict[str, str]:
         return {
-            "head": self._forward.head or "not run",
+            "head": self._forward.separation.name,
             "sharing": str(self._sharing),
             "batch_tokens": str(self._forward.limits.batch_tokens),
         }
@@ -182,11 +177,11 @@ class _Session(Session):
         """Batches are planned by the size that the run began with, which may be halved where memory runs out."""
         return {**self._sharing.state, "batch_tokens": self._batch_tokens}
 
-    def prepare(self, requests: Sequence[ScoreRequest]) -> _Planned:
-        return _Planned(self._sharing.plan(requests), requests)
+    def prepare(self, requests: Sequence[ScoreRequest]) -> tuple[Plan, Sequence[ScoreRequest]]:
+        return self._sharing.plan(requests), requests
 
-    def run(self, work: _Planned, advance: Callable[[float], None]) -> list[TokenScore]:
-        plan = self._sharing.checked(work.plan, work.requests)  # a self-check may choose another one
+    def run(self, work: tuple[Plan, Sequence[ScoreRequest]], advance: Callable[[float], None]) -> list[TokenScore]:
+        plan = self._sharing.checked(*work)  # a self-check may choose another one
         total = max(1, sum(batch.n_tokens for batch in plan.batches))
         results = self._forward(plan, lambda tokens: advance(tokens / total))
         logprob, is_greedy = results.logprob.tolist(), results.is_greedy.tolist()

@@ -39,7 +39,9 @@ class Stem(NamedTuple):
 def copied(cache: Any, n_rows: int) -> Any:
     """A cache of any kind for ``n_rows`` rows, from that of one, which stays as it is."""
     own = copy.deepcopy(cache)
-    own.reorder_cache(torch.zeros(n_rows, dtype=torch.long, device=_device(own)))  # n_rows times row 0
+    tensors = (value for layer in own.layers for value in vars(layer).values() if isinstance(value, Tensor))
+    device = next((tensor.device for tensor in tensors), torch.device("cpu"))
+    own.reorder_cache(torch.zeros(n_rows, dtype=torch.long, device=device))  # n_rows times row 0
     return own
 
 
@@ -88,8 +90,3 @@ def _keys_and_values(layer: Any, length: int) -> tuple[Tensor, Tensor]:
     if not isinstance(keys, Tensor) or not isinstance(values, Tensor) or keys.shape[-2] < length:
         raise NotShared(f"a cache layer ({type(layer).__name__}) doesn't keep the keys of all tokens")
     return keys, values
-
-
-def _device(cache: Any) -> torch.device:
-    tensors = (value for layer in cache.layers for value in vars(layer).values())
-    return next((value.device for value in tensors if isinstance(value, Tensor)), torch.device("cpu"))
