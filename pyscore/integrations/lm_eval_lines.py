@@ -6,6 +6,7 @@ import ast
 import json
 import string
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -113,34 +114,31 @@ def _cluster(values: Mapping[str, Any], name: str | None) -> str:
 
 def _by_index(target: Any, choices: Sequence[str]) -> list[int]:
     """The right choices where the target is an index from 0, or a list of them; else none."""
-    given = _listed(target)
-    texts = [str(one).strip() for one in given]
+    texts = _listed(target)
     indices = [int(text) for text in texts if text.isdecimal() and int(text) < len(choices)]
-    return indices if len(indices) == len(given) else []
+    return indices if len(indices) == len(texts) else []
 
 
 def _by_text(target: Any, choices: Sequence[str]) -> list[int]:
     """The right choices where the target is the text of one, space around it set aside, or a list; else none."""
     texts = [choice.strip() for choice in choices]
-    given = [str(one).strip() for one in _listed(target)]
+    given = _listed(target)
     return [texts.index(one) for one in given] if all(one in texts for one in given) else []
 
 
 def _by_letter(target: Any, choices: Sequence[str]) -> list[int]:
     """The right choices where the target is a letter, A being the first, "(A)" and "A." too, or a list; else none."""
     letters = string.ascii_uppercase[: len(choices)]
-    given = [str(one).strip().strip("().").upper() for one in _listed(target)]
+    given = [text.strip("().").upper() for text in _listed(target)]
     return [letters.index(one) for one in given] if all(len(one) == 1 and one in letters for one in given) else []
 
 
-def _listed(target: Any) -> list[Any]:
-    """The harness writes targets as Python prints them: "[0, 2]" for several."""
+def _listed(target: Any) -> list[str]:
+    """The texts of a target, stripped. The harness writes several as Python prints them: "[0, 2]"."""
     if isinstance(target, str) and target.startswith("[") and target.endswith("]"):
-        try:
+        with suppress(SyntaxError, ValueError):
             target = ast.literal_eval(target)
-        except (SyntaxError, ValueError):
-            return [target]
-    return target if isinstance(target, list) else [target]
+    return [str(one).strip() for one in (target if isinstance(target, list) else [target])]
 
 
 READINGS: Mapping[str, Callable[[Any, Sequence[str]], list[int]]] = MappingProxyType(

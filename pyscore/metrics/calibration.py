@@ -14,6 +14,7 @@ from pyscore.metrics.core.arrays import Codes, Floats, Keys, as_float64, take
 from pyscore.metrics.core.binning import assign_bins, brier_terms, calibration_errors
 from pyscore.metrics.core.columns import read_columns
 from pyscore.metrics.core.intervals import Interval
+from pyscore.metrics.core.logprob_math import difference, segment_max
 from pyscore.metrics.core.means import Averages
 from pyscore.metrics.core.readers import check_same_length, read_binary, read_shares
 from pyscore.metrics.core.report import NAN, Estimate, Report, in_clusters
@@ -144,9 +145,7 @@ def multiclass_calibration(
     right_option = read_gold(gold, offsets)
     starts, sizes = offsets[:-1], np.diff(offsets)
     over = Averages(len(starts), clusters, interval)
-    best = np.repeat(np.maximum.reduceat(logprob, starts), sizes)
-    with np.errstate(invalid="ignore"):  # -inf minus -inf, which np.where replaces by 0
-        shifted = np.where(best == -np.inf, 0.0, logprob - best)
+    shifted = difference(logprob, np.repeat(segment_max(logprob, offsets), sizes))
     top = np.minimum.reduceat(np.where(shifted == 0, np.arange(len(logprob)), len(logprob)), starts)
     others = np.exp(shifted)
     others[top] = 0.0

@@ -126,10 +126,7 @@ def answer_change(answers: Any, original: Any, *, clusters: Keys = None, interva
             "changed": over.rate(changed, known),
             "changed_if_readable": over.rate(changed, known & ~unreadable, "no answer can be read"),
         },
-        numbers={
-            "n_unreadable": int((known & unreadable).sum()),
-            "n_dropped_without_original": int(missing.sum()),
-        },
+        numbers={"n_unreadable": int((known & unreadable).sum()), "n_dropped_without_original": int(missing.sum())},
     )
 
 

@@ -143,7 +143,6 @@ def power_analysis(
         }
         for size in sizes
     ]
-    of = metric if isinstance(a, Comparison) else None
     return Report.of(
         "power_analysis",
         interval,
@@ -151,7 +150,7 @@ def power_analysis(
         estimates={"difference": difference},
         numbers={"variance": variance, "unpaired_variance": unpaired, "design_effect": variance / unclustered},
         rows=rows,
-        of=of,
+        of=metric if isinstance(a, Comparison) else None,
         power=power,
         alpha=alpha,
     )

@@ -11,13 +11,7 @@ from pyscore.metrics.core.arrays import Floats, Keys, Mask
 from pyscore.metrics.core.intervals import Interval
 from pyscore.metrics.core.logprob_math import difference, log_expit
 from pyscore.metrics.core.means import Averages
-from pyscore.metrics.core.readers import (
-    check_length,
-    check_same_length,
-    read_logprobs,
-    read_shares,
-    read_values,
-)
+from pyscore.metrics.core.readers import check_length, check_same_length, read_logprobs, read_shares, read_values
 from pyscore.metrics.core.report import NAN, Estimate, Report
 from pyscore.metrics.core.trends import correlations
 
@@ -133,11 +127,7 @@ def label_confidence(
         "label_confidence",
         interval,
         title=f"label confidence: {len(p)} questions",
-        estimates={
-            "mean": over.mean(p),
-            "weighted_mean": over.mean(p, weights=c),
-            **related,
-        },
+        estimates={"mean": over.mean(p), "weighted_mean": over.mean(p, weights=c), **related},
         numbers={"mean_confidence": float(c.mean()), "n_confidence_0": int((c == 0).sum())},
         rows=[_filtered(p, c >= threshold, float(threshold), over) for threshold in thresholds],
     )

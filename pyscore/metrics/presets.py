@@ -277,13 +277,7 @@ def _check_fields(preset: Preset, answers: Answers) -> None:
         raise ValueError(f"the answers have nothing for the preset {preset.name!r}: {needs}")
 
 
-def _estimate(
-    metric: Metric,
-    preset: Preset,
-    answers: Answers,
-    other: Answers | None,
-    over: Averages,
-) -> Estimate:
+def _estimate(metric: Metric, preset: Preset, answers: Answers, other: Answers | None, over: Averages) -> Estimate:
     if metric.lacks(answers):
         return Estimate.without_interval(NAN, len(answers), f"the answers have no {metric.lacks(answers)}")
     values: Floats = per_question(answers, metric.value, preset.rule(metric.normalize), other=other)

@@ -146,8 +146,7 @@ def brier(answers: Answers, rule: Rule = PLAIN) -> Floats:
     if len(bad):
         raise ValueError(f"question {bad[0]} has {right[bad[0]]} matching answers: a Brier score needs exactly one")
     shares = segment_softmax(answers.scores(rule.normalize), answers.question_offsets)
-    squares: Floats = np.add.reduceat((shares - answers.is_matching) ** 2, starts)
-    return squares
+    return np.add.reduceat((shares - answers.is_matching) ** 2, starts)
 
 
 def sequence_loss(answers: Answers, rule: Rule = PLAIN) -> Floats:
@@ -158,14 +157,6 @@ def sequence_loss(answers: Answers, rule: Rule = PLAIN) -> Floats:
     """
     _check_n_answers(answers, 1, "the loss of a sequence")
     return -answers.scores(rule.normalize) + 0.0  # The sum turns -0.0 into 0.0.
-
-
-def _log_n_answers(answers: Answers, rule: Rule = PLAIN) -> Floats:
-    return np.log(answers.n_answers)
-
-
-def _one_in_n_answers(answers: Answers, rule: Rule = PLAIN) -> Floats:
-    return 1.0 / answers.n_answers
 
 
 def logodds_shift(answers: Answers, other: Answers, rule: Rule = PLAIN) -> Floats:
@@ -183,10 +174,6 @@ def logodds_shift(answers: Answers, other: Answers, rule: Rule = PLAIN) -> Float
     with np.errstate(invalid="ignore"):
         shift: Floats = compare(answers, rule).log_odds - compare(other, rule).log_odds
     return shift
-
-
-def _absolute_logodds_shift(answers: Answers, other: Answers, rule: Rule = PLAIN) -> Floats:
-    return np.abs(logodds_shift(answers, other, rule))
 
 
 def _correct_on_other(answers: Answers, other: Answers, rule: Rule = PLAIN) -> Floats:
@@ -220,8 +207,8 @@ VALUES: Mapping[str, Callable[[Answers, Rule], Floats]] = MappingProxyType(
         "total_logprob": total_logprob,
         "brier": brier,
         "sequence_loss": sequence_loss,
-        "log_n_answers": _log_n_answers,
-        "one_in_n_answers": _one_in_n_answers,
+        "log_n_answers": lambda answers, rule: np.log(answers.n_answers),
+        "one_in_n_answers": lambda answers, rule: 1.0 / answers.n_answers,
     }
 )
 """Name -> ``[Q]`` float64, one value a question, from `Answers` and a `Rule`."""
@@ -229,7 +216,7 @@ VALUES: Mapping[str, Callable[[Answers, Rule], Floats]] = MappingProxyType(
 SHIFTS: Mapping[str, Callable[[Answers, Answers, Rule], Floats]] = MappingProxyType(
     {
         "logodds_shift": logodds_shift,
-        "absolute_logodds_shift": _absolute_logodds_shift,
+        "absolute_logodds_shift": lambda answers, other, rule: np.abs(logodds_shift(answers, other, rule)),
         "correct_on_other": _correct_on_other,
     }
 )

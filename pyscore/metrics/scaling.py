@@ -87,10 +87,8 @@ def scaling_table(
     rows = []
     for key in sorted(cells, key=lambda k: k[:4]):
         dataset, model, size, _, step = key
-        e = _cell(cells[key], metric, interval)
         where = {"model": model, "size": size, "step": step, "dataset": dataset}
-        rows.append(where | {"value": e.value, "stderr": e.stderr, "low": e.low, "high": e.high, "n": e.n})
-        rows[-1]["reason"] = e.reason
+        rows.append(where | vars(_cell(cells[key], metric, interval)))
     counts = {f"n_{name}s": len({row[name] for row in rows}) for name in ("model", "size", "step", "dataset")}
     return Report.of(
         "scaling_table",

@@ -68,10 +68,7 @@ def forward_kl(
         "forward_kl",
         interval,
         title=f"forward KL: {len(gap)} target tokens of {full.sum()} sequences",
-        estimates={
-            "per_token": over.ratio(sums, lengths),
-            "per_sequence": over.mean(sums, full),
-        },
+        estimates={"per_token": over.ratio(sums, lengths), "per_sequence": over.mean(sums, full)},
         numbers={
             "n_tokens": len(gap),
             "n_masked_tokens": target.size - len(gap),
@@ -162,5 +159,4 @@ def _gaps(reference: Floats, model: Floats, target: Mask) -> Floats:
         check_logprobs(values, name, target)
     why = "= {}: a sample of the reference can't hold a token that it gives no probability; leave such tokens out"
     refuse("logprob_reference", reference, (reference == -np.inf) & target, f"{why} or sample from the reference")
-    gaps: Floats = reference[target] - model[target]
-    return gaps
+    return reference[target] - model[target]

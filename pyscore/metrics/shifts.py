@@ -156,10 +156,7 @@ def red_team(scores: Any, *, threshold: float = 0.5, clusters: Keys = None, inte
         "red_team",
         interval,
         title=f"red teaming: {len(s)} replies, threshold {threshold:g}",
-        estimates={
-            "flagged": over.rate(s > threshold),
-            "mean": over.mean(s),
-        },
+        estimates={"flagged": over.rate(s > threshold), "mean": over.mean(s)},
         numbers={
             "max": float(s.max()),
             "n_flagged": int((s > threshold).sum()),

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pyscore.metrics import Answers, Report
+from pyscore.metrics.core.answer_scores import LENGTHS
 from pyscore.metrics.presets import PRESETS, Metric, apply_preset
 
 if TYPE_CHECKING:
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = ["perplexity"]
 
-_LENGTHS = ("n_tokens", "n_chars", "n_bytes", "n_words")
 _PRESET = replace(
     PRESETS["lm_eval_rolling"],
     name="lm_eval_rolling+token_perplexity",
@@ -40,7 +40,7 @@ def perplexity(table: pa.Table, *, clusters: Iterable[Hashable] | None = None, c
     Raises:
         ValueError: columns are missing, no document has tokens, a missing cluster.
     """
-    missing = [name for name in ("logprob", *_LENGTHS) if name not in table.column_names]
+    missing = [name for name in ("logprob", *LENGTHS) if name not in table.column_names]
     if missing:
         raise ValueError(f"the table lacks the columns {', '.join(missing)}: give one that score_documents returned")
     scored = table["n_tokens"].to_numpy() > 0
@@ -49,7 +49,7 @@ def perplexity(table: pa.Table, *, clusters: Iterable[Hashable] | None = None, c
     keys = None if clusters is None else list(clusters)
     if keys is not None and len(keys) != len(scored):
         raise ValueError(f"clusters must have one entry a document, {len(scored)}, got {len(keys)}")
-    columns = {name: table[name].to_numpy()[scored] for name in ("logprob", *_LENGTHS)}
+    columns = {name: table[name].to_numpy()[scored] for name in ("logprob", *LENGTHS)}
     report = apply_preset(
         Answers.of_sequences(**columns),
         _PRESET,

@@ -98,12 +98,7 @@ class RunStore:
 
     @classmethod
     def open(
-        cls,
-        path: str | Path,
-        manifest: Mapping[str, Any],
-        *,
-        resume: bool = False,
-        earlier: FinishedFile | None = None,
+        cls, path: str | Path, manifest: Mapping[str, Any], *, resume: bool = False, earlier: FinishedFile | None = None
     ) -> RunStore:
         """Begin a run in a new or empty folder, or go on with the one that is there.
 

@@ -61,10 +61,8 @@ def metadata_of(table: pa.Table) -> dict[str, str]:
     """The table's metadata as text; entries that other software wrote in other encodings are left out."""
     found = {}
     for key, value in (table.schema.metadata or {}).items():
-        try:
+        with suppress(UnicodeDecodeError):
             found[key.decode()] = value.decode()
-        except UnicodeDecodeError:
-            continue
     return found
 
 

@@ -142,8 +142,7 @@ def read_offsets(value: Array, n_answers: int, of: str = "logprob") -> Codes:
     if offsets.ndim != 1 or not len(offsets):
         raise ValueError(f"question_offsets must be 1-d with at least the entry 0, got shape {tuple(offsets.shape)}")
     checks.check_offsets(offsets, "question_offsets", n_answers, of, "question")
-    array: Codes = offsets.numpy()
-    return array
+    return offsets.numpy()
 
 
 def read_gold(gold: Array, offsets: Codes) -> Codes:

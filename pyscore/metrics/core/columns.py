@@ -24,7 +24,6 @@ METRICS = {
 }
 """Metric name -> the field of `Comparison` that it is the mean of, the two headline numbers first."""
 
-
 SHARES = ("probability", "prefers")
 """The fields that lie within [0, 1]."""
 

@@ -38,8 +38,7 @@ class Corpus:
 
     @property
     def lengths(self) -> NDArray[np.int64]:
-        lengths: NDArray[np.int64] = np.diff(self.offsets)
-        return lengths
+        return np.diff(self.offsets)
 
     def totals(self, max_order: int) -> NDArray[np.int64]:
         """How many n-grams each text has, ``[texts, max_order]``."""

@@ -21,7 +21,6 @@ __all__ = [
     "z_quantile",
 ]
 
-
 METHODS = ("auto", "t", "wilson", "bootstrap", "bca")
 
 

@@ -41,8 +41,7 @@ def difference(a: Floats, b: Floats) -> Floats:
 
 def segment_max(values: Floats, offsets: Codes) -> Floats:
     """``[Q]``, the largest of each question's values; offsets ``[Q + 1]`` without an empty question."""
-    largest: Floats = np.maximum.reduceat(values, offsets[:-1])
-    return largest
+    return np.maximum.reduceat(values, offsets[:-1])
 
 
 def segment_logsumexp(values: Floats, offsets: Codes) -> Floats:
