@@ -149,7 +149,7 @@ class Session(Protocol):
     @property
     @abstractmethod
     def state(self) -> dict[str, Any]:
-        """What `Source.session` needs to go on as this session would, as JSON. Runs keep it without looking into it."""
+        """What `Source.session` needs to go on in the same way, as JSON. Runs keep it without looking into it."""
 
     @abstractmethod
     def prepare(self, requests: Sequence[ScoreRequest]) -> Work:
