@@ -155,7 +155,7 @@ def test_kernels_as_they_should_be_are_no_problem() -> None:
             "multiplies float32 by",
         ),
         (changed(tma=False), "without the tensor memory accelerator"),
-        (changed(loads={"32": 20, "128": 15}), "16 bytes at a time in 15 places, where operands need 16"),
+        (changed(loads={"32": 20, "128": 15}), "16 bytes at a time in 15 instructions, where operands need 16"),
         (replace(changed(loads={"64": 8}), kernel="piece_kernel", blocks=(4096,)), "nowhere 16 bytes"),
         (changed(row_sums=[]), "several orders"),
         (replace(_GOOD, error="CompilationError: at 1:1"), "does not compile: CompilationError"),
