@@ -320,7 +320,7 @@ class RunStore:
         if self._lock is not None:
             write_part(place, rows, keys, positions)
             return
-        # A write that an earlier session had begun can have arrived since this session read the folder.
+        # What an earlier session began to write can have arrived after the folder was read.
         if place.is_file():
             raise BlockingIOError(f"another process wrote {place} since: resume, to go on after it")
         write_part(place, rows, keys, positions)
