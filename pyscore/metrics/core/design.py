@@ -10,7 +10,7 @@ import numpy as np
 from pyscore.metrics.core.arrays import Codes, Floats, Keys, Mask, as_float64, cluster_sums
 from pyscore.metrics.core.readers import check_length, read_clusters, refuse
 
-__all__ = ["Design", "Sample", "read_design"]
+__all__ = ["Design", "Sample", "leave_one_out", "read_design"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,14 @@ class Sample:
     units: int
     effective: float
     unit: str
+
+    @property
+    def dof(self) -> float:
+        """Degrees of freedom of a variance over these units: effective - 1.
+
+        Carter, Schnepel & Steigerwald 2017, "Asymptotic Behavior of a t-Test Robust to Cluster Heterogeneity".
+        """
+        return self.effective - 1
 
     def reason(self) -> str:
         """Why nothing can be said about uncertainty, or ""."""
@@ -80,6 +88,22 @@ def read_design(n: int, clusters: Keys = None, weights: Any = None) -> Design:
     clustered = clusters is not None
     sample = Sample(len(w), units, effective, "cluster" if clustered else "question")
     return Design(sample, codes, w, kept, clustered)
+
+
+def leave_one_out(values: Floats, design: Design) -> Floats:
+    """What leaving out one unit adds to the weighted mean of each column of ``values [n, K]``: ``[units, K]``.
+
+    θ_(c) - θ = -Σ_{i in c} w_i (s_i - θ) / (W - W_c). Of these deviations L, (C - 1)/C · LᵀL is the
+    leave-one-cluster-out (CR3) covariance of the means: Bell & McCaffrey 2002, "Bias Reduction in Standard Errors for
+    Linear Regression with Multi-Stage Samples"; MacKinnon, Nielsen & Webb 2023, "Fast and Reliable Jackknife and
+    Bootstrap Methods for Cluster-Robust Inference". With units of equal weight it is Miller's, C/(C - 1) and all.
+    """
+    w, units = design.weights, design.sample.units
+    means = w @ values / w.sum()
+    sums = cluster_sums(w[:, None] * (values - means), design.codes, units)
+    rest = w.sum() - cluster_sums(w, design.codes, units)
+    deviations: Floats = -sums / rest[:, None]
+    return deviations
 
 
 def _read_weights(weights: Any, n: int) -> Floats:
