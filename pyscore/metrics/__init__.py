@@ -6,10 +6,20 @@ from pyscore.metrics.core.answer_scores import Answers
 from pyscore.metrics.core.intervals import Interval
 from pyscore.metrics.core.means import estimate_difference, estimate_mean, estimate_rate, estimate_ratio
 from pyscore.metrics.core.report import Estimate, Report
+from pyscore.metrics.core.scales import (
+    NONNEGATIVE,
+    RATE,
+    RATE_DIFFERENCE,
+    REAL,
+    SHARE,
+    SHARE_DIFFERENCE,
+    Scale,
+)
 from pyscore.metrics.debate import debate_accuracy
-from pyscore.metrics.differences import Difference, adjust_p_values, compare_many, paired_difference
+from pyscore.metrics.differences import Difference, equivalence, paired_difference, unpaired_difference
 from pyscore.metrics.diversity import distinct_n, self_bleu, sentence_self_bleu
 from pyscore.metrics.faithfulness import answer_change, same_answer_curve
+from pyscore.metrics.many_differences import adjust_p_values, compare_many
 from pyscore.metrics.options import extract_option, extract_options, option_accuracy
 from pyscore.metrics.pareto import pareto, pareto_front
 from pyscore.metrics.power import minimum_detectable_effect, power_analysis, required_n
@@ -31,7 +41,13 @@ from pyscore.metrics.text import exact_matches, normalize_answer, same_answer_ma
 from pyscore.metrics.winogenerated import occupation_bias
 
 __all__ = [
+    "NONNEGATIVE",
     "PRESETS",
+    "RATE",
+    "RATE_DIFFERENCE",
+    "REAL",
+    "SHARE",
+    "SHARE_DIFFERENCE",
     "Answers",
     "Difference",
     "Estimate",
@@ -39,6 +55,7 @@ __all__ = [
     "Preset",
     "Report",
     "RewardEnsemble",
+    "Scale",
     "ScalingPoint",
     "Summary",
     "SummaryState",
@@ -52,6 +69,7 @@ __all__ = [
     "comparison_calibration",
     "debate_accuracy",
     "distinct_n",
+    "equivalence",
     "estimate_difference",
     "estimate_mean",
     "estimate_rate",
@@ -89,4 +107,5 @@ __all__ = [
     "trigger_effect",
     "unlikelihood",
     "unlikelihood_loss",
+    "unpaired_difference",
 ]
