@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pyscore.metrics.core.arrays import Keys, as_float64
+from pyscore.metrics.core.arrays import Floats, Keys, as_float64
 from pyscore.metrics.core.intervals import Interval, check_interval
 from pyscore.metrics.core.means import Averages, estimate_mean, estimate_rate
 from pyscore.metrics.core.readers import (
@@ -173,23 +173,43 @@ def scaling_trend(
 
 
 def sign_agreement(
-    a: Any, b: Any, *, baseline: float = 0.5, clusters: Keys = None, interval: Interval = Interval()
+    a: Any,
+    b: Any,
+    *,
+    stderr_a: Any = None,
+    stderr_b: Any = None,
+    baseline: float = 0.5,
+    clusters: Keys = None,
+    interval: Interval = Interval(),
 ) -> Report:
     """The share of datasets on which two models, or two effects, lie on the same side of a baseline.
 
+    ``agreement`` is about other datasets, and takes the sides as they are seen. With standard errors,
+    ``agreement_on_new_questions`` is about the true sides on these datasets. A dataset is known to agree if both values
+    lie beyond the baseline on one side: p = max of the two one-sided z tests (intersection-union; Berger 1982,
+    "Multiparameter Hypothesis Testing and Acceptance Sampling"), known to disagree likewise, each by Holm's method over
+    all datasets at half of 1 - confidence. The interval goes from the share known to agree to 1 - the share known to
+    disagree, whatever the two models' errors have in common. It is wide where sides are uncertain, and must be: the
+    expected agreement under normal errors, or a bootstrap, held the true one in as little as 3 % of simulated studies
+    of 40 datasets, where all sides are weak and related.
+
     Args:
         a, b: ``[n]``, one value a dataset, in the same order.
+        stderr_a, stderr_b: ``[n]``, above 0: their standard errors; both or neither.
         baseline: 0.5 for preference rates, 0 for slopes and differences. A dataset where either is exactly there has no
             side: it is left out and counted in ``n_ties``.
         clusters: one hashable key a dataset.
         interval: confidence and method.
 
     Returns:
-        Report with ``agreement`` and the counts it is made of. Two models that both lie mostly above the baseline agree
-        mostly, with no relation between them: read the four counts.
+        Report with ``agreement`` and the counts it is made of; with standard errors also how many datasets are known to
+        agree and to disagree, and ``agreement_on_new_questions``, whose stderr is that of the agreement under normal
+        errors about the values. Two models that both lie mostly above the baseline agree mostly, with no relation
+        between them: read the four counts.
 
     Raises:
-        ValueError: no datasets, lengths that differ, a NaN with its row.
+        ValueError: no datasets, lengths that differ, a NaN with its row, a standard error that isn't positive, or one
+            model's alone.
     """
     if not math.isfinite(baseline):
         raise ValueError(f"baseline must be finite, got {baseline!r}")
@@ -198,20 +218,53 @@ def sign_agreement(
     sided = (first != 0) & (second != 0)
     over = Averages(len(first), clusters, interval)
     agreement = over.rate((first > 0) == (second > 0), sided, "every dataset is at the baseline")
+    estimates = {"agreement": agreement}
+    known: dict[str, int] = {}
+    if stderr_a is not None or stderr_b is not None:
+        if stderr_a is None or stderr_b is None:
+            raise ValueError("stderr_a and stderr_b go together: give both or neither")
+        errors = read_positive(stderr_a, "stderr_a"), read_positive(stderr_b, "stderr_b")
+        for name, each in zip(("stderr_a", "stderr_b"), errors, strict=True):
+            check_length(name, each, len(first), "dataset")
+        z = np.stack([first / errors[0], second / errors[1]])[:, sided]
+        estimates["agreement_on_new_questions"], known = _true_agreement(z, agreement, interval.confidence)
     return Report.of(
         "sign_agreement",
         interval,
         title=f"same side of {baseline:g}: {len(first)} datasets",
-        estimates={"agreement": agreement},
+        estimates=estimates,
         numbers={
             "n_both_above": int(((first > 0) & (second > 0)).sum()),
             "n_both_below": int(((first < 0) & (second < 0)).sum()),
             "n_only_a_above": int(((first > 0) & (second < 0)).sum()),
             "n_only_b_above": int(((first < 0) & (second > 0)).sum()),
             "n_ties": int((~sided).sum()),
+            **known,
         },
         baseline=f"{baseline:g}",
     )
+
+
+def _true_agreement(z: Floats, seen: Estimate, confidence: float) -> tuple[Estimate, dict[str, int]]:
+    """The agreement of the true sides, from ``z [2, n]``, how many standard errors each value lies off the baseline."""
+    from scipy.special import ndtr
+
+    n = z.shape[1]
+    if not n:
+        return seen, {}
+    same, p = (z[0] > 0) == (z[1] > 0), ndtr(-np.abs(z).min(axis=0))
+    level = (1 - confidence) / 2
+    steps = np.arange(n, 0, -1)  # Holm's: the smallest p-value times n, the next times n - 1, until one is too large.
+    agree, disagree = (
+        int(np.cumprod(np.sort(np.where(side, p, 1.0)) * steps <= level).sum()) for side in (same, ~same)
+    )
+    chance = ndtr(z).prod(axis=0) + ndtr(-z).prod(axis=0)
+    stderr = math.sqrt(float((chance * (1 - chance)).sum())) / n
+    known = {"n_known_to_agree": agree, "n_known_to_disagree": disagree, "n_unknown": n - agree - disagree}
+    share = float(same.mean())
+    if agree + disagree == n:
+        return Estimate.without_interval(share, n, "every side is known: no other agreement is possible"), known
+    return Estimate(share, stderr, agree / n, 1 - disagree / n, n), known
 
 
 def _cell(points: list[ScalingPoint], metric: str, interval: Interval) -> Estimate:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
 from pyscore import summarize
 from pyscore.metrics.core.means import estimate_mean, estimate_rate
@@ -109,8 +110,46 @@ def test_only_ties_have_no_agreement() -> None:
     assert sign_agreement([0.5, 0.5], [0.1, 0.5])["agreement"].reason == "every dataset is at the baseline"
 
 
+def test_sides_are_known_by_holms_method_over_the_larger_of_two_p_values() -> None:
+    # z of a and b: both far above; b alone weak; opposite and far; opposite and weak; a tie
+    a, b = np.array([0.9, 0.9, 0.9, 0.6, 0.5]), np.array([0.8, 0.55, 0.2, 0.45, 0.9])
+    report = sign_agreement(a, b, stderr_a=[0.05] * 5, stderr_b=[0.06] * 5)
+    p = [stats.norm.sf(0.3 / 0.06), stats.norm.sf(0.05 / 0.06), stats.norm.sf(0.3 / 0.06), stats.norm.sf(0.05 / 0.06)]
+    agree = multipletests([p[0], p[1], 1, 1], 0.025, "holm")[0].sum()
+    disagree = multipletests([1, 1, p[2], p[3]], 0.025, "holm")[0].sum()
+    found = report["agreement_on_new_questions"]
+    assert (
+        (found.low, found.value, found.high, found.n) == (agree / 4, 0.5, 1 - disagree / 4, 4) == (0.25, 0.5, 0.75, 4)
+    )
+    assert (report.numbers["n_known_to_agree"], report.numbers["n_unknown"]) == (1, 2)
+    assert report["agreement"] == sign_agreement(a, b)["agreement"]
+
+
+def test_sides_that_are_all_known_leave_no_other_agreement() -> None:
+    report = sign_agreement([0.9, 0.1], [0.8, 0.9], stderr_a=[0.01] * 2, stderr_b=[0.01] * 2)
+    found = report["agreement_on_new_questions"]
+    assert (found.value, found.reason) == (0.5, "every side is known: no other agreement is possible")
+
+
+@pytest.mark.parametrize("spread", [0.2, 1.0, 3.0, 6.0])
+def test_the_true_agreement_is_held_however_weak_the_sides(spread: float) -> None:
+    rng, held = np.random.default_rng(3), 0
+    for _ in range(100):
+        shared, own = rng.normal(0, spread, (2, 20))
+        true = np.stack([shared, 0.8 * shared + 0.6 * own])
+        seen = true + rng.normal(size=true.shape)
+        report = sign_agreement(*seen, baseline=0, stderr_a=[1.0] * 20, stderr_b=[1.0] * 20)
+        estimate = report["agreement_on_new_questions"]
+        held += estimate.low <= np.mean((true[0] > 0) == (true[1] > 0)) <= estimate.high
+    assert held >= 93
+
+
 def test_bad_agreement_is_refused() -> None:
     with pytest.raises(ValueError, match="a has 1, b has 2"):
         sign_agreement([0.1], [0.1, 0.2])
     with pytest.raises(ValueError, match="baseline must be finite"):
         sign_agreement([0.1], [0.1], baseline=nan)
+    with pytest.raises(ValueError, match="stderr_a and stderr_b go together"):
+        sign_agreement([0.1], [0.1], stderr_a=[0.1])
+    with pytest.raises(ValueError, match="stderr_b must have one entry a dataset: 1 datasets, 2 entries"):
+        sign_agreement([0.1], [0.1], stderr_a=[0.1], stderr_b=[0.1, 0.1])

@@ -1,1 +1,1 @@
-"""Cells of the coverage table: one module a family of estimators, each a list of simulated rows."""
+"""Simulations of coverage, one module a family of intervals."""
