@@ -21,7 +21,7 @@ from pyscore.metrics.diversity import distinct_n, self_bleu, sentence_self_bleu
 from pyscore.metrics.faithfulness import answer_change, same_answer_curve
 from pyscore.metrics.many_differences import adjust_p_values, compare_many
 from pyscore.metrics.options import extract_option, extract_options, option_accuracy
-from pyscore.metrics.pareto import pareto, pareto_front
+from pyscore.metrics.pareto import pareto, pareto_candidates, pareto_front
 from pyscore.metrics.power import minimum_detectable_effect, power_analysis, required_n
 from pyscore.metrics.preferences import (
     RewardEnsemble,
@@ -33,6 +33,7 @@ from pyscore.metrics.preferences import (
 from pyscore.metrics.presets import PRESETS, Preset, apply_preset
 from pyscore.metrics.ratings import ratings
 from pyscore.metrics.scaling import ScalingPoint, scaling_table, scaling_trend, sign_agreement
+from pyscore.metrics.selection import best_of, rank_intervals, selected_intervals
 from pyscore.metrics.sequences import forward_kl, unlikelihood, unlikelihood_loss
 from pyscore.metrics.shifts import biased_feature, red_team, trigger_effect
 from pyscore.metrics.summary import Summary, summarize
@@ -63,6 +64,7 @@ __all__ = [
     "answer_change",
     "apply_preset",
     "auroc",
+    "best_of",
     "biased_feature",
     "calibration",
     "compare_many",
@@ -86,10 +88,12 @@ __all__ = [
     "option_accuracy",
     "paired_difference",
     "pareto",
+    "pareto_candidates",
     "pareto_front",
     "power_analysis",
     "preference_model",
     "preference_probability",
+    "rank_intervals",
     "ratings",
     "red_team",
     "required_n",
@@ -98,6 +102,7 @@ __all__ = [
     "same_answer_matrix",
     "scaling_table",
     "scaling_trend",
+    "selected_intervals",
     "self_bleu",
     "sentence_self_bleu",
     "sign_agreement",
