@@ -24,6 +24,8 @@ from pyscore.metrics.presets import PRESETS, Preset, apply_preset
 from pyscore.metrics.ratings import ratings
 from pyscore.metrics.scaling import ScalingPoint, scaling_table, scaling_trend, sign_agreement
 from pyscore.metrics.sequences import forward_kl, unlikelihood, unlikelihood_loss
+from pyscore.metrics.sequential import asymptotic_sequence, confidence_sequence, sequential_difference
+from pyscore.metrics.sequential_test import SequentialTest
 from pyscore.metrics.shifts import biased_feature, red_team, trigger_effect
 from pyscore.metrics.summary import Summary, summarize
 from pyscore.metrics.summary_state import SummaryState
@@ -40,16 +42,19 @@ __all__ = [
     "Report",
     "RewardEnsemble",
     "ScalingPoint",
+    "SequentialTest",
     "Summary",
     "SummaryState",
     "adjust_p_values",
     "answer_change",
     "apply_preset",
+    "asymptotic_sequence",
     "auroc",
     "biased_feature",
     "calibration",
     "compare_many",
     "comparison_calibration",
+    "confidence_sequence",
     "debate_accuracy",
     "distinct_n",
     "estimate_difference",
@@ -82,6 +87,7 @@ __all__ = [
     "scaling_trend",
     "self_bleu",
     "sentence_self_bleu",
+    "sequential_difference",
     "sign_agreement",
     "squad",
     "summarize",
