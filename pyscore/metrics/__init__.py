@@ -2,6 +2,7 @@
 
 from pyscore.metrics.auroc import auroc
 from pyscore.metrics.calibration import calibration, comparison_calibration, multiclass_calibration
+from pyscore.metrics.control_variates import control_variate
 from pyscore.metrics.core.answer_scores import Answers
 from pyscore.metrics.core.intervals import Interval
 from pyscore.metrics.core.means import estimate_difference, estimate_mean, estimate_rate, estimate_ratio
@@ -55,6 +56,7 @@ __all__ = [
     "compare_many",
     "comparison_calibration",
     "confidence_sequence",
+    "control_variate",
     "debate_accuracy",
     "distinct_n",
     "estimate_difference",
