@@ -2,6 +2,7 @@
 
 from pyscore.metrics.auroc import auroc
 from pyscore.metrics.calibration import calibration, comparison_calibration, multiclass_calibration
+from pyscore.metrics.control_variates import control_variate
 from pyscore.metrics.core.answer_scores import Answers
 from pyscore.metrics.core.intervals import Interval
 from pyscore.metrics.core.means import estimate_difference, estimate_mean, estimate_rate, estimate_ratio
@@ -35,6 +36,8 @@ from pyscore.metrics.ratings import ratings
 from pyscore.metrics.scaling import ScalingPoint, scaling_table, scaling_trend, sign_agreement
 from pyscore.metrics.selection import best_of, rank_intervals, selected_intervals
 from pyscore.metrics.sequences import forward_kl, unlikelihood, unlikelihood_loss
+from pyscore.metrics.sequential import asymptotic_sequence, confidence_sequence, sequential_difference
+from pyscore.metrics.sequential_test import SequentialTest
 from pyscore.metrics.shifts import biased_feature, red_team, trigger_effect
 from pyscore.metrics.summary import Summary, summarize
 from pyscore.metrics.summary_state import SummaryState
@@ -58,17 +61,21 @@ __all__ = [
     "RewardEnsemble",
     "Scale",
     "ScalingPoint",
+    "SequentialTest",
     "Summary",
     "SummaryState",
     "adjust_p_values",
     "answer_change",
     "apply_preset",
+    "asymptotic_sequence",
     "auroc",
     "best_of",
     "biased_feature",
     "calibration",
     "compare_many",
     "comparison_calibration",
+    "confidence_sequence",
+    "control_variate",
     "debate_accuracy",
     "distinct_n",
     "equivalence",
@@ -105,6 +112,7 @@ __all__ = [
     "selected_intervals",
     "self_bleu",
     "sentence_self_bleu",
+    "sequential_difference",
     "sign_agreement",
     "squad",
     "summarize",
