@@ -2,6 +2,7 @@
 
 from pyscore.metrics.auroc import auroc
 from pyscore.metrics.calibration import calibration, comparison_calibration, multiclass_calibration
+from pyscore.metrics.components import VarianceComponents, variance_components
 from pyscore.metrics.core.answer_scores import Answers
 from pyscore.metrics.core.intervals import Interval
 from pyscore.metrics.core.means import estimate_difference, estimate_mean, estimate_rate, estimate_ratio
@@ -42,6 +43,7 @@ __all__ = [
     "ScalingPoint",
     "Summary",
     "SummaryState",
+    "VarianceComponents",
     "adjust_p_values",
     "answer_change",
     "apply_preset",
@@ -89,4 +91,5 @@ __all__ = [
     "trigger_effect",
     "unlikelihood",
     "unlikelihood_loss",
+    "variance_components",
 ]
