@@ -2,6 +2,7 @@
 
 from pyscore.metrics.auroc import auroc
 from pyscore.metrics.calibration import calibration, comparison_calibration, multiclass_calibration
+from pyscore.metrics.components import VarianceComponents, variance_components
 from pyscore.metrics.control_variates import control_variate
 from pyscore.metrics.core.answer_scores import Answers
 from pyscore.metrics.core.intervals import Interval
@@ -64,6 +65,7 @@ __all__ = [
     "SequentialTest",
     "Summary",
     "SummaryState",
+    "VarianceComponents",
     "adjust_p_values",
     "answer_change",
     "apply_preset",
@@ -121,4 +123,5 @@ __all__ = [
     "unlikelihood",
     "unlikelihood_loss",
     "unpaired_difference",
+    "variance_components",
 ]
