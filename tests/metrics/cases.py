@@ -47,4 +47,11 @@ def random_pairs(seed: int, n: int) -> Comparison:
     return compare_pairs(m, o)
 
 
+def near_edges(dtype: Any) -> list[float]:
+    """Every edge m/15 as a number of this dtype, and the next numbers below and above it, within [0, 1]."""
+    edges = (np.arange(16) / 15).astype(dtype)
+    near = np.concatenate([np.nextafter(edges[1:], dtype(0)), edges, np.nextafter(edges[:-1], dtype(1))])
+    return [float(p) for p in near]
+
+
 comparisons = st.builds(random_pairs, st.integers(0, 2**32 - 1), st.integers(2, 60))

@@ -22,7 +22,7 @@ from pyscore import Comparison, SummaryState, summarize
 from pyscore.metrics import summary_state
 from pyscore.metrics.core import moments
 from pyscore.metrics.core.moments import DeviceSums
-from tests.metrics.cases import compare_pairs, comparisons, of_preferences, random_pairs, take
+from tests.metrics.cases import compare_pairs, comparisons, near_edges, of_preferences, random_pairs, take
 from tests.metrics.test_summary_state import numbers
 from tests.waits import NoHostWaits
 
@@ -96,6 +96,14 @@ def test_bins_are_closed_on_the_right_at_every_edge(probability: float) -> None:
         comparison = compare_pairs(np.log(p), np.log1p(-p))
     comparison = replace(comparison, probability=p)
     same(on_device(comparison), SummaryState().update(comparison))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_each_edge_and_its_neighbours_are_in_the_bin_of_the_definition(dtype: torch.dtype) -> None:
+    for p in near_edges(np.float32 if dtype == torch.float32 else np.float64):
+        comparison = replace(compare_pairs([-1.0], [-1.0]), probability=np.array([p]))
+        found = SummaryState().update(tensors(comparison, dtype))
+        same(found, SummaryState().update(comparison), 1e-6)
 
 
 @pytest.mark.parametrize("field", ["probability", "prefers", "probability_raw", "log_odds", "coverage"])
