@@ -85,8 +85,8 @@ class Preset:
         metrics: what it reports, in this order.
         numbers: (name, value): values whose mean is reported without an interval, as of a baseline.
         sets: "max" or "sum", as in `pyscore.compare_answers`.
-        ties: what an equal best counts: "half", "strict", "first" or "last"; "" where nothing is compared. `correct`
-            is by argmax, so that there the first wins in any case.
+        ties: what an equal best counts: "half", "strict", "first", "share" or "last"; "" where nothing is compared.
+            `correct` is by argmax, so that there the first wins in any case.
         ddof: of the standard errors: 1 for the sample's deviation, 0 for the population's.
         missing: what an answer that the model didn't report (-inf) counts as, in nats; None to leave it impossible.
     """

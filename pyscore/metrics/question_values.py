@@ -40,8 +40,8 @@ class Rule:
     Attributes:
         normalize: "sum", or by "token", "char", "byte" or "pmi", as in `pyscore.score_answers`.
         sets: "max" compares best with best, "sum" total masses.
-        ties: what `prefers` is at a tie: "half", "strict" or "first", as in `pyscore.compare_answers`, or "last": 1 if
-            the (best) matching answer comes last, else 0.
+        ties: what `prefers` is at a tie: "half", "strict", "first" or "share", as in `pyscore.compare_answers`, or
+            "last": 1 if the (best) matching answer comes last, else 0.
     """
 
     normalize: str = "sum"
@@ -67,7 +67,7 @@ def compare(answers: Answers, rule: Rule = PLAIN) -> Comparison:
     """
     if rule.ties == "last":  # Read backwards, the last answer is the first.
         turned = compare(answers.backwards(), replace(rule, ties="first"))
-        return replace(compare(answers, replace(rule, ties="half")), prefers=turned.prefers[::-1])
+        return replace(compare(answers, replace(rule, ties="half")), prefers=turned.prefers[::-1], ties="last")
     column = answers.need(NEEDS[rule.normalize]) if NEEDS[rule.normalize] else None
     by_length = rule.normalize not in ("sum", "pmi")
     found = score_answers(

@@ -17,7 +17,7 @@ from scipy import stats
 
 from pyscore import Comparison, Estimate, Summary, compare_answers, summarize
 from pyscore.metrics.core.columns import METRICS
-from tests.metrics.cases import compare_pairs, comparisons, of_preferences, random_pairs, take
+from tests.metrics.cases import columns_of, compare_pairs, comparisons, of_preferences, random_pairs, take
 from tests.paths import ORACLES, needs_oracles
 
 HALF_AND_HALF = of_preferences([1, 1, 1, 0, 0.5])
@@ -286,7 +286,7 @@ def test_infinite_log_odds_of_both_signs_have_no_mean() -> None:
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 0), (torch.float32, 1e-6), (torch.bfloat16, 1e-2)])
 def test_torch_tensors_of_any_dtype_are_read(dtype: torch.dtype, tolerance: float) -> None:
     comparison = random_pairs(0, 30)
-    tensors = {name: torch.tensor(column) for name, column in vars(comparison).items()}
+    tensors: dict[str, Any] = {name: torch.tensor(column) for name, column in columns_of(comparison).items()}
     tensors = {name: t.to(dtype) if t.is_floating_point() else t for name, t in tensors.items()}
     got, expected = summarize(Comparison(**tensors)), summarize(comparison)
     assert got.mean_probability.value == pytest.approx(expected.mean_probability.value, abs=tolerance)
@@ -310,8 +310,8 @@ class OnlyDlpack:
 
 def test_any_dlpack_array_is_read() -> None:
     comparison = random_pairs(0, 30)
-    foreign = Comparison(**{name: OnlyDlpack(np.asarray(column)) for name, column in vars(comparison).items()})
-    assert summarize(foreign) == summarize(comparison)
+    foreign: dict[str, Any] = {name: OnlyDlpack(np.asarray(column)) for name, column in columns_of(comparison).items()}
+    assert summarize(Comparison(**foreign)) == summarize(comparison)
 
 
 def test_the_table_begins_with_both_headline_numbers() -> None:
@@ -333,7 +333,8 @@ def test_the_dictionary_is_json_and_names_every_field() -> None:
 def broken(field: str, row: int, value: float) -> Comparison:
     column = np.asarray(getattr(HALF_AND_HALF, field), float).copy()
     column[row] = value
-    return replace(HALF_AND_HALF, **{field: column})
+    changed: dict[str, Any] = {field: column}
+    return replace(HALF_AND_HALF, **changed)
 
 
 @pytest.mark.parametrize("field", ["probability", "probability_raw", "coverage", "log_odds", "prefers", "tie"])
