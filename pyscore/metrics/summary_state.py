@@ -11,7 +11,15 @@ import torch
 from pyscore.metrics.core.arrays import Floats, Keys, cluster_sums
 from pyscore.metrics.core.columns import read_columns
 from pyscore.metrics.core.intervals import Interval
-from pyscore.metrics.core.moments import NO_QUESTIONS, DeviceSums, Moments, device_of, read_moments
+from pyscore.metrics.core.moments import (
+    NO_QUESTIONS,
+    DeviceSums,
+    Moments,
+    bin_totals,
+    device_of,
+    join_policies,
+    read_moments,
+)
 from pyscore.metrics.core.readers import read_clusters
 from pyscore.metrics.summary import Summary, summarize_moments
 from pyscore.ops import Comparison
@@ -25,7 +33,7 @@ _CLUSTERS = "clusters were given for some questions and not for others: give the
 class SummaryState:
     """Sums from which `summarize` is computed: update with comparisons, merge with other states, pickle freely.
 
-    Its size does not depend on the number of questions; with clusters it grows by seven numbers a cluster. Merged
+    Its size does not depend on the number of questions; with clusters it grows by 38 numbers a cluster. Merged
     states give what `summarize` gives on all rows together, in any order, to rounding.
 
     Comparisons whose fields are CUDA tensors are summed on their GPU, in float64, without waiting for it, so that
@@ -42,7 +50,7 @@ class SummaryState:
             sums = DeviceSums.on(torch.device(device))
             self._devices[sums.device] = sums
         self._moments = NO_QUESTIONS
-        self._clusters: dict[Hashable, Floats] | None = None  # key -> [questions, sum of each metric]
+        self._clusters: dict[Hashable, Floats] | None = None  # key -> a row of what `summarize_moments` takes
 
     def update(self, comparison: Comparison, clusters: Keys = None) -> SummaryState:
         """Add the questions of a comparison; returns this state.
@@ -53,12 +61,16 @@ class SummaryState:
             clusters: one hashable key a question. They are objects of the host, so a comparison on a GPU is read then.
 
         Raises:
-            ValueError: as `summarize`, or clusters given in some updates and not in others. It changes nothing then.
+            ValueError: as `summarize`, clusters given in some updates and not in others, or comparisons whose ties
+                counted by different policies. It changes nothing then.
                 On a GPU values are not looked at here: a NaN, a share outside [0, 1] or a mass that is none raises
                 whenever the state is read, with its row counted over all updates on that GPU.
             RuntimeError: the update is captured in a CUDA graph by a state that has no sums on that GPU yet.
         """
         device = device_of(comparison) if clusters is None else None
+        join_policies(
+            frozenset({comparison.ties}), self._moments.policies, *(s.policies for s in self._devices.values())
+        )
         if device is not None:
             if self._clusters is not None:
                 raise ValueError(_CLUSTERS)
@@ -83,7 +95,8 @@ class SummaryState:
         """A new state, on the host, that has seen what both have; neither is changed.
 
         Raises:
-            ValueError: one state has clusters and the other has questions without; an invalid value on a GPU.
+            ValueError: one state has clusters and the other has questions without, or ties of both counted by different
+                policies; an invalid value on a GPU.
         """
         return self._read()._join(other._read())
 
@@ -137,5 +150,7 @@ def _state_of(moments: Moments) -> SummaryState:
 
 def _cluster_totals(comparison: Comparison, clusters: Iterable[Hashable], n: int) -> dict[Hashable, Floats]:
     codes, distinct = read_clusters(clusters, n)
-    counted = np.column_stack([np.ones(n), read_columns(comparison).finite])
-    return dict(zip(distinct, cluster_sums(counted, codes, len(distinct)), strict=True))
+    columns = read_columns(comparison)
+    sums = cluster_sums(np.column_stack([np.ones(n), columns.summed]), codes, len(distinct))
+    totals = np.column_stack([sums, *bin_totals(columns, np.ones(n), codes, len(distinct))])
+    return dict(zip(distinct, totals, strict=True))
