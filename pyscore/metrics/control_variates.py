@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from pyscore._confidence import check_confidence
 from pyscore._integers import as_int
 from pyscore.metrics.core.arrays import Floats, Keys, cluster_sums
 from pyscore.metrics.core.design import Design, Sample, read_design
-from pyscore.metrics.core.intervals import t_quantile
+from pyscore.metrics.core.intervals import Interval, t_quantile
+from pyscore.metrics.core.means import estimate_mean
 from pyscore.metrics.core.readers import check_same_length, read_values, refuse
 from pyscore.metrics.core.report import NAN, Estimate, Report, in_clusters, write_signature
+from pyscore.metrics.core.scales import Scale
 
 __all__ = ["control_variate"]
 
@@ -44,8 +45,8 @@ def control_variate(
       se² = (1 - n/n_all) v + n/n_all · v_y, with v_y the leave-one-out variance of ȳ (double sampling: Cochran 1977,
       ch. 12). No control takes it below what ``n_all`` questions would give.
 
-    ``plain_mean`` is ȳ, with √v_y: new questions without a control. Intervals are Student's t with Kish's effective
-    number of units - 2 degrees of freedom (- 1 for a given slope and for the plain mean), cut to the range.
+    ``plain_mean`` is ȳ, new questions without a control, as `estimate_mean` has it. The other intervals are Student's t
+    with Kish's effective number of units - 2 degrees of freedom (- 1 for a given slope), cut to the range.
 
     Args:
         values: ``[n]`` scores of the checkpoint, in [low, high].
@@ -74,13 +75,15 @@ def control_variate(
     design, part, fitted = read_design(len(y), clusters), len(y) / n_all, slope is None
     found, slopes = _leave_one_out(y, x, control_mean, slope, design)
     value, b = float(found[0]), float(slopes[0])
-    plain = _leave_one_out(y, x, control_mean, 0.0, design)[0]
-    v, v_y = _variance(found[1:] - value, y, b * x), _variance(plain[1:] - plain[0], y)
-    shown = _Shown(design.sample, (low, high), check_confidence(confidence))
+    v = _variance(found[1:] - value, y, b * x)
+    scale = Scale(low, high, "beta" if math.isfinite(high - low) else "t")
+    plain = estimate_mean(y, clusters=clusters, interval=Interval(confidence), scale=scale)
+    v_y = 0.0 if plain.reason else plain.stderr**2
+    shown = _Shown(design.sample, scale, confidence)
     estimates = {
         "these_questions": shown.estimate(value, v, (1 - part) * v, 1 + fitted),
-        "new_questions": shown.estimate(value, v, (1 - part) * v + part * v_y, 1 + fitted),
-        "plain_mean": shown.estimate(float(y.mean()), v_y, v_y, 1),
+        "new_questions": shown.estimate(value, min(v, v_y), (1 - part) * v + part * v_y, 1 + fitted),
+        "plain_mean": plain,
     }
     return Report(
         title=f"control variate: {len(y)} of {n_all} questions{in_clusters(design.n_clusters)}",
@@ -131,12 +134,12 @@ class _Shown:
     """How values and variances become estimates."""
 
     sample: Sample
-    limits: tuple[float, float]
+    scale: Scale
     confidence: float
 
     def estimate(self, value: float, spread: float, variance: float, parameters: int) -> Estimate:
         """An estimate with t(effective - parameters); ``spread`` is the variance that the sample itself has shown."""
-        low, high = self.limits
+        low, high, _ = self.scale
         value, sample = min(max(value, low), high), self.sample
         reason = sample.reason()
         if not reason and sample.effective < parameters + 1:

@@ -71,9 +71,9 @@ def test_a_slope_of_0_is_the_plain_mean() -> None:
     report = control_variate(y[:20], x[:20], 0.1, n_all=50, slope=0.0)
     plain, usual = report["plain_mean"], estimate_mean(y[:20])
     assert (plain.value, plain.stderr) == pytest.approx((usual.value, usual.stderr))
-    assert (plain.low, plain.high) == pytest.approx((usual.low, usual.high))
-    assert report["new_questions"] == plain
-    assert report["these_questions"].stderr == pytest.approx(math.sqrt(0.6) * plain.stderr)  # Cochran 1977, ch. 2
+    new, these = report["new_questions"], report["these_questions"]
+    assert (new.value, new.low, new.high) == pytest.approx((usual.value, usual.low, usual.high))
+    assert these.stderr == pytest.approx(math.sqrt(0.6) * usual.stderr)  # Cochran 1977, ch. 2
 
 
 @pytest.mark.parametrize("slope", [None, 1.0])
@@ -119,9 +119,13 @@ def test_ends_stay_within_the_range() -> None:
     y = np.array([0.0, 0.0, 0.0, 1.0] * 3)
     x = np.array([0.0, 0.0, 1.0, 1.0] * 3)
     report = control_variate(y, x, 0.05, n_all=500)
+    shifted = control_variate(4 * y - 2, x, 0.05, n_all=500, low=-2, high=2)
+    for name, one in report.estimates.items():
+        assert 0 <= one.low <= one.value <= one.high
+        assert shifted[name].low == pytest.approx(4 * one.low - 2) and shifted[name].high == pytest.approx(
+            4 * one.high - 2
+        )
     assert report["these_questions"].low == 0
-    shifted = control_variate(4 * y - 2, x, 0.05, n_all=500, low=-2, high=2)["these_questions"]
-    assert shifted.high == pytest.approx(4 * report["these_questions"].high - 2) and shifted.low == -2
 
 
 def test_errors_name_the_argument() -> None:
@@ -135,3 +139,9 @@ def test_errors_name_the_argument() -> None:
         control_variate([0, 1], [0, 1], math.inf, n_all=9)
     with pytest.raises(ValueError, match=r"control\[0\] = inf"):
         control_variate([0, 1], [math.inf, 1], 0.5, n_all=9)
+
+
+def test_equal_scores_say_nothing_about_new_questions() -> None:
+    x = scores(50)[1]
+    report = control_variate(np.ones(20), x[:20], x.mean(), n_all=50, slope=1.0)
+    assert "no spread" in report["new_questions"].reason and report["these_questions"].low > 0.5
