@@ -36,7 +36,7 @@ def control_variate(
 
     θ = ȳ + b (X - x̄), with y the checkpoint's scores, x the earlier one's on the same questions, X the earlier one's
     mean over all: the regression estimator with b = Σ (x - x̄)(y - ȳ) / Σ (x - x̄)², the difference estimator with
-    b = 1 (Cochran 1977, "Sampling Techniques", ch. 7). The estimate stands for two means, whose errors differ:
+    b = 1 (Cochran 1977, "Sampling Techniques", ch. 7). It stands for two means, whose errors differ, and for a change:
 
     - ``these_questions``, the mean that the checkpoint would have on the ``n_all`` questions:
       se² = (1 - n/n_all) v, where v is the leave-one-out variance of θ, b and all, at fixed X:
@@ -44,6 +44,8 @@ def control_variate(
     - ``new_questions``, its mean over all questions of this kind, of which those are a sample:
       se² = (1 - n/n_all) v + n/n_all · v_y, with v_y the leave-one-out variance of ȳ (double sampling: Cochran 1977,
       ch. 12). No control takes it below what ``n_all`` questions would give.
+    - ``change``, θ - X as an estimate of the mean of y - x over all questions of this kind, with v_(y-x) for v_y; where
+      the control's values lie in [low, high] too.
 
     ``plain_mean`` is ȳ, new questions without a control, as `estimate_mean` has it. The other intervals are Student's t
     with Kish's effective number of units - 2 degrees of freedom (- 1 for a given slope), cut to the range.
@@ -59,7 +61,7 @@ def control_variate(
         confidence: of the intervals.
 
     Returns:
-        Report with these three estimates; numbers ``slope``, ``correlation`` (of values and control), ``n_all``.
+        Report with these estimates; numbers ``slope``, ``correlation`` (of values and control), ``n_all``.
 
     Raises:
         ValueError: lengths that differ, a value out of range or infinite, with its row; ``n_all`` below n.
@@ -76,15 +78,17 @@ def control_variate(
     found, slopes = _leave_one_out(y, x, control_mean, slope, design)
     value, b = float(found[0]), float(slopes[0])
     v = _variance(found[1:] - value, y, b * x)
-    scale = Scale(low, high, "beta" if math.isfinite(high - low) else "t")
-    plain = estimate_mean(y, clusters=clusters, interval=Interval(confidence), scale=scale)
-    v_y = 0.0 if plain.reason else plain.stderr**2
-    shown = _Shown(design.sample, scale, confidence)
+    scale, interval = Scale(low, high, "beta" if math.isfinite(high - low) else "t"), Interval(confidence)
+    plain = estimate_mean(y, clusters=clusters, interval=interval, scale=scale)
+    difference = estimate_mean(y - x, clusters=clusters, interval=interval)
+    shown = _Shown(design.sample, part, v, confidence, 1 + fitted)
     estimates = {
-        "these_questions": shown.estimate(value, v, (1 - part) * v, 1 + fitted),
-        "new_questions": shown.estimate(value, min(v, v_y), (1 - part) * v + part * v_y, 1 + fitted),
+        "these_questions": shown.estimate(value, None, scale),
+        "new_questions": shown.estimate(value, plain, scale),
         "plain_mean": plain,
     }
+    if low <= min(x.min(), control_mean) and max(x.max(), control_mean) <= high:
+        estimates["change"] = shown.estimate(value - control_mean, difference, Scale(low - high, high - low))
     return Report(
         title=f"control variate: {len(y)} of {n_all} questions{in_clusters(design.n_clusters)}",
         estimates=estimates,
@@ -131,25 +135,35 @@ def _correlation(y: Floats, x: Floats) -> float:
 
 @dataclass(frozen=True)
 class _Shown:
-    """How values and variances become estimates."""
+    """How a value becomes an estimate for the questions that were to be asked, or for new ones.
+
+    Attributes:
+        part: n/n_all.
+        variance: v.
+        parameters: what is taken off the effective number of units.
+    """
 
     sample: Sample
-    scale: Scale
+    part: float
+    variance: float
     confidence: float
+    parameters: int
 
-    def estimate(self, value: float, spread: float, variance: float, parameters: int) -> Estimate:
-        """An estimate with t(effective - parameters); ``spread`` is the variance that the sample itself has shown."""
-        low, high, _ = self.scale
+    def estimate(self, value: float, of_all: Estimate | None, scale: Scale) -> Estimate:
+        """For new questions, ``of_all`` is the plain mean whose variance ``n_all`` questions share."""
+        low, high, _ = scale
         value, sample = min(max(value, low), high), self.sample
+        shared = 0.0 if of_all is None or of_all.reason else of_all.stderr**2
+        variance = (1 - self.part) * self.variance + self.part * shared
         reason = sample.reason()
-        if not reason and sample.effective < parameters + 1:
+        if not reason and sample.effective < self.parameters + 1:
             reason = f"{sample.effective:.3g} effective {sample.unit}s: too few for a slope and a spread"
-        if not reason and spread == 0:
+        if not reason and (self.variance == 0 or (of_all is not None and shared == 0)):
             reason = f"what is averaged is the same for every {sample.unit}: no spread to estimate from"
         if not reason and variance == 0:
             reason = "all of these questions were asked: this is their mean"
         if reason:
             return Estimate.without_interval(value, sample.n, reason)
         stderr = math.sqrt(variance)
-        half = t_quantile(self.confidence, sample.effective - parameters) * stderr
+        half = t_quantile(self.confidence, sample.effective - self.parameters) * stderr
         return Estimate(value, stderr, max(value - half, low), min(value + half, high), sample.n)

@@ -78,14 +78,25 @@ def test_a_slope_of_0_is_the_plain_mean() -> None:
 
 @pytest.mark.parametrize("slope", [None, 1.0])
 @pytest.mark.parametrize("n", [30, 200])
-def test_both_means_are_covered(slope: float | None, n: int) -> None:
-    held = np.zeros(2)
+def test_both_means_and_the_change_are_covered(slope: float | None, n: int) -> None:
+    mean = float(stats.norm.cdf(0.3 / math.sqrt(2.25)))
+    held = np.zeros(3)
     for seed in range(400):
         y, x = scores(400, seed)
         report = control_variate(y[:n], x[:n], x.mean(), n_all=400, slope=slope)
-        truths = {"these_questions": y.mean(), "new_questions": stats.norm.cdf(0.3 / math.sqrt(2.25))}
+        truths = {"these_questions": y.mean(), "new_questions": mean, "change": mean - 0.5}
         held += [report[name].low <= truth <= report[name].high for name, truth in truths.items()]
     assert (abs(held / 400 - 0.95) < 0.035).all()
+
+
+def test_a_change_is_known_better_than_a_mean() -> None:
+    y, x = scores(1000, noise=0.1)
+    report = control_variate(y[:100], x[:100], x.mean(), n_all=1000)
+    assert report["change"].value == pytest.approx(report["new_questions"].value - x.mean())
+    assert report["these_questions"].stderr < report["change"].stderr < 0.6 * report["new_questions"].stderr
+    v = report["these_questions"].stderr ** 2 + 0.1 * np.var(y[:100] - x[:100], ddof=1) / 100
+    assert report["change"].stderr == pytest.approx(math.sqrt(v), rel=1e-9)
+    assert "change" not in control_variate(y[:100], 9 * x[:100], 9 * x.mean(), n_all=1000).estimates
 
 
 def test_a_good_control_narrows_what_is_known_of_these_questions_most() -> None:
@@ -120,7 +131,8 @@ def test_ends_stay_within_the_range() -> None:
     x = np.array([0.0, 0.0, 1.0, 1.0] * 3)
     report = control_variate(y, x, 0.05, n_all=500)
     shifted = control_variate(4 * y - 2, x, 0.05, n_all=500, low=-2, high=2)
-    for name, one in report.estimates.items():
+    for name in ("these_questions", "new_questions", "plain_mean"):
+        one = report[name]
         assert 0 <= one.low <= one.value <= one.high
         assert shifted[name].low == pytest.approx(4 * one.low - 2) and shifted[name].high == pytest.approx(
             4 * one.high - 2

@@ -10,7 +10,8 @@ width over that of one t interval. **tests**: differences of 0/1 scores, a fifth
 questions until 3,000. "wrong" is how often there is a decision where there is no difference, "t" how often the t test
 decides at the same looks; "fixed n" is what one z test needs for 80 % power; half and 80 % of the samples are decided
 by "median" and "80th". **control variates**: n of 1,000 questions. "covered" and "width" are for the mean of these
-questions, "new" and "new width" for that of new ones; widths are over that of the plain mean of the n.
+questions, "new" and "new width" for that of new ones, "change" and "change width" for the mean of y - x over new ones;
+widths are over that of the t interval of the n scores alone.
 """
 
 from __future__ import annotations
@@ -31,8 +32,9 @@ __all__ = ["SHARES", "SHORT", "capital", "cells", "hedged_ends", "plug_in_ends"]
 SEED = 20_261_130
 N = 3_000
 AT = np.unique(np.geomspace(10, N, 20).round().astype(np.int64))
-SHARES = ("20 looks", "t", "new", "none", "decided at fixed n")
-SHORT = ""
+SHARES = ("20 looks", "t", "new", "change", "none", "decided at fixed n")
+SHORT = """The asymptotic sequence falls short for lognormal values: a few large ones decide their mean, and the first
+100 hold too few of them. At n = 30 and a rate near 0.9 about three scores are 0, and the slope rests on them."""
 
 Floats = NDArray[np.float64]
 Draw = Callable[[np.random.Generator, tuple[int, int]], Floats]
@@ -233,16 +235,20 @@ def _controls(kind: str, rho: float, replicates: int) -> list[dict[str, Any]]:
         for n in sizes:
             report = control_variate(y[:n], x[:n], float(x.mean()), n_all=every)
             these, new, plain = (report[name] for name in ("these_questions", "new_questions", "plain_mean"))
-            held = these.low <= y.mean() <= these.high, new.low <= truth <= new.high
-            widths = [(e.high - e.low) / (plain.high - plain.low) for e in (these, new)]
+            change = report["change"]
+            held = [e.low <= mean <= e.high for e, mean in ((these, y.mean()), (new, truth), (change, 0.0))]
+            # Where all scores are equal there is no interval to compare either.
+            width = 2 * t_quantile(0.95, n - 1) * (plain.stderr or math.nan)
+            widths = [(e.high - e.low) / width for e in (these, new, change)]
             found[n].append([report.numbers["correlation"], *held, *widths])
     rows = []
     for n, of_n in found.items():
         all_of_n = np.array(of_n)
-        printed = all_of_n[~np.isnan(all_of_n[:, 3])]
+        printed = all_of_n[~np.isnan(all_of_n[:, 4:]).any(axis=1)]
         correlation, samples = float(np.nanmean(all_of_n[:, 0])), len(printed)
         row = {"table": "control variates", "scores": kind, "n": n, "correlation": correlation, "samples": samples}
-        row |= dict(zip(("covered", "new", "width", "new width"), printed[:, 1:].mean(axis=0).tolist(), strict=True))
+        names = ("covered", "new", "change", "width", "new width", "change width")
+        row |= dict(zip(names, printed[:, 1:].mean(axis=0).tolist(), strict=True))
         rows.append(row | {"none": 1 - samples / replicates})
     return rows
 
