@@ -15,7 +15,7 @@ from pyscore.metrics.core.intervals import Interval, t_quantile
 from pyscore.metrics.core.means import estimate_mean
 from pyscore.metrics.core.readers import check_same_length, read_values, refuse
 from pyscore.metrics.core.report import NAN, Estimate, Report, in_clusters, write_signature
-from pyscore.metrics.core.scales import Scale
+from pyscore.metrics.core.scales import ROUNDING, Scale
 
 __all__ = ["control_variate"]
 
@@ -66,10 +66,9 @@ def control_variate(
     Raises:
         ValueError: lengths that differ, a value out of range or infinite, with its row; ``n_all`` below n.
     """
-    y, x = read_values(values, "values"), read_values(control, "control")
-    check_same_length("questions", values=y, control=x)
-    refuse("values", y, (y < low) | (y > high) | np.isinf(y), f"= {{}} is outside [{low:g}, {high:g}] or infinite")
-    refuse("control", x, np.isinf(x), "= {} is infinite: leave such questions out of both, or compare shares")
+    scale, interval = Scale(low, high, "beta" if math.isfinite(high - low) else "t"), Interval(confidence)
+    margin = ROUNDING * (high - low if math.isfinite(high - low) else 1.0)
+    y, x = _read(values, control, scale, margin)
     if not all(map(math.isfinite, (control_mean, 0.0 if slope is None else slope))):
         raise ValueError(f"control_mean and slope must be finite, got {control_mean!r} and {slope!r}")
     if as_int(n_all, "n_all") < len(y):
@@ -78,7 +77,6 @@ def control_variate(
     found, slopes = _leave_one_out(y, x, control_mean, slope, design)
     value, b = float(found[0]), float(slopes[0])
     v = _variance(found[1:] - value, y, b * x)
-    scale, interval = Scale(low, high, "beta" if math.isfinite(high - low) else "t"), Interval(confidence)
     plain = estimate_mean(y, clusters=clusters, interval=interval, scale=scale)
     difference = estimate_mean(y - x, clusters=clusters, interval=interval)
     shown = _Shown(design.sample, part, v, confidence, 1 + fitted)
@@ -87,7 +85,7 @@ def control_variate(
         "new_questions": shown.estimate(value, plain, scale),
         "plain_mean": plain,
     }
-    if low <= min(x.min(), control_mean) and max(x.max(), control_mean) <= high:
+    if low - margin <= min(x.min(), control_mean) and max(x.max(), control_mean) <= high + margin:
         estimates["change"] = shown.estimate(value - control_mean, difference, Scale(low - high, high - low))
     return Report(
         title=f"control variate: {len(y)} of {n_all} questions{in_clusters(design.n_clusters)}",
@@ -101,6 +99,15 @@ def control_variate(
         confidence=confidence,
         numbers={"slope": b, "correlation": _correlation(y, x), "n_all": n_all},
     )
+
+
+def _read(values: Any, control: Any, scale: Scale, margin: float) -> tuple[Floats, Floats]:
+    y, x = read_values(values, "values"), read_values(control, "control")
+    check_same_length("questions", values=y, control=x)
+    outside = (y < scale.low - margin) | (y > scale.high + margin) | np.isinf(y)
+    refuse("values", y, outside, f"= {{}} is outside [{scale.low:g}, {scale.high:g}] or infinite")
+    refuse("control", x, np.isinf(x), "= {} is infinite: leave such questions out of both, or compare shares")
+    return y, x
 
 
 def _leave_one_out(

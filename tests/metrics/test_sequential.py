@@ -23,7 +23,7 @@ from pyscore.metrics import (
 from tools.coverage_cells import sequential as coverage
 
 Floats = NDArray[np.float64]
-STAKES = [1 / (j + 2) for j in range(10)]
+STAKES = [1 / (j + 2) for j in range(14)]
 
 
 def capital(x: Floats, m: float) -> Floats:
@@ -87,7 +87,7 @@ def test_a_rate_is_ever_missed_less_often_than_promised(rate: float) -> None:
     for n in range(1, 401):
         alive = np.append(alive * (1 - rate), 0) + np.append(0, alive * rate)
         wins = np.arange(n + 1)
-        bets = 0.9 * 0.5 ** np.arange(10)[:, None]
+        bets = 0.9 * 0.5 ** np.arange(14)[:, None]
         up = wins * np.log1p(bets * (1 / rate - 1)) + (n - wins) * np.log1p(-bets)
         down = (n - wins) * np.log1p(bets * (1 / (1 - rate) - 1)) + wins * np.log1p(-bets)
         out = np.array(STAKES) / sum(STAKES) @ np.exp(np.minimum(np.logaddexp(up, down), 99)) / 2 >= 20

@@ -73,11 +73,11 @@ def cells(replicates: int) -> list[dict[str, Any]]:
 
 def capital(x: Floats, mean: float, sizes: Floats | float = 1.0) -> Floats:
     """E(mean) of `SequentialTest` after each column of ``x [R, n]``, the means of units of these relative sizes."""
-    total, stakes = np.zeros(x.shape), 1 / np.arange(2, 12)
+    total, stakes = np.zeros(x.shape), 1 / np.arange(2, 16)
     with np.errstate(over="ignore"):  # An infinite capital is above every limit.
         for ratio in (x / mean, (1 - x) / (1 - mean)):
             gains = sizes * (ratio - 1)
-            for bet, stake in zip(0.9 * 0.5 ** np.arange(10), stakes / stakes.sum() / 2, strict=True):
+            for bet, stake in zip(0.9 * 0.5 ** np.arange(14), stakes / stakes.sum() / 2, strict=True):
                 total += stake * np.exp(np.cumsum(np.log1p(bet * gains), axis=1))
     return total
 
