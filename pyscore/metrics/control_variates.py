@@ -73,13 +73,13 @@ def control_variate(
         raise ValueError(f"control_mean and slope must be finite, got {control_mean!r} and {slope!r}")
     if as_int(n_all, "n_all") < len(y):
         raise ValueError(f"n_all must count the {len(y)} questions that were drawn too, got {n_all}")
-    design, part, fitted = read_design(len(y), clusters), len(y) / n_all, slope is None
+    design, fraction, fitted = read_design(len(y), clusters), len(y) / n_all, slope is None
     found, slopes = _leave_one_out(y, x, control_mean, slope, design)
     value, b = float(found[0]), float(slopes[0])
     v = _variance(found[1:] - value, y, b * x)
     plain = estimate_mean(y, clusters=clusters, interval=interval, scale=scale)
     difference = estimate_mean(y - x, clusters=clusters, interval=interval)
-    shown = _Shown(design.sample, part, v, confidence, 1 + fitted)
+    shown = _Shown(design.sample, fraction, v, confidence, 1 + fitted)
     estimates = {
         "these_questions": shown.estimate(value, None, scale),
         "new_questions": shown.estimate(value, plain, scale),
@@ -126,9 +126,9 @@ def _leave_one_out(
     return y.mean() + sum_y / n + slopes * (control_mean - x.mean() - sum_x / n), slopes
 
 
-def _variance(deviations: Floats, *parts: Floats) -> float:
-    """(C - 1)/C Σ deviations², of leaving out each of C units; 0 where they are rounding errors of the parts."""
-    size = sum(float(np.abs(part).max()) for part in parts)
+def _variance(deviations: Floats, *terms: Floats) -> float:
+    """(C - 1)/C Σ deviations², of leaving out each of C units; 0 where they are rounding errors of the terms."""
+    size = sum(float(np.abs(term).max()) for term in terms)
     if not (np.abs(deviations) > 1e-12 * size).any():
         return 0.0
     return float(deviations @ deviations) * (1 - 1 / len(deviations))
@@ -145,13 +145,13 @@ class _Shown:
     """How a value becomes an estimate for the questions that were to be asked, or for new ones.
 
     Attributes:
-        part: n/n_all.
+        fraction: n/n_all.
         variance: v.
         parameters: what is taken off the effective number of units.
     """
 
     sample: Sample
-    part: float
+    fraction: float
     variance: float
     confidence: float
     parameters: int
@@ -161,7 +161,7 @@ class _Shown:
         low, high, _ = scale
         value, sample = min(max(value, low), high), self.sample
         shared = 0.0 if of_all is None or of_all.reason else of_all.stderr**2
-        variance = (1 - self.part) * self.variance + self.part * shared
+        variance = (1 - self.fraction) * self.variance + self.fraction * shared
         reason = sample.reason()
         if not reason and sample.effective < self.parameters + 1:
             reason = f"{sample.effective:.3g} effective {sample.unit}s: too few for a slope and a spread"

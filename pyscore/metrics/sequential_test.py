@@ -1,4 +1,4 @@
-"""A test of a mean, with its interval, that is updated batch by batch and may be stopped at any of them."""
+"""A test of a mean, with its interval, that is updated while values come in and may be stopped at any time."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _EDGE = 1e-12  # The capital is evaluated at means in [_EDGE, 1 - _EDGE]: at 0 a
 
 
 class SequentialTest:
-    """A test of a mean, with its interval, that may be read after every batch and stopped at any time.
+    """A test of a mean, with its interval, that may be read after every update and stopped at any time.
 
         test = SequentialTest()
-        for a, b in batches:
+        for a, b in scores_as_they_come:
             if test.update(a - b).p_value <= 0.05:
                 break
 
@@ -94,21 +94,21 @@ class SequentialTest:
         self._ends = (0.0, 1.0)
 
     def update(self, values: Any, clusters: Keys = None) -> SequentialTest:
-        """Add a batch and look at the result; returns this test.
+        """Add values and look at the result; returns this test.
 
         Args:
             values: ``[n]`` in [low, high], independent of earlier ones (or their clusters are).
-            clusters: one hashable key a question. A cluster comes whole, in one batch.
+            clusters: one hashable key a question. A cluster comes whole, in one update.
 
         Raises:
             ValueError: no values, one that is NaN or out of range, with its row; a cluster that is larger than
-                ``largest`` or was in an earlier batch; clusters given in some batches only. It changes nothing then.
+                ``largest`` or was in an earlier update; clusters given in some updates only. It changes nothing then.
         """
         x = self._scaled(values)
         if clusters is None:
             if self._seen:
                 raise ValueError(
-                    "clusters were given in earlier batches and not in this one: give them always or never"
+                    "clusters were given in earlier updates and not in this one: give them always or never"
                 )
             sizes, totals = np.ones(len(x), np.int64), x
         else:
@@ -132,7 +132,7 @@ class SequentialTest:
 
     @property
     def estimate(self) -> Estimate:
-        """The mean of the values so far, its usual standard error, and the interval that holds at all updates."""
+        """The mean of the values so far, its linearised standard error, and the interval that holds at all updates."""
         if not self.n:
             return Estimate.without_interval(NAN, 0, "no values yet")
         width = self.high - self.low
@@ -166,13 +166,13 @@ class SequentialTest:
 
     def _check_clusters(self, sizes: Codes, keys: list[Hashable]) -> None:
         if self._units and not self._seen:
-            raise ValueError("clusters were not given in earlier batches: give them always or never")
+            raise ValueError("clusters were not given in earlier updates: give them always or never")
         if sizes.max() > self.largest:
             key, size = keys[int(sizes.argmax())], sizes.max()
             raise ValueError(f"cluster {key!r} has {size} questions, more than largest = {self.largest}: set it higher")
         again = self._seen.intersection(keys)
         if again:
-            raise ValueError(f"cluster {next(iter(again))!r} was in an earlier batch: give each cluster whole")
+            raise ValueError(f"cluster {next(iter(again))!r} was in an earlier update: give each cluster whole")
 
     def _log_capital(self, mean: float) -> float:
         """log E(mean), for 0 < mean < 1."""
@@ -185,7 +185,7 @@ class SequentialTest:
         return float(np.logaddexp.reduce(capital))
 
     def _look(self) -> None:
-        """Take what E is after a batch into the p-value and the ends of the interval."""
+        """Take what E is after an update into the p-value and the ends of the interval."""
         null = (self.null - self.low) / (self.high - self.low)
         self._log_e = self._log_capital(null)
         self._log_e_max = max(self._log_e_max, self._log_e)
@@ -207,12 +207,12 @@ class SequentialTest:
             return self._log_capital(m) + math.log(1 - self.confidence)
 
         outer, inner = min(max(old, _EDGE), 1 - _EDGE), mean
-        parts = min(outer, inner) < null < max(outer, inner)
-        if parts and rejected:
+        between = min(outer, inner) < null < max(outer, inner)
+        if between and rejected:
             outer = null
         elif excess(outer) < 0:
             return old
-        elif parts:
+        elif between:
             inner = null
         # At `null` what was said of it decides, even where rounding puts the excess there on the other side of 0.
         if excess(outer) <= 0:

@@ -113,10 +113,10 @@ def test_twenty_looks_at_the_usual_interval_miss_four_times_as_often_as_once() -
     st.sampled_from([-0.3, 0.0, 0.001]),
     st.sampled_from([0.6, 0.8, 0.95]),
 )
-def test_the_p_value_agrees_with_the_interval(batches: list[list[float]], null: float, confidence: float) -> None:
+def test_the_p_value_agrees_with_the_interval(updates: list[list[float]], null: float, confidence: float) -> None:
     test, before = SequentialTest(null=null, confidence=confidence), (-1.0, 1.0)
-    for batch in batches:
-        e = test.update(batch).estimate
+    for values in updates:
+        e = test.update(values).estimate
         if e.reason:  # no mean is left, so none of them is the null
             assert test.p_value <= 1 - confidence
             break
@@ -127,7 +127,7 @@ def test_the_p_value_agrees_with_the_interval(batches: list[list[float]], null: 
 
 def test_the_p_value_is_the_inverse_of_the_largest_e_value() -> None:
     test = SequentialTest()
-    seen = [test.update(batch).e_value for batch in ([1.0] * 12, [-1.0] * 12, [0.0] * 5)]
+    seen = [test.update(values).e_value for values in ([1.0] * 12, [-1.0] * 12, [0.0] * 5)]
     assert seen[0] > 20 > seen[2] and test.p_value == pytest.approx(1 / seen[0])
     assert SequentialTest().p_value == 1
 
@@ -242,7 +242,7 @@ def test_errors_name_the_row_and_what_to_do() -> None:
     test = SequentialTest(largest=2).update([0, 1, 1], clusters=["a", "a", "b"])
     with pytest.raises(ValueError, match="'c' has 3 questions"):
         test.update([0, 1, 1], clusters=["c", "c", "c"])
-    with pytest.raises(ValueError, match="'b' was in an earlier batch"):
+    with pytest.raises(ValueError, match="'b' was in an earlier update"):
         test.update([0, 1, 1], clusters=["b", "c", "c"])
     with pytest.raises(ValueError, match="always or never"):
         test.update([0, 1, 1])

@@ -121,7 +121,7 @@ def _rng(*names: object) -> np.random.Generator:
     return np.random.default_rng([SEED, *"/".join(map(str, names)).encode()])
 
 
-def _parts(replicates: int) -> list[int]:
+def _at_once(replicates: int) -> list[int]:
     return [min(100, replicates - start) for start in range(0, replicates, 100)]
 
 
@@ -135,7 +135,7 @@ def _t_out(x: Floats, mean: float, at: NDArray[np.int64]) -> NDArray[np.bool_]:
 
 def _sequence(name: str, draw: Draw, mean: float, replicates: int) -> dict[str, Any]:
     rng, found = _rng("sequence", name), []
-    for size in _parts(replicates):
+    for size in _at_once(replicates):
         x = draw(rng, (size, N))
         out = capital(x, mean) >= 20
         found.append(np.stack([out.any(axis=1), out[:, AT - 1].any(axis=1), _t_out(x, mean, AT).any(axis=1)]))
@@ -163,7 +163,7 @@ def _clustered(replicates: int) -> dict[str, Any]:
     chances = 1 / sizes / (1 / sizes).sum()
     mean = float(chances @ (sizes * (0.8 - 0.03 * sizes)) / (chances @ sizes))
     held, widths = [], [(0.0, 0.0)]
-    for size in _parts(replicates):
+    for size in _at_once(replicates):
         n = rng.choice(sizes, (size, 600), p=chances)
         x = rng.binomial(n, 0.8 - 0.03 * n + rng.choice([-0.1, 0.1], n.shape)) / n
         held.append(capital(x, mean, n / 20).max(axis=1) < 20)
@@ -193,13 +193,13 @@ ASYMPTOTIC: dict[str, tuple[Draw, float]] = {
 def _asymptotic(name: str, replicates: int) -> list[dict[str, Any]]:
     rng, (draw, mean), steps = _rng("asymptotic", name), ASYMPTOTIC[name], np.arange(30, N + 1)
     multipliers = np.array([multiplier(n / 1000, 0.05) for n in steps.tolist()])
-    parts = []
-    for size in _parts(replicates):
+    found = []
+    for size in _at_once(replicates):
         x = draw(rng, (size, N)) - mean
         means = np.cumsum(x, axis=1)[:, steps - 1] / steps
         variances = np.cumsum(x * x, axis=1)[:, steps - 1] / steps - means**2
-        parts.append(np.abs(means) <= multipliers * np.sqrt(variances / (steps - 1)))
-    held = np.concatenate(parts)
+        found.append(np.abs(means) <= multipliers * np.sqrt(variances / (steps - 1)))
+    held = np.concatenate(found)
     wider = {f"/ t at {n:,}": multiplier(n / 1000, 0.05) / t_quantile(0.95, n - 1) for n in (100, 1000, 3000)}
     row = {"table": "asymptotic", "values": name}
     firsts = [{"first": n, "covered": float(held[:, steps >= n].all(axis=1).mean())} for n in (30, 100, 300)]
@@ -211,7 +211,7 @@ def _test(times: float, replicates: int) -> dict[str, Any]:
     rng, at = _rng("test", times), np.arange(50, N + 1, 50)
     effect = times * 2.8016 * math.sqrt(0.2 / 1000)
     stopped, wrong = [], []
-    for size in _parts(replicates):
+    for size in _at_once(replicates):
         d = rng.choice([1.0, -1.0, 0.0], (size, N), p=[0.1 + effect / 2, 0.1 - effect / 2, 0.8])
         out = capital((d + 1) / 2, 0.5)[:, at - 1] >= 20
         stopped.append(np.where(out.any(axis=1), at[out.argmax(axis=1)], np.inf))
