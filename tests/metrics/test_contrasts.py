@@ -21,7 +21,7 @@ from pyscore.metrics.core.report import Report
 from pyscore.metrics.core.scales import RATE_DIFFERENCE, REAL, SHARE
 from pyscore.metrics.scaling import scaling_trend
 from tests.metrics.cases import compare_pairs, random_pairs
-from tools.coverage_cells.trends import band_cells, contrast_cells
+from tools.coverage_cells.trends import band_cells, cells, contrast_cells
 
 X = np.array([6.0, 7.0, 8.5, 9.0])
 
@@ -246,6 +246,12 @@ def test_bands_cover_all_checkpoints_at_once() -> None:
     assert max(row["found"] for row in rows) <= 0.25
 
 
+def test_every_cell_of_the_coverage_table_is_about_a_coverage_or_a_verdict() -> None:
+    rows = cells(2)
+    assert len({row["table"] for row in rows}) == 4
+    assert all(("covered" in row) != ("wrong" in row) for row in rows)
+
+
 @pytest.mark.parametrize(
     ("scores", "coefficients", "message"),
     [
@@ -274,5 +280,8 @@ def test_unknown_names_and_flat_x_are_refused() -> None:
         last_minus_first(1)
     with pytest.raises(ValueError, match=r"scores\[0, 0\] = 3.0 is outside \[0, 1\]"):
         contrast([[3.0, 1.0]], [1, -1], scale=SHARE)
+    bad = compare_pairs([-1.0, nan], [-2.0, -1.0])
+    with pytest.raises(ValueError, match=r"1\.probability\[1\] = nan is NaN"):
+        contrast([compare_pairs([-1.0, -1.0], [-2.0, -2.0]), bad], [1, -1])
     with pytest.raises(ValueError, match="metric='brier' is not one of"):
         contrast([compare_pairs([-1.0], [-2.0])] * 2, [1, -1], metric="brier")

@@ -103,8 +103,10 @@ def _slope_columns(x: Floats, y: Floats, errors: Floats | None, truth: float, su
 
 
 def _held(values: Floats, half: Floats, truth: Floats | float, suffix: str = "") -> Row:
-    """Coverage and mean width of values ± half, and how many there are, over those that have an interval."""
+    """Coverage and mean width of values ± half, over those that have an interval; NaN where none has."""
     known = ~np.isnan(half)
+    if not known.any():
+        return {f"covered{suffix}": math.nan, f"width{suffix}": math.nan}
     covered = (np.abs(values - truth) <= half)[known]
     return {f"covered{suffix}": float(covered.mean()), f"width{suffix}": float(2 * half[known].mean())}
 

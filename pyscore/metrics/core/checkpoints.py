@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pyscore.metrics.core.arrays import Floats, Keys
-from pyscore.metrics.core.columns import METRICS
+from pyscore.metrics.core.columns import METRICS, read_columns
 from pyscore.metrics.core.design import Design, read_design
 from pyscore.metrics.core.intervals import Interval
 from pyscore.metrics.core.joint import read_table
@@ -77,7 +77,8 @@ def read_checkpoints(scores: Any, metric: str, scale: Scale | None, clusters: Ke
     compared = _comparisons(scores)
     if compared:
         checks.check_choice(metric, "metric", tuple(METRICS))
-        scores = {name: getattr(each, METRICS[metric]) for name, each in compared.items()}
+        column = list(METRICS).index(metric)
+        scores = {name: read_columns(each, name).scores[:, column] for name, each in compared.items()}
     names, values = read_table(scores)
     if len(names) < 2:
         raise ValueError(f"scores must have a row a question and a column a checkpoint, 2 or more; got {values.shape}")
@@ -116,4 +117,4 @@ def _comparisons(scores: Any) -> dict[str, Comparison]:
 def _scale_of(values: Floats) -> Scale:
     if np.isin(values, (0.0, 0.5, 1.0)).all():
         return RATE
-    return SHARE if ((values >= 0) & (values <= 1)).all() else REAL
+    return SHARE if ((values >= -ROUNDING) & (values <= 1 + ROUNDING)).all() else REAL
