@@ -101,6 +101,8 @@ def best_of(
         method=method,
         best=name,
         direction=None if higher_is_better else "lowest",
+        resamples=None if method == "conditional" else interval.n_resamples,
+        simulation_seed=None if method == "conditional" else interval.seed,
     )
 
 

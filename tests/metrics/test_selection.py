@@ -263,6 +263,16 @@ def test_five_of_five_is_no_certainty_but_twenty_of_twenty_is() -> None:
         assert rank_intervals(scores).numbers["certain_pairs"] == certain
 
 
+def test_the_statistic_of_rates_is_mcnemars() -> None:
+    from statsmodels.stats.contingency_tables import mcnemar
+
+    first, second = answers(50, 2, seed=3).T
+    table = [[np.sum((first == i) & (second == j)) for j in (0, 1)] for i in (0, 1)]
+    t, _ = pair_statistics(read_joint(np.column_stack([first, second])))
+    expected = mcnemar(np.array(table), exact=False, correction=False).statistic
+    assert t[0, 1] ** 2 == pytest.approx(expected, rel=1e-9)
+
+
 def test_rounding_is_no_difference() -> None:
     scores = np.column_stack([np.tile([0.1, 0.2, -0.3], 50), np.zeros(150)])
     assert rank_intervals(scores).numbers["certain_pairs"] == 0
