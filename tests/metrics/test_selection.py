@@ -172,6 +172,31 @@ def test_bad_scores_are_refused(scores: Any, options: dict[str, Any], message: s
         best_of(scores, **options)
 
 
+def test_the_conditional_interval_holds_for_each_that_may_win_and_the_hybrid_one_over_all() -> None:
+    means, covariance = np.array([0.0, 0.5, 1.0]), np.array([[1.0, 0.5, 0.0], [0.5, 2.0, 0.3], [0.0, 0.3, 0.5]])
+    samples = np.random.default_rng(0).multivariate_normal(means, covariance, 6000)
+    best, stderr = samples.argmax(axis=1), np.sqrt(np.diag(covariance))
+    a, b = np.array([room(values, covariance, i) for values, i in zip(samples, best, strict=True)]).T
+    off = (samples - means)[np.arange(6000), best] / stderr[best]
+    held = (deviation(0.025, a, b, inf) <= off) & (off <= deviation(0.975, a, b, inf))
+    too_high = deviation(0.5, a, b, inf) < off
+    for i in range(3):
+        chosen = best == i
+        assert chosen.sum() > 700
+        assert held[chosen].mean() == pytest.approx(0.95, abs=0.02)
+        assert too_high[chosen].mean() == pytest.approx(0.5, abs=0.06)
+    c, level = max_quantile(0.995, covariance, 50_000, 0), 0.045 / 0.995
+    hybrid = (deviation(level / 2, a, b, c) <= off) & (off <= deviation(1 - level / 2, a, b, c))
+    assert 0.94 < hybrid.mean() < 0.965
+    assert (np.abs(off) <= 1.96).mean() < 0.945
+
+
+def test_questions_of_weight_0_are_left_out() -> None:
+    scores, weights = answers(60, 3), np.repeat([1.0, 0.0], 30)
+    assert best_of(scores, weights=weights).estimates == best_of(scores[:30]).estimates
+    assert rank_intervals(scores, weights=weights).rows == rank_intervals(scores[:30]).rows
+
+
 # Those selected
 
 
