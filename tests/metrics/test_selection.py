@@ -15,6 +15,7 @@ from scipy.stats import truncnorm
 from pyscore.metrics import Estimate, Interval, best_of, estimate_rate, rank_intervals, selected_intervals
 from pyscore.metrics.core.design import read_design
 from pyscore.metrics.core.joint import pair_statistics, read_joint, stepdown_pairs
+from pyscore.metrics.core.scales import SHARE
 from pyscore.metrics.core.winners import deviation, max_quantile, room
 from tools.coverage_cells.selection import cells
 
@@ -165,6 +166,10 @@ def test_clusters_of_copies_count_once() -> None:
         ([[0.0, 1.0]], {"interval": Interval(method="bootstrap")}, "'auto' or 't'"),
         ([0.0, 1.0], {"covariance": np.eye(3)}, r"covariance must be \[2, 2\]"),
         ([0.0, 1.0], {"covariance": [[1.0, 2.0], [2.0, 1.0]]}, "no negative variance"),
+        ([0.0, 1.0], {"covariance": np.diag([1.0, 0.0])}, r"covariance\[1\] on the diagonal = 0.0"),
+        ([0.0, inf], {"covariance": np.eye(2)}, r"scores\[1\] = inf must be finite"),
+        ([0.0, 1.0], {"covariance": np.eye(2), "clusters": [0, 1]}, "covariance is of estimates"),
+        ([[0.0, 2.0]], {"scale": SHARE}, r"within \[0, 1\]"),
     ],
 )
 def test_bad_scores_are_refused(scores: Any, options: dict[str, Any], message: str) -> None:

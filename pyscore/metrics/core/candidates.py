@@ -107,12 +107,14 @@ def candidates_with_covariance(scores: Any, covariance: Any) -> Candidates:
     """Candidates whose errors are normal, with a known covariance."""
     names = [str(key) for key in scores] if isinstance(scores, Mapping) else None
     means = read_values(list(scores.values()) if isinstance(scores, Mapping) else scores, "scores")
+    refuse("scores", means, np.isinf(means), "= {} must be finite")
     matrix = as_float64(covariance, "covariance", 2)
     if matrix.shape != (len(means), len(means)):
         raise ValueError(f"covariance must be [{len(means)}, {len(means)}], as there are scores; got {matrix.shape}")
     refuse("covariance", matrix, ~np.isfinite(matrix), "= {} must be finite")
     if not np.allclose(matrix, matrix.T) or np.linalg.eigvalsh(matrix).min() < -1e-9 * np.abs(matrix).max():
         raise ValueError("covariance must be symmetric, with no negative variance of any combination")
+    refuse("covariance", np.diag(matrix), np.diag(matrix) <= 0, "on the diagonal = {} must be above 0")
 
     def normal(candidate: int, confidence: float) -> Estimate:
         stderr = float(np.sqrt(matrix[candidate, candidate]))
