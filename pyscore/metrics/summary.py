@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from pyscore._extension import _C
 from pyscore.metrics.core.arrays import Floats, Keys
+from pyscore.metrics.core.cluster_totals import totals_of
 from pyscore.metrics.core.columns import METRICS, read_columns
 from pyscore.metrics.core.design import Sample, read_design
 from pyscore.metrics.core.intervals import Interval
@@ -91,8 +93,10 @@ def summarize(
         ValueError: an empty comparison, a NaN, a wrong length or a missing cluster, with its row; an unknown method.
     """
     interval = Interval(confidence, method, seed=seed)
-    if clusters is None and weights is None and not interval.resamples:
-        return summarize_moments(read_moments(comparison), interval)
+    if weights is None and not interval.resamples:
+        moments = read_moments(comparison)
+        totals = None if clusters is None else totals_of(comparison, clusters, moments.n)
+        return summarize_moments(moments, interval, totals)
     columns = read_columns(comparison)
     design = read_design(len(columns), clusters, weights)
     if not design.kept.all():
@@ -116,21 +120,19 @@ def summarize(
 def summarize_moments(moments: Moments, interval: Interval, totals: Floats | None = None) -> Summary:
     """The summary of sums over at least one question; ``interval`` can't resample, which needs the rows.
 
-    ``totals [C, 7]`` holds each cluster's number of questions and sums of every metric, where clusters were given.
+    ``totals [C, 8]`` are those of `cluster_totals`, where clusters were given.
     """
     n, means = moments.n, moments.mean.tolist()
     units, effective, variances = n, float(n), moments.m2 / (n * max(n - 1, 1))
     if totals is not None:
-        counts, sums = totals[:, 0], totals[:, 1:]
-        units, effective = len(counts), float(counts.sum() ** 2 / (counts @ counts))
-        # As `leave_one_out`; a lone cluster leaves nothing, and there the interval has its reason.
-        left_out = (sums - counts[:, None] * moments.mean) / np.maximum(n - counts, 1)[:, None]
-        variances = (left_out**2).sum(axis=0) * ((units - 1) / units)
+        units, size_squares, squares = _C.cluster_spread(totals, moments.mean, n)
+        effective = n**2 / size_squares
+        variances = squares * ((units - 1) / units)  # as `leave_one_out`
     sample = Sample(n, units, effective, "question" if totals is None else "cluster")
-    squares = moments.m2 / n + moments.mean**2
+    mean_squares = moments.m2 / n + moments.mean**2
     estimates = {
         name: Mean(
-            means[i], without_rounding(float(variances[i]), float(squares[i])), NAN, sample, _SCALES[i]
+            means[i], without_rounding(float(variances[i]), float(mean_squares[i])), NAN, sample, _SCALES[i]
         ).estimate(interval)
         for i, name in enumerate(METRICS)
     }

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from pyscore.metrics.core.arrays import Floats, Keys, cluster_sums
-from pyscore.metrics.core.columns import read_columns
+from pyscore.metrics.core.arrays import Floats, Keys
+from pyscore.metrics.core.cluster_totals import cluster_totals
 from pyscore.metrics.core.intervals import Interval
 from pyscore.metrics.core.moments import NO_QUESTIONS, DeviceSums, Moments, device_of, read_moments
 from pyscore.metrics.core.readers import read_clusters
@@ -137,5 +137,4 @@ def _state_of(moments: Moments) -> SummaryState:
 
 def _cluster_totals(comparison: Comparison, clusters: Iterable[Hashable], n: int) -> dict[Hashable, Floats]:
     codes, distinct = read_clusters(clusters, n)
-    counted = np.column_stack([np.ones(n), read_columns(comparison).finite])
-    return dict(zip(distinct, cluster_sums(counted, codes, len(distinct)), strict=True))
+    return dict(zip(distinct, cluster_totals(comparison, codes, len(distinct)), strict=True))
