@@ -251,7 +251,7 @@ def test_outcomes_of_0_and_1_are_planned_for_mcnemars_test() -> None:
 
 @pytest.mark.parametrize(
     ("sizes", "reason"),
-    [([3] * 4, "fewer than 5 clusters"), ([50, *[2] * 20], "one cluster has 97 % of the squared weights")],
+    [([3] * 4, "4 effective clusters: 5 or more"), ([20, *[2] * 80], "one cluster has 56 % of the squared weights")],
 )
 def test_where_few_clusters_decide_the_variance_has_no_interval(sizes: list[int], reason: str) -> None:
     rng = np.random.default_rng(0)

@@ -1,0 +1,1 @@
+"""Simulations of coverage, one module a family of intervals."""
