@@ -1,299 +1,164 @@
-"""How often 95 % intervals of a rate hold it: `python -m tools.coverage [benchmarks/results/coverage.json]`.
+"""How often 95 % intervals hold the truth: `python -m tools.coverage [FILE.json] [--only NAME] [--replicates N]`.
 
-The coverage at one rate jumps with the rate, because counts are whole numbers (Brown, Cai & DasGupta 2001, "Interval
-Estimation for a Binomial Proportion"), so it is averaged over rates near 0.02, 0.5 and 0.98 (uniform on [0.01, 0.03],
-[0.4, 0.6] and [0.97, 0.99]); the coverage at exactly these rates stands beside it. Independent questions: exact, a sum
-over all counts. Clusters: simulated, with `estimate_columns`, which is what `estimate_rate` and `summarize` call.
-"beta" draws each cluster's rate from a beta distribution with the given intra-cluster correlation (icc); "copies" lets
-each question repeat its cluster's answer with probability √icc, so that at icc 1 a cluster is one repeated question.
-Unequal clusters have 1, 1, 1, 1, 2, 2, 3, 4, 5 and 10 questions, over and over.
+Every module of `tools/coverage_cells/` simulates a family of intervals: `cells(replicates)` gives a row a cell, a flat
+dictionary whose first keys describe the design. The tool writes all rows as JSON and, beside it, as Markdown, one
+section a module. These names mean something in a row, and all others are columns like any:
+
+- ``table``: rows of one module that differ in it are shown as tables of their own;
+- ``covered``: the share of intervals that hold the truth; of an interval that isn't printed, nothing is counted here;
+- ``wrong``: the share of false verdicts of a test at 5 %, where a cell is about a test;
+- ``samples``: how many samples ``covered`` or ``wrong`` rests on, where it isn't ``replicates``; 0 where it is exact.
+
+A module may say more: ``SHARES``, which other columns are shares and are shown in per cent; ``SHORT``, why what falls
+short does so, shown below its tables; ``overview(rows)``, Markdown to show above them.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from itertools import product
+import math
+import time
+from collections.abc import Callable, Iterable
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
+from types import ModuleType
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 import pyscore
-from pyscore.metrics.core.design import Design, read_design
-from pyscore.metrics.core.intervals import Interval
-from pyscore.metrics.core.means import estimate_columns
+from tools import coverage_cells
 
-__all__ = [
-    "DESIGNS",
-    "NEAR",
-    "Bounds",
-    "Cell",
-    "Clustering",
-    "exact_cell",
-    "interval_bounds",
-    "main",
-    "normal_bounds",
-    "simulated_cell",
-    "without_clusters",
-]
+__all__ = ["Row", "main", "markdown", "modules", "section", "summary", "table", "verdict"]
 
-Floats = NDArray[np.float64]
-Bounds = Callable[[Floats, Design], Floats]  # values [n, R] of R samples -> [2, R], the ends of their intervals
-
-NEAR = {0.02: (0.01, 0.03), 0.5: (0.4, 0.6), 0.98: (0.97, 0.99)}
-SEED = 20_260_101
-REPLICATES = 10_000
-AT_ONCE = 1_000  # samples held in memory
-_UNEQUAL = (1, 1, 1, 1, 2, 2, 3, 4, 5, 10)
-
-DESIGNS = {
-    "30 = 10 x 3": [3] * 10,
-    "30 = unequal": [*_UNEQUAL],
-    "300 = 100 x 3": [3] * 100,
-    "300 = unequal": [*_UNEQUAL] * 10,
-    "3000 = 1000 x 3": [3] * 1000,
-    "3000 = 300 x 10": [10] * 300,
-    "3000 = unequal": [*_UNEQUAL] * 100,
-}
-LIMITS = {
-    "30 = 5 x 6": [6] * 5,
-    "300 = 10 x 30": [30] * 10,
-    "3000 = 30 x 100": [100] * 30,
-    "2598 = 300 of 3 to 166": [round(166 / k**0.7) for k in range(1, 301)],
-}
-"""Few large clusters, or very unequal ones, where a rare event is seen in one or two of them: beyond the claim."""
+Row = dict[str, Any]
+RESULTS = Path("benchmarks/results/coverage.json")
+REPLICATES = 2_000
+LOWEST, HIGHEST, LEVEL = 0.93, 0.97, 0.05
+MARKS = {"short": " *", "wide": " +", "": ""}
+_HIDDEN = ("table", "samples")
 
 
-@dataclass(frozen=True)
-class Clustering:
-    """How answers of one cluster resemble each other."""
-
-    kind: str
-    icc: float
-
-    def draw(self, rng: np.random.Generator, rates: Floats, codes: NDArray[np.int64]) -> Floats:
-        """0/1 answers ``[n, R]`` of R samples with these true rates."""
-        units, n = int(codes.max()) + 1, len(codes)
-        if self.kind == "beta" and self.icc > 0:
-            strength = (1 - self.icc) / self.icc
-            cluster_rates = rng.beta(rates * strength, (1 - rates) * strength, (units, len(rates)))
-            return (rng.random((n, len(rates))) < cluster_rates[codes]).astype(np.float64)
-        own = rng.random((n, len(rates))) < rates
-        if self.kind == "copies":
-            shared = rng.random((units, len(rates))) < rates
-            own = np.where(rng.random(own.shape) < np.sqrt(self.icc), shared[codes], own)
-        return own.astype(np.float64)
-
-    def __str__(self) -> str:
-        return f"{self.kind}, icc {self.icc:g}"
+def modules() -> dict[str, ModuleType]:
+    """The families by name, in alphabetical order."""
+    names = sorted(module.name for module in iter_modules(coverage_cells.__path__))
+    return {name: import_module(f"{coverage_cells.__name__}.{name}") for name in names}
 
 
-CLUSTERINGS = [Clustering("beta", icc) for icc in (0.0, 0.1, 0.3, 0.6)] + [
-    Clustering("copies", icc) for icc in (0.3, 1.0)
-]
+def verdict(row: Row, replicates: int) -> str:
+    """ "short", "wide" or "", of a row: whether its share lies outside its bounds by more than two standard errors.
 
-
-@dataclass(frozen=True)
-class Cell:
-    """One row of the table; shares of samples, 0 to 1.
-
-    Attributes:
-        covered: with rates drawn near ``rate``; at_rate: with exactly this rate.
-        below, above: the whole interval lies below, or above, the true rate.
-        width: of the interval, on average.
-        methods: coverage by method on the same samples, that of ``covered`` first.
+    A coverage below 93 % and a rate of false verdicts above 5 % are short; a coverage above 97 % is wide.
     """
-
-    questions: str
-    clustering: str
-    rate: float
-    covered: float
-    at_rate: float
-    below: float
-    above: float
-    width: float
-    methods: dict[str, float]
-
-    @property
-    def within(self) -> bool:
-        return 0.93 <= self.covered <= 0.97
+    name = "covered" if "covered" in row else "wrong"
+    share, samples = row.get(name, math.nan), row.get("samples", replicates)
+    if share is None or math.isnan(share):
+        return ""
+    # The standard error of a share of at least one sample: that of none or all of them would be 0.
+    near = min(max(share, 1 / samples), 1 - 1 / samples) if samples else 0.0
+    slack = 2 * math.sqrt(near * (1 - near) / samples) if samples else 1e-9
+    if name == "wrong":
+        return "short" if share - slack > LEVEL else ""
+    return "short" if share + slack < LOWEST else "wide" if share - slack > HIGHEST else ""
 
 
-def interval_bounds(method: str = "auto") -> Bounds:
-    """The ends of the project's own intervals; where there are none (BCa of equal answers) they are NaN and miss."""
-    interval = Interval(method=method)
-
-    def bounds(values: Floats, design: Design) -> Floats:
-        estimates = estimate_columns(values, [True] * values.shape[1], design, interval)
-        return np.array([[e.low, e.high] for e in estimates]).T
-
-    return bounds
-
-
-def without_clusters(values: Floats, design: Design) -> Floats:
-    """What happens if clusters are ignored."""
-    return interval_bounds()(values, read_design(len(design.codes)))
-
-
-def normal_bounds(values: Floats, design: Design) -> Floats:
-    """The plain normal interval p ± 1.96 √(p(1-p)/n), which is too narrow near 0 and 1."""
-    p = values.mean(axis=0)
-    half = 1.959964 * np.sqrt(p * (1 - p) / len(values))
-    return np.stack([p - half, p + half])
+def summary(rows: list[Row], replicates: int) -> str:
+    """One line: how many cells lie within, and the extremes."""
+    lines = []
+    covered = [row for row in rows if not math.isnan(row.get("covered", math.nan))]
+    if covered:
+        found = [verdict(row, replicates) for row in covered]
+        shares = [100 * row["covered"] for row in covered]
+        lines.append(
+            f"{found.count('')} of {len(covered)} cells within 93-97 %, {found.count('short')} short (*), "
+            f"{found.count('wide')} above (+); lowest {min(shares):.1f}, highest {max(shares):.1f}."
+        )
+    wrong = [row for row in rows if "wrong" in row and "covered" not in row]
+    if wrong:
+        short = sum(verdict(row, replicates) == "short" for row in wrong)
+        highest = max(100 * row["wrong"] for row in wrong)
+        lines.append(f"{len(wrong) - short} of {len(wrong)} tests at most 5 % wrong; highest {highest:.1f}.")
+    return " ".join(lines)
 
 
-def exact_cell(n: int, rate: float, methods: dict[str, Bounds]) -> Cell:
-    """Independent questions: the coverage summed over every count that n questions can give.
-
-    The first of the methods is the one that the cell is about.
-    """
-    from scipy.stats import binom
-
-    design, counts = read_design(n), np.arange(n + 1)
-    rates = np.array([rate, *np.linspace(*NEAR[rate], 201)])
-    chances = binom.pmf(counts[:, None], n, rates)
-
-    def ends(bounds: Bounds) -> Floats:
-        answers = ((np.arange(n)[:, None] < some) for some in np.array_split(counts, n // AT_ONCE + 1))
-        return np.concatenate([bounds(values.astype(np.float64), design) for values in answers], axis=1)[..., None]
-
-    found = {name: ends(bounds) for name, bounds in methods.items()}
-    covered = {name: (chances * _hits(end, rates)).sum(axis=0) for name, end in found.items()}
-    low, high = next(iter(found.values()))
-    below, above = ((chances * side).sum(axis=0)[1:].mean() for side in (high < rates, low > rates))
-    width = (chances * (high - low)).sum(axis=0)[1:].mean()
-    shares = {name: float(share[1:].mean()) for name, share in covered.items()}
-    first = next(iter(methods))
-    at_rate = float(covered[first][0])
-    return Cell(str(n), "independent", rate, shares[first], at_rate, float(below), float(above), float(width), shares)
+def table(rows: list[Row], replicates: int, shares: Iterable[str] = ()) -> str:
+    """The rows as a Markdown table: shares in per cent, a star where a cell falls short, a plus where it is wide."""
+    names = [name for name in dict.fromkeys(name for row in rows for name in row) if name not in _HIDDEN]
+    shown = [names]
+    for row in rows:
+        mark = MARKS[verdict(row, replicates)]
+        shown.append([_text(name, row.get(name), mark, shares) for name in names])
+    return markdown(shown)
 
 
-def simulated_cell(
-    questions: str,
-    sizes: list[int],
-    clustering: Clustering,
-    rate: float,
-    methods: dict[str, Bounds],
-    *,
-    replicates: int = REPLICATES,
-    seed: tuple[int, ...] = (SEED,),
-) -> Cell:
-    """Clustered questions: the coverage over simulated samples, each with a rate of its own near ``rate``.
-
-    The first of the methods is the one that the cell is about.
-    """
-    rng = np.random.default_rng(seed)
-    codes = np.repeat(np.arange(len(sizes)), sizes)
-    design = read_design(len(codes), codes)
-    first = next(iter(methods.values()))
-    found: list[Floats] = []
-    for size in _chunks(replicates):
-        rates = rng.uniform(*NEAR[rate], size)
-        values = clustering.draw(rng, rates, codes)
-        ends = [bounds(values, design) for bounds in methods.values()]
-        low, high = ends[0]
-        exactly = first(clustering.draw(rng, np.full(size, rate), codes), design)
-        rows = [_hits(exactly, rate), high < rates, low > rates, high - low, *(_hits(end, rates) for end in ends)]
-        found.append(np.array(rows, np.float64))
-    at_rate, below, above, width, *covered = np.concatenate(found, axis=1).mean(axis=1).tolist()
-    shares = dict(zip(methods, covered, strict=True))
-    return Cell(questions, str(clustering), rate, covered[0], at_rate, below, above, width, shares)
+def _text(name: str, value: Any, mark: str, shares: Iterable[str]) -> str:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if name in ("covered", "wrong"):
+        return f"{100 * value:.1f}{mark}"
+    if name in shares:
+        return f"{100 * value:.1f}"
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.3g}" if value == 0 or 1e-3 <= abs(value) < 1e4 else f"{value:.2e}"
 
 
-def _hits(ends: Floats, rates: float | Floats) -> NDArray[np.bool_]:
-    hits: NDArray[np.bool_] = (ends[0] <= rates) & (rates <= ends[1])
-    return hits
-
-
-def _chunks(replicates: int) -> Iterator[int]:
-    for start in range(0, replicates, AT_ONCE):
-        yield min(AT_ONCE, replicates - start)
-
-
-def main_cells() -> Iterator[Cell]:
-    """The claim: independent and clustered questions, beside what other intervals and ignoring clusters would give."""
-    methods = {"auto": interval_bounds(), "t": interval_bounds("t"), "normal": normal_bounds}
-    yield from (exact_cell(n, rate, methods) for n in (30, 300, 3000) for rate in NEAR)
-    yield from clustered_cells(DESIGNS, 1)
-
-
-def clustered_cells(designs: dict[str, list[int]], group: int) -> Iterator[Cell]:
-    """Every design with every rate and every likeness, each with a random stream of its own."""
-    methods = {"auto": interval_bounds(), "t": interval_bounds("t"), "no clusters": without_clusters}
-    for i, (name, rate, clustering) in enumerate(product(designs, NEAR, CLUSTERINGS)):
-        yield simulated_cell(name, designs[name], clustering, rate, methods, seed=(SEED, group, i))
-
-
-def method_cells() -> Iterator[Cell]:
-    """Every method on the same 1,000 samples, without clusters (one question each) and with."""
-    methods = {method: interval_bounds(method) for method in ("auto", "t", "bootstrap", "bca")}
-    shapes = [([1] * 30, 0.0), ([1] * 300, 0.0), ([3] * 10, 0.3), ([3] * 100, 0.3)]
-    for i, ((sizes, icc), rate) in enumerate(product(shapes, (0.02, 0.5))):
-        name = f"{sum(sizes)} = {len(sizes)} x {sizes[0]}"
-        likeness = Clustering("beta", icc)
-        yield simulated_cell(name, sizes, likeness, rate, methods, replicates=1000, seed=(SEED, 3, i))
-
-
-def overview(cells: list[Cell]) -> str:
-    """A row a design: the lowest and the highest averaged coverage over the ways in which its clusters are alike."""
-    rows = [["questions", *(f"near {rate:g}" for rate in NEAR)]]
-    for name in dict.fromkeys(cell.questions for cell in cells):
-        row = [name]
-        for rate in NEAR:
-            covered = [100 * c.covered for c in cells if (c.questions, c.rate) == (name, rate)]
-            low, high = f"{min(covered):.1f}", f"{max(covered):.1f}"
-            row.append(low if low == high else f"{low} to {high}")
-        rows.append(row)
-    return _markdown(rows)
-
-
-def _markdown(rows: list[list[str]]) -> str:
+def markdown(rows: list[list[str]]) -> str:
+    """A Markdown table, its first row the header."""
     lines = ["| " + " | ".join(row) + " |" for row in rows]
     return "\n".join([lines[0], "|" + "---|" * len(rows[0]), *lines[1:]])
 
 
-def table(cells: list[Cell]) -> str:
-    """The cells as a Markdown table, in per cent; a star where the averaged coverage lies outside 93 to 97 %."""
-    others = list(dict.fromkeys(name for cell in cells for name in list(cell.methods)[1:]))
-    rows = [["questions", "clustering", "rate", "covered", "at the rate", "below", "above", "width", *others]]
-    for c in cells:
-        shares = [f"{100 * x:.1f}" for x in (c.at_rate, c.below, c.above)]
-        covered = f"{100 * c.covered:.1f}{'' if c.within else ' *'}"
-        rest = [f"{100 * c.methods[name]:.1f}" if name in c.methods else "" for name in others]
-        rows.append([c.questions, c.clustering, f"{c.rate:g}", covered, *shares, f"{c.width:.3f}", *rest])
-    return _markdown(rows)
+def section(name: str, module: ModuleType, rows: list[Row], replicates: int) -> str:
+    """What a module measured, and why what falls short does so."""
+    about = (module.__doc__ or "").strip()
+    parts = [f"## {name}", about, f"**{summary(rows, replicates)}**" if summary(rows, replicates) else ""]
+    overview: Callable[[list[Row]], str] | None = getattr(module, "overview", None)
+    if overview is not None:
+        parts.append(overview(rows))
+    for title in dict.fromkeys(row.get("table", "") for row in rows):
+        of_table = [row for row in rows if row.get("table", "") == title]
+        if title:
+            parts.append(f"### {title}\n\n{summary(of_table, replicates)}")
+        parts.append(table(of_table, replicates, getattr(module, "SHARES", ())))
+    parts.append(str(getattr(module, "SHORT", "")).strip())
+    return "\n\n".join(part for part in parts if part)
 
 
-def summary(cells: list[Cell]) -> str:
-    """One line: how many cells lie within, and the extremes."""
-    covered = [100 * c.covered for c in cells]
-    within = sum(c.within for c in cells)
-    return f"{within} of {len(cells)} cells within 93-97 %; lowest {min(covered):.1f}, highest {max(covered):.1f}."
-
-
-def main(path: Path) -> None:
-    """Measure, print, and write the JSON and beside it the Markdown."""
-    groups = {
-        "Default intervals": list(main_cells()),
-        "Beyond the claim: few large clusters, very unequal clusters": list(clustered_cells(LIMITS, 2)),
-        "All methods, 1,000 samples": list(method_cells()),
-    }
-    settings = {"pyscore": pyscore.__version__, "numpy": np.__version__, "seed": SEED, "replicates": REPLICATES}
-    about = f"{__doc__.split(chr(10), 2)[2].strip()}\n\n{settings}"
-    sections = [
-        f"## {name}\n\n{summary(cells)}\n\n" + (f"{overview(cells)}\n\n" if i < 2 else "") + table(cells)
-        for i, (name, cells) in enumerate(groups.items())
-    ]
-    text = "\n\n".join([f"# {path.stem}", about, *sections]) + "\n"
-    print(text)
-    result = {"settings": settings} | {name: [asdict(c) for c in cells] for name, cells in groups.items()}
+def main(path: Path, only: list[str] | None = None, replicates: int = REPLICATES) -> None:
+    """Measure, and write the JSON and beside it the Markdown; with ``only``, other families keep what they had."""
+    known = modules()
+    unknown = sorted(set(only or ()) - set(known))
+    if unknown:
+        raise ValueError(f"only names {unknown[0]!r}, which is not one of {', '.join(known)}")
+    old = json.loads(path.read_text())["families"] if only and path.exists() else {}
+    families: dict[str, dict[str, Any]] = {name: found for name, found in old.items() if name in known}
+    for name in only or known:
+        start = time.perf_counter()
+        rows = known[name].cells(replicates)
+        seconds = time.perf_counter() - start
+        families[name] = {"replicates": replicates, "seconds": round(seconds, 1), "rows": rows}
+        print(f"{name}: {seconds:.0f} s. {summary(rows, replicates)}", flush=True)
+    families = {name: families[name] for name in known if name in families}
+    settings = {"pyscore": pyscore.__version__, "numpy": np.__version__}
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(result, indent=1) + "\n")
-    path.with_suffix(".md").write_text(text)
+    path.write_text(json.dumps({"settings": settings, "families": families}, indent=1, default=_plain) + "\n")
+    text = "\n\n".join(section(name, known[name], each["rows"], each["replicates"]) for name, each in families.items())
+    about = f"# {path.stem}\n\n{settings}"
+    path.with_suffix(".md").write_text(f"{about}\n\n{text}\n")
+
+
+def _plain(value: Any) -> Any:
+    """NumPy's scalars as Python's."""
+    return value.item()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path("benchmarks/results/coverage.json"))
+    parser = argparse.ArgumentParser(description="How often 95 % intervals hold the truth.")
+    parser.add_argument("path", nargs="?", type=Path, default=RESULTS, help="the JSON; the Markdown is beside it")
+    parser.add_argument("--only", action="append", metavar="NAME", help="one family; may be given again")
+    parser.add_argument("--replicates", type=int, default=REPLICATES, help="samples a cell")
+    arguments = parser.parse_args()
+    main(arguments.path, arguments.only, arguments.replicates)

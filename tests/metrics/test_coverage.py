@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tools.coverage import (
+from tools.coverage_cells.rates import (
     DESIGNS,
     NEAR,
     SEED,
