@@ -14,6 +14,7 @@ from pyscore.metrics.core.arrays import Floats, Keys, cluster_sums
 from pyscore.metrics.core.columns import METRICS, read_columns
 from pyscore.metrics.core.design import Design, leave_one_out, read_design
 from pyscore.metrics.core.intervals import Interval
+from pyscore.metrics.core.mean_intervals import without_rounding
 from pyscore.metrics.core.means import Averages, estimate_difference
 from pyscore.metrics.core.powers import detectable_shift, mcnemar_effect, mcnemar_n, smallest_n
 from pyscore.metrics.core.readers import read_values
@@ -147,7 +148,8 @@ def power_analysis(
     over = Averages(len(first), clusters, interval)
     difference = over.difference(first, second)
     alone = [_variance(over.mean(scores)) for scores in (first, second)]
-    variance = _variance(difference)
+    # Differences that are mere rounding of the scores are no spread.
+    variance = without_rounding(_variance(difference), float(np.mean(first**2 + second**2)))
     if not variance > 0:
         why = difference.reason or "a - b is the same for every question"
         raise ValueError(f"the pilot has no spread to plan with ({why}): give more questions")

@@ -150,13 +150,13 @@ def _variance(drawn: Floats, design: Design, weights: Floats, truth: float) -> d
         estimate_variance(float(v), u, weights, n, 0.95) for v, u in zip(variances, deviations.T, strict=True) if v > 0
     ]
     low, high = np.array([[each.low, each.high] for each in estimates]).T
-    none = len(variances) - int(np.sum(low <= high))
+    printed = ~np.isnan(low)
     chi = np.array([dof / chdtri(dof, tail) for tail in (0.025, 0.975)])
     return {
-        "covered": _share((low <= truth) & (truth <= high), np.isfinite(low)),
-        "below": _share(high < truth, np.isfinite(low)),
-        "above": _share(low > truth, np.isfinite(low)),
-        "none": none / len(variances),
+        "covered": _share((low <= truth) & (truth <= high), printed),
+        "below": _share(high < truth, printed),
+        "above": _share(low > truth, printed),
+        "none": 1 - int(printed.sum()) / len(variances),
         "chi-square": float(np.mean((chi[0] * variances <= truth) & (truth <= chi[1] * variances))),
     }
 
@@ -212,11 +212,12 @@ def _satterthwaite(values: Floats, stderr: float) -> float:
 
 def _covered(estimates: list[Any], truth: float) -> dict[str, float]:
     low, high = np.array([[each.low, each.high] for each in estimates]).T
+    printed = ~np.isnan(low)
     return {
-        "covered": float(np.mean((low <= truth) & (truth <= high))),
-        "below": float(np.mean(high < truth)),
-        "above": float(np.mean(low > truth)),
-        "none": float(np.mean(np.isnan(low))),
+        "covered": _share((low <= truth) & (truth <= high), printed),
+        "below": _share(high < truth, printed),
+        "above": _share(low > truth, printed),
+        "none": 1 - float(printed.mean()),
         "width": float(np.nanmedian(high - low)),
     }
 
