@@ -59,8 +59,8 @@ def variance_components(
     Intervals take each MS for σ² χ²/dof and draw what E[MS] may be, MS · dof / χ² (Weerahandi 1993, "Generalized
     Confidence Intervals"; Hannig, Iyer & Patterson 2006, "Fiducial Generalized Confidence Intervals"), with fewer
     degrees of freedom where questions differ more in their squares than normal ones do. The mean's interval has its
-    half-width from |Z| times the standard errors drawn; with values in [0, 1] it is cut there. docs/power.md has their
-    coverage, by simulation.
+    half-width from |Z| times the standard errors drawn. With values in [0, 1] no mean lies outside, no variance above 1/4.
+    docs/power.md has the coverage, by simulation.
 
     Args:
         values: ``[n]`` scores with a label each in the other arguments; or ``[questions, templates, seeds, answers]``
@@ -83,14 +83,16 @@ def variance_components(
     factors = tuple(name for name, n in zip(_FACTORS, array.shape, strict=False) if n > 1)
     squares = mean_squares(array.reshape([n for n in array.shape[:3] if n > 1] + [array.shape[3]]), factors)
     drawn = squares.draws(interval.n_resamples, interval.seed)
+    # The variance of values in [0, 1] is at most 1/4, and so is the sum of its components.
+    most = 0.25 if ((array >= 0) & (array <= 1)).all() else np.inf
     counts = ", ".join(f"{n} {name}s" for name, n in squares.levels.items())
     return VarianceComponents(
-        _components(squares, drawn, counts, interval),
-        _means(squares, drawn, array, counts, interval),
+        _components(squares, drawn, most, counts, interval),
+        _means(squares, drawn, float(array.mean()), most, counts, interval),
     )
 
 
-def _components(squares: MeanSquares, drawn: Floats, counts: str, interval: Interval) -> Report:
+def _components(squares: MeanSquares, drawn: Floats, most: float, counts: str, interval: Interval) -> Report:
     solve, names = squares.components, [_name(effect, squares) for effect in squares.effects]
     unbiased = solve @ squares.values
     # Rounding in the solution of equal mean squares is no component.
@@ -99,7 +101,7 @@ def _components(squares: MeanSquares, drawn: Floats, counts: str, interval: Inte
     errors = np.sqrt(solve**2 @ (2 / squares.dofs * squares.values**2))
     estimates = {}
     for name, value, error, draws in zip(names, shown, errors, solve @ drawn, strict=True):
-        low, high = np.maximum(_quantiles(draws, interval), 0.0)
+        low, high = np.clip(_quantiles(draws, interval), 0.0, most)
         if high > 0:
             ends = min(float(low), float(value)), max(float(high), float(value))
             estimates[name] = Estimate(float(value), float(error), *ends, squares.levels["question"])
@@ -123,10 +125,10 @@ def _components(squares: MeanSquares, drawn: Floats, counts: str, interval: Inte
     )
 
 
-def _means(squares: MeanSquares, drawn: Floats, array: Floats, counts: str, interval: Interval) -> Report:
-    solve, mean, n = squares.components, float(array.mean()), squares.levels["question"]
+def _means(squares: MeanSquares, drawn: Floats, mean: float, most: float, counts: str, interval: Interval) -> Report:
+    solve, n = squares.components, squares.levels["question"]
     shown = np.maximum(solve @ squares.values, 0.0)
-    shares = bool(((array >= 0) & (array <= 1)).all())
+    bounds = (0.0, 1.0) if most < np.inf else (-np.inf, np.inf)
     normal = np.random.default_rng([interval.seed, 1]).standard_normal(drawn.shape[1])
     others = [name for name in _FACTORS[1:] if name in squares.levels]
     estimates, rows = {}, []
@@ -134,10 +136,10 @@ def _means(squares: MeanSquares, drawn: Floats, array: Floats, counts: str, inte
         target, random = _target(new, others), frozenset(("question", *new, ANSWER))
         weights = squares.weights(random)
         error = float(np.sqrt(weights @ shown))
-        errors = np.sqrt(np.maximum(weights @ solve @ drawn, 0.0))
+        errors = np.sqrt(np.clip(weights @ solve @ drawn, 0.0, most * weights.max()))
         if error > 0:
             half = float(np.quantile(np.abs(normal) * errors, interval.confidence))
-            low, high = np.clip([mean - half, mean + half], *((0.0, 1.0) if shares else (-np.inf, np.inf)))
+            low, high = np.clip([mean - half, mean + half], *bounds)
             estimates[target] = Estimate(mean, error, float(low), float(high), n)
         else:
             estimates[target] = Estimate.without_interval(mean, n, "the values don't vary")

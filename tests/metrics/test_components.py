@@ -192,8 +192,12 @@ def test_rounding_is_no_component() -> None:
 def test_means_of_shares_stay_between_0_and_1() -> None:
     values = np.zeros((3, 2, 1, 2))
     values[0, 0] = 1
-    for each in variance_components(values).means.estimates.values():
+    found = variance_components(values)
+    for each in found.means.estimates.values():
         assert 0 <= each.low <= each.value <= each.high <= 1
+    # Two templates leave their variance all but unknown; that of values in [0, 1] is at most 1/4.
+    assert max(each.high for each in found.components.estimates.values() if not each.reason) == 0.25
+    assert max(row["high"] for row in found.means.rows) <= 0.5 / sqrt(2) + 1e-12
 
 
 def test_it_prints_and_is_json_ready() -> None:

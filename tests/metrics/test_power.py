@@ -235,6 +235,14 @@ def test_bonetts_interval_equals_his_formula_worked_out_by_hand() -> None:
     assert (variance.low, variance.high) == pytest.approx((s2 * c * exp(-z * c * error), s2 * c * exp(z * c * error)))
 
 
+@pytest.mark.parametrize("size", [1, 3])
+def test_no_variance_is_larger_than_its_values_allow(size: int) -> None:
+    a = np.repeat([1.0, 0.0, 1.0, 0.0, 1.0, 0.01], size)
+    report = power_analysis(a, 1 - a, clusters=np.arange(6 * size) // size)
+    # Values in [0, 1] differ by 1 at most; of clusters of copies each question adds as much as a cluster's.
+    assert report["variance"].high == pytest.approx(max(size, report["variance"].value))
+
+
 def test_outcomes_of_0_and_1_are_planned_for_mcnemars_test() -> None:
     a, b = np.repeat([1, 1, 0, 0], [40, 15, 5, 40]), np.repeat([1, 0, 1, 0], [40, 15, 5, 40])
     report = power_analysis(a, b, n=[10, 300], effect=0.1)

@@ -15,14 +15,17 @@ _LARGEST = 0.25
 """Above this share of Σ W² in one cluster of weight W, the variance is that of one observation, mostly."""
 
 
-def estimate_variance(variance: float, deviations: Floats, weights: Floats, n: int, confidence: float) -> Estimate:
+def estimate_variance(
+    variance: float, deviations: Floats, weights: Floats, n: int, confidence: float, most: float = math.inf
+) -> Estimate:
     """A variance that is a multiple of Σ u² over independent ``deviations [C]``, with its interval.
 
     variance · exp(ln c ± z c √((g - (K - 3)/K) / (K - 1))), c = K/(K - z), with the kurtosis g = C Σ (u - m)⁴ / (Σ (u -
     ū)²)² about a mean m from which 1/(2 √(C - 4)) of the deviations are trimmed at each end: Bonett 2006, "Approximate
     Confidence Interval for Standard Deviation of Nonnormal Distributions". There it is for n values, and K = C = n;
     here a deviation is what leaving out one of C clusters does to a mean, and K is Kish's effective number of clusters
-    of these ``weights``. docs/power.md has its coverage.
+    of these ``weights``. The interval ends at the largest variance that there can be, ``most``. docs/power.md has its
+    coverage.
     """
     from scipy.special import ndtri
     from scipy.stats import trim_mean
@@ -42,4 +45,4 @@ def estimate_variance(variance: float, deviations: Floats, weights: Floats, n: i
     error = math.sqrt((kurtosis - (effective - 3) / effective) / (effective - 1))
     c = effective / (effective - z)
     low, high = (variance * c * math.exp(side * z * c * error) for side in (-1, 1))
-    return Estimate(variance, variance * error, low, high, n)
+    return Estimate(variance, variance * error, low, max(min(high, most), variance), n)
