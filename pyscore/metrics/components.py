@@ -59,8 +59,8 @@ def variance_components(
     Intervals take each MS for σ² χ²/dof and draw what E[MS] may be, MS · dof / χ² (Weerahandi 1993, "Generalized
     Confidence Intervals"; Hannig, Iyer & Patterson 2006, "Fiducial Generalized Confidence Intervals"), with fewer
     degrees of freedom where questions differ more in their squares than normal ones do. The mean's interval has its
-    half-width from |Z| times the standard errors drawn. With values in [0, 1] no mean lies outside, no variance above 1/4.
-    docs/power.md has the coverage, by simulation.
+    half-width from |Z| times the standard errors drawn. With values in [0, 1] no mean lies outside and no variance is
+    above 1/4. docs/power.md has the coverage, by simulation.
 
     Args:
         values: ``[n]`` scores with a label each in the other arguments; or ``[questions, templates, seeds, answers]``

@@ -52,7 +52,8 @@ def minimum_detectable_effect(
     Args:
         n: questions that both models answer.
         variance: v, the variance over questions of the paired differences. For two models on n different questions
-            each it is the sum of their variances, for one rate p against a fixed value p (1 - p).
+            each it is the sum of their variances (and C - 1 the fewest degrees of freedom that Welch's test can have),
+            for one rate p against a fixed value p (1 - p).
         discordance: ψ, the share of questions on which the two outcomes differ, instead of a variance: for independent
             questions with one 0/1 outcome each.
         answer_variances: (v_A, v_B), the mean variance of a model's score on one question over resampled answers. Leave

@@ -15,6 +15,7 @@ from scipy import stats
 from statsmodels.stats.power import TTestPower
 
 from pyscore import paired_difference, summarize
+from pyscore.metrics.core.design import leave_one_out, read_design
 from pyscore.metrics.core.powers import mcnemar_power
 from pyscore.metrics.power import minimum_detectable_effect, power_analysis, required_n
 from tests.metrics.cases import compare_pairs, random_pairs
@@ -154,6 +155,28 @@ def test_the_effect_is_found_as_often_as_promised() -> None:
     effect = minimum_detectable_effect(200, variance=0.25, power=0.8)
     found = stats.ttest_1samp(rng.normal(effect, 0.5, (4000, 200)), 0, axis=1).pvalue < 0.05
     assert found.mean() == pytest.approx(0.8, abs=0.025)
+
+
+def test_effects_in_clusters_are_found_as_often_as_promised() -> None:
+    # A part of each value, of variance 0.3, is its cluster's: n Var(mean) = Σ m (1 + 0.3 (m - 1)) / n.
+    sizes = np.array([1, 2, 3, 4, 5, 10] * 5)
+    n, units = int(sizes.sum()), len(sizes)
+    options: dict[str, Any] = {"design_effect": float((sizes * (1 + 0.3 * (sizes - 1))).sum() / n)}
+    options |= {"questions_per_cluster": float((sizes**2).sum() / n)}
+    effect = minimum_detectable_effect(n, variance=1.0, **options)
+    rng, design = np.random.default_rng(0), read_design(n, np.repeat(np.arange(units), sizes))
+    values = sqrt(0.3) * rng.normal(0, 1, (units, 4000))[design.codes] + sqrt(0.7) * rng.normal(0, 1, (n, 4000))
+    values += effect
+    errors = np.sqrt((units - 1) / units * (leave_one_out(values, design) ** 2).sum(axis=0))
+    found = np.abs(values.mean(axis=0)) > stats.t.ppf(0.975, design.sample.dof) * errors
+    assert found.mean() == pytest.approx(0.8, abs=0.025)
+
+
+def test_differences_of_outcomes_are_found_as_often_as_promised() -> None:
+    n = required_n(0.1, discordance=0.2)
+    wins, losses, _ = np.random.default_rng(0).multinomial(n, [0.15, 0.05, 0.8], 4000).T
+    found = np.abs(wins - losses) > stats.norm.isf(0.025) * np.sqrt(wins + losses)
+    assert found.mean() == pytest.approx(mcnemar_power(n, 0.1, 0.2, 0.05), abs=0.025)
 
 
 def test_resampled_answers_are_found_as_often_as_promised() -> None:
