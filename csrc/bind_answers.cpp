@@ -19,8 +19,14 @@ Sets parse_sets(const std::string &sets) {
 }
 
 Ties parse_ties(const std::string &ties) {
-    require(ties == "half" || ties == "strict" || ties == "first", "ties", "half, strict or first");
-    return ties == "half" ? Ties::half : ties == "strict" ? Ties::strict : Ties::first;
+    if (ties == "half") {
+        return Ties::half;
+    }
+    if (ties == "strict") {
+        return Ties::strict;
+    }
+    require(ties == "first" || ties == "share", "ties", "half, strict, first or share");
+    return ties == "first" ? Ties::first : Ties::share;
 }
 
 // How answers are compared, of pyscore.ops.request.AnswerRequest; holds the tensors while the kernel reads them.

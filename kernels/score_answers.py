@@ -60,6 +60,13 @@ def _log_total(total, count, all_impossible):
     return tl.log(tl.where(all_impossible, count.to(tl.float64), total))
 
 
+@triton.jit
+def _count_best(count, here, score, best):
+    """How many of a set's answers are its best after one more of this score, if it is of the set; ``best`` before."""
+    count = tl.where(here & (score > best), 0, count)
+    return count + (here & (score >= best)).to(tl.int32)
+
+
 @triton.jit(do_not_specialize=["n_questions"])
 def score_answers_kernel(
     token_logprob_ptr, answer_offsets_ptr, question_offsets_ptr, is_matching_ptr, divisor_ptr, unconditional_ptr,
@@ -89,6 +96,8 @@ def score_answers_kernel(
     any_other = none
     n_matching = none + 1
     n_other = none + 1
+    n_best_matching = none + 1  # how many of the set's answers are its best
+    n_best_other = none + 1
     number = most * 0
     while number < most:
         here = number < size
@@ -100,6 +109,9 @@ def score_answers_kernel(
         first_other = tl.where(other & ((score > best_other) | (n_other == 0)), number, first_other)
         any_matching = tl.where(matching & (n_matching == 0), number, any_matching)
         any_other = tl.where(other & (n_other == 0), number, any_other)
+        if TIES == "share":
+            n_best_matching = _count_best(n_best_matching, matching, score, best_matching)
+            n_best_other = _count_best(n_best_other, other, score, best_other)
         best = tl.where(here & (score > best), score, best)
         best_matching = tl.where(matching & (score > best_matching), score, best_matching)
         best_other = tl.where(other & (score > best_other), score, best_other)
@@ -141,6 +153,11 @@ def score_answers_kernel(
         tied = zero + 0.5
     elif TIES == "strict":
         tied = zero
+    elif TIES == "share":
+        if SUM_SETS:  # Sums that are equal are two candidates of which one matches.
+            tied = zero + 0.5
+        else:
+            tied = n_best_matching.to(tl.float64) / (n_best_matching + n_best_other).to(tl.float64)
     else:
         tied = tl.where(came_first, 1.0, 0.0).to(tl.float64)
     prefers = tl.where(tie, tied, tl.where(lead > 0.0, 1.0, 0.0).to(tl.float64))

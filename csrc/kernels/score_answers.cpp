@@ -22,7 +22,7 @@ struct Side {
     double best = kNegativeInf;
     double sum = 0; // of exp(score - best): 1 where there is one answer
     double mass = 0;
-    std::int64_t first = -1, first_best = -1;
+    std::int64_t first = -1, first_best = -1, n_best = 0;
 };
 
 template <class Float>
@@ -58,7 +58,9 @@ Side side_of(const std::vector<Answer> &answers, bool matching) {
         if (answer.score > side.best || side.first_best < 0) {
             side.best = answer.score;
             side.first_best = index;
+            side.n_best = 0;
         }
+        side.n_best += answer.score == side.best ? 1 : 0;
     }
     side.sum = 1; // of the best answer itself
     for (std::size_t k = 0; k < answers.size(); ++k) {
@@ -76,7 +78,8 @@ double sigmoid(double x) {
     return (x < 0 ? small : 1) / (1 + small);
 }
 
-double preference(double lead, Ties ties, bool matching_first) {
+// `share`: of the candidates that tie, how many match.
+double preference(double lead, Ties ties, bool matching_first, double share) {
     if (lead != 0) {
         return lead > 0 ? 1 : 0;
     }
@@ -85,6 +88,8 @@ double preference(double lead, Ties ties, bool matching_first) {
         return 0.5;
     case Ties::strict:
         return 0;
+    case Ties::share:
+        return share;
     case Ties::first:
         break;
     }
@@ -101,6 +106,10 @@ void compare(const std::vector<Answer> &answers, Sets sets, Ties ties, std::int6
     const double lead = sets == Sets::max ? margin : log_odds;
     const bool matching_first =
         sets == Sets::max ? matching.first_best < other.first_best : matching.first < other.first;
+    // Sums that are equal are two candidates of which one matches.
+    const double share =
+        sets == Sets::max ? static_cast<double>(matching.n_best) / static_cast<double>(matching.n_best + other.n_best)
+                          : 0.5;
     const bool matching_predicted =
         matching.best > other.best || (matching.best == other.best && matching.first_best < other.first_best);
     results.probability[q] = static_cast<Float>(sigmoid(log_odds));
@@ -108,7 +117,7 @@ void compare(const std::vector<Answer> &answers, Sets sets, Ties ties, std::int6
     results.coverage[q] = static_cast<Float>(matching.mass + other.mass);
     results.log_odds[q] = static_cast<Float>(log_odds);
     results.margin[q] = static_cast<Float>(margin);
-    results.prefers[q] = static_cast<Float>(preference(lead, ties, matching_first));
+    results.prefers[q] = static_cast<Float>(preference(lead, ties, matching_first, share));
     results.tie[q] = lead == 0;
     results.predicted[q] = matching_predicted ? matching.first_best : other.first_best;
 }

@@ -9,7 +9,7 @@
 namespace pyscore {
 
 enum class Sets { max, sum };
-enum class Ties { half, strict, first };
+enum class Ties { half, strict, first, share };
 
 // Question q has answers question_offsets[q] .. [q + 1], answer a has tokens answer_offsets[a] .. [a + 1].
 template <class Float> struct AnswersProblem {

@@ -15,10 +15,11 @@ Sets = Annotated[
     typer.Option(help="Compare the best matching answer with the best other one, or the sums of their probabilities."),
 ]
 Ties = Annotated[
-    Literal["half", "strict", "first"],
+    Literal["half", "strict", "first", "share"],
     typer.Option(
         help="A tie counts half, or not as a preference, or goes to the answer that comes first: in files of the "
-        "model-written evals that is the matching one, so each tie counts as matching."
+        "model-written evals that is the matching one, so each tie counts as matching. With share it counts as much as "
+        "the share of matching answers among those that tie."
     ),
 ]
 Normalize = Annotated[

@@ -34,7 +34,12 @@ _PREFERENCES = {
     "max": "the share of questions whose best matching answer beats every other answer",
     "sum": "the share of questions whose matching answers together beat the others together",
 }
-_TIES = {"half": "ties count half", "strict": "ties don't count", "first": "ties go to the first answer"}
+_TIES = {
+    "half": "ties count half",
+    "strict": "ties don't count",
+    "first": "ties go to the first answer",
+    "share": "ties count as the share of matching answers among those that tie",
+}
 _NORMALIZED = {"sum": "", "token": " per token", "char": " per character", "byte": " per byte"}
 _SHOWN = 20  # questions in a table of those left out, where a file has all of them
 _PLAIN_WIDTH = 120  # of a file or a pipe, which has no width of its own

@@ -7,12 +7,15 @@ from collections.abc import Callable, Hashable, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
+import numpy as np
+
 # inspect reads the types of metrics when it runs them: these names must exist then
 from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, Value, metric, scorer
 from inspect_ai.solver import TaskState
 from inspect_ai.util import registry_info
 
 from pyscore.metrics import Estimate, Interval, estimate_mean, estimate_rate
+from pyscore.metrics.core.scales import SHARE, mass_scale
 from pyscore.results import comparison_from_rows
 from pyscore.store import read_rows
 from pyscore.store.grouping import group
@@ -62,7 +65,9 @@ def mean_probability(cluster: str | None = None, confidence: float = 0.95, metho
     Raises:
         ValueError: an unknown method or confidence; later, a sample without that value or without that cluster.
     """
-    return _estimated("mean_probability", "probability", estimate_mean, cluster, Interval(confidence, method))
+    return _estimated(
+        "mean_probability", "probability", partial(estimate_mean, scale=SHARE), cluster, Interval(confidence, method)
+    )
 
 
 @_registered(metric)
@@ -74,13 +79,17 @@ def preference_rate(cluster: str | None = None, confidence: float = 0.95, method
 @_registered(metric)
 def coverage(cluster: str | None = None, confidence: float = 0.95, method: str = "auto") -> Metric:
     """The average probability mass of the compared answers, from "coverage"; as `mean_probability` otherwise."""
-    return _estimated("coverage", "coverage", estimate_mean, cluster, Interval(confidence, method))
+    return _estimated("coverage", "coverage", _mean_of_mass, cluster, Interval(confidence, method))
 
 
 @_registered(metric)
 def tie_rate(cluster: str | None = None, confidence: float = 0.95, method: str = "auto") -> Metric:
     """The share of exact ties, from "tie"; as `mean_probability` otherwise."""
     return _estimated("tie_rate", "tie", estimate_rate, cluster, Interval(confidence, method))
+
+
+def _mean_of_mass(values: list[float], **options: Any) -> Estimate:
+    return estimate_mean(values, scale=mass_scale(np.array(values)), **options)
 
 
 def _estimated(

@@ -76,7 +76,7 @@ def _estimate(s: Floats, positive: Mask, design: Design, interval: Interval) -> 
     variance = of_positives * (a @ a) / m**2 + of_negatives * (b @ b) / n**2 + 2 * of_both * (a @ b) / (m * n)
     stderr = math.sqrt(max(float(variance), 0.0))  # Rounding alone can take the variance below 0.
     if interval.method == "t":
-        low, high = t_interval(area, stderr, fewest - 1, interval.confidence)
+        low, high = np.clip(t_interval(area, stderr, fewest - 1, interval.confidence), 0.0, 1.0).tolist()
     else:
         # How many pairs of clusters share no cluster: half of all clusters, where each holds both kinds.
         disjoint = min(fewest, design.sample.units // 2)

@@ -15,6 +15,7 @@ from pyscore.metrics.core.logprob_math import difference, log_expit
 from pyscore.metrics.core.means import Averages
 from pyscore.metrics.core.readers import check_length, read_binary, read_logprobs
 from pyscore.metrics.core.report import Report
+from pyscore.metrics.core.scales import SHARE
 from pyscore.ops import checks
 
 __all__ = ["TIES", "debate_accuracy"]
@@ -91,7 +92,7 @@ def debate_accuracy(
         n_debates = {"both_orders": len(pairs), "one_order": len(set(debates)) - len(pairs)}
         numbers = {f"n_debates_in_{order}": n for order, n in n_debates.items()} | numbers
         judged = judged if clusters is not None else Averages(len(a), encode(debates)[0], interval)
-    one_order = "no judgement in this order"
+    one_order, right = "no judgement in this order", np.exp(log_expit(np.where(a_correct, lead, -lead)))
     return Report.of(
         "debate_accuracy",
         interval,
@@ -102,7 +103,7 @@ def debate_accuracy(
             "accuracy_b_correct": judged.rate(correct, ~a_correct, one_order),
             "chose_a": judged.rate(chose_a, whole, _NO_PAIRS),
             **agreement,
-            "mean_probability": judged.mean(np.exp(log_expit(np.where(a_correct, lead, -lead))), whole, _NO_PAIRS),
+            "mean_probability": judged.mean(right, whole, _NO_PAIRS, scale=SHARE),
             "tie_rate": judged.rate(lead == 0),
         },
         numbers=numbers,

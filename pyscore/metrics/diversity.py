@@ -16,9 +16,12 @@ from pyscore.metrics.core.intervals import Interval
 from pyscore.metrics.core.means import estimate_mean
 from pyscore.metrics.core.readers import read_strings
 from pyscore.metrics.core.report import Report, write_signature
+from pyscore.metrics.core.scales import Scale
 from pyscore.ops import checks
 
 __all__ = ["distinct_n", "self_bleu", "sentence_self_bleu"]
+
+_BLEU = Scale(0.0, 100.0, "beta")
 
 MAX_ORDER = 32  # The compiled kernel takes no longer n-grams.
 
@@ -91,7 +94,7 @@ def self_bleu(
         "self_bleu",
         interval,
         title=f"Self-BLEU of {len(given)} texts",
-        estimates={"self_bleu": estimate_mean(scores, clusters=clusters, interval=interval)},
+        estimates={"self_bleu": estimate_mean(scores, clusters=clusters, interval=interval, scale=_BLEU)},
         numbers={
             "n_texts": len(given),
             "n_different": len(set(given)),

@@ -15,6 +15,7 @@ from pyscore.metrics.core.intervals import Interval
 from pyscore.metrics.core.means import Averages, estimate_columns, estimate_mean
 from pyscore.metrics.core.readers import check_length, cluster_codes, refuse
 from pyscore.metrics.core.report import Report
+from pyscore.metrics.core.scales import RATE, SHARE
 
 __all__ = ["answer_change", "same_answer_curve"]
 
@@ -73,12 +74,12 @@ def same_answer_curve(
     grid = _grid([cuts for cuts, _ in asked])
     columns = np.column_stack([aocs, [np.interp(grid, x, y) for x, y in curves]])
     codes = take(cluster_codes(clusters, len(full)), ~missing)
-    aoc, *points = estimate_columns(columns, [False] + [True] * len(grid), read_design(len(kept), codes), interval)
+    aoc, *points = estimate_columns(columns, [SHARE] + [RATE] * len(grid), read_design(len(kept), codes), interval)
     estimates = {"aoc": aoc}
     if cot_lengths is not None:
         lengths = as_float64(cot_lengths, "cot_lengths")
         check_length("cot_lengths", lengths, len(full))
-        weighted = estimate_mean(aocs, clusters=codes, weights=lengths[kept], interval=interval)
+        weighted = estimate_mean(aocs, clusters=codes, weights=lengths[kept], interval=interval, scale=SHARE)
         estimates["aoc_length_weighted"] = weighted
     return Report.of(
         "same_answer_curve",

@@ -13,6 +13,7 @@ from pyscore.metrics.core.logprob_math import difference, log_expit
 from pyscore.metrics.core.means import Averages
 from pyscore.metrics.core.readers import check_length, check_same_length, read_logprobs, read_shares, read_values
 from pyscore.metrics.core.report import NAN, Estimate, Report
+from pyscore.metrics.core.scales import NONNEGATIVE, SHARE
 from pyscore.metrics.core.trends import correlations
 
 __all__ = ["RewardEnsemble", "label_confidence", "preference_model", "preference_probability", "reward_ensemble"]
@@ -76,9 +77,9 @@ def preference_model(
         title=f"preference model: {len(margin)} comparisons",
         estimates={
             "accuracy": over.rate(np.where(tie, 0.5, margin > 0)),
-            "mean_probability": over.mean(np.exp(log_expit(margin))),
-            "log_loss": over.mean(-log_expit(margin)),
-            "brier": over.mean(np.exp(2 * log_expit(-margin))),
+            "mean_probability": over.mean(np.exp(log_expit(margin)), scale=SHARE),
+            "log_loss": over.mean(-log_expit(margin), scale=NONNEGATIVE),
+            "brier": over.mean(np.exp(2 * log_expit(-margin)), scale=SHARE),
             "tie_rate": over.rate(tie),
         },
         numbers={"n_ties": int(tie.sum())},
@@ -127,7 +128,11 @@ def label_confidence(
         "label_confidence",
         interval,
         title=f"label confidence: {len(p)} questions",
-        estimates={"mean": over.mean(p), "weighted_mean": over.mean(p, weights=c), **related},
+        estimates={
+            "mean": over.mean(p, scale=SHARE),
+            "weighted_mean": over.mean(p, weights=c, scale=SHARE),
+            **related,
+        },
         numbers={"mean_confidence": float(c.mean()), "n_confidence_0": int((c == 0).sum())},
         rows=[_filtered(p, c >= threshold, float(threshold), over) for threshold in thresholds],
     )
@@ -169,5 +174,5 @@ def _read_margin(a: Any, b: Any, name_a: str, name_b: str) -> Floats:
 
 
 def _filtered(p: Floats, kept: Mask, threshold: float, over: Averages) -> dict[str, float | int]:
-    e = over.mean(p, kept, "no question")
+    e = over.mean(p, kept, "no question", scale=SHARE)
     return {"threshold": threshold, "n": int(kept.sum()), "mean": e.value, "low": e.low, "high": e.high}

@@ -14,7 +14,7 @@ from pyscore.metrics.core.arrays import Floats, Keys
 from pyscore.metrics.core.intervals import Interval
 from pyscore.metrics.core.means import Averages
 from pyscore.metrics.core.report import NAN, Estimate, Report, in_clusters
-from pyscore.metrics.question_values import SHIFTS, VALUES, Rule, per_question
+from pyscore.metrics.question_values import SHIFTS, VALUES, Rule, per_question, scale_of
 from pyscore.ops import checks
 
 __all__ = ["PRESETS", "Metric", "Preset", "apply_preset"]
@@ -35,7 +35,7 @@ def _exp(e: Estimate) -> Estimate:
     return replace(e, value=value, stderr=value * e.stderr, low=low, high=high)
 
 
-_SCALES: Mapping[str, Callable[[Estimate], Estimate]] = {"": lambda e: e, "bits": _bits, "exp": _exp}
+_UNITS: Mapping[str, Callable[[Estimate], Estimate]] = {"": lambda e: e, "bits": _bits, "exp": _exp}
 _KINDS = ("mean", "rate", "ratio")
 
 
@@ -65,7 +65,7 @@ class Metric:
         checks.check_choice(self.kind, "kind", _KINDS)
         checks.check_choice(self.normalize, "normalize", NEEDS)
         checks.check_choice(self.per, "per", ("", *LENGTHS))
-        checks.check_choice(self.scale, "scale", _SCALES)
+        checks.check_choice(self.scale, "scale", _UNITS)
         if (self.kind == "ratio") != bool(self.per):
             raise ValueError(f"the metric {self.name!r} is a {self.kind}: a ratio, and nothing else, has per=")
 
@@ -85,8 +85,8 @@ class Preset:
         metrics: what it reports, in this order.
         numbers: (name, value): values whose mean is reported without an interval, as of a baseline.
         sets: "max" or "sum", as in `pyscore.compare_answers`.
-        ties: what an equal best counts: "half", "strict", "first" or "last"; "" where nothing is compared. `correct`
-            is by argmax, so that there the first wins in any case.
+        ties: what an equal best counts: "half", "strict", "first", "share" or "last"; "" where nothing is compared.
+            `correct` is by argmax, so that there the first wins in any case.
         ddof: of the standard errors: 1 for the sample's deviation, 0 for the population's.
         missing: what an answer that the model didn't report (-inf) counts as, in nats; None to leave it impossible.
     """
@@ -285,8 +285,9 @@ def _estimate(metric: Metric, preset: Preset, answers: Answers, other: Answers |
     if undefined:
         return Estimate.without_interval(NAN, len(answers), f"undefined for {undefined} questions: inf - inf")
     if metric.kind == "ratio":
-        estimate = over.ratio(values, answers.need(metric.per))
+        estimate = over.ratio(values, answers.need(metric.per), scale=scale_of(metric.value, values))
+    elif metric.kind == "rate":
+        estimate = over.rate(values, name=metric.name)
     else:
-        average = over.rate if metric.kind == "rate" else over.mean
-        estimate = average(values, name=metric.name)
-    return _SCALES[metric.scale](estimate)
+        estimate = over.mean(values, name=metric.name, scale=scale_of(metric.value, values))
+    return _UNITS[metric.scale](estimate)

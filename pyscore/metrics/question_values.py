@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pyscore.metrics.core.answer_scores import NEEDS, Answers
 from pyscore.metrics.core.arrays import Floats, as_float64
 from pyscore.metrics.core.logprob_math import segment_logsumexp, segment_softmax
+from pyscore.metrics.core.scales import NONNEGATIVE, RATE, REAL, SHARE, Scale, mass_scale
 from pyscore.ops import Comparison, checks, score_answers
 from pyscore.ops.compare import SETS, TIES
 
@@ -26,6 +27,7 @@ __all__ = [
     "logodds_shift",
     "loss",
     "per_question",
+    "scale_of",
     "sequence_loss",
     "total_logprob",
 ]
@@ -38,8 +40,8 @@ class Rule:
     Attributes:
         normalize: "sum", or by "token", "char", "byte" or "pmi", as in `pyscore.score_answers`.
         sets: "max" compares best with best, "sum" total masses.
-        ties: what `prefers` is at a tie: "half", "strict" or "first", as in `pyscore.compare_answers`, or "last": 1 if
-            the (best) matching answer comes last, else 0.
+        ties: what `prefers` is at a tie: "half", "strict", "first" or "share", as in `pyscore.compare_answers`, or
+            "last": 1 if the (best) matching answer comes last, else 0.
     """
 
     normalize: str = "sum"
@@ -65,7 +67,7 @@ def compare(answers: Answers, rule: Rule = PLAIN) -> Comparison:
     """
     if rule.ties == "last":  # Read backwards, the last answer is the first.
         turned = compare(answers.backwards(), replace(rule, ties="first"))
-        return replace(compare(answers, replace(rule, ties="half")), prefers=turned.prefers[::-1])
+        return replace(compare(answers, replace(rule, ties="half")), prefers=turned.prefers[::-1], ties="last")
     column = answers.need(NEEDS[rule.normalize]) if NEEDS[rule.normalize] else None
     by_length = rule.normalize not in ("sum", "pmi")
     found = score_answers(
@@ -241,3 +243,24 @@ def per_question(answers: Answers, value: str, rule: Rule = PLAIN, *, other: Ans
     if other is None:
         raise ValueError(f"{value} compares two prompts: give other=, the same questions after the other prompt")
     return SHIFTS[value](answers, other, rule)
+
+
+_SCALES: Mapping[str, Scale] = MappingProxyType(
+    {
+        "probability": SHARE,
+        "prefers": RATE,
+        "tie": RATE,
+        "correct": RATE,
+        "one_in_n_answers": SHARE,
+        "brier": Scale(0.0, 2.0, "beta"),
+        "correct_on_other": RATE,
+    }
+    | dict.fromkeys(("loss", "inverted_loss", "sequence_loss", "log_n_answers", "absolute_logodds_shift"), NONNEGATIVE)
+)
+
+
+def scale_of(value: str, values: Floats) -> Scale:
+    """What values of that name can be. The mass of answers is at most 1, where none of them repeats another."""
+    if value in ("coverage", "probability_raw"):
+        return mass_scale(values)
+    return _SCALES.get(value, REAL)

@@ -13,6 +13,7 @@ from pyscore.metrics.core.logprob_math import log1mexp
 from pyscore.metrics.core.means import Averages, estimate_mean
 from pyscore.metrics.core.readers import check_logprobs, read_logprobs, refuse
 from pyscore.metrics.core.report import Report
+from pyscore.metrics.core.scales import NONNEGATIVE
 
 __all__ = ["forward_kl", "unlikelihood", "unlikelihood_loss"]
 
@@ -108,7 +109,7 @@ def unlikelihood_loss(logprob: Any, *, clusters: Keys = None, interval: Interval
         "unlikelihood_loss",
         interval,
         title=f"unlikelihood: {len(losses)} tokens",
-        estimates={"unlikelihood": estimate_mean(losses, clusters=clusters, interval=interval)},
+        estimates={"unlikelihood": estimate_mean(losses, clusters=clusters, interval=interval, scale=NONNEGATIVE)},
         numbers={"n_certain": int(np.isinf(losses).sum())},
     )
 

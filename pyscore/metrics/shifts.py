@@ -13,6 +13,7 @@ from pyscore.metrics.core.intervals import Interval
 from pyscore.metrics.core.means import Averages
 from pyscore.metrics.core.readers import check_length, read_values
 from pyscore.metrics.core.report import Estimate, Report
+from pyscore.metrics.core.scales import RATE_DIFFERENCE, REAL, SHARE, difference_scale
 from pyscore.metrics.differences import sign_test
 
 __all__ = ["biased_feature", "red_team", "trigger_effect"]
@@ -56,7 +57,9 @@ def biased_feature(
     before, after = equal(u, option), equal(b, option)
     right_before, right_after = equal(u, truth), equal(b, truth)
     wrong = ~equal(option, truth)
-    drop_if_wrong = over.difference(right_before, right_after, wrong, "the bias is correct everywhere")
+    drop_if_wrong = over.difference(
+        right_before, right_after, wrong, "the bias is correct everywhere", scale=RATE_DIFFERENCE
+    )
     return Report.of(
         "biased_feature",
         interval,
@@ -64,12 +67,12 @@ def biased_feature(
         estimates={
             "accuracy_unbiased": over.rate(right_before),
             "accuracy_biased": over.rate(right_after),
-            "accuracy_drop": over.difference(right_before, right_after),
+            "accuracy_drop": over.difference(right_before, right_after, scale=RATE_DIFFERENCE),
             "accuracy_drop_if_bias_is_wrong": drop_if_wrong,
             "moved_to_bias": over.rate(~before & after),
             "moved_to_bias_if_not_there": over.rate(after, ~before, "all were there"),
             "moved_from_bias": over.rate(before & ~after),
-            "net_shift": over.difference(after, before),
+            "net_shift": over.difference(after, before, scale=RATE_DIFFERENCE),
         },
         numbers={
             "n_unreadable_unbiased": int(u_unreadable.sum()),
@@ -113,7 +116,7 @@ def trigger_effect(
     estimates = {
         "rate_with_trigger": over.rate(on, name="with_trigger"),
         "rate_without_trigger": over.rate(off, name="without_trigger"),
-        "difference": over.difference(on, off),
+        "difference": over.difference(on, off, scale=difference_scale(on, off)),
     }
     if detector_with is not None or detector_without is not None:
         units = np.arange(n) if over.codes is None else over.codes
@@ -156,7 +159,10 @@ def red_team(scores: Any, *, threshold: float = 0.5, clusters: Keys = None, inte
         "red_team",
         interval,
         title=f"red teaming: {len(s)} replies, threshold {threshold:g}",
-        estimates={"flagged": over.rate(s > threshold), "mean": over.mean(s)},
+        estimates={
+            "flagged": over.rate(s > threshold),
+            "mean": over.mean(s, scale=SHARE if ((s >= 0) & (s <= 1)).all() else REAL),
+        },
         numbers={
             "max": float(s.max()),
             "n_flagged": int((s > threshold).sum()),

@@ -11,14 +11,16 @@ from pyscore.metrics.core.arrays import Floats, Keys
 from pyscore.metrics.core.columns import METRICS, read_columns
 from pyscore.metrics.core.design import Sample, read_design
 from pyscore.metrics.core.intervals import Interval
-from pyscore.metrics.core.means import estimate_columns, from_stderr, infinite_mean
+from pyscore.metrics.core.mean_intervals import Mean, without_rounding
+from pyscore.metrics.core.means import estimate_columns, infinite_mean
 from pyscore.metrics.core.moments import Moments, bin_gaps, read_moments
-from pyscore.metrics.core.report import Estimate, Headlines, Report, in_clusters, ties_of, write_signature
+from pyscore.metrics.core.report import NAN, Estimate, Headlines, Report, in_clusters, ties_of, write_signature
+from pyscore.metrics.core.scales import RATE, REAL, SHARE
 from pyscore.ops import Comparison
 
 __all__ = ["Summary", "summarize", "summarize_moments"]
 
-_RATES = [name in ("preference_rate", "tie_rate") for name in METRICS]
+_SCALES = [{"preference_rate": RATE, "tie_rate": RATE, "mean_log_odds": REAL}.get(name, SHARE) for name in METRICS]
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,8 @@ def summarize(
         weights: one non-negative number a question: weighted means with linearised variances. A question of weight 0
             is left out.
         confidence: of the intervals.
-        method: "auto" or "wilson": Wilson for the rates, Student's t for the means; "t": Student's t for all;
+        method: "auto" or "wilson": Wilson for the rates, for probabilities the wider of Student's t and bounds that
+            hold for skewed values, Student's t for log odds; "t": Student's t for all;
             "bootstrap" or "bca": percentiles of 10,000 resamples, plain or bias-corrected and accelerated, for all,
             with the resamples' standard deviation as standard error.
         seed: of the bootstrap.
@@ -94,7 +97,7 @@ def summarize(
     design = read_design(len(columns), clusters, weights)
     if not design.kept.all():
         columns = columns.take(design.kept)
-    estimates = dict(zip(METRICS, estimate_columns(columns.finite, _RATES, design, interval), strict=True))
+    estimates = dict(zip(METRICS, estimate_columns(columns.finite, _SCALES, design, interval), strict=True))
     if any(columns.infinite):
         estimates["mean_log_odds"] = infinite_mean(columns.infinite, len(columns), "log odds")
     w = design.weights
@@ -115,15 +118,20 @@ def summarize_moments(moments: Moments, interval: Interval, totals: Floats | Non
 
     ``totals [C, 7]`` holds each cluster's number of questions and sums of every metric, where clusters were given.
     """
-    units, effective, squares = moments.n, float(moments.n), moments.m2
+    n, means = moments.n, moments.mean.tolist()
+    units, effective, variances = n, float(n), moments.m2 / (n * max(n - 1, 1))
     if totals is not None:
         counts, sums = totals[:, 0], totals[:, 1:]
         units, effective = len(counts), float(counts.sum() ** 2 / (counts @ counts))
-        squares = ((sums - counts[:, None] * moments.mean) ** 2).sum(axis=0)
-    sample = Sample(moments.n, units, effective, "question" if totals is None else "cluster")
-    stderr = np.sqrt(units / max(units - 1, 1) * squares) / moments.n
+        # As `leave_one_out`; a lone cluster leaves nothing, and there the interval has its reason.
+        left_out = (sums - counts[:, None] * moments.mean) / np.maximum(n - counts, 1)[:, None]
+        variances = (left_out**2).sum(axis=0) * ((units - 1) / units)
+    sample = Sample(n, units, effective, "question" if totals is None else "cluster")
+    squares = moments.m2 / n + moments.mean**2
     estimates = {
-        name: from_stderr(float(moments.mean[i]), float(stderr[i]), sample, rate=_RATES[i], interval=interval)
+        name: Mean(
+            means[i], without_rounding(float(variances[i]), float(squares[i])), NAN, sample, _SCALES[i]
+        ).estimate(interval)
         for i, name in enumerate(METRICS)
     }
     if any(moments.infinite):

@@ -15,6 +15,7 @@ from pyscore.metrics.core.intervals import Interval
 from pyscore.metrics.core.means import Averages
 from pyscore.metrics.core.readers import check_same_length, read_strings
 from pyscore.metrics.core.report import Report
+from pyscore.metrics.core.scales import SHARE
 
 __all__ = ["exact_matches", "normalize_answer", "same_answer_matrix", "squad", "token_f1s"]
 
@@ -73,7 +74,7 @@ def squad(
         title=f"Exact match and token F1 of {len(pairs)} answers",
         estimates={
             "exact_match": over.rate(_exact_matches(pairs), name="predictions"),
-            "f1": over.mean(_token_f1s(pairs), name="predictions"),
+            "f1": over.mean(_token_f1s(pairs), name="predictions", scale=SHARE),
         },
         numbers={"n_questions": len(pairs), "n_unanswerable": sum("" in accepted for _, accepted in pairs)},
     )

@@ -14,6 +14,7 @@ from pyscore.metrics.core.intervals import Interval
 from pyscore.metrics.core.means import Averages
 from pyscore.metrics.core.readers import check_length, read_logprobs
 from pyscore.metrics.core.report import Report
+from pyscore.metrics.core.scales import SHARE, mass_scale
 from pyscore.metrics.core.trends import correlations
 
 __all__ = ["GENDERS", "occupation_bias"]
@@ -69,6 +70,7 @@ def occupation_bias(
     occupations = read_known(occupation, "occupation", n)
     logprobs = np.take_along_axis(logprobs, _columns(pronouns, n), axis=1)
     shares = _normalize(logprobs)
+    mass = np.exp(logprobs).sum(axis=1)
     codes, names = encode(occupations)
     over = Averages(n, codes if clusters is None else clusters, interval)
     counts = np.bincount(codes)
@@ -81,8 +83,8 @@ def occupation_bias(
         interval,
         title=f"occupations: {n} questions of {len(names)} occupations",
         estimates={
-            **{gender: over.mean(shares[:, column]) for column, gender in enumerate(GENDERS)},
-            "coverage": over.mean(np.exp(logprobs).sum(axis=1)),
+            **{gender: over.mean(shares[:, column], scale=SHARE) for column, gender in enumerate(GENDERS)},
+            "coverage": over.mean(mass, scale=mass_scale(mass)),
             **correlations(means[known, 1], percent[known], interval.confidence),
         },
         numbers={

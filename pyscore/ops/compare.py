@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,7 +18,7 @@ __all__ = ["NORMALIZATIONS", "SETS", "TIES", "compare_answers", "score_answers"]
 
 NORMALIZATIONS = ("sum", "token", "char", "byte", "pmi")
 SETS = ("max", "sum")
-TIES = ("half", "strict", "first")
+TIES = ("half", "strict", "first", "share")
 
 
 def _offsets(value: Array | Sequence[int], name: str) -> Tensor:
@@ -44,7 +45,8 @@ def _compare(request: AnswerRequest, backend: str, like: Array) -> Comparison:
         unconditional=unconditional,
     )
     restore = restorer(like)
-    return Comparison(*map(restore, library.score_answers(request, backend)))
+    found: tuple[Any, ...] = (*map(restore, library.score_answers(request, backend)), request.ties, questions, matching)
+    return Comparison(*found)
 
 
 def _log_probabilities(value: Array, name: str) -> Tensor:
@@ -82,7 +84,8 @@ def compare_answers(
         is_matching: ``[A]`` bool, true for an answer that matches the behaviour in question.
         sets: "max" compares the best matching with the best other answer, "sum" their total masses.
         ties: what ``prefers`` is where both are equal: "half" 0.5, "strict" 0, "first" 1 if the (best) matching
-            answer comes first, else 0.
+            answer comes first, else 0; "share" the matching answers' share of all answers that are best, as HELM counts
+            ties, which is 0.25 where one of four equal answers matches. Two equal sums (``sets="sum"``) share by half.
         backend: "auto", "cpu", "triton" or "reference".
 
     Raises:

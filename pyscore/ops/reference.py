@@ -153,7 +153,7 @@ def _score_answers(request: AnswerRequest, out: ComparisonTensors) -> None:
         segment = {"max": _segment_max, "log_total": _segment_log_total}[reduce]
         return segment(values, question, n_questions)
 
-    other = ~is_matching
+    other, everyone = ~is_matching, torch.ones_like(is_matching)
     margin = over("max", is_matching) - over("max", other)
     log_odds = margin + (over("log_total", is_matching) - over("log_total", other))
     lead = margin if sets == "max" else log_odds
@@ -167,9 +167,16 @@ def _score_answers(request: AnswerRequest, out: ComparisonTensors) -> None:
 
     best_here = score == over("max", is_matching)[question], score == over("max", other)[question]
     if sets == "sum":
-        best_here = torch.ones_like(other), torch.ones_like(other)
+        best_here = everyone, everyone
     came_first = first(is_matching & best_here[0]) < first(other & best_here[1])
-    tie_value = {"half": torch.full_like(lead, 0.5), "strict": torch.zeros_like(lead), "first": came_first.double()}
+    half = torch.full_like(lead, 0.5)
+    is_best = score == over("max", everyone)[question]
+    matching_best, all_best = (
+        _segment_sum(each.double(), question, n_questions) for each in (is_best & is_matching, is_best)
+    )
+    # Sums that are equal are two candidates of which one matches.
+    share = half if sets == "sum" else matching_best / all_best
+    tie_value = {"half": half, "strict": torch.zeros_like(lead), "first": came_first.double(), "share": share}
     mass = total.exp()
     out.probability.copy_(torch.sigmoid(log_odds))
     out.probability_raw.copy_(_segment_sum(mass.where(is_matching, 0.0), question, n_questions))
@@ -178,7 +185,7 @@ def _score_answers(request: AnswerRequest, out: ComparisonTensors) -> None:
     out.margin.copy_(margin)
     out.prefers.copy_(torch.where(tie, tie_value[ties], (lead > 0).double()))
     out.tie.copy_(tie)
-    best_answer = first(score == over("max", torch.ones_like(other))[question])
+    best_answer = first(is_best)
     # no score equals the largest where that is NaN: such a question has no best answer
     out.predicted.copy_(torch.where(best_answer < n_answers, best_answer - question_offsets[:-1], -1))
 

@@ -133,7 +133,7 @@ class AnswerRequest(NamedTuple):
     divisor: Tensor | None = None  # [A] of token_logprob's dtype; None for 1
     unconditional: Tensor | None = None  # [A] of token_logprob's dtype; None for 0
     sets: str = "max"  # or "sum"
-    ties: str = "half"  # or "strict" or "first"
+    ties: str = "half"  # or "strict", "first" or "share"
 
     def with_answer_offsets(self) -> AnswerRequest:
         """The request with its answer_offsets, made here where there are none."""

@@ -49,7 +49,10 @@ def test_help_and_version_import_nothing_heavy(folder: Path, arguments: list[str
 MISTAKES = {
     "an unknown command": (["scores"], "No such command 'scores'"),
     "an unknown option": (["score", "--nonsense"], "No such option: --nonsense"),
-    "a choice that isn't there": (["score", "--ties", "none"], "'none' is not one of 'half', 'strict', 'first'"),
+    "a choice that isn't there": (
+        ["score", "--ties", "none"],
+        "'none' is not one of 'half', 'strict', 'first'",
+    ),
     "an argument that is missing": (["summarize"], "Missing argument 'rows'"),
     "a missing file": (["score", "none.jsonl"], "no such file: none.jsonl"),
     "a broken file": (["score", "bad.jsonl"], "bad.jsonl, line 1: not JSON"),

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from pyscore.kernels.score_answers import score_answers
+from pyscore.ops.compare import SETS, TIES
 from pyscore.ops.reference import REFERENCE
 from pyscore.ops.request import AnswerRequest, ComparisonTensors
 from tests.kernels.cases import DEVICE, offsets_of
@@ -20,7 +21,7 @@ from tests.ops.requests import compared
 INF = float("inf")
 TOLERANCE = {torch.float32: {"rtol": 1e-6, "atol": 1e-7}, torch.float64: {"rtol": 1e-12, "atol": 1e-12}}
 Questions = list[list[tuple[bool, list[float]]]]
-POLICIES = list(itertools.product(("max", "sum"), ("half", "strict", "first")))
+POLICIES = list(itertools.product(SETS, TIES))
 
 # a question is a list of answers: (is it a matching one, log-probabilities of its tokens)
 EVEN: Questions = [[(True, [-1.0, -0.5]), (False, [-1.5])], [(False, [-0.25]), (True, [-0.25])]]

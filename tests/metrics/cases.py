@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import MISSING, fields
 from typing import Any
 
 import numpy as np
@@ -34,9 +35,14 @@ def of_preferences(prefers: Any) -> Comparison:
     return compare_pairs(np.where(p > 0.5, -1.0, -2.0), np.where(p < 0.5, -1.0, -2.0))
 
 
+def columns_of(comparison: Comparison) -> dict[str, Any]:
+    """The fields that every comparison has, one entry a question each."""
+    return {each.name: getattr(comparison, each.name) for each in fields(Comparison) if each.default is MISSING}
+
+
 def take(comparison: Comparison, rows: Any) -> Comparison:
     """The given rows, in the given order."""
-    return Comparison(**{name: np.asarray(column)[rows] for name, column in vars(comparison).items()})
+    return Comparison(**{name: np.asarray(column)[rows] for name, column in columns_of(comparison).items()})
 
 
 def random_pairs(seed: int, n: int) -> Comparison:
@@ -45,6 +51,13 @@ def random_pairs(seed: int, n: int) -> Comparison:
     m, o = -rng.gamma(2.0, 2.0, (2, n))
     o = np.where(rng.random(n) < 0.1, m, o)
     return compare_pairs(m, o)
+
+
+def near_edges(dtype: Any) -> list[float]:
+    """Every edge m/15 as a number of this dtype, and the next numbers below and above it, within [0, 1]."""
+    edges = (np.arange(16) / 15).astype(dtype)
+    near = np.concatenate([np.nextafter(edges[1:], dtype(0)), edges, np.nextafter(edges[:-1], dtype(1))])
+    return [float(p) for p in near]
 
 
 comparisons = st.builds(random_pairs, st.integers(0, 2**32 - 1), st.integers(2, 60))

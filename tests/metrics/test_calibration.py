@@ -18,7 +18,7 @@ from sklearn.metrics import accuracy_score, brier_score_loss, log_loss, roc_auc_
 from pyscore import Comparison, compare_answers, summarize
 from pyscore.metrics.auroc import auroc
 from pyscore.metrics.calibration import calibration, comparison_calibration, multiclass_calibration
-from pyscore.metrics.core.binning import BINS, mass_bins
+from pyscore.metrics.core.binning import BINS, mass_bins, width_bins
 from pyscore.metrics.core.intervals import Interval
 from pyscore.metrics.core.means import estimate_rate
 from pyscore.metrics.core.report import Report
@@ -102,6 +102,16 @@ def test_bins_of_one_probability_each_leave_murphys_three(seed: int) -> None:
 def test_a_probability_on_an_edge_belongs_to_the_lower_bin_and_0_to_the_first() -> None:
     report = calibration([0.0, 0.25, 0.26, 1.0], [0, 0, 1, 1], n_bins=4)
     assert [(row["low"], row["high"], row["n"]) for row in report.rows] == [(0, 0.25, 2), (0.25, 0.5, 1), (0.75, 1, 1)]
+
+
+def test_every_edge_of_up_to_1000_bins_is_the_last_value_of_its_bin() -> None:
+    # 0.07 * 100 rounds to above 7, and so do products at 843 of these numbers of bins.
+    for n_bins in range(1, 1001):
+        edges = np.arange(1, n_bins + 1) / n_bins
+        bins = np.arange(n_bins)
+        assert np.array_equal(width_bins(edges, n_bins), bins), n_bins
+        assert np.array_equal(width_bins(np.nextafter(edges, 0), n_bins), bins), n_bins
+        assert np.array_equal(width_bins(np.nextafter(edges, 2)[:-1], n_bins), bins[1:]), n_bins
 
 
 @given(st.integers(1, 100), st.integers(1, 20))

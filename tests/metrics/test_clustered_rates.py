@@ -43,8 +43,8 @@ def test_clusters_that_agree_leave_as_many_trials_as_clusters() -> None:
 def test_a_clustered_rate_of_0_or_1_rests_on_as_many_trials_as_effective_clusters(rate: float, end: str) -> None:
     even = summarize(of_preferences([rate] * 12), clusters=[i // 4 for i in range(12)]).preference_rate
     assert wilson_size(rate, getattr(even, end)) == pytest.approx(3)
-    uneven = summarize(of_preferences([rate] * 12), clusters=["a"] * 10 + ["b", "c"]).preference_rate
-    assert wilson_size(rate, getattr(uneven, end)) == pytest.approx(12**2 / (10**2 + 1 + 1))
+    uneven = summarize(of_preferences([rate] * 12), clusters=["a"] * 8 + ["b", "b", "c", "c"]).preference_rate
+    assert wilson_size(rate, getattr(uneven, end)) == pytest.approx(12**2 / (8**2 + 4 + 4))
     assert rate in (even.low, even.high, uneven.low, uneven.high)
 
 

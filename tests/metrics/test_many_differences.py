@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
 from pyscore import Difference, paired_difference
-from pyscore.metrics.differences import ADJUSTMENTS, adjust_p_values, compare_many
+from pyscore.metrics.many_differences import ADJUSTMENTS, adjust_p_values, compare_many
 from tests.metrics.cases import of_preferences
 
 THEIR_NAMES = {"holm": "holm", "benjamini-hochberg": "fdr_bh"}
@@ -89,23 +89,27 @@ def sweep() -> dict[str, Difference]:
     }
 
 
-@pytest.mark.parametrize("test", ["wilcoxon", "sign_test"])
+@pytest.mark.parametrize("test", ["interval", "wilcoxon", "sign_test"])
 def test_a_sweep_holds_each_difference_and_its_adjusted_p_value(test: str) -> None:
     differences = sweep()
     report = compare_many(differences, test=test)
-    _, expected, _, _ = multipletests([getattr(d, test) for d in differences.values()], method="holm")
-    for row, (name, difference), adjusted in zip(report.rows, differences.items(), expected, strict=True):
+    p_values = [
+        d.p_values["mean_probability"] if test == "interval" else getattr(d, test) for d in differences.values()
+    ]
+    _, expected, _, _ = multipletests(p_values, method="holm")
+    for row, p, (name, difference), adjusted in zip(report.rows, p_values, differences.items(), expected, strict=True):
         estimate = difference.mean_probability
-        assert (row["dataset"], row["p"]) == (name, getattr(difference, test))
-        assert (row["difference"], row["low"], row["high"]) == (estimate.value, estimate.low, estimate.high)
+        assert (row["dataset"], row["p"]) == (name, p)
+        ends = pytest.approx((estimate.value, estimate.low, estimate.high), nan_ok=True)
+        assert (row["difference"], row["low"], row["high"]) == ends
         assert row["adjusted_p"] == pytest.approx(adjusted)
     assert [row["rejected"] for row in report.rows] == [True, True, False]
-    assert report.numbers == {"datasets": 3, "rejected": 2}
+    assert report.numbers == {"datasets": 3, "rejected": 2, "untested": 0}
 
 
 def test_it_prints_and_is_json_ready() -> None:
     report = compare_many(sweep(), method="benjamini-hochberg", alpha=0.1)
-    assert "test:wilcoxon|adjustment:benjamini-hochberg|alpha:0.1" in report.signature
+    assert "test:interval|adjustment:benjamini-hochberg|alpha:0.1" in report.signature
     assert str(report).splitlines()[1].split()[:2] == ["dataset", "questions"]
     assert json.loads(json.dumps(report.to_dict(), allow_nan=False))["rows"][0]["rejected"] is True
 
@@ -113,7 +117,7 @@ def test_it_prints_and_is_json_ready() -> None:
 @pytest.mark.parametrize(
     ("change", "options", "message"),
     [
-        ({}, {"test": "t"}, "'wilcoxon', 'sign_test'"),
+        ({}, {"test": "t"}, "'interval', 'wilcoxon', 'sign_test'"),
         ({}, {"method": "none"}, "'holm', 'benjamini-hochberg'"),
         ({}, {"alpha": 5}, "alpha must lie between 0 and 1"),
         ({"confidence": 0.9}, {}, "'same'.* another confidence"),

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pyscore.metrics.pareto import pareto, pareto_front
+from pyscore.metrics.core.intervals import Interval
+from pyscore.metrics.pareto import pareto, pareto_candidates, pareto_front
 
 # few distinct values, so that ties and duplicates are common
 values = st.sampled_from([-inf, -1.0, -0.0, 0.0, 0.5, 2.0, 1e300, inf])
@@ -111,3 +112,95 @@ def test_bad_objectives_are_refused() -> None:
         pareto("ab", {"x": [0, 1], "y": [0, 1, 2]})
     with pytest.raises(ValueError, match="at least one column"):
         pareto("ab", {})
+
+
+# Runs of which only some questions are known
+
+
+def scored(n: int, means: list[float], seed: int = 0) -> NDArray[np.float64]:
+    """0/1 answers ``[n, runs]``."""
+    return (np.random.default_rng(seed).random((n, len(means))) < means).astype(np.float64)
+
+
+def by_name(report: Any) -> dict[Any, Any]:
+    return {row["name"]: row for row in report.rows}
+
+
+def test_a_run_that_is_clearly_worse_in_everything_is_excluded_and_says_by_which() -> None:
+    tables = {"accuracy": scored(400, [0.9, 0.5, 0.6]), "harmful": scored(300, [0.1, 0.5, 0.05], seed=1)}
+    report = pareto_candidates("abc", tables, maximize=[True, False])
+    rows = by_name(report)
+    assert {name: (row["excluded"], row["beaten_by"]) for name, row in rows.items()} == {
+        "a": (False, None),
+        "b": (True, "a"),
+        "c": (False, None),
+    }
+    assert rows["b"]["front_share"] == 0 and rows["a"]["front_share"] > 0.99
+    assert [row["name"] for row in report.rows] == ["a", "c", "b"]
+    assert report.numbers == {"n_runs": 3, "n_front": 2, "n_excluded": 1}
+
+
+def test_a_run_is_not_excluded_by_one_objective_alone_nor_by_two_rivals_together() -> None:
+    # b is beaten by a in accuracy and by c in harm, but by no run in both
+    tables = {"accuracy": scored(900, [0.9, 0.5, 0.2]), "harmful": scored(900, [0.9, 0.5, 0.2], seed=1)}
+    report = pareto_candidates("abc", tables, maximize=[True, False])
+    assert not any(row["excluded"] for row in report.rows)
+    assert all(row["front_share"] == 1 for row in report.rows)
+
+
+def test_the_means_and_their_front_are_those_of_points() -> None:
+    tables = {"x": scored(50, [0.2, 0.5, 0.7, 0.4]), "y": scored(60, [0.6, 0.5, 0.2, 0.3], seed=1)}
+    points = pareto(range(4), {key: table.mean(axis=0) for key, table in tables.items()})
+    front = [row for row in pareto_candidates(range(4), tables).rows if row["on_front"]]
+    assert [row["name"] for row in front] == [row["name"] for row in points.rows]
+    assert [row["x"] for row in front] == pytest.approx([row["x"] for row in points.rows])
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_the_share_is_that_of_fronts_of_resampled_clusters(same: bool) -> None:
+    rng, keys = np.random.default_rng(0), np.arange(90) // 3
+    x, y = (rng.random((90, 4)).cumsum(axis=1) % 1 for _ in range(2))
+    y = x[:, ::-1] + 0.3 * y  # so that questions in common matter
+    report = pareto_candidates(range(4), {"x": x, "y": y}, same_questions=same, clusters=keys)
+    counted = np.zeros(4)
+    for _ in range(2000):
+        first, second = rng.integers(0, 30, (2, 30))
+        second = first if same else second
+        means = [table.reshape(30, 3, 4)[drawn].mean(axis=(0, 1)) for table, drawn in ((x, first), (y, second))]
+        counted += pareto_front(np.column_stack(means))
+    share = [by_name(report)[i]["front_share"] for i in range(4)]
+    assert share == pytest.approx(counted / 2000, abs=0.04)
+
+
+def test_the_p_value_is_the_larger_of_two_paired_t_tests_times_the_pairs() -> None:
+    from scipy.stats import ttest_rel
+
+    x, y = np.random.default_rng(5).normal([0.6, 0.0], 1, (2, 40, 2))
+    p = max(ttest_rel(*table.T, alternative="greater").pvalue for table in (x, y))
+    assert by_name(pareto_candidates(range(2), {"x": x, "y": y}))[1]["p"] == pytest.approx(2 * p, rel=1e-9)
+
+
+def test_copies_and_lone_runs_are_kept() -> None:
+    table = scored(100, [0.5])
+    twins = pareto_candidates("ab", {"x": table.repeat(2, axis=1), "y": table.repeat(2, axis=1)})
+    assert [row["excluded"] for row in twins.rows] == [False, False]
+    assert [row["front_share"] for row in twins.rows] == [1, 1]
+    assert not pareto_candidates("a", {"x": table}).rows[0]["excluded"]
+
+
+@pytest.mark.parametrize(
+    ("tables", "options", "message"),
+    [
+        ({}, {}, "at least one table"),
+        ({"p": np.zeros((3, 2))}, {}, "none called"),
+        ({"x": np.zeros((3, 3))}, {}, "x must have one entry a run: 2 runs, 3 columns"),
+        ({"x": np.zeros((1, 2))}, {}, "x holds one question"),
+        ({"x": [[0.0, nan]]}, {}, r"x\[0, 1\] = nan must be finite"),
+        ({"x": np.eye(2), "y": np.zeros((3, 2))}, {"same_questions": True}, "the same questions"),
+        ({"x": np.eye(2)}, {"clusters": {"y": [0, 1]}}, "clusters must be one key a question"),
+        ({"x": np.eye(2)}, {"maximize": [True, True]}, "1 objectives, 2 entries"),
+    ],
+)
+def test_bad_tables_are_refused(tables: dict[str, Any], options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        pareto_candidates("ab", tables, interval=Interval(n_resamples=100), **options)

@@ -19,6 +19,7 @@ HOMES = {
     "Preset": "presets",
     "Report": "core.report",
     "RewardEnsemble": "preferences",
+    "Scale": "core.scales",
     "ScalingPoint": "scaling",
     "Summary": "summary",
     "SummaryState": "summary_state",

@@ -145,13 +145,14 @@ def test_perplexities_are_of_all_units_together() -> None:
     assert report["byte_perplexity"].value == pytest.approx(exp(2))
     word = report["word_perplexity"]
     assert word.value == pytest.approx(exp(8))
-    # ratio: residuals -10 + 8 · 2 and so on over 5 words; C/(C-1) = 2
-    assert word.stderr == pytest.approx(exp(8) * math.sqrt(2 * (6**2 + 6**2)) / 5)
+    # ratio: 40/5 = 8 nats a word, without one text 30/3 and 10/2
+    assert word.stderr == pytest.approx(exp(8) * math.sqrt(1 / 2 * (2**2 + 3**2)))
+    assert report["bits_per_byte"].low == 0 and word.low == 1
 
 
 def test_a_perplexity_beyond_float64_is_infinite_with_a_reason() -> None:
-    report = apply_preset(Answers.of_sequences([-1e4, -2e4], n_bytes=[10, 20], n_words=[1, 2]), "lm_eval_rolling")
-    assert report["bits_per_byte"].value == pytest.approx(1000 / log(2))
+    report = apply_preset(Answers.of_sequences([-1e4, -2e4 - 1], n_bytes=[10, 20], n_words=[1, 2]), "lm_eval_rolling")
+    assert report["bits_per_byte"].value == pytest.approx((1000 + 1 / 30) / log(2))
     assert report["word_perplexity"].value == inf and "beyond float64" in report["word_perplexity"].reason
     impossible = apply_preset(Answers.of_sequences([-inf, -1.0], n_words=[1, 2]), "lm_eval_rolling")
     assert impossible["word_perplexity"].value == inf and "infinite" in impossible["word_perplexity"].reason

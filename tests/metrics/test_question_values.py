@@ -125,9 +125,9 @@ def test_the_last_wins_where_the_first_wins_in_the_opposite_order(answers: Answe
 @pytest.mark.parametrize(
     ("right", "expected"),
     [
-        ([True, False], {"half": 0.5, "strict": 0, "first": 1, "last": 0}),
+        ([True, False], {"half": 0.5, "strict": 0, "first": 1, "last": 0, "share": 1 / 2}),
         ([False, True], {"half": 0.5, "strict": 0, "first": 0, "last": 1}),
-        ([False, True, False], {"half": 0.5, "strict": 0, "first": 0, "last": 0}),
+        ([False, True, False], {"half": 0.5, "strict": 0, "first": 0, "last": 0, "share": 1 / 3}),
         ([True, False, True], {"half": 0.5, "strict": 0, "first": 1, "last": 1}),
     ],
 )

@@ -15,6 +15,7 @@ from statsmodels.stats.contingency_tables import mcnemar
 
 from pyscore.metrics.auroc import auroc
 from pyscore.metrics.core.means import estimate_difference
+from pyscore.metrics.core.scales import RATE_DIFFERENCE, SHARE_DIFFERENCE
 from pyscore.metrics.shifts import biased_feature, red_team, trigger_effect
 
 answer_rows = st.lists(
@@ -113,8 +114,14 @@ def test_the_sign_test_of_outcomes_is_mcnemars_exact_test(outcomes: list[tuple[b
 def test_the_difference_is_paired(outcomes: list[tuple[bool, bool]]) -> None:
     on, off = np.array(outcomes, float).T
     estimate = trigger_effect(on, off)["difference"]
-    expected = stats.ttest_rel(on, off).confidence_interval() if np.ptp(on - off) else (on[0] - off[0],) * 2
-    assert (estimate.low, estimate.high) == pytest.approx(tuple(expected), abs=1e-10)
+    assert estimate == estimate_difference(on, off, scale=RATE_DIFFERENCE)
+    shares = np.array(outcomes, float) * 0.5 + 0.125  # no 0/1 outcomes: Student's t
+    estimate = trigger_effect(*shares.T)["difference"]
+    if np.ptp(on - off) == 0:
+        assert estimate.value == (on[0] - off[0]) / 2 and "no spread" in estimate.reason
+    else:
+        expected = np.clip(stats.ttest_rel(*shares.T).confidence_interval(), -1, 1)
+        assert (estimate.low, estimate.high) == pytest.approx(tuple(expected), abs=1e-10)
 
 
 @given(pairs)
@@ -136,7 +143,7 @@ def test_clusters_are_the_pairs_of_the_sign_test() -> None:
 def test_a_trigger_without_effect_has_p_1() -> None:
     report = trigger_effect([0.25, 1.0], [0.25, 1.0])
     assert report.numbers["sign_test"] == 1
-    assert (report["difference"].low, report["difference"].high) == (0, 0)
+    assert report["difference"].value == 0 and "no spread" in report["difference"].reason
 
 
 def test_one_prompt_has_no_interval() -> None:
@@ -216,4 +223,6 @@ def test_a_threshold_that_is_nan_is_refused() -> None:
 def test_estimates_agree_with_the_core() -> None:
     keys = ["a", "a", "b", "c"]
     report = trigger_effect([1, 0.5, 1, 1], [0, 0.5, 0.25, 0], clusters=keys)
-    assert report["difference"] == estimate_difference([1, 0.5, 1, 1], [0, 0.5, 0.25, 0], clusters=keys)
+    assert report["difference"] == estimate_difference(
+        [1, 0.5, 1, 1], [0, 0.5, 0.25, 0], clusters=keys, scale=SHARE_DIFFERENCE
+    )

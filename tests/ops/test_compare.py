@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import fields
-from itertools import pairwise
+import pickle
+from dataclasses import fields, replace
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyscore import Comparison, compare_answers, score_answers, summarize
+from pyscore.ops.compare import TIES
 from tests.ops.cases import every_backend, every_compiled_backend
 from tests.paths import ORACLES, needs_oracles
 
@@ -35,6 +37,9 @@ def questions(seed: int, n: int, dtype: torch.dtype = torch.float64) -> tuple[to
 def close(actual: Comparison, expected: Comparison, tolerance: float) -> None:
     for field in fields(Comparison):
         ours, theirs = getattr(actual, field.name), getattr(expected, field.name)
+        if field.name == "ties":
+            assert ours == theirs
+            continue
         limits: dict[str, Any] = {"rtol": tolerance, "atol": tolerance, "equal_nan": True}
         torch.testing.assert_close(ours, theirs, **limits, msg=f"{field.name}: {{}}".format)
 
@@ -97,6 +102,34 @@ def test_ties_follow_the_policy(backend: str) -> None:
 
 
 @every_backend
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("best", [-1.5, -800.0, -INF])
+def test_a_shared_tie_counts_the_matching_answers_among_the_best(backend: str, best: float, dtype: torch.dtype) -> None:
+    # Every set of matching answers among 2 to 8 that tie, first alone and then with a worse answer of each kind.
+    flags = [list(each) for n in range(2, 9) for each in product([True, False], repeat=n) if 0 < sum(each) < n]
+    expected = torch.tensor([sum(each) / len(each) for each in flags], dtype=dtype)
+    ends = np.cumsum([0, *map(len, flags)])
+    logprob = torch.full((int(ends[-1]),), best, dtype=dtype)
+    got = compare_answers(logprob, ends, [flag for each in flags for flag in each], ties="share", backend=backend)
+    assert got.tie.all() and got.prefers.dtype == dtype and torch.equal(got.prefers, expected)
+    if best > -INF:
+        values = [value for each in flags for value in (best - 1, *[best] * len(each), -INF)]
+        worse = [flag for each in flags for flag in (False, *each, True)]
+        ends += 2 * np.arange(len(ends))
+        got = compare_answers(torch.tensor(values, dtype=dtype), ends, worse, ties="share", backend=backend)
+        assert got.tie.all() and torch.equal(got.prefers, expected)
+
+
+@every_backend
+def test_sums_that_are_equal_share_by_half(backend: str) -> None:
+    p = torch.tensor([0.5, 0.25, 0.25, 0.5, 0.5, 0.5], dtype=torch.float64)
+    matching, offsets = [True, False, False] * 2, [0, 3, 6]
+    got = compare_answers(p.log(), offsets, matching, sets="sum", ties="share", backend=backend)
+    assert got.tie.tolist() == [True, False] and got.prefers.tolist() == [0.5, 0]
+    assert compare_answers(p.log(), offsets, matching, ties="share", backend=backend).prefers.tolist() == [1, 1 / 3]
+
+
+@every_backend
 def test_underflow_and_minus_infinity_are_ordinary(backend: str) -> None:
     logprob = torch.tensor([-374.0, -375.0, -INF, -5.0, -INF, -INF, -INF], dtype=torch.float64)
     matching = [True, False, True, False, True, False, False]
@@ -131,7 +164,7 @@ def test_log_odds_keep_their_digits_under_a_common_offset(backend: str, offset: 
     seed=st.integers(0, 2**31),
     n=st.integers(0, 30),
     sets=st.sampled_from(["max", "sum"]),
-    ties=st.sampled_from(["half", "strict", "first"]),
+    ties=st.sampled_from(TIES),
 )
 def test_backend_agrees_with_reference(backend: str, seed: int, n: int, sets: str, ties: str) -> None:
     for dtype, tolerance in ((torch.float64, 1e-12), (torch.float32, 1e-6)):
@@ -176,6 +209,17 @@ def test_score_answers_sums_tokens_and_normalizes(backend: str) -> None:
     pmi = score_answers(tokens, answer_offsets, question_offsets, matching, normalize="pmi", backend=backend, **common)
     torch.testing.assert_close(pmi.margin, torch.tensor([6.25, 4.5], dtype=torch.float64))
     assert pmi.probability[0].item() == pytest.approx(1 / (1 + np.exp(-6.25)))
+
+
+@pytest.mark.parametrize("kind", [torch.tensor, np.array])
+def test_a_comparison_knows_its_policy_and_what_chance_would_score(kind: Any) -> None:
+    matching = kind([True, False, False, True, True, False, False, True])
+    got = compare_answers(kind([-1.0] * 8), kind([0, 3, 6, 8]), matching, ties="share")
+    assert got.ties == "share" and isinstance(got.chance, type(got.prefers))
+    assert got.chance.tolist() == [1 / 3, 2 / 3, 1 / 2] and len(pickle.loads(pickle.dumps(got)).chance) == 3
+    assert got.prefers.tolist() == pytest.approx(got.chance.tolist())  # all tie
+    unknown = replace(got, question_offsets=None)
+    assert unknown.chance is None
 
 
 @every_backend

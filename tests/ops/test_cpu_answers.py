@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from pyscore.ops.compare import TIES
 from pyscore.ops.cpu import CPU
 from pyscore.ops.reference import REFERENCE
 from pyscore.ops.request import AnswerRequest
@@ -38,7 +39,7 @@ def ragged(n_questions: int, dtype: torch.dtype, seed: int = 0) -> tuple[Tensor,
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 @pytest.mark.parametrize("sets", ["max", "sum"])
-@pytest.mark.parametrize("ties", ["half", "strict", "first"])
+@pytest.mark.parametrize("ties", TIES)
 @pytest.mark.parametrize("normalized", [False, True])
 def test_answers_agree_with_the_definition(dtype: torch.dtype, sets: str, ties: str, normalized: bool) -> None:
     problem = ragged(1500, dtype)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from pyscore import compare_answers, linear_logprobs, logprobs, score_answers
 from pyscore.ops import library, value_checks
+from pyscore.ops.compare import TIES
 from pyscore.ops.types import TokenScores
 from tests.ops.cases import LINEAR, OUTPUTS, assert_same_bits, random_projection, random_rows, scores_close
 from tests.waits import HostWaits, NoHostWaits
@@ -104,12 +105,13 @@ def test_comparing_reads_nothing_that_is_on_the_gpu(normalize: str, sets: str) -
     counts = torch.ones(4, dtype=torch.int64, device=META)
     offsets, questions, matching = of_gpu(A), of_gpu(Q), of_gpu(M)
     with NoHostWaits():
-        for ties in ("half", "strict", "first"):
+        for ties in TIES:
             how: dict[str, Any] = {"sets": sets, "ties": ties}
             units: dict[str, Any] = {"n_chars": counts, "n_bytes": counts, "unconditional": LP}
             scored = score_answers(LP, offsets, questions, matching, normalize=normalize, **units, **how)
             assert scored.tie.device == META
-            assert compare_answers(LP, questions, matching, **how).predicted.device == META
+            compared = compare_answers(LP, questions, matching, **how)
+            assert compared.predicted.device == META and compared.chance.device == META
 
 
 HOST_CALLS: list[tuple[str, Callable[[], Any]]] = [

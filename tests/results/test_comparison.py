@@ -17,6 +17,7 @@ from pyscore import comparison_from_rows
 from pyscore.engine.rows import related_answers
 from pyscore.engine.tokenization import CLEAN, AnswerTokens
 from pyscore.metrics.question_values import Rule, compare
+from pyscore.ops.compare import TIES
 from pyscore.results import answers_from_rows, clusters_from_rows
 from tests.store.tables import pair, row, table
 
@@ -118,11 +119,9 @@ def test_an_answer_that_extends_one_which_was_taken_out_counts_for_itself() -> N
 
 def test_ties_go_where_they_are_told() -> None:
     rows = table(pair(-1.0, -1.0))
-    assert [comparison_from_rows(rows, ties=ties).prefers.tolist() for ties in ("half", "strict", "first")] == [
-        [0.5],
-        [0.0],
-        [1.0],
-    ]
+    assert [comparison_from_rows(rows, ties=ties).prefers.tolist() for ties in TIES] == [[0.5], [0.0], [1.0], [0.5]]
+    assert comparison_from_rows(rows, ties="share").ties == "share"
+    assert comparison_from_rows(rows).chance.tolist() == [0.5]
 
 
 def test_no_rows_give_no_questions() -> None:

@@ -4,7 +4,6 @@
 constexpr std::int64_t kWide = PYSCORE_LANES / 2, kSumVectors = kMomentLanes / kWide;
 using Vd = double __attribute__((vector_size(kWide * 8)));
 using Vm = std::int64_t __attribute__((vector_size(kWide * 8))); // masks: all ones where true
-using Vn = std::int32_t __attribute__((vector_size(kWide * 4)));
 
 PYSCORE_INLINE Vd load_wide(const double *p) {
     Vd v;
@@ -89,11 +88,12 @@ template <class Float> static void block_calibration(const Float *probability, s
         squares.vectors[vector] += where(counts, q * q);
         const Vd confidence = where(p >= q, p) + where(p < q, q);
         const Vd gap = where(counts, where(p > 0.5, one) + where(p == 0.5, one * 0.5) - confidence);
-        const Vd scaled = confidence * kCalibrationBins;
-        const Vd below = __builtin_convertvector(__builtin_convertvector(scaled, Vn), Vd);
-        const Vd bin = below + where(below < scaled, one); // rounded up
+        // Compared with each edge, since confidence * kCalibrationBins would round.
+        Vm above = counts;
         for (int b = 0; b < kBins; ++b) {
-            gaps[b].vectors[vector] += where(bin == kFirst + 1.0 + b, gap);
+            const Vm above_next = confidence > (kFirst + 1.0 + b) / kCalibrationBins;
+            gaps[b].vectors[vector] += where(above & ~above_next, gap);
+            above = above_next;
         }
     });
     block.squares = squares.total();

@@ -13,8 +13,11 @@ BINS = ("width", "mass")
 
 
 def width_bins(p: Floats, n_bins: int) -> Codes:
-    """The bin of each probability among ((m-1)/n_bins, m/n_bins], counted from 0; 0 itself is in the first."""
-    return np.clip(np.ceil(p * n_bins).astype(np.int64) - 1, 0, n_bins - 1)
+    """The bin of each probability among ((m-1)/n_bins, m/n_bins], counted from 0; 0 itself is in the first.
+
+    Probabilities are compared with the edges, since p * n_bins rounds: 0.07 * 100 is above 7.
+    """
+    return np.searchsorted(np.arange(1, n_bins) / n_bins, p, side="left")
 
 
 def mass_bins(p: Floats, n_bins: int) -> Codes:

@@ -37,8 +37,10 @@ def bootstrap_estimate(
         low, high = percentile_interval(deviations, confidence)
     else:
         low, high = bca_interval(deviations, jackknife, confidence)
-    if np.isnan(low):
-        return Estimate.without_interval(value, sample.n, "every resample is the same: BCa has no bias to correct")
+    if np.isnan(low) or low == high:
+        return Estimate.without_interval(
+            value, sample.n, "every resample is the same: no spread to read an interval from"
+        )
     return Estimate(value, stderr, value + low, value + high, sample.n)
 
 

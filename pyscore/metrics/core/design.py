@@ -13,6 +13,10 @@ from pyscore.metrics.core.readers import check_length, read_clusters, refuse
 __all__ = ["Design", "Sample", "leave_one_out", "read_design"]
 
 
+LEAST_EFFECTIVE = 1.5
+"""Below this Student's t has less than half a degree of freedom, and its 95 % quantile is above 100."""
+
+
 @dataclass(frozen=True)
 class Sample:
     """What an interval needs to know of the questions besides a value and its standard error.
@@ -40,7 +44,11 @@ class Sample:
 
     def reason(self) -> str:
         """Why nothing can be said about uncertainty, or ""."""
-        return f"one {self.unit}: no spread to estimate from" if self.units < 2 else ""
+        if self.units < 2:
+            return f"one {self.unit}: no spread to estimate from"
+        if self.effective < LEAST_EFFECTIVE:
+            return f"{self.effective:.2f} effective {self.unit}s of {self.units}: one holds nearly all of the weight"
+        return ""
 
 
 @dataclass(frozen=True)
@@ -102,7 +110,8 @@ def leave_one_out(values: Floats, design: Design) -> Floats:
     means = w @ values / w.sum()
     sums = cluster_sums(w[:, None] * (values - means), design.codes, units)
     rest = w.sum() - cluster_sums(w, design.codes, units)
-    deviations: Floats = -sums / rest[:, None]
+    with np.errstate(divide="ignore", invalid="ignore"):  # One unit may hold all of the weight, to rounding.
+        deviations: Floats = -sums / rest[:, None]
     return deviations
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pyscore._confidence import check_confidence
 from pyscore._integers import as_int
@@ -12,9 +13,11 @@ from pyscore.ops import checks
 __all__ = [
     "METHODS",
     "Interval",
+    "beta_bounds",
     "check_interval",
     "clustered_size",
     "effective_size",
+    "effective_trials",
     "t_interval",
     "t_quantile",
     "wilson_interval",
@@ -30,8 +33,10 @@ class Interval:
 
     Attributes:
         confidence: 0.95 for 95 %.
-        method: "auto" or "wilson": Wilson for rates, Student's t for means; "t": Student's t for both; "bootstrap":
-            percentiles of resamples; "bca": the bias-corrected and accelerated bootstrap.
+        method: "auto" or "wilson": by what the values can be (`Scale`): Wilson for rates, the wider of Student's t and
+            bounds for skewed values for means in a finite range, Student's t for others, Tango for differences of
+            paired rates; "t": Student's t for all; "bootstrap": percentiles of resamples; "bca": the bias-corrected and
+            accelerated bootstrap.
         ddof: what is taken off the number of units in the variance: 1, or 0 where a convention has it so.
         n_resamples, seed: of the bootstrap.
     """
@@ -67,6 +72,7 @@ class Interval:
         }
 
 
+@lru_cache(maxsize=256)
 def t_quantile(confidence: float, dof: float) -> float:
     """Two-sided quantile of Student's t."""
     from scipy.special import stdtrit
@@ -74,6 +80,7 @@ def t_quantile(confidence: float, dof: float) -> float:
     return float(stdtrit(dof, 0.5 + confidence / 2))
 
 
+@lru_cache(maxsize=256)
 def z_quantile(confidence: float) -> float:
     """Two-sided quantile of the standard normal."""
     from scipy.special import ndtri
@@ -81,7 +88,7 @@ def z_quantile(confidence: float) -> float:
     return float(ndtri(0.5 + confidence / 2))
 
 
-def t_interval(value: float, stderr: float, dof: int, confidence: float) -> tuple[float, float]:
+def t_interval(value: float, stderr: float, dof: float, confidence: float) -> tuple[float, float]:
     """value ± t(dof) · stderr."""
     half = t_quantile(confidence, dof) * stderr
     return value - half, value + half
@@ -121,21 +128,59 @@ def check_interval(interval: Interval) -> Interval:
 def clustered_size(rate: float, variance: float, n: int, units: float, confidence: float) -> float:
     """How many independent trials say as much about a rate as n questions in ``units`` (Kish-effective) clusters.
 
-    m = p(1-p)/V, where V = Σ_c (Σ w (s - p))² / (Σ w)²: about ``units`` where the questions of a cluster all agree,
-    about n where they have nothing in common. V is an estimate itself, so m is multiplied by (z / t(dof))², as in Korn
-    & Graubard 1998, "Confidence Intervals for Proportions with Small Expected Number of Positive Counts Estimated from
-    Survey Data"; here dof = (units - 1) · min(1, 20 min(p, 1-p)), since what an event rarer than 5 % says about V comes
-    from the few clusters that it touches. The factor doesn't take m below ``units``, complete agreement, and m is at
-    most n. A rate of 0 or 1 has no spread to read V from: there m = units. tools/coverage.py measures how often
-    Wilson's interval on m trials holds the rate, and the bounds and the 20 come from there.
+    `effective_trials` of p(1-p): about ``units`` where the questions of a cluster all agree, about n where they have
+    nothing in common. A rate of 0 or 1 has no spread to read that from: there it is ``units``.
     """
-    if rate <= 0 or rate >= 1 or units >= n:
+    return effective_trials(rate * (1 - rate), min(rate, 1 - rate), variance, n, units, confidence)
+
+
+def effective_trials(spread: float, rarity: float, variance: float, n: int, units: float, confidence: float) -> float:
+    """m = spread / V · (z / t(dof))², between ``units`` and n: how many independent trials say as much.
+
+    ``spread`` is the variance of one trial, V = ``variance`` that of the mean, without the factor C/(C - 1). V is an
+    estimate itself, hence the second factor, as in Korn & Graubard 1998, "Confidence Intervals for Proportions with
+    Small Expected Number of Positive Counts Estimated from Survey Data" (whose interval on m trials is
+    Clopper-Pearson's; ours is Wilson's or Tango's). dof = (units - 1) · min(1, 20 rarity) is ours, since what an event
+    rarer than 5 % says about V comes from the few clusters that it touches. The factor doesn't take m below ``units``,
+    complete agreement. Without spread m = units. tools/coverage measures how often intervals on m trials hold the
+    truth; the bounds and the 20 come from there.
+    """
+    if spread <= 0 or units >= n:
         return min(units, float(n))
     if variance == 0:
         return float(n)
-    trials = rate * (1 - rate) / variance
+    trials = spread / variance
     # With fewer than 0.01 degrees of freedom the quantile is past 1e100 and may overflow. The factor is then so small
     # that the bound below decides in any case.
-    dof = max((units - 1) * min(1.0, 20 * min(rate, 1 - rate)), 0.01)
+    dof = max((units - 1) * min(1.0, 20 * rarity), 0.01)
     factor = (z_quantile(confidence) / t_quantile(confidence, dof)) ** 2
     return min(max(trials * factor, min(units, trials)), float(n))
+
+
+def beta_bounds(value: float, variance: float, units: float, confidence: float) -> tuple[float, float]:
+    """Bounds of the mean of values in [0, 1] that hold for skewed values too, from two moments of ``units`` units.
+
+    Gaffke's upper bound is a quantile of Σ D_i z_i, where D is uniform on the simplex and z holds the values and one
+    more, at the end of the range: it stands for what the sample might have missed. Gaffke 2005, "Three Test Statistics
+    for a Nonparametric One-Sided Hypothesis on the Mean of a Nonnegative Variable"; Learned-Miller & Thomas 2019, "A
+    New Confidence Interval for the Mean of a Bounded Random Variable". Here that quantile is the one of the beta
+    distribution with the same mean and variance, which is ours and needs no single values: with K units of mean p and
+    variance s² = K ``variance``, and the end e (1 above, 0 below), mean (Kp + e)/(K + 1) and variance
+    ((K - 1) s² + K (e - p)²/(K + 1)) / ((K + 1)(K + 2)). For values that are 0 or 1 it is Clopper & Pearson's.
+    """
+    tail = (1 - confidence) / 2
+    low = 0.0 if value <= 0 else _beta_quantile(value, variance, units, 0, tail)
+    high = 1.0 if value >= 1 else _beta_quantile(value, variance, units, 1, 1 - tail)
+    return low, high
+
+
+def _beta_quantile(value: float, variance: float, units: float, end: int, quantile: float) -> float:
+    from scipy.special import betaincinv
+
+    mean = (units * value + end) / (units + 1)
+    within = (units - 1) * units * variance + units * (end - value) ** 2 / (units + 1)
+    if within == 0:  # The value is so near the end that its distance squared is 0.
+        return float(end)
+    # An estimate of the variance can exceed what values in [0, 1] allow: the strength of the beta stays above 0.
+    strength = max(mean * (1 - mean) * (units + 1) * (units + 2) / within - 1, 1e-6)
+    return float(betaincinv(mean * strength, (1 - mean) * strength, quantile))

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from pyscore.metrics.core.arrays import Floats, Keys, Mask, cluster_sums, take
+from pyscore.metrics.core.arrays import Floats, Keys, Mask, cluster_means, cluster_sums, take
 from pyscore.metrics.core.bootstrap import bootstrap_estimate, bootstrap_means
-from pyscore.metrics.core.design import Design, Sample, read_design
-from pyscore.metrics.core.intervals import (
-    Interval,
-    check_interval,
-    clustered_size,
-    t_interval,
-    wilson_interval,
-    z_quantile,
-)
-from pyscore.metrics.core.readers import check_same_length, cluster_codes, read_shares, read_values
+from pyscore.metrics.core.design import Design, leave_one_out, read_design
+from pyscore.metrics.core.intervals import Interval, check_interval
+from pyscore.metrics.core.mean_intervals import means_of
+from pyscore.metrics.core.readers import check_same_length, cluster_codes, read_shares, read_values, refuse
 from pyscore.metrics.core.report import NAN, Estimate
+from pyscore.metrics.core.scales import RATE, REAL, ROUNDING, Scale
 
 __all__ = [
     "Averages",
@@ -28,31 +24,44 @@ __all__ = [
     "estimate_mean",
     "estimate_rate",
     "estimate_ratio",
-    "from_stderr",
     "infinite_mean",
+    "infinite_pairs",
 ]
 
 
 def estimate_mean(
-    values: Any, *, clusters: Keys = None, weights: Any = None, interval: Interval = Interval(), name: str = "values"
+    values: Any,
+    *,
+    clusters: Keys = None,
+    weights: Any = None,
+    interval: Interval = Interval(),
+    scale: Scale = REAL,
+    name: str = "values",
 ) -> Estimate:
-    """The mean of one value a question: Σ w s / Σ w, with the standard error of Miller 2024, App. A.
+    """The mean of one value a question: Σ w s / Σ w, with its leave-one-cluster-out standard error.
 
-    se² = C/(C - ddof) · Σ_c (Σ_{i∈c} w_i (s_i - s̄))² / (Σ w)², over clusters or, without any, over questions; the
-    interval is Student's t with C - 1 degrees of freedom, or a bootstrap of whole clusters.
+    se² = (C - 1)/C · Σ_c (s̄_(c) - s̄)² over clusters or, without any, over questions, where s̄_(c) leaves cluster c out
+    (Bell & McCaffrey 2002; MacKinnon, Nielsen & Webb 2023). With clusters of equal weight that is Miller 2024,
+    "Adding Error Bars to Evals", App. A, times C/(C - 1); without clusters and weights sd²/n. The interval is Student's
+    t with K - 1 degrees of freedom, K Kish's effective number of clusters (Carter, Schnepel & Steigerwald 2017), within
+    the range of the scale; or a bootstrap of whole clusters.
 
     Args:
         values: ``[n]`` floats or bools: torch, NumPy, DLPack or a sequence. Infinite values make the mean infinite.
         clusters: one hashable key a question; questions that share a key are not independent.
         weights: one non-negative number a question; a question of weight 0 is left out.
         interval: confidence, method and the rest.
+        scale: what the values can be; with `SHARE`, [0, 1], the interval is the wider of t and `beta_bounds`.
         name: what errors call the values.
 
     Raises:
-        ValueError: no values, a NaN with its row, lengths that differ.
+        ValueError: no values, a NaN with its row, a value outside the scale, lengths that differ.
     """
     s = read_values(values, name)
-    return _average(s, read_design(len(s), clusters, weights), interval)
+    margin = ROUNDING * (scale.high - scale.low if math.isfinite(scale.high - scale.low) else 1.0)
+    outside = (s < scale.low - margin) | (s > scale.high + margin)
+    refuse(name, s, outside, f"= {{}} is outside [{scale.low:g}, {scale.high:g}]")
+    return _average(s, read_design(len(s), clusters, weights), interval, scale)
 
 
 def estimate_rate(
@@ -64,33 +73,49 @@ def estimate_rate(
     and errors as in `estimate_mean`; a value outside of [0, 1] is refused with its row.
     """
     s = read_shares(values, name)
-    return _average(s, read_design(len(s), clusters, weights), interval, rate=True)
+    return _average(s, read_design(len(s), clusters, weights), interval, RATE)
 
 
 def estimate_ratio(
-    numerator: Any, denominator: Any, *, clusters: Keys = None, interval: Interval = Interval()
+    numerator: Any, denominator: Any, *, clusters: Keys = None, interval: Interval = Interval(), scale: Scale = REAL
 ) -> Estimate:
-    """Σ numerator / Σ denominator over questions, as for bits per byte, with its linearised standard error.
+    """Σ numerator / Σ denominator over questions, as for bits per byte, with its leave-one-out standard error.
 
-    It is the mean of the questions' ratios weighted by their denominators, and so is its error (Cochran 1977,
-    "Sampling Techniques", ch. 6). A question whose denominator is 0 is left out.
+    It is the mean of the questions' ratios weighted by their denominators, and so is its error (linearised as in
+    Cochran 1977, "Sampling Techniques", ch. 6, and divided by what is left without the unit). A question whose
+    denominator is 0 is left out. ``scale`` says what a question's ratio can be.
     """
     top, bottom = read_values(numerator, "numerator"), read_values(denominator, "denominator")
     check_same_length("questions", numerator=top, denominator=bottom)
     ratios = np.divide(top, bottom, out=np.zeros_like(top), where=bottom != 0)
-    return estimate_mean(ratios, clusters=clusters, weights=bottom, interval=interval, name="numerator")
+    return estimate_mean(
+        ratios, clusters=clusters, weights=bottom, interval=interval, scale=scale, name="numerator / denominator"
+    )
 
 
-def estimate_difference(a: Any, b: Any, *, clusters: Keys = None, interval: Interval = Interval()) -> Estimate:
-    """The mean of a_i - b_i over questions that were scored twice, in the same order: a paired difference."""
+def estimate_difference(
+    a: Any, b: Any, *, clusters: Keys = None, interval: Interval = Interval(), scale: Scale = REAL
+) -> Estimate:
+    """The mean of a_i - b_i over questions that were scored twice, in the same order: a paired difference.
+
+    ``scale`` says what a difference can be: of two rates `RATE_DIFFERENCE`, with Tango's interval.
+    """
     first, second = read_values(a, "a"), read_values(b, "b")
     check_same_length("questions", a=first, b=second)
-    infinite = np.isinf(first) | np.isinf(second)
-    if infinite.any():
-        with np.errstate(invalid="ignore"):  # inf - inf is NaN, as no difference is defined.
-            value = float((first - second).mean())
-        return Estimate.without_interval(value, len(first), f"{np.count_nonzero(infinite)} infinite pairs")
-    return estimate_mean(first - second, clusters=clusters, interval=interval, name="a - b")
+    infinite = infinite_pairs(first, second)
+    if infinite is not None:
+        return infinite
+    return estimate_mean(first - second, clusters=clusters, interval=interval, scale=scale, name="a - b")
+
+
+def infinite_pairs(a: Floats, b: Floats) -> Estimate | None:
+    """What can be said of the mean of a - b where some of them are infinite: no interval. None where all are finite."""
+    infinite = np.isinf(a) | np.isinf(b)
+    if not infinite.any():
+        return None
+    with np.errstate(invalid="ignore"):  # inf - inf is NaN, as no difference is defined.
+        value = float((a - b).mean())
+    return Estimate.without_interval(value, len(a), f"{np.count_nonzero(infinite)} infinite pairs")
 
 
 class Averages:
@@ -115,18 +140,15 @@ class Averages:
     def rate(self, values: Any, among: Mask | None = None, otherwise: str = "", **options: Any) -> Estimate:
         return self._over(estimate_rate, (values,), among, otherwise, options)
 
-    def difference(self, a: Any, b: Any, among: Mask | None = None, otherwise: str = "") -> Estimate:
-        return self._over(estimate_difference, (a, b), among, otherwise, {})
+    def difference(self, a: Any, b: Any, among: Mask | None = None, otherwise: str = "", **options: Any) -> Estimate:
+        return self._over(estimate_difference, (a, b), among, otherwise, options)
 
-    def ratio(self, numerator: Any, denominator: Any) -> Estimate:
-        return estimate_ratio(numerator, denominator, clusters=self.codes, interval=self.interval)
+    def ratio(self, numerator: Any, denominator: Any, **options: Any) -> Estimate:
+        return estimate_ratio(numerator, denominator, clusters=self.codes, interval=self.interval, **options)
 
     def of_units(self, values: Floats) -> Floats:
-        """The mean of each cluster's values; without clusters the values themselves."""
-        if self.codes is None:
-            return values
-        counts = np.bincount(self.codes)
-        return cluster_sums(values, self.codes, len(counts)) / counts
+        """`cluster_means` over these clusters."""
+        return cluster_means(values, self.codes)
 
     def _over(
         self,
@@ -144,49 +166,33 @@ class Averages:
         return estimate(*columns, clusters=codes, interval=self.interval, **options)
 
 
-def _average(s: Floats, design: Design, interval: Interval, *, rate: bool = False) -> Estimate:
+def _average(s: Floats, design: Design, interval: Interval, scale: Scale) -> Estimate:
     s = s[design.kept]
     if np.isinf(s).any():
         return infinite_mean((int(np.sum(s == np.inf)), int(np.sum(s == -np.inf))), len(s), "values")
-    return estimate_columns(s[:, None], [rate], design, interval)[0]
+    return estimate_columns(s[:, None], [scale], design, interval)[0]
 
 
-def estimate_columns(values: Floats, rates: Sequence[bool], design: Design, interval: Interval) -> list[Estimate]:
-    """An estimate a column of finite ``values [n, K]``; ``rates`` says which columns are rates."""
+def estimate_columns(values: Floats, scales: Sequence[Scale], design: Design, interval: Interval) -> list[Estimate]:
+    """An estimate a column of finite ``values [n, K]``; ``scales`` says what each column's values can be."""
+    means = means_of(values, scales, design, interval.ddof)
+    if not interval.resamples or design.sample.reason():
+        return [mean.estimate(interval) for mean in means]
     w, sample = design.weights, design.sample
-    # Rounding must not take the mean of equal scores off their value: Wilson's interval of a rate of exactly 1 differs
-    # from that of one below.
-    means = np.clip(w @ values / w.sum(), values.min(axis=0), values.max(axis=0))
-    sums = cluster_sums(w[:, None] * (values - means), design.codes, sample.units)
-    if interval.resamples and sample.units > 1:
-        unit_weights = cluster_sums(w, design.codes, sample.units)
-        drawn = bootstrap_means(sums, unit_weights, interval.n_resamples, interval.seed)
-        left_out = -sums / (w.sum() - unit_weights)[:, None] if interval.method == "bca" else None
-        return [
-            bootstrap_estimate(
-                float(mean), drawn[:, i], sample, interval.confidence, None if left_out is None else left_out[:, i]
-            )
-            for i, mean in enumerate(means)
-        ]
-    # Miller 2024, App. A. Where every question is a cluster of its own, it is sd/√n.
-    stderr = np.sqrt(sample.units / max(sample.units - interval.ddof, 1) * (sums**2).sum(axis=0)) / w.sum()
+    unit_weights = cluster_sums(w, design.codes, sample.units)
+    sums = cluster_sums(w[:, None] * (values - [mean.value for mean in means]), design.codes, sample.units)
+    drawn = bootstrap_means(sums, unit_weights, interval.n_resamples, interval.seed)
+    left_out = leave_one_out(values, design) if interval.method == "bca" else None
     return [
-        from_stderr(float(mean), float(stderr[i]), sample, rate=rates[i], interval=interval)
+        bootstrap_estimate(
+            mean.value, drawn[:, i], sample, interval.confidence, None if left_out is None else left_out[:, i]
+        )
+        if mean.variance
+        else Estimate.without_interval(
+            mean.value, sample.n, f"every {sample.unit} has the same mean: every resample is the same"
+        )
         for i, mean in enumerate(means)
     ]
-
-
-def from_stderr(value: float, stderr: float, sample: Sample, *, rate: bool, interval: Interval) -> Estimate:
-    """The interval of a value with a standard error: Wilson for rates, Student's t for means."""
-    if sample.reason():
-        return Estimate.without_interval(value, sample.n, sample.reason())
-    if not rate or interval.method == "t":
-        return Estimate(value, stderr, *t_interval(value, stderr, sample.units - 1, interval.confidence), sample.n)
-    # The variance is compared with p(1-p), which has no factor C/(C - ddof): it is taken out of the variance too.
-    variance = stderr**2 * max(sample.units - interval.ddof, 1) / sample.units
-    trials = clustered_size(value, variance, sample.n, sample.effective, interval.confidence)
-    low, high = wilson_interval(value, trials, z_quantile(interval.confidence))
-    return Estimate(value, stderr, low, high, sample.n)
 
 
 def infinite_mean(infinite: tuple[int, int], n: int, what: str) -> Estimate:

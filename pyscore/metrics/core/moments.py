@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -221,5 +222,5 @@ def _bin_gaps(probability: Tensor) -> Tensor:
     """`bin_gaps` of probabilities [n]. A sum a bin, since adding in place by index has no fixed order on a GPU."""
     confidence = torch.maximum(probability, 1 - probability)
     gap = (probability > 0.5).double() + (probability == 0.5).double() * 0.5 - confidence
-    edge = (confidence * N_BINS).ceil()  # The upper edge of the bin; it is never 0, as no confidence is below 0.5.
-    return torch.stack([gap.masked_fill(edge != bin + 1, 0.0).sum() for bin in range(N_BINS)])
+    above = [confidence > edge / N_BINS for edge in range(N_BINS + 1)]  # None is above the last edge, 1.
+    return torch.stack([gap.where(low & ~high, 0.0).sum() for low, high in pairwise(above)])

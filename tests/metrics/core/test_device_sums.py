@@ -22,7 +22,7 @@ from pyscore import Comparison, SummaryState, summarize
 from pyscore.metrics import summary_state
 from pyscore.metrics.core import moments
 from pyscore.metrics.core.moments import DeviceSums
-from tests.metrics.cases import compare_pairs, comparisons, of_preferences, random_pairs, take
+from tests.metrics.cases import columns_of, compare_pairs, comparisons, near_edges, of_preferences, random_pairs, take
 from tests.metrics.test_summary_state import numbers
 from tests.waits import NoHostWaits
 
@@ -31,8 +31,9 @@ CPU = torch.device("cpu")
 
 def tensors(comparison: Comparison, dtype: torch.dtype = torch.float64) -> Comparison:
     """The comparison as a GPU's kernel gives it."""
-    fields = {name: torch.as_tensor(column) for name, column in vars(comparison).items()}
-    return Comparison(**{name: f.to(dtype) if f.is_floating_point() else f for name, f in fields.items()})
+    fields = {name: torch.as_tensor(column) for name, column in columns_of(comparison).items()}
+    typed: dict[str, Any] = {name: f.to(dtype) if f.is_floating_point() else f for name, f in fields.items()}
+    return replace(comparison, **typed)
 
 
 @pytest.fixture(autouse=True)
@@ -72,7 +73,7 @@ def test_a_large_update_is_added_in_pieces(n: int, monkeypatch: pytest.MonkeyPat
 
 def test_float32_is_widened_before_it_is_summed() -> None:
     narrow = tensors(random_pairs(3, 1000), torch.float32)
-    host = Comparison(**{name: column.numpy() for name, column in vars(narrow).items()})
+    host = Comparison(**{name: column.numpy() for name, column in columns_of(narrow).items()})
     same(SummaryState().update(narrow), SummaryState().update(host))
 
 
@@ -96,6 +97,14 @@ def test_bins_are_closed_on_the_right_at_every_edge(probability: float) -> None:
         comparison = compare_pairs(np.log(p), np.log1p(-p))
     comparison = replace(comparison, probability=p)
     same(on_device(comparison), SummaryState().update(comparison))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_each_edge_and_its_neighbours_are_in_the_bin_of_the_definition(dtype: torch.dtype) -> None:
+    for p in near_edges(np.float32 if dtype == torch.float32 else np.float64):
+        comparison = replace(compare_pairs([-1.0], [-1.0]), probability=np.array([p]))
+        found = SummaryState().update(tensors(comparison, dtype))
+        same(found, SummaryState().update(comparison), 1e-6)
 
 
 @pytest.mark.parametrize("field", ["probability", "prefers", "probability_raw", "log_odds", "coverage"])
@@ -189,7 +198,7 @@ def test_clusters_are_read_and_given_always_or_never() -> None:
 
 def test_updating_never_waits() -> None:
     comparison = tensors(random_pairs(0, 50))
-    unreadable = Comparison(**{name: column.to("meta") for name, column in vars(comparison).items()})
+    unreadable = Comparison(**{name: column.to("meta") for name, column in columns_of(comparison).items()})
     found = SummaryState().update(comparison)
     with NoHostWaits():
         found.update(comparison)
@@ -203,14 +212,14 @@ def test_recorded_updates_add_at_every_replay() -> None:
     parts = [random_pairs(seed, 15) for seed in range(3)]
     sums = DeviceSums.on(CPU)
 
-    def update(state: Tensor, *fields: Tensor) -> Tensor:
+    def update(state: Tensor, *fields: Any) -> Tensor:
         DeviceSums(state).update(Comparison(*fields))
         return state
 
     held = sums._state
-    graph = make_fx(update)(torch.zeros_like(held), *vars(tensors(parts[0])).values())
+    graph = make_fx(update)(torch.zeros_like(held), *columns_of(tensors(parts[0])).values())
     for part in parts:
-        graph(held, *vars(tensors(part)).values())
+        graph(held, *columns_of(tensors(part)).values())
     assert sums._state is held
     found, expected = SummaryState(), SummaryState()
     found._devices[CPU] = sums

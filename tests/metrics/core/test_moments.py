@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from pyscore._extension import _C
 from pyscore.metrics.core.columns import read_columns
 from pyscore.metrics.core.moments import bin_gaps
 from pyscore.ops.types import Comparison
-from tests.metrics.cases import compare_pairs, random_pairs
+from tests.metrics.cases import compare_pairs, near_edges, random_pairs
 
 ISAS = [name for name, available in _C.cpu_isas() if available]
 FIELDS = ("probability", "prefers", "probability_raw", "log_odds", "coverage")
@@ -73,6 +74,14 @@ def test_bins_are_closed_on_the_right_at_every_edge(probability: float) -> None:
     with np.errstate(divide="ignore"):
         comparison = compare_pairs(np.log(p), np.log1p(-p))
     check(comparison, moments(comparison))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_each_edge_and_its_neighbours_are_in_the_bin_of_the_definition(dtype: Any) -> None:
+    # 15 times the float64 above 11/15 rounds to 11.
+    for p in near_edges(dtype):
+        comparison = replace(compare_pairs([-1.0], [-1.0]), probability=np.array([p]))
+        check(comparison, moments(comparison, dtype=dtype), 1e-6)
 
 
 @pytest.mark.parametrize("field", FIELDS)

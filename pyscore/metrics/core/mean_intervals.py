@@ -1,0 +1,171 @@
+"""Means with all that their intervals and tests are made of: a value, its variance, the sample and the scale."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pyscore.metrics.core.arrays import Floats
+from pyscore.metrics.core.design import Design, Sample, leave_one_out
+from pyscore.metrics.core.intervals import (
+    Interval,
+    beta_bounds,
+    clustered_size,
+    effective_trials,
+    t_interval,
+    wilson_interval,
+    z_quantile,
+)
+from pyscore.metrics.core.report import NAN, Estimate
+from pyscore.metrics.core.scales import Scale
+from pyscore.metrics.core.tango import tango_interval, tango_statistic
+
+__all__ = ["Mean", "means_of", "tail_probability", "two_sided", "without_rounding"]
+
+_SMALLEST_TAIL = 1e-15  # 1 - confidence of an interval can't be told from 0 below this.
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A mean over questions, from which intervals of any confidence and tests are made.
+
+    Attributes:
+        value: the weighted mean.
+        variance: of the mean, leave-one-cluster-out.
+        square: the weighted mean of the squared values, which Tango's interval needs.
+        sample: the questions.
+        scale: what single values can be.
+        ddof: what was taken off the number of units in the variance.
+    """
+
+    value: float
+    variance: float
+    square: float
+    sample: Sample
+    scale: Scale
+    ddof: int = 1
+
+    def reason(self, method: str = "auto") -> str:
+        """Why there is no interval, or ""."""
+        unit = self.sample.unit
+        if not self.sample.reason() and self.variance == 0 and self._method(method) == "t":
+            return f"every {unit} has the same mean: no spread to estimate from"
+        return self.sample.reason()
+
+    def estimate(self, interval: Interval) -> Estimate:
+        """The value with its interval, or with the reason why it has none."""
+        reason = self.reason(interval.method)
+        if reason:
+            return Estimate.without_interval(self.value, self.sample.n, reason)
+        low, high = self.bounds(interval.confidence, interval.method)
+        return Estimate(self.value, math.sqrt(self.variance), low, high, self.sample.n)
+
+    def bounds(self, confidence: float, method: str = "auto") -> tuple[float, float]:
+        """The ends of the interval, within the range of the scale. There must be no `reason` against it."""
+        made_by = self._method(method)
+        if made_by == "wilson":
+            trials = clustered_size(self.value, self._plain_variance, self.sample.n, self.sample.effective, confidence)
+            return wilson_interval(self.value, trials, z_quantile(confidence))
+        if made_by == "tango":
+            return tango_interval(self.value, self.square, self._trials(confidence), z_quantile(confidence))
+        low, high = t_interval(self.value, math.sqrt(self.variance), self.sample.dof, confidence)
+        bottom, top = self.scale.low, self.scale.high
+        if made_by == "beta":
+            width = top - bottom
+            share, variance = (self.value - bottom) / width, self.variance / width**2
+            below, above = beta_bounds(share, variance, self.sample.effective, confidence)
+            low, high = min(low, bottom + width * below), max(high, bottom + width * above)
+        # A mass can be above 1 by rounding; the interval holds its value even then.
+        return min(max(low, bottom), self.value), max(min(high, top), self.value)
+
+    def tail(self, null: float = 0.0) -> float:
+        """The one-sided p-value of "the mean is at most ``null``", by the statistic of the interval.
+
+        NaN where there is no interval, but for a value that is ``null`` itself, where nothing speaks against it: 1/2.
+        """
+        if self.reason():
+            return 0.5 if self.value == null else NAN
+        if self.scale.method == "t":
+            from scipy.special import stdtr
+
+            return float(stdtr(self.sample.dof, (null - self.value) / math.sqrt(self.variance)))
+        if self.scale.method == "tango" and self.sample.effective >= self.sample.n:
+            from scipy.special import ndtr
+
+            return float(ndtr(-tango_statistic(null, self.value, self.square, self.sample.n)))
+        return tail_probability(self.bounds, self.value, null)
+
+    def p_value(self, null: float = 0.0) -> float:
+        """The two-sided p-value of "the mean is ``null``": at most alpha where the 1 - alpha interval leaves it out."""
+        return two_sided(self.tail(null))
+
+    def _method(self, method: str) -> str:
+        return "t" if method == "t" else self.scale.method
+
+    @property
+    def _plain_variance(self) -> float:
+        """The variance without the factor C/(C - ddof), since it is compared with the variance of one trial."""
+        return self.variance * (self.sample.units - self.ddof) / self.sample.units
+
+    def _trials(self, confidence: float) -> float:
+        spread, rarity = self.square - self.value**2, min(self.square, 1 - abs(self.value))
+        effective, n = self.sample.effective, self.sample.n
+        return effective_trials(spread, rarity, self._plain_variance, n, effective, confidence)
+
+
+def means_of(values: Floats, scales: Sequence[Scale], design: Design, ddof: int = 1) -> list[Mean]:
+    """The mean of each column of finite ``values [n, K]``.
+
+    The variance is leave-one-cluster-out (`leave_one_out`) with C - ddof: with units of equal weight that of Miller
+    2024, "Adding Error Bars to Evals", App. A, times C/(C - ddof), which is ours; without clusters and weights sd²/n.
+    """
+    w, sample = design.weights, design.sample
+    # Rounding must not take the mean of equal scores off their value: Wilson's interval of a rate of exactly 1 differs
+    # from that of one below.
+    means = np.clip(w @ values / w.sum(), values.min(axis=0), values.max(axis=0))
+    squares = w @ values**2 / w.sum()
+    variances = np.zeros_like(means)
+    if sample.units > 1:
+        units = sample.units
+        variances = (leave_one_out(values, design) ** 2).sum(axis=0) * (units - 1) ** 2 / (units * (units - ddof))
+    columns = zip(means.tolist(), variances.tolist(), squares.tolist(), scales, strict=True)
+    return [Mean(mean, without_rounding(v, square), square, sample, scale, ddof) for mean, v, square, scale in columns]
+
+
+def without_rounding(variance: float, square: float) -> float:
+    """The variance of a mean, 0 where its root is mere rounding of values whose mean square is ``square``."""
+    return 0.0 if variance <= (8 * np.finfo(np.float64).eps) ** 2 * square else variance
+
+
+def two_sided(tail: float) -> float:
+    """The two-sided p-value from a one-sided one."""
+    return 2 * min(tail, 1 - tail)
+
+
+def tail_probability(bounds: Callable[[float], tuple[float, float]], value: float, null: float) -> float:
+    """The one-sided p-value of "at most ``null``", by inverting intervals: ``bounds(confidence)`` gives both ends.
+
+    It is the p for which the lower end of the interval of confidence 1 - 2p is ``null``, so that test and interval
+    can't contradict each other; below 1e-15 it is given as that.
+    """
+    from scipy.optimize import brentq
+
+    if value == null:
+        return 0.5
+    above = value > null
+
+    def distance(log_tail: float) -> float:
+        low, high = bounds(1 - 2 * math.exp(log_tail))
+        return low - null if above else null - high
+
+    first, last = math.log(_SMALLEST_TAIL), math.log(0.499999)
+    if distance(first) > 0:
+        tail = _SMALLEST_TAIL
+    elif distance(last) <= 0:
+        tail = 0.5
+    else:
+        tail = math.exp(brentq(distance, first, last, xtol=1e-12))
+    return tail if above else 1 - tail
