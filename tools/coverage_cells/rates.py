@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from pyscore.metrics.core.design import Design, read_design
 from pyscore.metrics.core.intervals import Interval
 from pyscore.metrics.core.means import estimate_columns
+from pyscore.metrics.core.scales import RATE
 from tools.coverage import markdown
 
 __all__ = [
@@ -130,7 +131,7 @@ def interval_bounds(method: str = "auto") -> Bounds:
     interval = Interval(method=method)
 
     def bounds(values: Floats, design: Design) -> Floats:
-        estimates = estimate_columns(values, [True] * values.shape[1], design, interval)
+        estimates = estimate_columns(values, [RATE] * values.shape[1], design, interval)
         return np.array([[e.low, e.high] for e in estimates]).T
 
     return bounds
