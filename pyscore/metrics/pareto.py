@@ -14,7 +14,7 @@ from pyscore.metrics.core.intervals import Interval, check_interval
 from pyscore.metrics.core.joint import Joint, pair_statistics, read_joint
 from pyscore.metrics.core.readers import check_length, read_values, refuse
 from pyscore.metrics.core.report import Report, in_clusters, write_signature
-from pyscore.metrics.differences import adjust_p_values
+from pyscore.metrics.many_differences import adjust_p_values
 
 __all__ = ["pareto", "pareto_candidates", "pareto_front"]
 

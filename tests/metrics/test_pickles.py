@@ -21,8 +21,10 @@ HOMES = {
     "RewardEnsemble": "preferences",
     "Scale": "core.scales",
     "ScalingPoint": "scaling",
+    "SequentialTest": "sequential_test",
     "Summary": "summary",
     "SummaryState": "summary_state",
+    "VarianceComponents": "components",
 }
 """Where pickles look for each class, in pyscore.metrics. Add a line for a new class, and change none."""
 

@@ -15,6 +15,7 @@ from pyscore.metrics.core.joint import Joint, value_step
 from pyscore.metrics.core.means import estimate_columns
 from pyscore.metrics.core.readers import read_values, refuse
 from pyscore.metrics.core.report import Estimate
+from pyscore.metrics.core.scales import RATE, REAL, SHARE
 
 __all__ = ["Candidates", "candidates_of_values", "candidates_with_covariance", "mean_interval"]
 
@@ -65,7 +66,9 @@ class Candidates:
 
 def mean_interval(values: Floats, design: Design, interval: Interval) -> Estimate:
     """The usual interval of a mean: that of a rate for values of 0 and 1, with ties 0.5."""
-    return estimate_columns(values[:, None], [value_step(values) > 0], design, interval)[0]
+    within = ((values >= 0) & (values <= 1)).all()
+    scale = RATE if value_step(values) > 0 else SHARE if within else REAL
+    return estimate_columns(values[:, None], [scale], design, interval)[0]
 
 
 def candidates_of_values(joint: Joint, interval: Interval) -> Candidates:
