@@ -7,11 +7,12 @@ from math import sqrt
 import numpy as np
 import pytest
 import statsmodels.api as sm
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from scipy.optimize import brentq
 from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.power import TTestPower
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 from statsmodels.stats.weightstats import ttost_ind, ttost_paired
 
@@ -22,7 +23,9 @@ from pyscore.metrics import (
     estimate_mean,
     estimate_rate,
     estimate_ratio,
+    minimum_detectable_effect,
     paired_difference,
+    required_n,
     unpaired_difference,
 )
 from pyscore.metrics.core.intervals import beta_bounds
@@ -270,3 +273,21 @@ def test_equivalence_is_the_two_one_sided_tests_of_statsmodels(seed: int, margin
     p, lower, upper = ttost_ind(a, b[:9], -margin, margin, usevar="unequal")
     expected = (p, lower[1], upper[1])
     assert [unpaired.numbers[f"p{name}"] for name in ("", "_not_lower", "_not_higher")] == pytest.approx(expected)
+
+
+# Cohen 1988, "Statistical Power Analysis for the Behavioral Sciences": large, medium and small effects, as G*Power has
+# them for a t test of paired differences at power 0.8
+@pytest.mark.parametrize("effect, n", [(0.8, 15), (0.5, 34), (0.2, 199)])
+def test_the_sizes_for_cohens_effects_are_those_of_g_power(effect: float, n: int) -> None:
+    assert required_n(effect, variance=1.0) == n
+
+
+@settings(max_examples=30)
+@given(st.integers(2, 500), st.floats(0.1, 9.0), st.sampled_from([0.5, 0.8, 0.95]), st.sampled_from([0.01, 0.05]))
+def test_the_detectable_effect_is_that_of_statsmodels_noncentral_t(
+    n: int, variance: float, power: float, alpha: float
+) -> None:
+    effect = minimum_detectable_effect(n, variance=variance, power=power, alpha=alpha)
+    found = TTestPower().power(effect / sqrt(variance), n, alpha, alternative="two-sided")
+    assume(not np.isnan(found))  # scipy's noncentral t is NaN far in the tail on the other side.
+    assert found == pytest.approx(power, abs=1e-9)
