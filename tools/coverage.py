@@ -6,8 +6,8 @@ section a module. These names mean something in a row, and all others are column
 
 - ``table``: rows of one module that differ in it are shown as tables of their own;
 - ``covered``: the share of intervals that hold the truth; of an interval that isn't printed, nothing is counted here;
-- ``false``: the share of false verdicts of a test at 5 %;
-- ``samples``: how many samples ``covered`` and ``false`` rest on, where it isn't ``replicates``; 0 where it is exact.
+- ``false``, or ``wrong``: the share of false verdicts of a test at 5 %;
+- ``samples``: how many samples these shares rest on, where it isn't ``replicates``; 0 where it is exact.
 
 A module may say more: ``SHARES``, which other columns are shares and are shown in per cent; ``SHORT``, why what falls
 short does so, shown below its tables; ``overview(rows)``, Markdown to show above them.
@@ -38,6 +38,7 @@ RESULTS = Path("benchmarks/results/coverage.json")
 REPLICATES = 2_000
 LOWEST, HIGHEST, LEVEL = 0.93, 0.97, 0.05
 MARKS = {"short": " *", "wide": " +", "": ""}
+FALSE = ("false", "wrong")  # names of the share of false verdicts
 _HIDDEN = ("table", "samples")
 
 
@@ -50,15 +51,16 @@ def modules() -> dict[str, ModuleType]:
 def verdict(name: str, share: float | None, samples: int) -> str:
     """Whether a share of so many samples lies outside its bounds by more than its own uncertainty: "short", "wide", "".
 
-    ``covered`` is short below 93 % and wide above 97 %, by two standard errors. ``false`` is short above 5 %, by three,
-    since a good test is at its bound, and two would accuse one of 44 such tests. 0 samples: the share is exact.
+    ``covered`` is short below 93 % and wide above 97 %, by two standard errors. A share of false verdicts is short
+    above 5 %, by three, since a good test is at its bound, and two would accuse one of 44 such tests. With 0 samples
+    the share is exact.
     """
     if share is None or math.isnan(share):
         return ""
     # The standard error of a share of at least one sample: that of none or all of them would be 0.
     near = min(max(share, 1 / samples), 1 - 1 / samples) if samples else 0.0
     slack = math.sqrt(near * (1 - near) / samples) if samples else 1e-9
-    if name == "false":
+    if name in FALSE:
         return "short" if share - 3 * slack > LEVEL else ""
     return "short" if share + 2 * slack < LOWEST else "wide" if share - 2 * slack > HIGHEST else ""
 
@@ -79,7 +81,7 @@ def summary(rows: list[Row], replicates: int) -> str:
             f"{found.count('')} of {len(covered)} cells within 93-97 %, {found.count('short')} short (*), "
             f"{found.count('wide')} above (+); lowest {min(shares):.1f}, highest {max(shares):.1f}."
         )
-    false = _judged("false", rows, replicates)
+    false = [each for name in FALSE for each in _judged(name, rows, replicates)]
     if false:
         shares, found = zip(*false, strict=True)
         lines.append(f"{found.count('')} of {len(false)} tests wrong in at most 5 %; highest {max(shares):.1f}.")
@@ -99,7 +101,7 @@ def table(rows: list[Row], replicates: int, shares: Iterable[str] = ()) -> str:
 def _text(name: str, value: Any, samples: int, shares: Iterable[str]) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
-    if name in ("covered", "false"):
+    if name in ("covered", *FALSE):
         return f"{100 * value:.1f}{MARKS[verdict(name, value, samples)]}"
     if name in shares:
         return f"{100 * value:.1f}"

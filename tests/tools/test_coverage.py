@@ -30,6 +30,7 @@ from tools.simulation import bell_mccaffrey_ends, cluster_sizes, copies, measure
         ("false", 0.06, 2000, ""),  # three standard errors are 1.6 points
         ("false", 0.075, 2000, "short"),
         ("false", 0.01, 2000, ""),
+        ("wrong", 0.075, 2000, "short"),
     ],
 )
 def test_a_share_is_marked_where_it_is_outside_by_more_than_its_uncertainty(
