@@ -31,7 +31,7 @@ import numpy as np
 import pyscore
 from tools import coverage_cells
 
-__all__ = ["Row", "main", "markdown", "modules", "section", "summary", "table", "verdict"]
+__all__ = ["Row", "contents", "main", "markdown", "modules", "section", "summary", "table", "verdict"]
 
 Row = dict[str, Any]
 RESULTS = Path("benchmarks/results/coverage.json")
@@ -132,6 +132,20 @@ def section(name: str, module: ModuleType, rows: list[Row], replicates: int) -> 
     return "\n\n".join(part for part in parts if part)
 
 
+def contents(families: dict[str, dict[str, Any]]) -> str:
+    """A row a family: how many of its cells lie within, and the extremes; tests at 5 % beside."""
+    shown = [["family", "cells", "within 93-97 %", "short", "above", "lowest", "highest", "tests", "above 5 %"]]
+    for name, each in families.items():
+        covered = _judged("covered", each["rows"], each["replicates"])
+        false = [found for key in FALSE for _, found in _judged(key, each["rows"], each["replicates"])]
+        shares, found = zip(*covered, strict=True) if covered else ((), ())
+        counts = [str(len(found)), *(str(found.count(kind)) for kind in ("", "short", "wide"))]
+        extremes = [f"{end:.1f}" for end in (min(shares), max(shares))] if shares else ["", ""]
+        tests = [str(len(false)), str(false.count("short"))] if false else ["", ""]
+        shown.append([name, *(counts if shares else [""] * 4), *extremes, *tests])
+    return markdown(shown)
+
+
 def main(path: Path, only: list[str] | None = None, replicates: int = REPLICATES) -> None:
     """Measure, and write the JSON and beside it the Markdown; with ``only``, other families keep what they had."""
     known = modules()
@@ -155,7 +169,7 @@ def _write(path: Path, known: dict[str, ModuleType], families: dict[str, dict[st
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"settings": settings, "families": families}, indent=1, default=_plain) + "\n")
     text = "\n\n".join(section(name, known[name], each["rows"], each["replicates"]) for name, each in families.items())
-    path.with_suffix(".md").write_text(f"# {path.stem}\n\n{settings}\n\n{text}\n")
+    path.with_suffix(".md").write_text(f"# {path.stem}\n\n{settings}\n\n{contents(families)}\n\n{text}\n")
 
 
 def _plain(value: Any) -> Any:

@@ -68,6 +68,7 @@ def test_one_family_is_run_again_and_the_others_are_kept(tmp_path: Path, monkeyp
     families = json.loads(path.read_text())["families"]
     assert [(name, each["replicates"]) for name, each in families.items()] == [("first", 50), ("second", 60)]
     text = path.with_suffix(".md").read_text()
+    assert "| first | 1 | 1 | 0 | 0 | 95.0 | 95.0 |" in text
     assert "## first\n\nAbout first." in text and "| 7 | 95.0 |" in text
     with pytest.raises(ValueError, match="only names 'third', which is not one of first, second"):
         main(path, ["third"])

@@ -39,7 +39,14 @@ SEED = 20_261_102
 ICCS = (0.0, 0.3, 1.0)
 SHARES = (*SIDES, "t(C - 1)", "CR2")
 PEERS = {"t(C - 1)": t_ends, "CR2": bell_mccaffrey_ends}
-SHORT = ""
+SHORT = """
+Exponential values, and skewed differences: as for means of as few values without clusters, no interval can know of
+large values that the sample hasn't seen. A rate: where the large clusters happen to show few events, the rate and its
+estimated variance are both too small; ten clusters, or 10 to 26 effective ones, say little about a variance. One
+dominant cluster: leaving it out changes the mean most, and the variance counts that in full, divided by the small share
+of the weight that is left, so that the interval is several times as wide as with CR2, and covers nearly always. One
+weight: a single question holds all of the weight, and no interval is printed.
+"""
 
 
 @dataclass(frozen=True)

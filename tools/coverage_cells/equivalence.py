@@ -26,7 +26,9 @@ SEED = 20_261_106
 ALPHA = 0.05
 MORE = 5  # times as many samples as of an interval: a test at 5 % has no room between its level and its bound
 SHARES = ("both", "power", "power, both")
-SHORT = ""
+SHORT = """
+Counts are whole numbers: at one margin and one n the size of a test jumps around its level.
+"""
 
 
 def cells(replicates: int) -> list[dict[str, Any]]:

@@ -28,7 +28,12 @@ SIZES = (10, 30, 100, 300, 1000, 3000)
 DRAWS = 10_000  # of the simplex
 GAFFKE = {10: 10**9, 30: 10**9, 100: 10**9, 300: 200, 1000: 200}  # how many samples of n questions he is asked about
 SHARES = (*SIDES, "t", "gaffke")
-SHORT = ""
+SHORT = """
+Skewed values without bounds fall short where they are few, with the whole interval below the mean: it rests on large
+values that a small sample hasn't seen, and no interval of finite width can know of them (Bahadur & Savage 1956, "The
+Nonexistence of Certain Statistical Procedures in Nonparametric Problems"). In [0, 1] the interval must allow for what
+is missing from the sample, and is wider than it need be for values that are never near the ends.
+"""
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,10 @@ DISCORDANT = (0.02, 0.1, 0.3, 0.6, 0.9)
 DIFFERENCES = (0.0, 0.5, 0.9)  # as shares of the discordance
 CLUSTERS = [("equal", 10), ("equal", 30), ("equal", 100), ("Zipf", 30), ("Zipf", 100), ("Pareto", 100)]
 SHARES = (*SIDES, "t", "Bonett-Price", "Newcombe", "disagree")
-SHORT = ""
+SHORT = """
+Where few questions are discordant every interval covers more: counts are whole numbers, and 0 of n discordant questions
+must leave room for what n questions can miss.
+"""
 
 
 def bonett_price(counts: Counts, n: int, confidence: float = 0.95) -> Floats:

@@ -31,7 +31,9 @@ TESTED = 400  # samples whose p-value is computed, by inverting the interval, wh
 SIZES = [(10, 10), (10, 100), (30, 30), (30, 300), (100, 100), (300, 300), (1000, 100), (3000, 3000)]
 RATES = [(0.02, 0.02), (0.05, 0.2), (0.5, 0.5), (0.5, 0.7), (0.8, 0.98)]
 SHARES = (*SIDES, "Agresti-Caffo", "Welch", "disagree")
-SHORT = ""
+SHORT = """
+Means without bounds: the exponential values of a small side, whose mean rests on large values that aren't in it.
+"""
 
 
 def agresti_caffo(counts: NDArray[np.int64], sizes: tuple[int, int], confidence: float = 0.95) -> Floats:
