@@ -40,7 +40,7 @@ sanitize: $(STAMP)-dev ## run the C++ kernels' tests under AddressSanitizer and 
 	PYTHONPATH=build/sanitize ASAN_OPTIONS=detect_leaks=0 \
 	LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so)" \
 		$(BIN)/pytest -q --import-mode=append -p no:cacheprovider $(wildcard tests/ops/test_cpu_*.py) \
-		tests/metrics/core/test_bootstrap.py tests/metrics/core/test_moments.py tests/metrics/test_diversity.py
+		tests/metrics/core/test_bootstrap.py tests/metrics/core/test_cluster_totals.py tests/metrics/core/test_moments.py tests/metrics/test_diversity.py
 
 bench: $(STAMP)-bench bench-metrics bench-engine ## time everything beside its peers; tables, JSON and plots in benchmarks/results
 	$(BENCH) benchmarks/test_answers.py benchmarks/test_hidden_states.py benchmarks/test_ready_logits.py \

@@ -8,6 +8,7 @@ PYBIND11_MODULE(_C, m) {
     pyscore::register_variants(m);
     pyscore::register_tokens(m);
     pyscore::register_answers(m);
+    pyscore::register_clusters(m);
     pyscore::register_metrics(m);
     pyscore::register_text(m);
 }

@@ -11,6 +11,7 @@ inline pybind11::metaclass plain_class() { return pybind11::metaclass(reinterpre
 void register_variants(pybind11::module_ &m);
 void register_tokens(pybind11::module_ &m);
 void register_answers(pybind11::module_ &m);
+void register_clusters(pybind11::module_ &m);
 void register_metrics(pybind11::module_ &m);
 void register_text(pybind11::module_ &m);
 

@@ -85,6 +85,28 @@ class AnswerRequest:
 def score_answers(token_logprob: _Scores, request: AnswerRequest, out: list[_Memory], threads: int) -> None:
     """Fills the fields of ComparisonTensors."""
 
+def encode_clusters(keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Codes of integer keys in order of first appearance, and the key of each; none where keys lie far apart."""
+
+def cluster_totals(
+    probability: _Scores,
+    prefers: _Scores,
+    probability_raw: _Scores,
+    log_odds: _Scores,
+    coverage: _Scores,
+    tie: NDArray[np.bool_],
+    keys: NDArray[np.int64],
+    low: int,
+    clusters: int,
+    threads: int,
+) -> NDArray[np.float64]:
+    """Questions and sums of scores of each cluster, [clusters, 8]."""
+
+def cluster_spread(
+    totals: NDArray[np.float64], means: NDArray[np.float64], n: int
+) -> tuple[int, float, NDArray[np.float64]]:
+    """How many clusters have questions, Σ of squared sizes, Σ of what leaving out each does to the means, squared."""
+
 def bootstrap_means(
     sums: NDArray[np.float64], weights: NDArray[np.float64] | None, resamples: int, seed: int, threads: int
 ) -> NDArray[np.float64]:

@@ -3,6 +3,14 @@
 from pyscore.metrics.auroc import auroc
 from pyscore.metrics.calibration import calibration, comparison_calibration, multiclass_calibration
 from pyscore.metrics.components import VarianceComponents, variance_components
+from pyscore.metrics.contrasts import (
+    contrast,
+    curve,
+    interaction,
+    last_minus_first,
+    slope_coefficients,
+    study_slope,
+)
 from pyscore.metrics.control_variates import control_variate
 from pyscore.metrics.core.answer_scores import Answers
 from pyscore.metrics.core.intervals import Interval
@@ -77,7 +85,9 @@ __all__ = [
     "compare_many",
     "comparison_calibration",
     "confidence_sequence",
+    "contrast",
     "control_variate",
+    "curve",
     "debate_accuracy",
     "distinct_n",
     "equivalence",
@@ -89,7 +99,9 @@ __all__ = [
     "extract_option",
     "extract_options",
     "forward_kl",
+    "interaction",
     "label_confidence",
+    "last_minus_first",
     "minimum_detectable_effect",
     "multiclass_calibration",
     "normalize_answer",
@@ -116,7 +128,9 @@ __all__ = [
     "sentence_self_bleu",
     "sequential_difference",
     "sign_agreement",
+    "slope_coefficients",
     "squad",
+    "study_slope",
     "summarize",
     "token_f1s",
     "trigger_effect",

@@ -37,6 +37,12 @@ def auroc(score: Any, positive: Any, *, clusters: Keys = None, interval: Interva
     the wrong order and the standard error is 0: there the size is min(m, n), since so many pairs share no question and
     are independent trials of the area.
 
+    With few positives or few negatives it is wide, and has to be: how far the scores of 5 positives spread is hardly
+    known. Method 5 of Newcombe 2006, "Confidence Intervals for an Effect Size Measure Based on the Mann-Whitney
+    Statistic. Part 2", is narrower, since it takes the variance from the area alone, and that holds where positives and
+    negatives spread alike. With 5 positives whose scores spread three times as far as those of 295 negatives (all
+    normal, area 0.6) it held the area in 81.0 % of 2,000 samples at a width of 0.41, this one in 96.5 % at 0.70.
+
     Args:
         score: ``[N]`` floats, higher for more positive; ±inf are scores like others.
         positive: ``[N]`` bools or 0/1.

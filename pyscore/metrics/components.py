@@ -12,8 +12,10 @@ import numpy as np
 from pyscore.metrics.core.arrays import Codes, Floats, as_float64, as_list, encode
 from pyscore.metrics.core.intervals import Interval, check_interval
 from pyscore.metrics.core.mean_squares import ANSWER, Effect, MeanSquares, mean_squares
+from pyscore.metrics.core.means import estimate_mean
 from pyscore.metrics.core.readers import check_length, refuse
 from pyscore.metrics.core.report import Estimate, Record, Report
+from pyscore.metrics.core.scales import REAL, SHARE, Scale
 
 __all__ = ["VarianceComponents", "variance_components"]
 
@@ -58,9 +60,10 @@ def variance_components(
 
     Intervals take each MS for σ² χ²/dof and draw what E[MS] may be, MS · dof / χ² (Weerahandi 1993, "Generalized
     Confidence Intervals"; Hannig, Iyer & Patterson 2006, "Fiducial Generalized Confidence Intervals"), with fewer
-    degrees of freedom where questions differ more in their squares than normal ones do. The mean's interval has its
-    half-width from |Z| times the standard errors drawn; with values in [0, 1] it is cut there. docs/power.md has their
-    coverage, by simulation.
+    degrees of freedom where questions differ more in their squares than normal ones do. The interval of the mean over
+    new questions is the usual one (`estimate_mean`); over new templates or seeds too it has its half-width from |Z|
+    times the standard errors drawn, and is at least as wide. With values in [0, 1] no mean lies outside and no variance
+    is above 1/4. docs/power.md has the coverage, by simulation.
 
     Args:
         values: ``[n]`` scores with a label each in the other arguments; or ``[questions, templates, seeds, answers]``
@@ -83,23 +86,25 @@ def variance_components(
     factors = tuple(name for name, n in zip(_FACTORS, array.shape, strict=False) if n > 1)
     squares = mean_squares(array.reshape([n for n in array.shape[:3] if n > 1] + [array.shape[3]]), factors)
     drawn = squares.draws(interval.n_resamples, interval.seed)
+    scale = SHARE if ((array >= 0) & (array <= 1)).all() else REAL
     counts = ", ".join(f"{n} {name}s" for name, n in squares.levels.items())
     return VarianceComponents(
-        _components(squares, drawn, counts, interval),
-        _means(squares, drawn, array, counts, interval),
+        _components(squares, drawn, scale, counts, interval),
+        _means(squares, drawn, array.mean(axis=(1, 2, 3)), scale, counts, interval),
     )
 
 
-def _components(squares: MeanSquares, drawn: Floats, counts: str, interval: Interval) -> Report:
+def _components(squares: MeanSquares, drawn: Floats, scale: Scale, counts: str, interval: Interval) -> Report:
     solve, names = squares.components, [_name(effect, squares) for effect in squares.effects]
     unbiased = solve @ squares.values
     # Rounding in the solution of equal mean squares is no component.
     unbiased[np.abs(unbiased) < 1e-12 * (np.abs(solve) @ squares.values)] = 0.0
-    shown = np.maximum(unbiased, 0.0)
+    most = _largest_variance(scale)
+    shown = np.clip(unbiased, 0.0, most)
     errors = np.sqrt(solve**2 @ (2 / squares.dofs * squares.values**2))
     estimates = {}
     for name, value, error, draws in zip(names, shown, errors, solve @ drawn, strict=True):
-        low, high = np.maximum(_quantiles(draws, interval), 0.0)
+        low, high = np.clip(_quantiles(draws, interval), 0.0, most)
         if high > 0:
             ends = min(float(low), float(value)), max(float(high), float(value))
             estimates[name] = Estimate(float(value), float(error), *ends, squares.levels["question"])
@@ -123,26 +128,25 @@ def _components(squares: MeanSquares, drawn: Floats, counts: str, interval: Inte
     )
 
 
-def _means(squares: MeanSquares, drawn: Floats, array: Floats, counts: str, interval: Interval) -> Report:
-    solve, mean, n = squares.components, float(array.mean()), squares.levels["question"]
-    shown = np.maximum(solve @ squares.values, 0.0)
-    shares = bool(((array >= 0) & (array <= 1)).all())
-    normal = np.random.default_rng([interval.seed, 1]).standard_normal(drawn.shape[1])
+def _means(
+    squares: MeanSquares, drawn: Floats, questions: Floats, scale: Scale, counts: str, interval: Interval
+) -> Report:
+    solve, most = squares.components, _largest_variance(scale)
+    shown = np.clip(solve @ squares.values, 0.0, most)
+    normal = np.abs(np.random.default_rng([interval.seed, 1]).standard_normal(drawn.shape[1]))
     others = [name for name in _FACTORS[1:] if name in squares.levels]
+    usual = estimate_mean(questions, scale=scale, interval=interval)
     estimates, rows = {}, []
     for new in (each for size in range(len(others) + 1) for each in combinations(others, size)):
         target, random = _target(new, others), frozenset(("question", *new, ANSWER))
         weights = squares.weights(random)
         error = float(np.sqrt(weights @ shown))
-        errors = np.sqrt(np.maximum(weights @ solve @ drawn, 0.0))
-        if error > 0:
-            half = float(np.quantile(np.abs(normal) * errors, interval.confidence))
-            low, high = np.clip([mean - half, mean + half], *((0.0, 1.0) if shares else (-np.inf, np.inf)))
-            estimates[target] = Estimate(mean, error, float(low), float(high), n)
-        else:
-            estimates[target] = Estimate.without_interval(mean, n, "the values don't vary")
-        ends = _quantiles(errors, interval)
-        row = {"target": target, "stderr": error, "low": min(ends[0], error), "high": max(ends[1], error)}
+        errors = np.sqrt(np.clip(weights @ solve @ drawn, 0.0, most * weights.max()))
+        half = float(np.quantile(normal * errors, interval.confidence))
+        estimates[target] = _wider(usual, error, half, scale) if new else usual
+        low, high = _quantiles(errors, interval)
+        ends = (min(low, error), max(high, error)) if error > 0 else (None, None)
+        row = {"target": target, "stderr": error} | dict(zip(("low", "high"), ends, strict=True))
         rows.append(row | {f"twice_{name}s": _with_twice(name, squares, shown, random) for name in squares.levels})
     return Report.of(
         "variance_components",
@@ -152,6 +156,20 @@ def _means(squares: MeanSquares, drawn: Floats, array: Floats, counts: str, inte
         estimates=estimates,
         rows=rows,
     )
+
+
+def _wider(usual: Estimate, error: float, half: float, scale: Scale) -> Estimate:
+    """The mean ± half, and at least the interval over new questions alone: new levels of more factors say no more."""
+    if error == 0:
+        return Estimate.without_interval(usual.value, usual.n, "the values don't vary")
+    low, high = max(usual.value - half, scale.low), min(usual.value + half, scale.high)
+    # The ends of the usual one are NaN where all questions have the same mean.
+    return Estimate(usual.value, error, float(np.fmin(low, usual.low)), float(np.fmax(high, usual.high)), usual.n)
+
+
+def _largest_variance(scale: Scale) -> float:
+    """That of values at both ends of the range: no sum of components is larger."""
+    return (scale.high - scale.low) ** 2 / 4
 
 
 def _with_twice(factor: str, squares: MeanSquares, shown: Floats, random: Effect) -> float | None:

@@ -12,12 +12,14 @@ import numpy as np
 from pyscore._integers import as_int
 from pyscore.metrics.core.arrays import Floats, Keys, cluster_sums
 from pyscore.metrics.core.columns import METRICS, read_columns
-from pyscore.metrics.core.design import Design, leave_one_out, read_design
+from pyscore.metrics.core.design import leave_one_out, read_design
 from pyscore.metrics.core.intervals import Interval
+from pyscore.metrics.core.mean_intervals import without_rounding
 from pyscore.metrics.core.means import Averages, estimate_difference
 from pyscore.metrics.core.powers import detectable_shift, mcnemar_effect, mcnemar_n, smallest_n
 from pyscore.metrics.core.readers import read_values
 from pyscore.metrics.core.report import NAN, Estimate, Report
+from pyscore.metrics.core.scales import difference_scale
 from pyscore.metrics.core.variances import estimate_variance
 from pyscore.ops import Comparison, checks
 
@@ -50,7 +52,8 @@ def minimum_detectable_effect(
     Args:
         n: questions that both models answer.
         variance: v, the variance over questions of the paired differences. For two models on n different questions
-            each it is the sum of their variances, for one rate p against a fixed value p (1 - p).
+            each it is the sum of their variances (and C - 1 the fewest degrees of freedom that Welch's test can have),
+            for one rate p against a fixed value p (1 - p).
         discordance: ψ, the share of questions on which the two outcomes differ, instead of a variance: for independent
             questions with one 0/1 outcome each.
         answer_variances: (v_A, v_B), the mean variance of a model's score on one question over resampled answers. Leave
@@ -147,13 +150,20 @@ def power_analysis(
     over = Averages(len(first), clusters, interval)
     difference = over.difference(first, second)
     alone = [_variance(over.mean(scores)) for scores in (first, second)]
-    variance = _variance(difference)
+    # Differences that are mere rounding of the scores are no spread.
+    variance = without_rounding(_variance(difference), float(np.mean(first**2 + second**2)))
     if not variance > 0:
         why = difference.reason or "a - b is the same for every question"
         raise ValueError(f"the pilot has no spread to plan with ({why}): give more questions")
     design = read_design(len(first), over.codes)
     per_cluster = len(first) / design.sample.effective
-    estimates = {"difference": difference, "variance": _estimate_variance(first - second, design, variance, interval)}
+    deviations = leave_one_out((first - second)[:, None], design)[:, 0]
+    weights = cluster_sums(design.weights, design.codes, design.sample.units)
+    scale = difference_scale(first, second)
+    # A difference of values in a finite range can vary by half of its range, and a cluster's differences all alike.
+    most = per_cluster * (scale.high - scale.low) ** 2 / 4
+    of_variance = estimate_variance(variance, deviations, weights, len(first), interval.confidence, most)
+    estimates = {"difference": difference, "variance": of_variance}
     numbers: dict[str, float] = {
         "variance": variance,
         "unpaired_variance": sum(alone),
@@ -165,8 +175,8 @@ def power_analysis(
         estimates["discordance"] = discordance = over.rate(first != second)
         plans = [_McNemar(x, power, alpha) for x in (discordance.value, discordance.low, discordance.high)]
     else:
-        of = estimates["variance"]
-        plans = [_TTest(x, per_cluster, power, alpha) for x in (of.value, of.low, of.high)]
+        ends = (variance, of_variance.low, of_variance.high)
+        plans = [_TTest(x, per_cluster, power, alpha) for x in ends]
     if effect is not None:
         _check_effect(effect)
         needed = [NAN if math.isnan(plan.spread) else plan.n(effect) for plan in plans]
@@ -275,12 +285,6 @@ def _check_levels(power: float, alpha: float) -> None:
 def _check_effect(effect: float) -> None:
     if effect == 0 or not math.isfinite(effect):
         raise ValueError(f"effect must be finite and not 0, got {effect!r}")
-
-
-def _estimate_variance(differences: Floats, design: Design, variance: float, interval: Interval) -> Estimate:
-    deviations = leave_one_out(differences[:, None], design)[:, 0]
-    weights = cluster_sums(design.weights, design.codes, design.sample.units)
-    return estimate_variance(variance, deviations, weights, design.sample.n, interval.confidence)
 
 
 def _variance(estimate: Estimate) -> float:

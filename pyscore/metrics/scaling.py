@@ -20,12 +20,14 @@ from pyscore.metrics.core.readers import (
     refuse,
 )
 from pyscore.metrics.core.report import Estimate, Report, write_signature
+from pyscore.metrics.core.scales import REAL, mass_scale
 from pyscore.metrics.core.trends import EXACT, find_turns, fit_slope, join_equal, name_trends, spearman
 from pyscore.metrics.summary import Summary
 
 __all__ = ["ScalingPoint", "scaling_table", "scaling_trend", "sign_agreement"]
 
 _RATES = ("preference_rate", "tie_rate", "accuracy")
+_MASSES = ("mean_probability", "mean_probability_raw", "mean_coverage")
 
 
 class ScalingPoint(NamedTuple):
@@ -62,7 +64,8 @@ def scaling_table(
         points: `ScalingPoint` or tuples in its order. Numbers a question of the same (model, size, step, dataset) are
             put together; an `Estimate`, `Summary` or `Report` must be the only one there, and keeps its own interval.
         metric: which of a `Summary` or `Report` to read, and what the numbers are: of a question's, preference_rate,
-            tie_rate and accuracy get Wilson's interval, any other Student's t.
+            tie_rate and accuracy get Wilson's interval, mean probabilities and coverage that of shares (`SHARE`), any
+            other Student's t.
         interval: confidence and method for values a question.
 
     Returns:
@@ -280,8 +283,11 @@ def _cell(points: list[ScalingPoint], metric: str, interval: Interval) -> Estima
     if any(c is None for c in given) and not all(c is None for c in given):
         raise ValueError(f"clusters are given for some points of {where}: give them for all, or none")
     keys = [k for c, column in zip(given, columns, strict=True) if c is not None for k in cluster_keys(c, len(column))]
-    estimate = estimate_rate if metric in _RATES else estimate_mean
-    return estimate(np.concatenate(columns), clusters=keys or None, interval=interval, name=where)
+    values = np.concatenate(columns)
+    if metric in _RATES:
+        return estimate_rate(values, clusters=keys or None, interval=interval, name=where)
+    scale = mass_scale(values) if metric in _MASSES else REAL
+    return estimate_mean(values, clusters=keys or None, interval=interval, scale=scale, name=where)
 
 
 def _read_result(result: Any, metric: str) -> Estimate:

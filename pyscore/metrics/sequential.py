@@ -18,7 +18,7 @@ from pyscore.metrics.core.readers import check_same_length, cluster_codes, read_
 from pyscore.metrics.core.report import NAN, Estimate, Report, in_clusters, write_signature
 from pyscore.metrics.sequential_test import SequentialTest
 
-__all__ = ["asymptotic_sequence", "confidence_sequence", "sequential_difference"]
+__all__ = ["asymptotic_sequence", "confidence_sequence", "multiplier", "sequential_difference"]
 
 _LOOKS = 20
 
@@ -154,6 +154,7 @@ def asymptotic_sequence(
         raise ValueError(f"best_at must be finite and at least 1, got {best_at!r}")
     if as_int(first, "first") < 2:
         raise ValueError(f"first must be at least 2, got {first!r}")
+    check_confidence(confidence)
     looks = _Looks(len(x), clusters, at)
     low, high = -math.inf, math.inf
     estimates: list[Estimate] = []
@@ -162,8 +163,9 @@ def asymptotic_sequence(
         units = read_design(len(kept), keys).sample.effective
         if units >= first:
             mean = estimate_mean(x[kept], clusters=keys)
-            half = mean.stderr * _multiplier(units / best_at, 1 - check_confidence(confidence))
-            low, high = max(low, mean.value - half), min(high, mean.value + half)
+            if not mean.reason:
+                half = mean.stderr * multiplier(units / best_at, 1 - confidence)
+                low, high = max(low, mean.value - half), min(high, mean.value + half)
             estimates.append(_interval(mean, low, high))
     if not estimates:
         raise ValueError(f"values hold fewer than first = {first} independent units at every look: wait for more")
@@ -232,8 +234,8 @@ def _read_at(at: Sequence[int] | None, n: int) -> list[int]:
     return looks
 
 
-def _multiplier(time: float, alpha: float) -> float:
-    """What the standard error is multiplied by at a time that is 1 at the best one; alpha for both sides together."""
+def multiplier(time: float, alpha: float) -> float:
+    """What `asymptotic_sequence` multiplies the standard error by at K / best_at; alpha is for both sides together."""
     from scipy.special import lambertw
 
     intrinsic = 1 - time * (lambertw(-(alpha**2) / math.e, -1).real + 1)
@@ -241,8 +243,8 @@ def _multiplier(time: float, alpha: float) -> float:
 
 
 def _interval(mean: Estimate, low: float, high: float) -> Estimate:
-    if mean.stderr == 0:
-        return Estimate.without_interval(mean.value, mean.n, "all values are equal: no spread to estimate from")
+    if mean.reason:
+        return mean
     if low > high:
         return Estimate.without_interval(mean.value, mean.n, "no mean agrees with all looks: the values drifted")
     return Estimate(mean.value, mean.stderr, low, high, mean.n)

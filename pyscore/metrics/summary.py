@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from math import isnan
 from typing import Any
 
-import numpy as np
-
+from pyscore._extension import _C
 from pyscore.metrics.core.arrays import Floats, Keys
 from pyscore.metrics.core.calibration_error import BinSums, estimate_calibration_error, estimate_ece
+from pyscore.metrics.core.cluster_totals import totals_of
 from pyscore.metrics.core.columns import SUMMED, read_columns
 from pyscore.metrics.core.design import Sample, read_design
 from pyscore.metrics.core.intervals import Interval
 from pyscore.metrics.core.mean_intervals import Mean, without_rounding
 from pyscore.metrics.core.means import estimate_columns, infinite_mean
-from pyscore.metrics.core.moments import N_BINS, Moments, bin_sums, read_chance, read_moments
+from pyscore.metrics.core.moments import Moments, bin_sums, read_chance, read_moments
 from pyscore.metrics.core.report import NAN, Estimate, Headlines, Report, in_clusters, write_signature
 from pyscore.metrics.core.scales import RATE, REAL, SHARE
 from pyscore.ops import Comparison
@@ -39,7 +39,8 @@ class Summary(Headlines):
         brier: mean of (1 - probability)², 0 to 1.
         ece: expected calibration error of max(p, 1 - p), right where p > 1/2, 15 equal-width bins. It has no interval,
             since it is biased: ``reason`` says what a calibrated model would show.
-        calibration_error: the root of the mean squared calibration error over these bins, without bias.
+        calibration_error: the root of the mean squared calibration error over these bins, without bias. With clusters
+            it takes questions as independent and has no interval; `comparison_calibration` has it for clusters.
         chance: the preference rate of an answer drawn at random from each question's; NaN where it is not known which
             answers were compared.
         n_questions: how many questions went in (with weights: how many of positive weight).
@@ -99,8 +100,10 @@ def summarize(
         ValueError: an empty comparison, a NaN, a wrong length or a missing cluster, with its row; an unknown method.
     """
     interval = Interval(confidence, method, seed=seed)
-    if clusters is None and weights is None and not interval.resamples:
-        return summarize_moments(read_moments(comparison), interval)
+    if weights is None and not interval.resamples:
+        moments = read_moments(comparison)
+        totals = None if clusters is None else totals_of(comparison, clusters, moments.n)
+        return summarize_moments(moments, interval, totals)
     columns, chance = read_columns(comparison), read_chance(comparison)
     design = read_design(len(columns), clusters, weights)
     if not design.kept.all():
@@ -124,24 +127,19 @@ def summarize(
 def summarize_moments(moments: Moments, interval: Interval, totals: Floats | None = None) -> Summary:
     """The summary of sums over at least one question; ``interval`` can't resample, which needs the rows.
 
-    ``totals [C, 38]`` holds each cluster's number of questions and sums of every metric, then its questions and sums of
-    correct - confidence in each bin, where clusters were given.
+    ``totals [C, 8]`` are those of `cluster_totals`, where clusters were given.
     """
     n, means = moments.n, moments.mean.tolist()
     units, effective, variances = n, float(n), moments.m2 / (n * max(n - 1, 1))
-    bins = moments.bins
     if totals is not None:
-        counts, sums, in_bins, gaps = np.split(totals, np.cumsum([1, len(SUMMED), N_BINS]), axis=1)
-        counts, bins = counts[:, 0], BinSums.of_units(in_bins, gaps, moments.expected)
-        units, effective = len(counts), float(counts.sum() ** 2 / (counts @ counts))
-        # As `leave_one_out`; a lone cluster leaves nothing, and there the interval has its reason.
-        left_out = (sums - counts[:, None] * moments.mean) / np.maximum(n - counts, 1)[:, None]
-        variances = (left_out**2).sum(axis=0) * ((units - 1) / units)
+        units, size_squares, squares = _C.cluster_spread(totals, moments.mean, n)
+        effective = n**2 / size_squares
+        variances = squares * ((units - 1) / units)  # as `leave_one_out`
     sample = Sample(n, units, effective, "question" if totals is None else "cluster")
-    squares = moments.m2 / n + moments.mean**2
+    mean_squares = moments.m2 / n + moments.mean**2
     estimates = {
         name: Mean(
-            means[i], without_rounding(float(variances[i]), float(squares[i])), NAN, sample, _SCALES[i]
+            means[i], without_rounding(float(variances[i]), float(mean_squares[i])), NAN, sample, _SCALES[i]
         ).estimate(interval)
         for i, name in enumerate(SUMMED)
     }
@@ -149,7 +147,7 @@ def summarize_moments(moments: Moments, interval: Interval, totals: Floats | Non
         estimates["mean_log_odds"] = infinite_mean(moments.infinite, moments.n, "log odds")
     return Summary(
         **estimates,
-        **_calibration(bins, sample, interval),
+        **_calibration(moments.bins, sample, interval),
         chance=moments.mean_chance,
         n_questions=moments.n,
         n_clusters=None if totals is None else units,
@@ -160,10 +158,12 @@ def summarize_moments(moments: Moments, interval: Interval, totals: Floats | Non
 
 
 def _calibration(bins: BinSums, sample: Sample, interval: Interval) -> dict[str, Estimate]:
-    return {
-        "ece": estimate_ece(bins, sample),
-        "calibration_error": estimate_calibration_error(bins, sample, interval.confidence),
-    }
+    error = estimate_calibration_error(bins, sample, interval.confidence)
+    if sample.unit == "cluster":  # Sums of each bin in each cluster would take thrice the time of all others.
+        error = Estimate.without_interval(
+            error.value, sample.n, "takes questions as independent: comparison_calibration"
+        )
+    return {"ece": estimate_ece(bins, sample), "calibration_error": error}
 
 
 def _signature(ties: str | None, interval: Interval) -> str:

@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from pyscore.metrics.core.arrays import Floats, Keys, cluster_sums
-from pyscore.metrics.core.columns import read_columns
+from pyscore.metrics.core.arrays import Floats, Keys
+from pyscore.metrics.core.cluster_totals import cluster_totals
 from pyscore.metrics.core.intervals import Interval
 from pyscore.metrics.core.moments import (
     NO_QUESTIONS,
     DeviceSums,
     Moments,
-    bin_totals,
     device_of,
     join_policies,
     read_moments,
@@ -33,7 +32,7 @@ _CLUSTERS = "clusters were given for some questions and not for others: give the
 class SummaryState:
     """Sums from which `summarize` is computed: update with comparisons, merge with other states, pickle freely.
 
-    Its size does not depend on the number of questions; with clusters it grows by 38 numbers a cluster. Merged
+    Its size does not depend on the number of questions; with clusters it grows by eight numbers a cluster. Merged
     states give what `summarize` gives on all rows together, in any order, to rounding.
 
     Comparisons whose fields are CUDA tensors are summed on their GPU, in float64, without waiting for it, so that
@@ -150,7 +149,4 @@ def _state_of(moments: Moments) -> SummaryState:
 
 def _cluster_totals(comparison: Comparison, clusters: Iterable[Hashable], n: int) -> dict[Hashable, Floats]:
     codes, distinct = read_clusters(clusters, n)
-    columns = read_columns(comparison)
-    sums = cluster_sums(np.column_stack([np.ones(n), columns.summed]), codes, len(distinct))
-    totals = np.column_stack([sums, *bin_totals(columns, np.ones(n), codes, len(distinct))])
-    return dict(zip(distinct, totals, strict=True))
+    return dict(zip(distinct, cluster_totals(comparison, codes, len(distinct)), strict=True))

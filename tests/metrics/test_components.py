@@ -176,10 +176,15 @@ def test_intervals_of_normal_values_hold_the_truth() -> None:
 
 
 def test_values_that_do_not_vary_have_no_intervals() -> None:
-    found = variance_components(np.full((4, 3, 1, 2), 0.1))
+    found = variance_components(np.full((4, 3, 1, 2), 1.1))
     assert {each.reason for each in found.components.estimates.values()} == {"no spread at all"}
-    assert {each.reason for each in found.means.estimates.values()} == {"the values don't vary"}
+    assert all(each.reason for each in found.means.estimates.values())
     assert found.components.rows[0]["share"] is None
+    assert {row["low"] for row in found.means.rows} == {None}
+    # Four questions that always have 0.1 leave open what others have, but say nothing of new templates.
+    alike = variance_components(np.full((4, 3, 1, 2), 0.1)).means
+    assert alike["new questions, these templates"].high > 0.5
+    assert alike["new questions and templates"].reason == "the values don't vary"
 
 
 def test_rounding_is_no_component() -> None:
@@ -192,8 +197,12 @@ def test_rounding_is_no_component() -> None:
 def test_means_of_shares_stay_between_0_and_1() -> None:
     values = np.zeros((3, 2, 1, 2))
     values[0, 0] = 1
-    for each in variance_components(values).means.estimates.values():
+    found = variance_components(values)
+    for each in found.means.estimates.values():
         assert 0 <= each.low <= each.value <= each.high <= 1
+    # Two templates leave their variance all but unknown; that of values in [0, 1] is at most 1/4.
+    assert max(each.high for each in found.components.estimates.values() if not each.reason) == 0.25
+    assert max(row["high"] for row in found.means.rows) <= 0.5 / sqrt(2) + 1e-12
 
 
 def test_it_prints_and_is_json_ready() -> None:

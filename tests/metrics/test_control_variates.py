@@ -71,21 +71,32 @@ def test_a_slope_of_0_is_the_plain_mean() -> None:
     report = control_variate(y[:20], x[:20], 0.1, n_all=50, slope=0.0)
     plain, usual = report["plain_mean"], estimate_mean(y[:20])
     assert (plain.value, plain.stderr) == pytest.approx((usual.value, usual.stderr))
-    assert (plain.low, plain.high) == pytest.approx((usual.low, usual.high))
-    assert report["new_questions"] == plain
-    assert report["these_questions"].stderr == pytest.approx(math.sqrt(0.6) * plain.stderr)  # Cochran 1977, ch. 2
+    new, these = report["new_questions"], report["these_questions"]
+    assert (new.value, new.low, new.high) == pytest.approx((usual.value, usual.low, usual.high))
+    assert these.stderr == pytest.approx(math.sqrt(0.6) * usual.stderr)  # Cochran 1977, ch. 2
 
 
 @pytest.mark.parametrize("slope", [None, 1.0])
 @pytest.mark.parametrize("n", [30, 200])
-def test_both_means_are_covered(slope: float | None, n: int) -> None:
-    held = np.zeros(2)
+def test_both_means_and_the_change_are_covered(slope: float | None, n: int) -> None:
+    mean = float(stats.norm.cdf(0.3 / math.sqrt(2.25)))
+    held = np.zeros(3)
     for seed in range(400):
         y, x = scores(400, seed)
         report = control_variate(y[:n], x[:n], x.mean(), n_all=400, slope=slope)
-        truths = {"these_questions": y.mean(), "new_questions": stats.norm.cdf(0.3 / math.sqrt(2.25))}
+        truths = {"these_questions": y.mean(), "new_questions": mean, "change": mean - 0.5}
         held += [report[name].low <= truth <= report[name].high for name, truth in truths.items()]
     assert (abs(held / 400 - 0.95) < 0.035).all()
+
+
+def test_a_change_is_known_better_than_a_mean() -> None:
+    y, x = scores(1000, noise=0.1)
+    report = control_variate(y[:100], x[:100], x.mean(), n_all=1000)
+    assert report["change"].value == pytest.approx(report["new_questions"].value - x.mean())
+    assert report["these_questions"].stderr < report["change"].stderr < 0.6 * report["new_questions"].stderr
+    v = report["these_questions"].stderr ** 2 + 0.1 * np.var(y[:100] - x[:100], ddof=1) / 100
+    assert report["change"].stderr == pytest.approx(math.sqrt(v), rel=1e-9)
+    assert "change" not in control_variate(y[:100], 9 * x[:100], 9 * x.mean(), n_all=1000).estimates
 
 
 def test_a_good_control_narrows_what_is_known_of_these_questions_most() -> None:
@@ -119,9 +130,14 @@ def test_ends_stay_within_the_range() -> None:
     y = np.array([0.0, 0.0, 0.0, 1.0] * 3)
     x = np.array([0.0, 0.0, 1.0, 1.0] * 3)
     report = control_variate(y, x, 0.05, n_all=500)
+    shifted = control_variate(4 * y - 2, x, 0.05, n_all=500, low=-2, high=2)
+    for name in ("these_questions", "new_questions", "plain_mean"):
+        one = report[name]
+        assert 0 <= one.low <= one.value <= one.high
+        assert shifted[name].low == pytest.approx(4 * one.low - 2) and shifted[name].high == pytest.approx(
+            4 * one.high - 2
+        )
     assert report["these_questions"].low == 0
-    shifted = control_variate(4 * y - 2, x, 0.05, n_all=500, low=-2, high=2)["these_questions"]
-    assert shifted.high == pytest.approx(4 * report["these_questions"].high - 2) and shifted.low == -2
 
 
 def test_errors_name_the_argument() -> None:
@@ -135,3 +151,9 @@ def test_errors_name_the_argument() -> None:
         control_variate([0, 1], [0, 1], math.inf, n_all=9)
     with pytest.raises(ValueError, match=r"control\[0\] = inf"):
         control_variate([0, 1], [math.inf, 1], 0.5, n_all=9)
+
+
+def test_equal_scores_say_nothing_about_new_questions() -> None:
+    x = scores(50)[1]
+    report = control_variate(np.ones(20), x[:20], x.mean(), n_all=50, slope=1.0)
+    assert "no spread" in report["new_questions"].reason and report["these_questions"].low > 0.5

@@ -15,6 +15,7 @@ from scipy import stats
 from statsmodels.stats.power import TTestPower
 
 from pyscore import paired_difference, summarize
+from pyscore.metrics.core.design import leave_one_out, read_design
 from pyscore.metrics.core.powers import mcnemar_power
 from pyscore.metrics.power import minimum_detectable_effect, power_analysis, required_n
 from tests.metrics.cases import compare_pairs, random_pairs
@@ -156,6 +157,28 @@ def test_the_effect_is_found_as_often_as_promised() -> None:
     assert found.mean() == pytest.approx(0.8, abs=0.025)
 
 
+def test_effects_in_clusters_are_found_as_often_as_promised() -> None:
+    # A part of each value, of variance 0.3, is its cluster's: n Var(mean) = Σ m (1 + 0.3 (m - 1)) / n.
+    sizes = np.array([1, 2, 3, 4, 5, 10] * 5)
+    n, units = int(sizes.sum()), len(sizes)
+    options: dict[str, Any] = {"design_effect": float((sizes * (1 + 0.3 * (sizes - 1))).sum() / n)}
+    options |= {"questions_per_cluster": float((sizes**2).sum() / n)}
+    effect = minimum_detectable_effect(n, variance=1.0, **options)
+    rng, design = np.random.default_rng(0), read_design(n, np.repeat(np.arange(units), sizes))
+    values = sqrt(0.3) * rng.normal(0, 1, (units, 4000))[design.codes] + sqrt(0.7) * rng.normal(0, 1, (n, 4000))
+    values += effect
+    errors = np.sqrt((units - 1) / units * (leave_one_out(values, design) ** 2).sum(axis=0))
+    found = np.abs(values.mean(axis=0)) > stats.t.ppf(0.975, design.sample.dof) * errors
+    assert found.mean() == pytest.approx(0.8, abs=0.025)
+
+
+def test_differences_of_outcomes_are_found_as_often_as_promised() -> None:
+    n = required_n(0.1, discordance=0.2)
+    wins, losses, _ = np.random.default_rng(0).multinomial(n, [0.15, 0.05, 0.8], 4000).T
+    found = np.abs(wins - losses) > stats.norm.isf(0.025) * np.sqrt(wins + losses)
+    assert found.mean() == pytest.approx(mcnemar_power(n, 0.1, 0.2, 0.05), abs=0.025)
+
+
 def test_resampled_answers_are_found_as_often_as_promised() -> None:
     # per-question rates differ by d with variance 0.02; each is measured by 4 and 2 sampled answers of known noise
     rng = np.random.default_rng(0)
@@ -235,6 +258,14 @@ def test_bonetts_interval_equals_his_formula_worked_out_by_hand() -> None:
     assert (variance.low, variance.high) == pytest.approx((s2 * c * exp(-z * c * error), s2 * c * exp(z * c * error)))
 
 
+@pytest.mark.parametrize("size", [1, 3])
+def test_no_variance_is_larger_than_its_values_allow(size: int) -> None:
+    a = np.repeat([1.0, 0.0, 1.0, 0.0, 1.0, 0.01], size)
+    report = power_analysis(a, 1 - a, clusters=np.arange(6 * size) // size)
+    # Values in [0, 1] differ by 1 at most; of clusters of copies each question adds as much as a cluster's.
+    assert report["variance"].high == pytest.approx(max(size, report["variance"].value))
+
+
 def test_outcomes_of_0_and_1_are_planned_for_mcnemars_test() -> None:
     a, b = np.repeat([1, 1, 0, 0], [40, 15, 5, 40]), np.repeat([1, 0, 1, 0], [40, 15, 5, 40])
     report = power_analysis(a, b, n=[10, 300], effect=0.1)
@@ -251,7 +282,7 @@ def test_outcomes_of_0_and_1_are_planned_for_mcnemars_test() -> None:
 
 @pytest.mark.parametrize(
     ("sizes", "reason"),
-    [([3] * 4, "fewer than 5 clusters"), ([50, *[2] * 20], "one cluster has 97 % of the squared weights")],
+    [([3] * 4, "4 effective clusters: 5 or more"), ([20, *[2] * 80], "one cluster has 56 % of the squared weights")],
 )
 def test_where_few_clusters_decide_the_variance_has_no_interval(sizes: list[int], reason: str) -> None:
     rng = np.random.default_rng(0)
@@ -313,6 +344,7 @@ def test_no_difference_is_larger_than_the_discordance() -> None:
     [
         ([1.0], [0.0], {}, "one question"),
         ([1.0, 2.0], [0.0, 1.0], {}, "every question has the same mean"),
+        ([0.1 + 0.2, 0.1, 0.2], [0.3, 0.1, 0.2], {}, "the same for every question"),
         ([1.0, inf, 2.0], [0.0, 1.0, 1.0], {}, "1 infinite pairs"),
         ([1.0, 2.0, 2.0], [0.0, 0.0, 1.0], {"clusters": list("aaa")}, "one cluster"),
         ([1.0, 2.0], [0.0], {}, "a has 2, b has 1"),

@@ -14,6 +14,7 @@ from statsmodels.stats.multitest import multipletests
 from pyscore import summarize
 from pyscore.metrics.core.means import estimate_mean, estimate_rate
 from pyscore.metrics.core.report import Estimate
+from pyscore.metrics.core.scales import SHARE
 from pyscore.metrics.scaling import ScalingPoint, scaling_table, scaling_trend, sign_agreement
 from tests.metrics.cases import of_preferences
 
@@ -51,6 +52,14 @@ def test_a_table_reads_summaries_reports_and_estimates() -> None:
 def test_numbers_that_are_no_rates_have_a_t_interval() -> None:
     row = scaling_table([("m", 1, 0, "d", [-1.0, 3.0, 2.5])], metric="mean_log_odds").rows[0]
     assert row["low"] == estimate_mean([-1.0, 3.0, 2.5]).low
+
+
+def test_mean_probabilities_have_the_interval_of_shares() -> None:
+    values = [0.99, 0.98, 1.0, 0.2]
+    row = scaling_table([("m", 1, 0, "d", values)], metric="mean_probability").rows[0]
+    expected = estimate_mean(values, scale=SHARE)
+    assert (row["low"], row["high"]) == (expected.low, expected.high)
+    assert row["high"] <= 1 < estimate_mean(values).high
 
 
 def test_a_lone_number_has_no_interval() -> None:

@@ -50,9 +50,11 @@ SEED = 20_260_101
 AT_ONCE = 1_000  # samples held in memory
 SHARES = ("at_rate", "below", "above", "t", "normal", "no clusters", "auto", "bootstrap", "bca")
 SHORT = """
-A rare event in few large clusters can't be covered by any interval of this kind: 30 clusters of 100 that each repeat
-one question are expected to show an event near 0.02 in 0.6 clusters, and where none shows it nothing tells one cluster
-of 100 from 100 questions. The percentile bootstrap is too narrow for few units and empty at a rate of 0 or 1.
+A rare event in few large clusters can't be covered by any interval of this kind: of 30 clusters of 100 whose questions
+copy a shared answer at times, 0.6 are expected to share an event near 0.02. Where none does, what is left looks
+independent, and the interval is that of 3,000 independent questions. With 5 clusters that each repeat one question, one
+sample of ten has a cluster that shows the event, and then a rate of 0.2 at least. With 300 very unequal clusters the
+rate rests on the few largest. The percentile bootstrap is too narrow for few units and empty at a rate of 0 or 1.
 """
 _DEFAULT, _METHODS = "Default intervals", "All methods, 1,000 samples"
 _UNEQUAL = (1, 1, 1, 1, 2, 2, 3, 4, 5, 10)

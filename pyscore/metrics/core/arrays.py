@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pyscore._extension import _C
+
 __all__ = [
     "Codes",
     "Floats",
@@ -95,27 +97,17 @@ def encode(keys: list[Hashable]) -> tuple[Codes, list[Hashable]]:
     return encoded, list(codes)
 
 
-def encode_integers(keys: NDArray[Any]) -> tuple[Codes, list[Hashable]]:
+def encode_integers(keys: NDArray[Any]) -> tuple[Codes, NDArray[Any]]:
     """`encode` of an array of integers, at least one: by a table where they lie close together, else by sorting."""
-    if keys.itemsize < 8:
-        keys = keys.astype(np.int64)  # A difference of two int8 keys can be above 127, which int8 can't hold.
-    low, n = int(keys.min()), len(keys)
-    size = int(keys.max()) - low + 1
-    if size > 4 * n:  # The table below would hold more than four entries a key.
-        distinct, first, found = np.unique(keys, return_index=True, return_inverse=True)
-    else:
-        table = np.full(size, n)
-        shifted = (keys - low).astype(np.int64)
-        # Written backwards, so that the first row of each key is the last one written, and stays.
-        table[shifted[::-1]] = np.arange(n)[::-1]
-        distinct = np.flatnonzero(table < n)
-        first = table[distinct]
-        table[distinct] = np.arange(len(distinct))
-        found, distinct = table[shifted], keys[first]
+    if keys.dtype != np.uint64:  # Unsigned keys of 64 bits may be beyond int64.
+        codes, distinct = _C.encode_clusters(np.ascontiguousarray(keys, np.int64))
+        if len(distinct):
+            return codes, distinct
+    sorted_keys, first, found = np.unique(keys, return_index=True, return_inverse=True)
     order = np.argsort(first)
     rank = np.empty(len(order), np.int64)
     rank[order] = np.arange(len(order))
-    return rank[found], distinct[order].tolist()
+    return rank[found], sorted_keys[order]
 
 
 def cluster_sums(values: Floats, codes: Codes, n_clusters: int) -> Floats:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pyscore.metrics.core.arrays import Codes, Floats, Keys, Mask, as_float64, cluster_sums
-from pyscore.metrics.core.readers import check_length, read_clusters, refuse
+from pyscore.metrics.core.readers import check_length, count_clusters, refuse
 
 __all__ = ["Design", "Sample", "leave_one_out", "read_design"]
 
@@ -86,10 +86,9 @@ def read_design(n: int, clusters: Keys = None, weights: Any = None) -> Design:
     if clusters is None:
         codes, units = np.arange(np.count_nonzero(kept)), int(np.count_nonzero(kept))
     else:
-        codes, distinct = read_clusters(clusters, n)
+        codes, units = count_clusters(clusters, n)
         if not kept.all():
-            codes, distinct = read_clusters(codes[kept], int(np.count_nonzero(kept)))
-        units = len(distinct)
+            codes, units = count_clusters(codes[kept], int(np.count_nonzero(kept)))
     w = w[kept]
     totals = w if clusters is None else cluster_sums(w, codes, units)
     effective = float(totals.sum() ** 2 / (totals @ totals))

@@ -11,6 +11,7 @@ import numpy as np
 from pyscore.metrics.core.arrays import Floats, Keys, Mask, as_float64
 from pyscore.metrics.core.design import Design, leave_one_out, read_design
 from pyscore.metrics.core.intervals import t_quantile
+from pyscore.metrics.core.mean_intervals import without_rounding
 from pyscore.metrics.core.readers import check_same_length, read_values, refuse
 from pyscore.metrics.core.winners import normal_root
 
@@ -45,10 +46,6 @@ class Joint:
         """The means are multiples of it; 0 where they are not, or weights make them others."""
         weights = self.design.weights
         return self.step / len(weights) if (weights == weights[0]).all() else 0.0
-
-    @property
-    def within_01(self) -> bool:
-        return bool(self.values.min() >= 0 and self.values.max() <= 1)
 
 
 def read_table(scores: Any, name: str = "scores") -> tuple[list[str], Floats]:
@@ -86,18 +83,19 @@ def read_joint(scores: Any, clusters: Keys = None, weights: Any = None, name: st
     else:
         left_out = leave_one_out(values, design)
         covariance = (units - 1) / units * left_out.T @ left_out
-    rounding = np.diag(covariance) <= (_EQUAL * np.abs(values).max(axis=0)) ** 2
-    covariance[rounding] = covariance[:, rounding] = 0.0
+    squares = w @ values**2 / w.sum()
+    constant = [not without_rounding(*each) for each in zip(np.diag(covariance), squares, strict=True)]
+    covariance[constant] = covariance[:, constant] = 0.0
     return Joint(names, values, design, means, covariance, value_step(values))
 
 
 def pair_statistics(joint: Joint) -> tuple[Floats, Floats]:
     """For every two columns i and j: t = (mean_i - mean_j) / s, and the standard error of the difference: ``[k, k]``.
 
-    s is that standard error where values are continuous. For values of 0 and 1 it is s² = stderr² + D²/K, K the
-    effective number of units: the variance if there is no difference, as in the test of McNemar 1947, "Note on the
-    Sampling Error of the Difference Between Correlated Proportions". So is it where the difference is the same for
-    every question. A difference by rounding is 0, and t is 0 for it.
+    s is that standard error where values are continuous. For values of 0 and 1 it is s² = (C - 1)/C stderr² + D²/K, of
+    C units, K of them effective: the variance if there is no difference, so that t without clusters is the statistic of
+    McNemar 1947, "Note on the Sampling Error of the Difference Between Correlated Proportions or Percentages". So is it
+    where the difference is the same for every question. A difference by rounding is 0, and t is 0 for it.
     """
     means, variances = joint.means, np.diag(joint.covariance)
     differences = means[:, None] - means
@@ -106,7 +104,8 @@ def pair_statistics(joint: Joint) -> tuple[Floats, Floats]:
     sums = variances[:, None] + variances
     squares = sums - 2 * joint.covariance
     squares[squares <= _EQUAL * sums] = 0.0
-    pooled = squares + differences**2 / joint.design.sample.effective
+    sample = joint.design.sample
+    pooled = (sample.units - 1) / sample.units * squares + differences**2 / sample.effective
     under_null = pooled if joint.step else np.where(squares > 0, squares, pooled)
     t = np.divide(differences, np.sqrt(under_null), out=np.zeros_like(differences), where=differences != 0)
     return t, np.sqrt(squares)

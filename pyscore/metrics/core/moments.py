@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -10,9 +11,9 @@ import torch
 from torch import Tensor
 
 from pyscore._extension import _C
-from pyscore.metrics.core.arrays import Codes, Floats, as_float64
+from pyscore.metrics.core.arrays import Floats, as_float64
 from pyscore.metrics.core.binning import width_bins
-from pyscore.metrics.core.calibration_error import BinSums, totals_of_units
+from pyscore.metrics.core.calibration_error import BinSums
 from pyscore.metrics.core.columns import (
     METRICS,
     SHARES,
@@ -33,7 +34,6 @@ __all__ = [
     "DeviceSums",
     "Moments",
     "bin_sums",
-    "bin_totals",
     "device_of",
     "join_policies",
     "read_chance",
@@ -164,17 +164,10 @@ def read_chance(comparison: Comparison) -> Floats | None:
 def bin_sums(columns: Columns, design: Design) -> BinSums:
     """Sums of correct - confidence over 15 equal-width bins ((m-1)/15, m/15] of the confidence max(p, 1-p).
 
-    Guo et al. 2017, "On Calibration of Modern Neural Networks".
+    Questions are taken as independent, clusters or not. Guo et al. 2017, "On Calibration of Modern Neural Networks".
     """
-    return BinSums.of_design(
-        columns.confidence, columns.correct, width_bins(columns.confidence, N_BINS), N_BINS, design
-    )
-
-
-def bin_totals(columns: Columns, weights: Floats, codes: Codes, n_clusters: int) -> tuple[Floats, Floats]:
-    """Of each cluster and bin the sum of weights and that of w (correct - confidence), ``[n_clusters, 15]``."""
-    gap, bins = columns.correct - columns.confidence, width_bins(columns.confidence, N_BINS)
-    return totals_of_units(gap, bins, N_BINS, weights, codes, n_clusters)
+    confidence, alone = columns.confidence, replace(design, clustered=False)
+    return BinSums.of_design(confidence, columns.correct, width_bins(confidence, N_BINS), N_BINS, alone)
 
 
 def device_of(comparison: Comparison) -> torch.device | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sized
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from pyscore.metrics.core.arrays import Codes, Floats, Keys, as_float64, as_list, encode, encode_integers
 
 __all__ = [
+    "are_integers",
     "check_length",
     "check_logprobs",
     "check_same_length",
     "cluster_codes",
     "cluster_keys",
+    "count_clusters",
     "read_binary",
     "read_clusters",
     "read_logprobs",
@@ -129,11 +131,26 @@ def read_clusters(clusters: Iterable[Hashable], n: int) -> tuple[Codes, list[Has
     Raises:
         TypeError, ValueError: as `cluster_keys`.
     """
-    if isinstance(clusters, np.ndarray) and clusters.dtype.kind in "iu" and clusters.shape == (n,) and n:
-        return encode_integers(clusters)
+    if are_integers(clusters, n):
+        codes, distinct = encode_integers(clusters)
+        return codes, distinct.tolist()
     return encode(cluster_keys(clusters, n))
+
+
+def count_clusters(clusters: Iterable[Hashable], n: int) -> tuple[Codes, int]:
+    """The codes of `read_clusters`, and how many clusters there are: no list of a hundred thousand keys is made."""
+    if are_integers(clusters, n):
+        codes, distinct = encode_integers(clusters)
+        return codes, len(distinct)
+    codes, keys = encode(cluster_keys(clusters, n))
+    return codes, len(keys)
+
+
+def are_integers(clusters: Keys, n: int) -> TypeGuard[NDArray[Any]]:
+    """Whether the keys are a NumPy array of n integers, which need no dictionary."""
+    return isinstance(clusters, np.ndarray) and clusters.dtype.kind in "iu" and clusters.shape == (n,) and n > 0
 
 
 def cluster_codes(clusters: Keys, n: int) -> Codes | None:
     """The codes of `read_clusters`, for use with several metrics; None where there are no clusters."""
-    return None if clusters is None else read_clusters(clusters, n)[0]
+    return None if clusters is None else count_clusters(clusters, n)[0]

@@ -1,4 +1,4 @@
-"""Correlations: scipy's and statsmodels' numbers, and columns that have none."""
+"""Correlations: scipy's and statsmodels' numbers, and columns that have none; rows of trends."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from pyscore.metrics.core.trends import correlations, pearson
+from pyscore.metrics.core.trends import correlations, find_turns, fit_slopes, join_equal, name_trends, pearson
 
 
 def columns(seed: int, n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -57,3 +57,27 @@ def test_where_there_is_no_interval_a_reason_says_why(
     assert math.isnan(estimate.low)
     assert reason in estimate.reason
     assert math.isnan(correlations(np.array(x), np.array(y), 0.95)["spearman"].low)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_many_rows_are_as_many_single_ones(known: bool) -> None:
+    rng = np.random.default_rng(1)
+    x, y, stderr = np.array([1.0, 2.0, 2.0, 5.0, 6.0]), rng.normal(size=(20, 5)), rng.uniform(0.1, 0.5, 5)
+    errors = stderr if known else None
+    together, turns = fit_slopes(x, y, errors), find_turns(x, y, stderr)
+    assert turns is not None
+    names = name_trends(together.value, together.p, turns, 0.2)
+    for i, row in enumerate(y):
+        alone, turn = fit_slopes(x, row, errors), find_turns(x, row, stderr)
+        assert turn is not None
+        assert (alone.value, alone.stderr, alone.p) == pytest.approx(tuple(each[i] for each in together[:3]))
+        assert (turn.p, turn.at, turn.is_low) == (pytest.approx(turns.p[i]), turns.at[i], turns.is_low[i])
+        assert name_trends(alone.value, alone.p, turn, 0.2) == names[i]
+
+
+def test_values_that_differ_by_rounding_become_equal_and_others_stay() -> None:
+    values = np.array([0.1 + 0.2, 1.0, 0.3, 1.0 + 1e-15, 1.0 + 1e-9])
+    joined = join_equal(values)
+    assert joined[0] == joined[2]
+    assert joined[1] == joined[3] < joined[4]
+    assert np.abs(joined - values).max() < 1e-12

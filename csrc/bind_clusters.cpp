@@ -1,0 +1,83 @@
+// encode_clusters, cluster_totals and cluster_spread.
+#include <algorithm>
+
+#include <pybind11/stl.h>
+
+#include "arrays.hpp"
+#include "kernels/clusters.hpp"
+#include "register.hpp"
+
+namespace py = pybind11;
+
+namespace pyscore {
+namespace {
+
+py::tuple bind_encode_clusters(const Vector<std::int64_t> &keys) {
+    require(keys.ndim() == 1, "keys", "a vector");
+    py::array_t<std::int64_t> codes(keys.shape(0));
+    std::vector<std::int64_t> distinct;
+    {
+        const Computing computing;
+        distinct = encode_clusters(keys.data(), keys.shape(0), codes.mutable_data());
+    }
+    return py::make_tuple(codes, py::array_t<std::int64_t>(static_cast<py::ssize_t>(distinct.size()), distinct.data()));
+}
+
+template <class Float>
+py::array_t<double> bind_cluster_totals(const Vector<Float> &probability, const Vector<Float> &prefers,
+                                        const Vector<Float> &probability_raw, const Vector<Float> &log_odds,
+                                        const Vector<Float> &coverage, const Vector<bool> &tie,
+                                        const Vector<std::int64_t> &keys, std::int64_t low, std::int64_t clusters,
+                                        int threads) {
+    require(probability.ndim() == 1, "probability", "a vector");
+    require(clusters >= 0, "clusters", "at least 0");
+    const std::int64_t n = probability.shape(0), *first = vector_data(keys, n, "keys");
+    const ScoresProblem<Float> problem{vector_data(probability, n, "probability"),
+                                       vector_data(prefers, n, "prefers"),
+                                       vector_data(probability_raw, n, "probability_raw"),
+                                       vector_data(log_odds, n, "log_odds"),
+                                       vector_data(coverage, n, "coverage"),
+                                       vector_data(tie, n, "tie"),
+                                       n};
+    if (n > 0) {
+        const auto [least, most] = std::minmax_element(first, first + n);
+        require(*least >= low && *most - low < clusters, "keys", "within [low, low + clusters)");
+    }
+    py::array_t<double> totals({static_cast<py::ssize_t>(clusters), static_cast<py::ssize_t>(kClusterRow)});
+    {
+        const Computing computing;
+        std::fill_n(totals.mutable_data(), totals.size(), 0.0);
+        cluster_totals(problem, first, low, clusters, totals.mutable_data(), threads);
+    }
+    return totals;
+}
+
+py::tuple bind_cluster_spread(const Vector<double> &totals, const Vector<double> &means, std::int64_t n) {
+    require(totals.ndim() == 2 && totals.shape(1) == kClusterRow, "totals", "a matrix that cluster_totals returned");
+    const double *of_scores = vector_data(means, kScores, "means");
+    const ClusterSpread found = cluster_spread(totals.data(), totals.shape(0), of_scores, n);
+    return py::make_tuple(found.clusters, found.size_squares, py::array_t<double>(kScores, found.squares.data()));
+}
+
+template <class Float> void define_cluster_totals(py::module_ &m) {
+    m.def("cluster_totals", &bind_cluster_totals<Float>, py::arg("probability").noconvert(),
+          py::arg("prefers").noconvert(), py::arg("probability_raw").noconvert(), py::arg("log_odds").noconvert(),
+          py::arg("coverage").noconvert(), py::arg("tie").noconvert(), py::arg("keys").noconvert(), py::arg("low"),
+          py::arg("clusters"), py::arg("threads"), "Questions and sums of scores of each cluster, [clusters, 8].");
+}
+
+} // namespace
+
+void register_clusters(py::module_ &m) {
+    m.def("encode_clusters", &bind_encode_clusters, py::arg("keys").noconvert(),
+          "Codes of integer keys in order of first appearance, and the key of each; none where keys lie far apart.");
+    define_cluster_totals<float>(m);
+    define_cluster_totals<double>(m);
+    m.def(
+        "cluster_spread", &bind_cluster_spread, py::arg("totals").noconvert(), py::arg("means").noconvert(),
+        py::arg("n"),
+        "How many clusters have questions, Σ of their squared sizes, and Σ of what leaving out each does to the means, "
+        "squared.");
+}
+
+} // namespace pyscore
