@@ -160,9 +160,8 @@ def summarize_moments(moments: Moments, interval: Interval, totals: Floats | Non
 def _calibration(bins: BinSums, sample: Sample, interval: Interval) -> dict[str, Estimate]:
     error = estimate_calibration_error(bins, sample, interval.confidence)
     if sample.unit == "cluster":  # Sums of each bin in each cluster would take thrice the time of all others.
-        error = Estimate.without_interval(
-            error.value, sample.n, "takes questions as independent: comparison_calibration"
-        )
+        reason = "takes questions as independent: see comparison_calibration"
+        error = Estimate.without_interval(error.value, sample.n, reason)
     return {"ece": estimate_ece(bins, sample), "calibration_error": error}
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pyscore.metrics.core.arrays import Codes, Floats
+from pyscore.metrics.core.arrays import Codes, Floats, Mask
 from pyscore.metrics.core.design import Design, Sample
 from pyscore.metrics.core.intervals import t_quantile
 from pyscore.metrics.core.report import Estimate
@@ -44,17 +44,20 @@ class BinSums(NamedTuple):
         w, d = design.weights, y - p
 
         def sums(values: Floats) -> Floats:
-            return np.bincount(bins, values, minlength=n_bins)
+            return np.bincount(bins, values, minlength=n_bins).astype(np.float64)
 
         expected = sums(w**2 * p * (1 - p))
         if not design.clustered:
             return cls.of_questions(sums(w), sums(w * d), sums(w**2), sums(w**2 * d), sums((w * d) ** 2), expected)
         units, cells = design.sample.units, design.codes * n_bins + bins
-        m, s = (np.bincount(cells, each, minlength=units * n_bins).reshape(units, n_bins) for each in (w, w * d))
+        m, s = (
+            np.bincount(cells, each, minlength=units * n_bins).reshape(units, n_bins).astype(np.float64)
+            for each in (w, w * d)
+        )
         return cls(m.sum(axis=0), s.sum(axis=0), m.T @ m, s.T @ m, s.T @ s, expected)
 
     @property
-    def spread(self) -> tuple[Floats, Floats]:
+    def spread(self) -> tuple[Floats, Mask]:
         """The covariance ``[B, B]`` of the gaps, and which bins hold two units or more: the others have 0 there.
 
         Σ r rᵀ with r = s - m d̄, times W²/(W² - Σ m²) as n/(n - 1) for n units of equal weight.
