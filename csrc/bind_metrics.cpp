@@ -57,6 +57,7 @@ py::dict bind_summary_moments(const Vector<Float> &probability, const Vector<Flo
     result["counts"] = py::array_t<std::int64_t>(kCalibrationBins, found.counts);
     result["gaps"] = py::array_t<double>(kCalibrationBins, found.gaps);
     result["gap_squares"] = py::array_t<double>(kCalibrationBins, found.gap_squares);
+    result["expected"] = py::array_t<double>(kCalibrationBins, found.expected);
     return result;
 }
 

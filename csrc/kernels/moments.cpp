@@ -24,6 +24,7 @@ void add(Moments &sum, const Moments &next) {
         sum.counts[bin] += next.counts[bin];
         sum.gaps[bin] += next.gaps[bin];
         sum.gap_squares[bin] += next.gap_squares[bin];
+        sum.expected[bin] += next.expected[bin];
     }
     sum.n += next.n;
     sum.positive_infinite += next.positive_infinite;

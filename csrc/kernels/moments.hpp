@@ -25,6 +25,7 @@ struct Moments {
     std::int64_t counts[kCalibrationBins] = {};                // questions a bin
     double gaps[kCalibrationBins] = {};                        // Σ correct - confidence
     double gap_squares[kCalibrationBins] = {};                 // Σ (correct - confidence)²
+    double expected[kCalibrationBins] = {};                    // Σ confidence (1 - confidence)
     bool valid = true; // no NaN, shares within [0, 1], masses neither negative nor infinite
 };
 

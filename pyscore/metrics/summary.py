@@ -132,7 +132,7 @@ def summarize_moments(moments: Moments, interval: Interval, totals: Floats | Non
     bins = moments.bins
     if totals is not None:
         counts, sums, in_bins, gaps = np.split(totals, np.cumsum([1, len(SUMMED), N_BINS]), axis=1)
-        counts, bins = counts[:, 0], BinSums.of_units(in_bins, gaps)
+        counts, bins = counts[:, 0], BinSums.of_units(in_bins, gaps, moments.expected)
         units, effective = len(counts), float(counts.sum() ** 2 / (counts @ counts))
         # As `leave_one_out`; a lone cluster leaves nothing, and there the interval has its reason.
         left_out = (sums - counts[:, None] * moments.mean) / np.maximum(n - counts, 1)[:, None]
@@ -161,7 +161,7 @@ def summarize_moments(moments: Moments, interval: Interval, totals: Floats | Non
 
 def _calibration(bins: BinSums, sample: Sample, interval: Interval) -> dict[str, Estimate]:
     return {
-        "ece": estimate_ece(bins, sample.n),
+        "ece": estimate_ece(bins, sample),
         "calibration_error": estimate_calibration_error(bins, sample, interval.confidence),
     }
 

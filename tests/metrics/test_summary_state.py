@@ -120,9 +120,7 @@ def test_ties_that_counted_by_different_policies_are_not_joined() -> None:
         lambda: state.merge(SummaryState().update(share)),
     ]
     for refused in refusals:
-        with pytest.raises(
-            ValueError, match="ties counted as 'half' and as 'share': compare all"
-        ):
+        with pytest.raises(ValueError, match="ties counted as 'half' and as 'share': compare all"):
             refused()
     assert numbers(state.summarize()) == pytest.approx(before, nan_ok=True)  # The refusals changed nothing.
     assert "ties:half" in state.merge(state).summarize().signature

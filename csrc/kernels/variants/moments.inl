@@ -78,16 +78,17 @@ PYSCORE_INLINE void column_moments(const Float *column, std::int64_t n, const Re
     m2 = squares.total();
 }
 
-// By bin of the confidence max(p, 1 - p): how many questions, how much the correctness exceeds it, and the squares of
-// that. A confidence is at least 0.5, so that the lower bins stay empty.
+// By bin of the confidence max(p, 1 - p): how many questions, how much the correctness exceeds it, the squares of that,
+// and what these are for a calibrated model. A confidence is at least 0.5, so that the lower bins stay empty.
 template <class Float> static void block_calibration(const Float *probability, std::int64_t n, Moments &block) {
     constexpr int kFirst = kCalibrationBins / 2, kBins = kCalibrationBins - kFirst;
-    WideSum gaps[kBins], squares[kBins];
+    WideSum gaps[kBins], squares[kBins], expected[kBins];
     Vm counted[kBins] = {};
     each_vector(n, [&](std::int64_t i, std::int64_t vector, Vm counts) __attribute__((always_inline)) {
         const Vd p = load_wide(probability + i), q = 1 - p, one = Vd{} + 1;
         const Vd confidence = where(p >= q, p) + where(p < q, q);
         const Vd gap = where(counts, where(p > 0.5, one) + where(p == 0.5, one * 0.5) - confidence);
+        const Vd variance = confidence * (1 - confidence);
         // Compared with each edge, since confidence * kCalibrationBins would round.
         Vm above = counts;
         for (int b = 0; b < kBins; ++b) {
@@ -96,6 +97,7 @@ template <class Float> static void block_calibration(const Float *probability, s
             counted[b] += inside;
             gaps[b].vectors[vector] += where(inside, gap);
             squares[b].vectors[vector] += where(inside, gap * gap);
+            expected[b].vectors[vector] += where(inside, variance);
             above = above_next;
         }
     });
@@ -103,6 +105,7 @@ template <class Float> static void block_calibration(const Float *probability, s
         block.counts[kFirst + b] = count(counted[b]);
         block.gaps[kFirst + b] = gaps[b].total();
         block.gap_squares[kFirst + b] = squares[b].total();
+        block.expected[kFirst + b] = expected[b].total();
     }
 }
 

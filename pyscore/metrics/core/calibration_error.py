@@ -29,28 +29,32 @@ class BinSums(NamedTuple):
     mm: Floats  # [B, B], Σ m mᵀ over units
     sm: Floats  # [B, B], Σ s mᵀ
     ss: Floats  # [B, B], Σ s sᵀ
+    expected: Floats  # [B], Σ w² p (1 - p) over questions: the variance of the gap of a calibrated model
 
     @classmethod
-    def of_questions(cls, weights: Floats, gaps: Floats, mm: Floats, sm: Floats, ss: Floats) -> BinSums:
-        """Where every question is a unit, and so in one bin: Σ w, Σ w d, Σ w², Σ w² d and Σ w² d² of each bin."""
-        return cls(weights, gaps, np.diag(mm), np.diag(sm), np.diag(ss))
+    def of_questions(
+        cls, weights: Floats, gaps: Floats, mm: Floats, sm: Floats, ss: Floats, expected: Floats
+    ) -> BinSums:
+        """Where every question is a unit, and so in one bin: Σ w, Σ w d, Σ w², Σ w² d, Σ w² d², Σ w² p (1 - p)."""
+        return cls(weights, gaps, np.diag(mm), np.diag(sm), np.diag(ss), expected)
 
     @classmethod
-    def of_units(cls, m: Floats, s: Floats) -> BinSums:
+    def of_units(cls, m: Floats, s: Floats, expected: Floats) -> BinSums:
         """From m and s ``[units, B]``."""
-        return cls(m.sum(axis=0), s.sum(axis=0), m.T @ m, s.T @ m, s.T @ s)
+        return cls(m.sum(axis=0), s.sum(axis=0), m.T @ m, s.T @ m, s.T @ s, expected)
 
     @classmethod
-    def of_design(cls, d: Floats, bins: Codes, n_bins: int, design: Design) -> BinSums:
-        """From d and the bin of every question that counts."""
-        w = design.weights
+    def of_design(cls, p: Floats, y: Floats, bins: Codes, n_bins: int, design: Design) -> BinSums:
+        """From the probability, the outcome and the bin of every question that counts."""
+        w, d = design.weights, y - p
 
         def sums(values: Floats) -> Floats:
             return np.bincount(bins, values, minlength=n_bins)
 
+        expected = sums(w**2 * p * (1 - p))
         if not design.clustered:
-            return cls.of_questions(sums(w), sums(w * d), sums(w**2), sums(w**2 * d), sums((w * d) ** 2))
-        return cls.of_units(*totals_of_units(d, bins, n_bins, w, design.codes, design.sample.units))
+            return cls.of_questions(sums(w), sums(w * d), sums(w**2), sums(w**2 * d), sums((w * d) ** 2), expected)
+        return cls.of_units(*totals_of_units(d, bins, n_bins, w, design.codes, design.sample.units), expected)
 
     @property
     def spread(self) -> tuple[Floats, Floats]:
@@ -80,21 +84,19 @@ def totals_of_units(
     return m, s
 
 
-def estimate_ece(sums: BinSums, n: int) -> Estimate:
+def estimate_ece(sums: BinSums, sample: Sample) -> Estimate:
     """The expected calibration error Σ_b |Σ w d| / Σ w, without an interval; the reason says what chance adds to it.
 
-    A calibrated model's gap in a bin is about normal, with mean absolute value √(2 V/π).
+    A calibrated model's gap in a bin is about normal, with mean absolute value √(2 V/π) and V = Σ w² p (1 - p), or with
+    clusters the observed variance where that is larger.
     """
+    variance = sums.expected
+    if sample.unit == "cluster":
+        variance = np.maximum(variance, np.diag(sums.spread[0]))
     total = float(sums.weights.sum())
-    covariance, shared = sums.spread
-    variance, lone = np.diag(covariance), sums.weights * ~shared
-    reason = "biased up: no bin has two questions"
-    if shared.any():
-        # A bin of one unit shows no spread. It is given the average one.
-        of_lone = lone * variance.sum() / sums.weights[shared].sum()
-        by_chance = math.sqrt(2 / math.pi) * float(np.sqrt(variance + of_lone).sum()) / total
-        reason = f"biased up: a calibrated model would show {by_chance:.2g}"
-    return Estimate.without_interval(float(np.abs(sums.gaps).sum()) / total, n, reason)
+    by_chance = math.sqrt(2 / math.pi) * float(np.sqrt(variance).sum()) / total
+    reason = f"biased up: a calibrated model would show {by_chance:.2g}"
+    return Estimate.without_interval(float(np.abs(sums.gaps).sum()) / total, sample.n, reason)
 
 
 def estimate_calibration_error(sums: BinSums, sample: Sample, confidence: float) -> Estimate:
@@ -108,25 +110,31 @@ def estimate_calibration_error(sums: BinSums, sample: Sample, confidence: float)
     The interval inverts the distribution of X = Σ_b S_b² / W_b, as Sun, Chaudhari, Barnett & Dobriban 2024, "A
     Confidence Interval for the l2 Expected Calibration Error", do with a normal one: X/c is taken as noncentral χ² with
     k = (tr M)²/tr M² degrees of freedom and noncentrality W θ²/c, c = tr M²/tr M and M the covariance of the S_b/√W_b
-    (Satterthwaite 1946), and divided by a variance estimated with ``dof`` degrees of freedom: noncentral F. The upper
-    end is that of an X of at least its mean under calibration (power-constrained as Cowan et al. 2011), so that the
-    interval is not empty. Coverage by simulation: tools/coverage_cells/calibration.py.
+    (Satterthwaite 1946), divided by a variance that was estimated: noncentral F. No bin's variance is taken below that
+    of a calibrated model. The upper end is that of an X of at least its mean under calibration (power-constrained as
+    Cowan et al. 2011), so that the interval has width. Coverage: tools/coverage_cells/calibration.py.
     """
     from scipy.special import ncfdtr, ncfdtrinc
 
     covariance, shared = sums.spread
     if not shared.any():
-        return Estimate.without_interval(math.nan, sample.n, "no bin has two questions")
+        return Estimate.without_interval(math.nan, sample.n, sample.reason() or "no bin has two questions")
     w, total = sums.weights[shared], float(sums.weights.sum())
     m = covariance[np.ix_(shared, shared)] / np.sqrt(np.outer(w, w))
-    x, trace, trace2 = float((sums.gaps[shared] ** 2 / w).sum()), float(np.trace(m)), float((m**2).sum())
+    x, trace = float((sums.gaps[shared] ** 2 / w).sum()), float(np.trace(m))
     squared = (x - trace) / total if x - trace > 1e-12 * (x + trace) else 0.0  # The root of mere rounding isn't small.
     value = math.sqrt(squared)
-    if trace <= 0 or trace2 <= 0:
-        return Estimate.without_interval(value, sample.n, "no spread within the bins")
+    # Less than one question's worth of surprise is expected, or with clusters one cluster's.
+    if float(sums.expected.sum()) * sample.n < float(np.trace(sums.mm)):
+        reason = "probabilities too near 0 and 1 for so few questions"
+        return Estimate.without_interval(value, sample.n, reason)
+    # A few questions that all went well show less spread than their probabilities promise.
+    variances = np.maximum(np.diag(m), sums.expected[shared] / w)
+    np.fill_diagonal(m, variances)
+    trace, trace2 = float(variances.sum()), float((m**2).sum())
     scale, nu = trace2 / trace, trace**2 / trace2
     # A trace over few units a bin is itself uncertain (Satterthwaite again); bins that share clusters add less.
-    trace_dof = trace**2 / float((np.diag(m) ** 2 / (w**2 / np.diag(sums.mm)[shared] - 1)).sum())
+    trace_dof = trace**2 / float((variances**2 / (w**2 / np.diag(sums.mm)[shared] - 1)).sum())
     dof, tail = min(trace_dof, sample.dof), (1 - confidence) / 2
 
     def noncentrality(at: float, below: float) -> float:
@@ -144,4 +152,4 @@ def estimate_calibration_error(sums: BinSums, sample: Sample, confidence: float)
     )
     spread = scale * math.sqrt(2 * nu + 4 * total * squared / scale) / total  # of the squared error
     stderr = spread / (2 * max(value, math.sqrt(spread)))
-    return Estimate(value, stderr, low, high, sample.n)
+    return Estimate(value, stderr, min(low, value), max(high, value), sample.n)

@@ -53,11 +53,13 @@ _LAYOUT = {
     "counts": N_BINS,
     "gaps": N_BINS,
     "gap_squares": N_BINS,
+    "expected": N_BINS,
     "chance": 2,  # the sum, and of how many questions
     "refused": 4,  # how many questions are invalid; of the first one its number, its field and the value
 }
 """What the float64 tensor holds, in this order; its counts are exact up to 2^53."""
 
+_OF_BINS = ("counts", "gaps", "gap_squares", "expected")
 _QUESTIONS_AT_ONCE = 2**20
 """How many questions an update adds at once, which bounds the memory that it needs to some 300 MB."""
 
@@ -72,6 +74,7 @@ class Moments(NamedTuple):
     counts: Floats  # [15], questions in each bin of the confidence, as `bin_sums`
     gaps: Floats  # [15], Σ correct - confidence
     gap_squares: Floats  # [15], Σ (correct - confidence)²
+    expected: Floats  # [15], Σ confidence (1 - confidence)
     chance: tuple[float, int] = (0.0, 0)  # the sum, and of how many questions it is known
     policies: frozenset[str | None] = frozenset()  # how ties counted, as the comparisons say
 
@@ -96,6 +99,7 @@ class Moments(NamedTuple):
             counts=self.counts + other.counts,
             gaps=self.gaps + other.gaps,
             gap_squares=self.gap_squares + other.gap_squares,
+            expected=self.expected + other.expected,
             chance=(self.chance[0] + other.chance[0], self.chance[1] + other.chance[1]),
             policies=join_policies(self.policies, other.policies),
         )
@@ -114,11 +118,11 @@ class Moments(NamedTuple):
     @property
     def bins(self) -> BinSums:
         counts = np.asarray(self.counts, np.float64)
-        return BinSums.of_questions(counts, self.gaps, counts, self.gaps, self.gap_squares)
+        return BinSums.of_questions(counts, self.gaps, counts, self.gaps, self.gap_squares, self.expected)
 
 
 _NO_BINS = np.zeros(N_BINS)
-NO_QUESTIONS = Moments(0, np.zeros(len(SUMMED)), np.zeros(len(SUMMED)), (0, 0), _NO_BINS, _NO_BINS, _NO_BINS)
+NO_QUESTIONS = Moments(0, np.zeros(len(SUMMED)), np.zeros(len(SUMMED)), (0, 0), _NO_BINS, _NO_BINS, _NO_BINS, _NO_BINS)
 
 
 def join_policies(*policies: frozenset[str | None]) -> frozenset[str | None]:
@@ -162,8 +166,9 @@ def bin_sums(columns: Columns, design: Design) -> BinSums:
 
     Guo et al. 2017, "On Calibration of Modern Neural Networks".
     """
-    gap, bins = columns.correct - columns.confidence, width_bins(columns.confidence, N_BINS)
-    return BinSums.of_design(gap, bins, N_BINS, design)
+    return BinSums.of_design(
+        columns.confidence, columns.correct, width_bins(columns.confidence, N_BINS), N_BINS, design
+    )
 
 
 def bin_totals(columns: Columns, weights: Floats, codes: Codes, n_clusters: int) -> tuple[Floats, Floats]:
@@ -230,8 +235,8 @@ class DeviceSums:
         sums["mean"] += delta * added / after
         sums["m2"] += (finite - mean[:, None]).square().sum(1) + delta.square() * (before * added / after)
         sums["infinite"] += torch.stack([scores[_LOG_ODDS] == inf for inf in (torch.inf, -torch.inf)]).sum(1)
-        for name, added_to_bins in zip(("counts", "gaps", "gap_squares"), _bin_sums(scores[_PROBABILITY]), strict=True):
-            sums[name] += added_to_bins
+        for name, of_bins in zip(_OF_BINS, _bin_sums(scores[_PROBABILITY]), strict=True):
+            sums[name] += of_bins
         sums["n"] += added
 
     def _note_refused(self, scores: Tensor) -> None:
@@ -267,7 +272,7 @@ class DeviceSums:
         (positive, negative), (chance, known) = sums["infinite"], sums["chance"]
         return Moments(
             n=n,
-            **{name: sums[name] for name in ("mean", "m2", "counts", "gaps", "gap_squares")},
+            **{name: sums[name] for name in ("mean", "m2", *_OF_BINS)},
             infinite=(int(positive), int(negative)),
             chance=(float(chance), int(known)),
             policies=self.policies,
@@ -289,7 +294,7 @@ def _invalid(scores: Tensor) -> Tensor:
 
 
 def _bin_sums(probability: Tensor) -> list[Tensor]:
-    """Of probabilities [n] the counts, gaps and squared gaps of each bin, as `Moments` has them.
+    """Of probabilities [n] what `Moments` has of each bin, in its order.
 
     A sum a bin, since adding in place by index has no fixed order on a GPU.
     """
@@ -299,5 +304,5 @@ def _bin_sums(probability: Tensor) -> list[Tensor]:
     inside = [low & ~high for low, high in pairwise(above)]
     return [
         torch.stack([values.where(each, 0.0).sum() for each in inside])
-        for values in (torch.ones_like(gap), gap, gap.square())
+        for values in (torch.ones_like(gap), gap, gap.square(), confidence * (1 - confidence))
     ]

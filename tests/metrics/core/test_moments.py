@@ -38,6 +38,7 @@ def check(comparison: Comparison, found: dict[str, Any], tolerance: float = 1e-1
     assert np.array_equal(found["counts"], bins.weights) and found["counts"].sum() == n
     assert found["gaps"] == pytest.approx(bins.gaps, rel=tolerance, abs=1e-9)
     assert found["gap_squares"] == pytest.approx(np.diag(bins.ss), rel=tolerance, abs=1e-9)
+    assert found["expected"] == pytest.approx(bins.expected, rel=tolerance, abs=1e-9)
     assert found["infinite"] == columns.infinite
 
 
