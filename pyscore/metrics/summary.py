@@ -7,9 +7,9 @@ from math import isnan
 from typing import Any
 
 from pyscore._extension import _C
-from pyscore.metrics.core.arrays import Floats, Keys
+from pyscore.metrics.core.arrays import Keys
 from pyscore.metrics.core.calibration_error import BinSums, estimate_calibration_error, estimate_ece
-from pyscore.metrics.core.cluster_totals import totals_of
+from pyscore.metrics.core.cluster_totals import ClusterTotals, totals_of
 from pyscore.metrics.core.columns import SUMMED, read_columns
 from pyscore.metrics.core.design import Sample, read_design
 from pyscore.metrics.core.intervals import Interval
@@ -39,8 +39,7 @@ class Summary(Headlines):
         brier: mean of (1 - probability)², 0 to 1.
         ece: expected calibration error of max(p, 1 - p), right where p > 1/2, 15 equal-width bins. It has no interval,
             since it is biased: ``reason`` says what a calibrated model would show.
-        calibration_error: the root of the mean squared calibration error over these bins, without bias. With clusters
-            it takes questions as independent and has no interval; `comparison_calibration` has it for clusters.
+        calibration_error: the root of the mean squared calibration error over these bins, without bias.
         chance: the preference rate of an answer drawn at random from each question's; NaN where it is not known which
             answers were compared.
         n_questions: how many questions went in (with weights: how many of positive weight).
@@ -124,17 +123,19 @@ def summarize(
     )
 
 
-def summarize_moments(moments: Moments, interval: Interval, totals: Floats | None = None) -> Summary:
+def summarize_moments(moments: Moments, interval: Interval, totals: ClusterTotals | None = None) -> Summary:
     """The summary of sums over at least one question; ``interval`` can't resample, which needs the rows.
 
-    ``totals [C, 8]`` are those of `cluster_totals`, where clusters were given.
+    ``totals`` are those of the clusters, where they were given.
     """
     n, means = moments.n, moments.mean.tolist()
     units, effective, variances = n, float(n), moments.m2 / (n * max(n - 1, 1))
+    bins = moments.bins
     if totals is not None:
-        units, size_squares, squares = _C.cluster_spread(totals, moments.mean, n)
+        units, size_squares, squares = _C.cluster_spread(totals.scores, moments.mean, n)
         effective = n**2 / size_squares
         variances = squares * ((units - 1) / units)  # as `leave_one_out`
+        bins = totals.calibration(moments)
     sample = Sample(n, units, effective, "question" if totals is None else "cluster")
     mean_squares = moments.m2 / n + moments.mean**2
     estimates = {
@@ -147,7 +148,7 @@ def summarize_moments(moments: Moments, interval: Interval, totals: Floats | Non
         estimates["mean_log_odds"] = infinite_mean(moments.infinite, moments.n, "log odds")
     return Summary(
         **estimates,
-        **_calibration(moments.bins, sample, interval),
+        **_calibration(bins, sample, interval),
         chance=moments.mean_chance,
         n_questions=moments.n,
         n_clusters=None if totals is None else units,
@@ -158,11 +159,10 @@ def summarize_moments(moments: Moments, interval: Interval, totals: Floats | Non
 
 
 def _calibration(bins: BinSums, sample: Sample, interval: Interval) -> dict[str, Estimate]:
-    error = estimate_calibration_error(bins, sample, interval.confidence)
-    if sample.unit == "cluster":  # Sums of each bin in each cluster would take thrice the time of all others.
-        reason = "takes questions as independent: see comparison_calibration"
-        error = Estimate.without_interval(error.value, sample.n, reason)
-    return {"ece": estimate_ece(bins, sample), "calibration_error": error}
+    return {
+        "ece": estimate_ece(bins, sample),
+        "calibration_error": estimate_calibration_error(bins, sample, interval.confidence),
+    }
 
 
 def _signature(ties: str | None, interval: Interval) -> str:

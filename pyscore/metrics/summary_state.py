@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 from typing import Any
 
-import numpy as np
 import torch
 
 from pyscore.metrics.core.arrays import Floats, Keys
-from pyscore.metrics.core.cluster_totals import cluster_totals
+from pyscore.metrics.core.cluster_totals import ClusterTotals, cluster_totals
 from pyscore.metrics.core.intervals import Interval
 from pyscore.metrics.core.moments import (
     NO_QUESTIONS,
@@ -32,7 +31,7 @@ _CLUSTERS = "clusters were given for some questions and not for others: give the
 class SummaryState:
     """Sums from which `summarize` is computed: update with comparisons, merge with other states, pickle freely.
 
-    Its size does not depend on the number of questions; with clusters it grows by eight numbers a cluster. Merged
+    Its size does not depend on the number of questions; with clusters it grows by 38 numbers a cluster. Merged
     states give what `summarize` gives on all rows together, in any order, to rounding.
 
     Comparisons whose fields are CUDA tensors are summed on their GPU, in float64, without waiting for it, so that
@@ -49,7 +48,7 @@ class SummaryState:
             sums = DeviceSums.on(torch.device(device))
             self._devices[sums.device] = sums
         self._moments = NO_QUESTIONS
-        self._clusters: dict[Hashable, Floats] | None = None  # key -> a row of what `summarize_moments` takes
+        self._clusters: dict[Hashable, Floats] | None = None  # key -> a row of `ClusterTotals`
 
     def update(self, comparison: Comparison, clusters: Keys = None) -> SummaryState:
         """Add the questions of a comparison; returns this state.
@@ -128,7 +127,7 @@ class SummaryState:
         read = self._read()
         if not read._moments.n:
             raise ValueError("the state is empty: update it with a comparison first")
-        totals = None if read._clusters is None else np.stack(list(read._clusters.values()))
+        totals = None if read._clusters is None else ClusterTotals.of_rows(list(read._clusters.values()))
         return summarize_moments(read._moments, Interval(confidence), totals)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -149,4 +148,4 @@ def _state_of(moments: Moments) -> SummaryState:
 
 def _cluster_totals(comparison: Comparison, clusters: Iterable[Hashable], n: int) -> dict[Hashable, Floats]:
     codes, distinct = read_clusters(clusters, n)
-    return dict(zip(distinct, cluster_totals(comparison, codes, len(distinct)), strict=True))
+    return dict(zip(distinct, cluster_totals(comparison, codes, len(distinct)).rows(), strict=True))

@@ -12,7 +12,7 @@ from pyscore.metrics.core.design import Design, Sample
 from pyscore.metrics.core.intervals import t_quantile
 from pyscore.metrics.core.report import Estimate
 
-__all__ = ["BinSums", "estimate_calibration_error", "estimate_ece"]
+__all__ = ["BinSums", "estimate_calibration_error", "estimate_ece", "totals_of_units"]
 
 _FAR = 5000.0
 """Above so many scales X is normal enough; scipy's ncfdtrinc finds no noncentrality above 10,000."""
@@ -39,6 +39,11 @@ class BinSums(NamedTuple):
         return cls(weights, gaps, np.diag(mm), np.diag(sm), np.diag(ss), expected)
 
     @classmethod
+    def of_units(cls, m: Floats, s: Floats, expected: Floats) -> BinSums:
+        """From m and s ``[units, B]``."""
+        return cls(m.sum(axis=0), s.sum(axis=0), m.T @ m, s.T @ m, s.T @ s, expected)
+
+    @classmethod
     def of_design(cls, p: Floats, y: Floats, bins: Codes, n_bins: int, design: Design) -> BinSums:
         """From the probability, the outcome and the bin of every question that counts."""
         w, d = design.weights, y - p
@@ -49,12 +54,7 @@ class BinSums(NamedTuple):
         expected = sums(w**2 * p * (1 - p))
         if not design.clustered:
             return cls.of_questions(sums(w), sums(w * d), sums(w**2), sums(w**2 * d), sums((w * d) ** 2), expected)
-        units, cells = design.sample.units, design.codes * n_bins + bins
-        m, s = (
-            np.bincount(cells, each, minlength=units * n_bins).reshape(units, n_bins).astype(np.float64)
-            for each in (w, w * d)
-        )
-        return cls(m.sum(axis=0), s.sum(axis=0), m.T @ m, s.T @ m, s.T @ s, expected)
+        return cls.of_units(*totals_of_units(d, bins, n_bins, w, design.codes, design.sample.units), expected)
 
     @property
     def spread(self) -> tuple[Floats, Mask]:
@@ -71,6 +71,18 @@ class BinSums(NamedTuple):
         covariance: Floats = residuals * np.outer(factor, factor)
         np.fill_diagonal(covariance, np.maximum(np.diag(covariance), 0.0))
         return covariance, shared
+
+
+def totals_of_units(
+    d: Floats, bins: Codes, n_bins: int, weights: Floats, codes: Codes, units: int
+) -> tuple[Floats, Floats]:
+    """m and s of each unit and bin, ``[units, n_bins]``, from the unit, the bin, d and the weight of each question."""
+    cells = codes * n_bins + bins
+    m, s = (
+        np.bincount(cells, each, minlength=units * n_bins).reshape(units, n_bins).astype(np.float64)
+        for each in (weights, weights * d)
+    )
+    return m, s
 
 
 def estimate_ece(sums: BinSums, sample: Sample) -> Estimate:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -164,10 +163,11 @@ def read_chance(comparison: Comparison) -> Floats | None:
 def bin_sums(columns: Columns, design: Design) -> BinSums:
     """Sums of correct - confidence over 15 equal-width bins ((m-1)/15, m/15] of the confidence max(p, 1-p).
 
-    Questions are taken as independent, clusters or not. Guo et al. 2017, "On Calibration of Modern Neural Networks".
+    Guo et al. 2017, "On Calibration of Modern Neural Networks".
     """
-    confidence, alone = columns.confidence, replace(design, clustered=False)
-    return BinSums.of_design(confidence, columns.correct, width_bins(confidence, N_BINS), N_BINS, alone)
+    return BinSums.of_design(
+        columns.confidence, columns.correct, width_bins(columns.confidence, N_BINS), N_BINS, design
+    )
 
 
 def device_of(comparison: Comparison) -> torch.device | None:
