@@ -126,7 +126,7 @@ def estimate_calibration_error(sums: BinSums, sample: Sample, confidence: float)
     squared = (x - trace) / total if x - trace > 1e-12 * (x + trace) else 0.0  # The root of mere rounding isn't small.
     value = math.sqrt(squared)
     # Less than one question's worth of surprise is expected, or with clusters one cluster's.
-    if float(sums.expected.sum()) * sample.n < float(np.trace(sums.mm)):
+    if float(sums.expected[shared].sum()) * sample.n < float(np.trace(sums.mm)):
         reason = "probabilities too near 0 and 1 for so few questions"
         return Estimate.without_interval(value, sample.n, reason)
     # A few questions that all went well show less spread than their probabilities promise.
