@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -263,4 +264,6 @@ def scale_of(value: str, values: Floats) -> Scale:
     """What values of that name can be. The mass of answers is at most 1, where none of them repeats another."""
     if value in ("coverage", "probability_raw"):
         return mass_scale(values)
+    if value == "total_logprob" and mass_scale(np.exp(values)) is SHARE:
+        return Scale(-math.inf, 0.0)
     return _SCALES.get(value, REAL)
