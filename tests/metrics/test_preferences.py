@@ -144,6 +144,7 @@ def test_weights_and_thresholds_equal_a_worked_example() -> None:
     assert [(row["threshold"], row["n"]) for row in report.rows] == [(0.5, 3), (0.6, 2), (0.95, 0)]
     assert report.rows[1]["mean"] == pytest.approx(0.75)
     assert isnan(report.rows[2]["mean"])
+    assert [row["reason"] for row in report.rows] == ["", "", "no question"]
     # three points: the ranks agree, and the correlation has no interval
     assert report["spearman"].value == pytest.approx(1.0)
     assert isnan(report["pearson"].low)
