@@ -159,6 +159,12 @@ def test_equal_confidence_makes_the_weighted_mean_the_mean(seed: int) -> None:
     assert "constant" in report["pearson"].reason
 
 
+def test_weights_whose_squares_underflow_are_weights() -> None:
+    p, c = np.array([0.1, 0.5, 0.9]), np.array([0.2, 0.9, 0.4])
+    usual, tiny = label_confidence(p, c)["weighted_mean"], label_confidence(p, 1e-300 * c)["weighted_mean"]
+    assert (tiny.value, tiny.low, tiny.high) == pytest.approx((usual.value, usual.low, usual.high))
+
+
 def test_correlations_with_clusters_keep_their_value_and_lose_their_interval() -> None:
     p, c = np.random.default_rng(0).random((2, 20))
     plain, clustered = label_confidence(p, c), label_confidence(p, c, clusters=np.arange(20) // 2)
