@@ -309,6 +309,10 @@ def test_rounding_is_no_difference() -> None:
     assert bounds(rank_intervals(scores))["1"] == (1, 1, 2)
 
 
+def test_differences_whose_squares_underflow_are_no_certainty() -> None:
+    assert rank_intervals([[2e-300, 1e-300], [3e-300, 1e-300]]).numbers["certain_pairs"] == 0
+
+
 def test_the_joint_covariance_is_that_of_the_jackknife() -> None:
     scores, keys = answers(40, 3), np.arange(40) // 3
     joint = read_joint(scores, keys)
