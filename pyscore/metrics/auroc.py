@@ -51,8 +51,8 @@ def auroc(score: Any, positive: Any, *, clusters: Keys = None, interval: Interva
         positive: ``[N]`` bools or 0/1.
         clusters: one hashable key a question; m and n are then the clusters that hold positives and negatives in the
             degrees of freedom, and at 0 and 1 in the size.
-        interval: confidence and ``ddof``; method "auto" or "wilson" as above, "t" for A ± t · se, without
-            interval where se is 0.
+        interval: confidence and ``ddof``; method "auto" or "wilson" as above, "t" for A ± t · se, which has no interval
+            where se is 0.
 
     Raises:
         ValueError: a NaN, a label that is neither 0 nor 1, lengths that differ, no positives or no negatives; a method
