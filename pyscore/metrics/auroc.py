@@ -22,6 +22,9 @@ from pyscore.metrics.core.report import Estimate
 
 __all__ = ["auroc"]
 
+_ROUNDING = 8 * np.finfo(np.float64).eps
+"""Areas and placements lie in [0, 1]: a standard error below this is rounding."""
+
 
 def auroc(score: Any, positive: Any, *, clusters: Keys = None, interval: Interval = Interval()) -> Estimate:
     """The area under the ROC curve: P(a positive's score > a negative's) + ½ P(both are equal).
@@ -48,7 +51,8 @@ def auroc(score: Any, positive: Any, *, clusters: Keys = None, interval: Interva
         positive: ``[N]`` bools or 0/1.
         clusters: one hashable key a question; m and n are then the clusters that hold positives and negatives in the
             degrees of freedom, and at 0 and 1 in the size.
-        interval: confidence and ``ddof``; method "auto" or "wilson" as above, "t" for A ± t · se.
+        interval: confidence and ``ddof``; method "auto" or "wilson" as above, "t" for A ± t · se, which has no interval
+            where se is 0.
 
     Raises:
         ValueError: a NaN, a label that is neither 0 nor 1, lengths that differ, no positives or no negatives; a method
@@ -82,6 +86,9 @@ def _estimate(s: Floats, positive: Mask, design: Design, interval: Interval) -> 
     variance = of_positives * (a @ a) / m**2 + of_negatives * (b @ b) / n**2 + 2 * of_both * (a @ b) / (m * n)
     stderr = math.sqrt(max(float(variance), 0.0))  # Rounding alone can take the variance below 0.
     if interval.method == "t":
+        if stderr <= _ROUNDING:
+            reason = "every question is placed alike: no spread to estimate from"
+            return Estimate.without_interval(area, len(s), reason)
         low, high = np.clip(t_interval(area, stderr, fewest - 1, interval.confidence), 0.0, 1.0).tolist()
     else:
         # How many pairs of clusters share no cluster: half of all clusters, where each holds both kinds.

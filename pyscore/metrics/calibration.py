@@ -20,6 +20,7 @@ from pyscore.metrics.core.logprob_math import difference, segment_max
 from pyscore.metrics.core.means import Averages
 from pyscore.metrics.core.readers import check_same_length, read_binary, read_shares
 from pyscore.metrics.core.report import NAN, Estimate, Report, in_clusters
+from pyscore.metrics.core.scales import NONNEGATIVE, SHARE, SQUARES
 from pyscore.ops import Comparison, checks
 from pyscore.ops.arrays import as_tensor
 
@@ -75,8 +76,8 @@ def calibration(
     with np.errstate(divide="ignore"):
         nll = np.abs(np.where(y > 0, np.log(p), np.log1p(-p)))
     estimates = {
-        "brier": over.mean((p - y) ** 2),
-        "nll": over.mean(nll),
+        "brier": over.mean((p - y) ** 2, scale=SHARE),
+        "nll": over.mean(nll, scale=NONNEGATIVE),
         "auroc": _auroc(p, y, over),
         "base_rate": over.rate(y),
     }
@@ -108,8 +109,8 @@ def comparison_calibration(
     confidence, log_odds = np.maximum(p, 1 - p), as_float64(comparison.log_odds, "comparison.log_odds")
     over = Averages(len(p), clusters, interval)
     estimates = {
-        "brier": over.mean((1 - p) ** 2),
-        "nll": over.mean(np.logaddexp(0, -log_odds)),
+        "brier": over.mean((1 - p) ** 2, scale=SHARE),
+        "nll": over.mean(np.logaddexp(0, -log_odds), scale=NONNEGATIVE),
         "auroc": _auroc(np.abs(log_odds), right, over),
         "accuracy": over.rate(right),
     }
@@ -162,8 +163,8 @@ def multiclass_calibration(
     missed[right_option] -= 1.0
     estimates = {
         "accuracy": over.rate(right),
-        "nll": over.mean(np.log1p(doubt) - shifted[right_option]),
-        "brier": over.mean(np.add.reduceat(missed**2, starts)),
+        "nll": over.mean(np.log1p(doubt) - shifted[right_option], scale=NONNEGATIVE),
+        "brier": over.mean(np.add.reduceat(missed**2, starts), scale=SQUARES),
         "auroc": _auroc(-doubt, right, over),
     }
     title = "calibration over all options"

@@ -57,8 +57,8 @@ def same_answer_curve(
         interval: confidence and method.
 
     Returns:
-        Report with ``aoc``, and in ``rows`` same(j) with its interval: at the fractions asked where they are the same
-        for every question, else at 0, 0.1, ..., 1 on the questions' curves.
+        Report with ``aoc``, and in ``rows`` same(j) with its interval, or the reason why it has none: at the fractions
+        asked where they are the same for every question, else at 0, 0.1, ..., 1 on the questions' curves.
 
     Raises:
         TypeError, ValueError: lengths that differ, a question without answers, a fraction outside [0, 1], with its row.
@@ -88,7 +88,8 @@ def same_answer_curve(
         estimates=estimates,
         numbers=_counts(asked) | {"n_dropped_without_full_answer": len(full) - len(kept)},
         rows=[
-            {"fraction": float(x), "same": p.value, "stderr": p.stderr, "low": p.low, "high": p.high}
+            {"fraction": float(x), "same": p.value, "stderr": p.stderr}
+            | {"low": p.low, "high": p.high, "reason": p.reason}
             for x, p in zip(grid, points, strict=True)
         ],
     )

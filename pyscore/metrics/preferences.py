@@ -98,11 +98,11 @@ def label_confidence(
     """Does a model's score depend on how sure the labels are? All questions, weighted by confidence, and filtered.
 
     ``mean`` = mean p_i; ``weighted_mean`` = Σ c_i p_i / Σ c_i; the rows hold the mean over the questions with
-    c_i >= threshold; ``pearson`` and ``spearman`` correlate p_i and c_i. The persona files of Perez et al. 2022,
-    "Discovering Language Model Behaviors with Model-Written Evaluations", give as ``label_confidence`` the probability
-    that a preference model, used as a zero-shot classifier, put on the label being right. It is no human's judgement,
-    and weights or filters lower the share of doubtful labels without putting wrong ones right. Correlations take
-    questions for independent, whatever the method: with clusters they have no interval.
+    c_i >= threshold, or the reason why it has no interval; ``pearson`` and ``spearman`` correlate p_i and c_i. The
+    persona files of Perez et al. 2022, "Discovering Language Model Behaviors with Model-Written Evaluations", give as
+    ``label_confidence`` the probability that a preference model, used as a zero-shot classifier, put on the label being
+    right. It is no human's judgement, and weights or filters lower the share of doubtful labels without putting wrong
+    ones right. Correlations take questions for independent, whatever the method: with clusters they have no interval.
 
     Args:
         probability: ``[n]``, the model's probability on the matching answers, as in `Comparison.probability`.
@@ -173,6 +173,7 @@ def _read_margin(a: Any, b: Any, name_a: str, name_b: str) -> Floats:
     return difference(first, second)
 
 
-def _filtered(p: Floats, kept: Mask, threshold: float, over: Averages) -> dict[str, float | int]:
+def _filtered(p: Floats, kept: Mask, threshold: float, over: Averages) -> dict[str, float | int | str]:
     e = over.mean(p, kept, "no question", scale=SHARE)
-    return {"threshold": threshold, "n": int(kept.sum()), "mean": e.value, "low": e.low, "high": e.high}
+    row: dict[str, float | int | str] = {"threshold": threshold, "n": int(kept.sum()), "mean": e.value}
+    return row | {"low": e.low, "high": e.high, "reason": e.reason}

@@ -24,6 +24,9 @@ __all__ = ["best_of", "rank_intervals", "selected_intervals"]
 METHODS = ("hybrid", "conditional", "projection")
 DEPENDENCE = ("positive", "any")
 
+_TIED = 1e-6
+"""Standard errors of lead below which the best one is tied: the hybrid interval shrinks to a point there."""
+
 
 def best_of(
     scores: Any,
@@ -52,7 +55,9 @@ def best_of(
       of the best does. It is as wide where one wins clearly.
     - "hybrid", the default: the conditional interval, given also that the projection interval of confidence 1 - beta
       holds, with beta = alpha/10 and level (alpha - beta)/(1 - beta). It never leaves that projection interval, is
-      about the usual interval where one wins clearly, and holds its confidence over all samples, not for every b.
+      about the usual interval where one wins clearly, and holds its confidence over all samples, not for every b. With
+      the lead it shrinks to the end of that interval, and where two are tied (a lead below 1e-6 standard errors) it is
+      all of it.
 
     All three find how many standard errors the ends lie from X_b; at that many, they are those of the usual interval of
     such values: within [0, 1] for values in [0, 1]. Σ is from leaving out one cluster at a time. For 0/1 values half a
@@ -253,12 +258,15 @@ def _correct(candidates: Candidates, best: int, sign: int, method: str, interval
     a, b = room(sign * candidates.means, candidates.covariance, best, steps)
     level = (alpha - beta) / (1 - beta) if method == "hybrid" else alpha
     above, middle, below = deviation(np.array([level / 2, 0.5, 1 - level / 2]), a, b, c).tolist()
-    if method == "projection":
+    if method == "projection" or (method == "hybrid" and min(a, b) < _TIED):
         above, below = -c, c
     if np.isinf(above) and np.isinf(below):
         reason = "two are best: given that one of them was selected, nothing is known"
         return Estimate.without_interval(float(candidates.means[best]), candidates.n, reason)
     low, high = sorted(candidates.at(best, sign * u) for u in (above, below))
+    if low == high:
+        reason = f"two are nearly equal: only the end {low:g} of the range agrees with the selection"
+        return Estimate.without_interval(float(candidates.means[best]), candidates.n, reason)
     stderr = float(candidates.stderr[best])
     value = float(candidates.means[best] - sign * middle * stderr)
     return Estimate(min(max(value, low), high), stderr, low, high, candidates.n)

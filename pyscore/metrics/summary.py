@@ -132,15 +132,15 @@ def summarize_moments(moments: Moments, interval: Interval, totals: ClusterTotal
     units, effective, variances = n, float(n), moments.m2 / (n * max(n - 1, 1))
     bins = moments.bins
     if totals is not None:
-        units, size_squares, squares = _C.cluster_spread(totals.scores, moments.mean, n)
+        units, size_squares, left_out = _C.cluster_spread(totals.scores, moments.mean, n)
         effective = n**2 / size_squares
-        variances = squares * ((units - 1) / units)  # as `leave_one_out`
+        variances = left_out * ((units - 1) / units)  # as `leave_one_out`
         bins = totals.calibration(moments)
     sample = Sample(n, units, effective, "question" if totals is None else "cluster")
-    mean_squares = moments.m2 / n + moments.mean**2
+    squares = (moments.m2 / n + moments.mean**2).tolist()
     estimates = {
         name: Mean(
-            means[i], without_rounding(float(variances[i]), float(mean_squares[i])), NAN, sample, _SCALES[i]
+            means[i], without_rounding(float(variances[i]), squares[i]), squares[i], sample, _SCALES[i]
         ).estimate(interval)
         for i, name in enumerate(SUMMED)
     }

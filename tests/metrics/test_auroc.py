@@ -162,6 +162,16 @@ def test_scores_that_are_all_equal_say_little() -> None:
     assert estimate.low < 0.35 and estimate.high > 0.65
 
 
+@pytest.mark.parametrize(("score", "area"), [([1, 2, 3, 4], 1.0), ([4, 3, 2, 1], 0.0), ([1, 1, 1, 1], 0.5)])
+def test_method_t_has_no_interval_without_spread(score: list[float], area: float) -> None:
+    estimate = auroc(score, [0, 0, 1, 1], interval=Interval(method="t"))
+    assert (estimate.value, estimate.reason) == (
+        area,
+        "every question is placed alike: no spread to estimate from",
+    )
+    assert auroc(score, [0, 0, 1, 1]).low < auroc(score, [0, 0, 1, 1]).high
+
+
 def test_method_t_is_the_plain_interval() -> None:
     score, positive = scored(1, 50)
     estimate = auroc(score, positive, interval=Interval(0.9, "t"))

@@ -156,6 +156,7 @@ def test_one_question_has_no_interval() -> None:
     assert isnan(report["aoc"].low)
     assert report["aoc"].reason.startswith("one question")
     assert isnan(report.rows[0]["low"])
+    assert report.rows[0]["reason"] == "one question: no spread to estimate from"
 
 
 def test_it_prints_and_is_json_ready() -> None:

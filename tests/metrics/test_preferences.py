@@ -144,6 +144,7 @@ def test_weights_and_thresholds_equal_a_worked_example() -> None:
     assert [(row["threshold"], row["n"]) for row in report.rows] == [(0.5, 3), (0.6, 2), (0.95, 0)]
     assert report.rows[1]["mean"] == pytest.approx(0.75)
     assert isnan(report.rows[2]["mean"])
+    assert [row["reason"] for row in report.rows] == ["", "", "no question"]
     # three points: the ranks agree, and the correlation has no interval
     assert report["spearman"].value == pytest.approx(1.0)
     assert isnan(report["pearson"].low)
@@ -156,6 +157,12 @@ def test_equal_confidence_makes_the_weighted_mean_the_mean(seed: int) -> None:
     assert report["weighted_mean"].value == pytest.approx(report["mean"].value)
     assert report["weighted_mean"].stderr == pytest.approx(report["mean"].stderr)
     assert "constant" in report["pearson"].reason
+
+
+def test_weights_whose_squares_underflow_are_weights() -> None:
+    p, c = np.array([0.1, 0.5, 0.9]), np.array([0.2, 0.9, 0.4])
+    usual, tiny = label_confidence(p, c)["weighted_mean"], label_confidence(p, 1e-300 * c)["weighted_mean"]
+    assert (tiny.value, tiny.low, tiny.high) == pytest.approx((usual.value, usual.low, usual.high))
 
 
 def test_correlations_with_clusters_keep_their_value_and_lose_their_interval() -> None:

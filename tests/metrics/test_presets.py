@@ -86,6 +86,13 @@ def test_inverse_scaling_classification_equals_a_plain_loop(seed: int) -> None:
     assert report.numbers["baseline_correct"] == pytest.approx(np.mean([1 / len(z) for z, _ in rows]))
 
 
+def test_the_interval_of_a_total_logprob_ends_at_0_unless_answers_share_mass() -> None:
+    report = apply_preset(pairs([-0.1, -9.0, -0.2], [-9.0, -8.0, -9.0], [0, 0, 0]), "inverse_scaling_classification")
+    assert report["total_logprob"].high == 0
+    report = apply_preset(pairs([-0.1, -9.0, -0.2], [-0.1, -8.0, -0.2], [0, 0, 0]), "inverse_scaling_classification")
+    assert report["total_logprob"].high > 0
+
+
 @pytest.mark.parametrize("gold", [0, 1])
 def test_log_odds_turn_their_sign_with_the_answer_index_and_correct_looks_at_the_other_prompt(gold: int) -> None:
     prompt, other = pairs([-1.0], [-3.0], [gold]), pairs([-2.5], [-2.0], [gold])

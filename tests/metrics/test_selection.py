@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import inf
 from typing import Any
 
@@ -147,6 +148,22 @@ def test_one_question_has_a_reason() -> None:
 def test_a_conditional_interval_of_a_tie_has_a_reason() -> None:
     best = best_of([1.0, 1.0], covariance=np.eye(2), method="conditional")["best"]
     assert "two are best" in best.reason
+
+
+@pytest.mark.parametrize("lead", [0.0, 1e-12, 1e-7])
+def test_a_tie_has_the_whole_projection_interval(lead: float) -> None:
+    means, certain = [lead, 0.0, -1.0], replace(FEW, confidence=0.995)
+    tied = best_of(means, covariance=np.eye(3), interval=FEW)["best"]
+    wide = best_of(means, covariance=np.eye(3), method="projection", interval=certain)["best"]
+    assert (tied.low, tied.high) == pytest.approx((wide.low, wide.high))
+
+
+def test_a_winner_by_a_hair_has_a_reason_where_its_interval_shrinks_to_the_end_of_the_range() -> None:
+    scores = np.column_stack([np.tile([0.1, 0.3], 15), np.tile([0.3, 0.1], 15)])
+    scores[-1, 1] += 0.1
+    best = best_of(scores, weights=[1e3, 1e3, *[1.0] * 28], interval=FEW)["best"]
+    assert "only the end 0 of the range" in best.reason
+    assert np.isnan(best.low)
 
 
 def test_clusters_of_copies_count_once() -> None:
@@ -307,6 +324,10 @@ def test_rounding_is_no_difference() -> None:
     scores = np.column_stack([np.tile([0.1, 0.2, -0.3], 50), np.zeros(150)])
     assert rank_intervals(scores).numbers["certain_pairs"] == 0
     assert bounds(rank_intervals(scores))["1"] == (1, 1, 2)
+
+
+def test_differences_whose_squares_underflow_are_no_certainty() -> None:
+    assert rank_intervals([[2e-300, 1e-300], [3e-300, 1e-300]]).numbers["certain_pairs"] == 0
 
 
 def test_the_joint_covariance_is_that_of_the_jackknife() -> None:

@@ -91,7 +91,8 @@ def read_design(n: int, clusters: Keys = None, weights: Any = None) -> Design:
             codes, units = count_clusters(codes[kept], int(np.count_nonzero(kept)))
     w = w[kept]
     totals = w if clusters is None else cluster_sums(w, codes, units)
-    effective = float(totals.sum() ** 2 / (totals @ totals))
+    shares = totals / totals.max()  # Squares of the totals themselves may underflow.
+    effective = float(shares.sum() ** 2 / (shares @ shares))
     clustered = clusters is not None
     sample = Sample(len(w), units, effective, "cluster" if clustered else "question")
     return Design(sample, codes, w, kept, clustered)

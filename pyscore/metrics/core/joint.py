@@ -107,7 +107,8 @@ def pair_statistics(joint: Joint) -> tuple[Floats, Floats]:
     sample = joint.design.sample
     pooled = (sample.units - 1) / sample.units * squares + differences**2 / sample.effective
     under_null = pooled if joint.step else np.where(squares > 0, squares, pooled)
-    t = np.divide(differences, np.sqrt(under_null), out=np.zeros_like(differences), where=differences != 0)
+    told = (differences != 0) & (under_null > 0)  # Squares of differences below 1e-162 underflow.
+    t = np.divide(differences, np.sqrt(under_null), out=np.zeros_like(differences), where=told)
     return t, np.sqrt(squares)
 
 

@@ -35,7 +35,7 @@ class Mean:
     Attributes:
         value: the weighted mean.
         variance: of the mean, leave-one-cluster-out.
-        square: the weighted mean of the squared values, which Tango's interval needs.
+        square: the weighted mean of the squared values.
         sample: the questions.
         scale: what single values can be.
         ddof: what was taken off the number of units in the variance.
@@ -70,13 +70,14 @@ class Mean:
             trials = clustered_size(self.value, self._plain_variance, self.sample.n, self.sample.effective, confidence)
             return wilson_interval(self.value, trials, z_quantile(confidence))
         if made_by == "tango":
-            return tango_interval(self.value, self.square, self._trials(confidence), z_quantile(confidence))
+            rarity = min(self.square, 1 - abs(self.value))
+            return tango_interval(self.value, self.square, self._trials(rarity, confidence), z_quantile(confidence))
         low, high = t_interval(self.value, math.sqrt(self.variance), self.sample.dof, confidence)
         bottom, top = self.scale.low, self.scale.high
         if made_by == "beta":
             width = top - bottom
             share, variance = (self.value - bottom) / width, self.variance / width**2
-            below, above = beta_bounds(share, variance, self.sample.effective, confidence)
+            below, above = beta_bounds(share, variance, self._trials(1.0, confidence), confidence)
             low, high = min(low, bottom + width * below), max(high, bottom + width * above)
         # A mass can be above 1 by rounding; the interval holds its value even then.
         return min(max(low, bottom), self.value), max(min(high, top), self.value)
@@ -110,9 +111,9 @@ class Mean:
         """The variance without the factor C/(C - ddof), since it is compared with the variance of one trial."""
         return self.variance * (self.sample.units - self.ddof) / self.sample.units
 
-    def _trials(self, confidence: float) -> float:
-        spread, rarity = self.square - self.value**2, min(self.square, 1 - abs(self.value))
-        effective, n = self.sample.effective, self.sample.n
+    def _trials(self, rarity: float, confidence: float) -> float:
+        """How many independent questions say as much."""
+        spread, effective, n = self.square - self.value**2, self.sample.effective, self.sample.n
         return effective_trials(spread, rarity, self._plain_variance, n, effective, confidence)
 
 

@@ -37,14 +37,14 @@ def pearson(x: Floats, y: Floats, confidence: float) -> Estimate:
     """Pearson's r of finite values with Fisher's interval tanh(atanh(r) ± z/√(n-3)); stderr (1 - r²)/√(n-3).
 
     Fisher 1921, "On the Probable Error of a Coefficient of Correlation Deduced from a Small Sample" (through scipy).
-    NaN where a column is constant; no interval for fewer than 4 points or points on a line.
+    NaN where a column is constant, but for rounding; no interval for fewer than 4 points or points on a line.
     """
     from scipy.stats import pearsonr
 
     n = len(x)
     if n < 2:
         return Estimate.without_interval(NAN, n, f"{n} points: no correlation")
-    if x.min() == x.max() or y.min() == y.max():
+    if _constant(x) or _constant(y):
         return Estimate.without_interval(NAN, n, "a column is constant: no correlation")
     result = pearsonr(x, y)
     r = float(result.statistic)
@@ -89,8 +89,12 @@ def spearman(x: Floats, y: Floats, confidence: float) -> tuple[Estimate, float]:
 def correlations(x: Floats, y: Floats, confidence: float) -> dict[str, Estimate]:
     """Pearson's r and Spearman's rho of independent pairs; rho with the interval of Bonett & Wright 2000."""
     r = pearson(x, y, confidence)
-    rho = r if math.isnan(r.value) else spearman(x, y, confidence)[0]
+    rho = r if math.isnan(r.value) else spearman(join_equal(x), join_equal(y), confidence)[0]
     return {"pearson": r, "spearman": rho}
+
+
+def _constant(values: Floats) -> bool:
+    return bool(np.ptp(values) <= ROUNDING * np.abs(values).max())
 
 
 class Slopes(NamedTuple):

@@ -44,6 +44,7 @@ def test_fishers_interval_holds_the_true_correlation_as_often_as_it_says() -> No
     ("x", "y", "value", "reason"),
     [
         ([1.0, 1.0, 1.0, 1.0], [1.0, 2.0, 3.0, 4.0], math.nan, "constant"),
+        ([1.0, 1.0 + 2e-16, 1.0 + 4e-16, 1.0], [1.0, 2.0, 3.0, 4.0], math.nan, "constant"),
         ([], [], math.nan, "0 points"),
         ([1.0, 2.0, 3.0], [1.0, 3.0, 2.0], 0.5, "needs 4"),
         ([1.0, 2.0, 3.0, 4.0], [2.0, 4.0, 6.0, 8.0], 1.0, "on a line"),
@@ -57,6 +58,14 @@ def test_where_there_is_no_interval_a_reason_says_why(
     assert math.isnan(estimate.low)
     assert reason in estimate.reason
     assert math.isnan(correlations(np.array(x), np.array(y), 0.95)["spearman"].low)
+
+
+def test_an_order_by_rounding_is_no_order() -> None:
+    x = np.array([0.1 + 0.2, 0.3, 1.0, 2.0, 0.5])
+    y = np.array([2.0, 1.0, 3.0, 4.0, 5.0])
+    rho = correlations(x, y, 0.95)["spearman"].value
+    assert rho == pytest.approx(stats.spearmanr([0.3, 0.3, 1.0, 2.0, 0.5], y).statistic)
+    assert rho == correlations(np.array([0.3, 0.1 + 0.2, 1.0, 2.0, 0.5]), y, 0.95)["spearman"].value
 
 
 @pytest.mark.parametrize("known", [True, False])
