@@ -58,7 +58,8 @@ py::tuple bind_cluster_spread(const Vector<double> &scores, const Vector<double>
     require(scores.ndim() == 2 && scores.shape(1) == kClusterScores, "scores", "a matrix of cluster_totals");
     const double *of_scores = vector_data(means, kScores, "means");
     const ClusterSpread found = cluster_spread(scores.data(), scores.shape(0), of_scores, n);
-    return py::make_tuple(found.clusters, found.size_squares, py::array_t<double>(kScores, found.squares.data()));
+    return py::make_tuple(found.clusters, found.size_squares, py::array_t<double>(kScores, found.squares.data()),
+                          py::array_t<double>(kScores, found.between.data()));
 }
 
 template <class Float> void define_cluster_totals(py::module_ &m) {
@@ -76,11 +77,10 @@ void register_clusters(py::module_ &m) {
           "Codes of integer keys in order of first appearance, and the key of each; none where keys lie far apart.");
     define_cluster_totals<float>(m);
     define_cluster_totals<double>(m);
-    m.def(
-        "cluster_spread", &bind_cluster_spread, py::arg("scores").noconvert(), py::arg("means").noconvert(),
-        py::arg("n"),
-        "How many clusters have questions, Σ of their squared sizes, and Σ of what leaving out each does to the means, "
-        "squared.");
+    m.def("cluster_spread", &bind_cluster_spread, py::arg("scores").noconvert(), py::arg("means").noconvert(),
+          py::arg("n"),
+          "How many clusters have questions, Σ of their squared sizes, Σ of what leaving out each does to the means, "
+          "squared, and Σ of size times the squared deviation of the clusters' means.");
 }
 
 } // namespace pyscore

@@ -104,8 +104,8 @@ def cluster_totals(
 
 def cluster_spread(
     scores: NDArray[np.float64], means: NDArray[np.float64], n: int
-) -> tuple[int, float, NDArray[np.float64]]:
-    """How many clusters have questions, Σ of squared sizes, Σ of what leaving out each does to the means, squared."""
+) -> tuple[int, float, NDArray[np.float64], NDArray[np.float64]]:
+    """Clusters, Σ of squared sizes, of squared effects of leaving out each, of size times squared deviations."""
 
 def bootstrap_means(
     sums: NDArray[np.float64], weights: NDArray[np.float64] | None, resamples: int, seed: int, threads: int

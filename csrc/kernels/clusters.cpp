@@ -113,8 +113,9 @@ ClusterSpread cluster_spread(const double *scores, std::int64_t clusters, const 
         // A lone cluster leaves nothing over; there is no interval then.
         const double rest = std::max(static_cast<double>(n) - size, 1.0);
         for (std::size_t i = 0; i < kScores; ++i) {
-            const double left_out = (sums[i] - size * means[i]) / rest;
-            found.squares[i] += left_out * left_out;
+            const double excess = sums[i] - size * means[i];
+            found.squares[i] += (excess / rest) * (excess / rest);
+            found.between[i] += excess * excess / size;
         }
     }
     return found;

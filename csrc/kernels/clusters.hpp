@@ -29,6 +29,7 @@ struct ClusterSpread {
     std::int64_t clusters = 0;             // with a question
     double size_squares = 0;               // Σ of their squared sizes
     std::array<double, kScores> squares{}; // Σ of what leaving out a cluster does to each mean, squared
+    std::array<double, kScores> between{}; // Σ size · (the cluster's mean - the mean)²
 };
 
 ClusterSpread cluster_spread(const double *scores, std::int64_t clusters, const double *means, std::int64_t n);

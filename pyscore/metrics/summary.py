@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from math import isnan
 from typing import Any
 
+import numpy as np
+
 from pyscore._extension import _C
 from pyscore.metrics.core.arrays import Keys
 from pyscore.metrics.core.calibration_error import BinSums, estimate_calibration_error, estimate_ece
 from pyscore.metrics.core.cluster_totals import ClusterTotals, totals_of
 from pyscore.metrics.core.columns import SUMMED, read_columns
 from pyscore.metrics.core.design import Sample, read_design
-from pyscore.metrics.core.intervals import Interval
+from pyscore.metrics.core.intervals import Interval, intra_cluster_correlation
 from pyscore.metrics.core.mean_intervals import Mean, without_rounding
 from pyscore.metrics.core.means import estimate_columns, infinite_mean
 from pyscore.metrics.core.moments import Moments, bin_sums, read_chance, read_moments
@@ -130,17 +132,22 @@ def summarize_moments(moments: Moments, interval: Interval, totals: ClusterTotal
     """
     n, means = moments.n, moments.mean.tolist()
     units, effective, variances = n, float(n), moments.m2 / (n * max(n - 1, 1))
-    bins = moments.bins
+    bins, between = moments.bins, np.zeros_like(moments.m2)
     if totals is not None:
-        units, size_squares, left_out = _C.cluster_spread(totals.scores, moments.mean, n)
+        units, size_squares, left_out, deviations = _C.cluster_spread(totals.scores, moments.mean, n)
         effective = n**2 / size_squares
         variances = left_out * ((units - 1) / units)  # as `leave_one_out`
-        bins = totals.calibration(moments)
+        bins, between = totals.calibration(moments), deviations / n
     sample = Sample(n, units, effective, "question" if totals is None else "cluster")
     squares = (moments.m2 / n + moments.mean**2).tolist()
     estimates = {
         name: Mean(
-            means[i], without_rounding(float(variances[i]), squares[i]), squares[i], sample, _SCALES[i]
+            means[i],
+            without_rounding(float(variances[i]), squares[i]),
+            squares[i],
+            sample,
+            _SCALES[i],
+            likeness=intra_cluster_correlation(float(moments.m2[i]) / n, float(between[i]), n, units, effective),
         ).estimate(interval)
         for i, name in enumerate(SUMMED)
     }
