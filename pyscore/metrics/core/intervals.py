@@ -155,8 +155,8 @@ def effective_trials(
     """
     if spread <= 0 or units >= n:
         return min(units, float(n))
-    if variance == 0:
-        return float(n)
+    if variance == 0:  # All clusters alike: chance, where they are few.
+        return min(units, float(n))
     trials = spread / variance
     # With fewer than 0.01 degrees of freedom the quantile is past 1e100 and may overflow. The factor is then so small
     # that the bound below decides in any case.
