@@ -179,8 +179,9 @@ def _beta_quantile(value: float, variance: float, units: float, end: int, quanti
 
     mean = (units * value + end) / (units + 1)
     within = (units - 1) * units * variance + units * (end - value) ** 2 / (units + 1)
-    if within == 0:  # The value is so near the end that its distance squared is 0.
+    spread = mean * (1 - mean) * (units + 1) * (units + 2)
+    if spread >= 1e140 * within:  # The value is so near the end that squares underflow, and betaincinv gives NaN.
         return float(end)
     # An estimate of the variance can exceed what values in [0, 1] allow: the strength of the beta stays above 0.
-    strength = max(mean * (1 - mean) * (units + 1) * (units + 2) / within - 1, 1e-6)
+    strength = max(spread / within - 1, 1e-6)
     return float(betaincinv(mean * strength, (1 - mean) * strength, quantile))
