@@ -213,7 +213,7 @@ def missed_weight(value: float, spread: float, units: float) -> float:
         return min(1.0, 20 / units)
     strength = max(value * (1 - value) / spread - 1, 0.0)
     skewness = 2 * (1 - 2 * value) / ((strength + 2) * math.sqrt(spread))
-    return min(1.0, max(20.0, 25 * skewness**2) / units)
+    return min(1.0, max(20.0, 25 * skewness * skewness) / units)
 
 
 def _beta_quantile(value: float, variance: float, units: float, weight: float, end: int, quantile: float) -> float:
@@ -222,8 +222,9 @@ def _beta_quantile(value: float, variance: float, units: float, weight: float, e
     total = units + weight
     mean = (units * value + weight * end) / total
     within = (units - 1) * units * variance + units * weight * (end - value) ** 2 / total
-    if within == 0:  # The value is so near the end that its distance squared is 0.
+    spread = mean * (1 - mean) * total * (total + 1)
+    if spread >= 1e140 * within:  # The value is so near the end that squares underflow, and betaincinv gives NaN.
         return float(end)
     # An estimate of the variance can exceed what values in [0, 1] allow: the strength of the beta stays above 0.
-    strength = max(mean * (1 - mean) * total * (total + 1) / within - 1, 1e-6)
+    strength = max(spread / within - 1, 1e-6)
     return float(betaincinv(mean * strength, (1 - mean) * strength, quantile))

@@ -42,6 +42,8 @@ def tango_interval(difference: float, square: float, n: float, quantile: float) 
         # The statistic is infinite at the far end; the bound keeps the root finder's arithmetic finite.
         return min(max(tango_statistic(null, difference, square, n), -1e9), 1e9) - sign * quantile
 
-    low = -1.0 if difference <= -1 else brentq(beyond, -1.0, difference, args=(1,), xtol=1e-15)
-    high = 1.0 if difference >= 1 else brentq(beyond, difference, 1.0, args=(-1,), xtol=1e-15)
+    # Next to -1 or 1 the variance is a difference of nearly equal numbers, and rounding can hide that the statistic is
+    # large there. The end of the interval is then within rounding of the end of the range.
+    low = -1.0 if beyond(-1.0, 1) <= 0 else brentq(beyond, -1.0, difference, args=(1,), xtol=1e-15)
+    high = 1.0 if beyond(1.0, -1) >= 0 else brentq(beyond, difference, 1.0, args=(-1,), xtol=1e-15)
     return float(low), float(high)
