@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from pyscore.metrics.core.intervals import beta_bounds
+from pyscore.metrics.core.intervals import beta_bounds, missed_weight, t_interval
 
 
-@given(st.integers(2, 200), st.data(), st.sampled_from([0.8, 0.95, 0.999]))
-def test_for_outcomes_they_are_clopper_and_pearsons(n: int, data: st.DataObject, confidence: float) -> None:
+@given(st.integers(2, 20), st.data(), st.sampled_from([0.8, 0.95, 0.999]))
+def test_for_few_outcomes_they_are_clopper_and_pearsons(n: int, data: st.DataObject, confidence: float) -> None:
     k = data.draw(st.integers(0, n))
     p = k / n
     exact = stats.binomtest(k, n).proportion_ci(confidence, method="exact")
@@ -52,3 +52,15 @@ def test_they_hold_the_mean_of_beta_values_where_students_t_does_not() -> None:
     assert (np.abs(means - true) <= half).mean() < 0.8
     ends = [beta_bounds(mean, variance, 10, 0.95) for mean, variance in zip(means, variances, strict=True)]
     assert np.mean([low <= true <= high for low, high in ends]) > 0.97
+
+
+def test_many_values_without_skewness_leave_no_room_for_a_missed_one() -> None:
+    rng = np.random.default_rng(1)
+    for draw, n, wider in ((lambda: rng.beta(5, 5, 1000), 1000, 1.001), (lambda: rng.beta(0.3, 3, 100), 100, 1.6)):
+        values = draw()
+        variance = values.var(ddof=1) / n
+        low, high = beta_bounds(values.mean(), variance, n, 0.95)
+        left, right = t_interval(values.mean(), float(np.sqrt(variance)), n - 1, 0.95)
+        assert high - low <= wider * (right - left)
+    assert missed_weight(0.5, 0.05, 1000) == pytest.approx(20 / 1000)
+    assert missed_weight(0.001, 0.001**2, 80) == 1  # an exponential tail: skewness 2, and 25 · 2² units are 100
