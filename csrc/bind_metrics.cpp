@@ -54,9 +54,10 @@ py::dict bind_summary_moments(const Vector<Float> &probability, const Vector<Flo
     result["mean"] = py::array_t<double>(kScores, found.mean);
     result["m2"] = py::array_t<double>(kScores, found.m2);
     result["infinite"] = py::make_tuple(found.positive_infinite, found.negative_infinite);
-    result["squares"] = found.squares;
+    result["counts"] = py::array_t<std::int64_t>(kCalibrationBins, found.counts);
     result["gaps"] = py::array_t<double>(kCalibrationBins, found.gaps);
-    result["ties"] = py::make_tuple(found.ties, found.half_ties, found.tie_wins);
+    result["gap_squares"] = py::array_t<double>(kCalibrationBins, found.gap_squares);
+    result["expected"] = py::array_t<double>(kCalibrationBins, found.expected);
     return result;
 }
 

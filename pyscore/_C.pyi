@@ -99,13 +99,13 @@ def cluster_totals(
     low: int,
     clusters: int,
     threads: int,
-) -> NDArray[np.float64]:
-    """Questions and sums of scores of each cluster, [clusters, 8]."""
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Of each cluster its questions and sums of scores, [clusters, 8], and of calibration bins, [clusters, 16]."""
 
 def cluster_spread(
-    totals: NDArray[np.float64], means: NDArray[np.float64], n: int
-) -> tuple[int, float, NDArray[np.float64]]:
-    """How many clusters have questions, Σ of squared sizes, Σ of what leaving out each does to the means, squared."""
+    scores: NDArray[np.float64], means: NDArray[np.float64], n: int
+) -> tuple[int, float, NDArray[np.float64], NDArray[np.float64]]:
+    """Clusters, Σ of squared sizes, of squared effects of leaving out each, of size times squared deviations."""
 
 def bootstrap_means(
     sums: NDArray[np.float64], weights: NDArray[np.float64] | None, resamples: int, seed: int, threads: int

@@ -9,32 +9,47 @@
 namespace pyscore {
 namespace {
 
-// Each share of the rows has totals of its own, which are added in order. Two, since more would cost more to add than
-// they save; where there are few rows a cluster, one.
-constexpr std::int64_t kShares = 2, kRowsWorthSharing = 16'384;
+constexpr int kLine = 8;                 // numbers of a cache line
+constexpr std::int64_t kRowsAtOnce = 32; // whose lines of a table are asked for before the first is needed
 
-// A cluster's line of totals is asked for so many rows before it is needed: it comes from the L3 cache.
-constexpr std::int64_t kAhead = 16;
+// The line of each row's cluster in a table of `width` numbers a cluster; they come from the L3 cache, and are all
+// asked for before any is used.
+template <int width> struct Lines {
+    std::array<double *, kRowsAtOnce> at{};
 
-template <class Float>
-void add_rows(const ScoresProblem<Float> &rows, const std::int64_t *keys, std::int64_t low, std::int64_t begin,
-              std::int64_t end, double *totals) {
-    for (std::int64_t row = begin; row < end; ++row) {
-        __builtin_prefetch(totals + (keys[std::min(row + kAhead, end - 1)] - low) * kClusterRow, 1);
-        double *sums = totals + (keys[row] - low) * kClusterRow;
-        const auto probability = static_cast<double>(rows.probability[row]);
-        const auto log_odds = static_cast<double>(rows.log_odds[row]);
-        sums[0] += 1;
-        sums[1] += probability;
-        sums[2] += static_cast<double>(rows.prefers[row]);
-        sums[3] += static_cast<double>(rows.probability_raw[row]);
-        sums[4] += std::isinf(log_odds) ? 0 : log_odds;
-        sums[5] += static_cast<double>(rows.coverage[row]);
-        sums[6] += rows.tie[row] ? 1 : 0;
-        if constexpr (kScores > 6) {
-            sums[7] += (1 - probability) * (1 - probability);
+    Lines(double *table, const std::int64_t *keys, std::int64_t low, std::int64_t n) {
+        for (std::int64_t row = 0; row < n; ++row) {
+            at[static_cast<std::size_t>(row)] = table + (keys[row] - low) * width;
+            for (int line = 0; line < width; line += kLine) {
+                __builtin_prefetch(at[static_cast<std::size_t>(row)] + line, 1);
+            }
         }
     }
+};
+
+template <class Float> void add_scores(const ScoresProblem<Float> &rows, std::int64_t row, double *sums) {
+    const auto probability = static_cast<double>(rows.probability[row]);
+    const auto log_odds = static_cast<double>(rows.log_odds[row]);
+    sums[0] += 1;
+    sums[1] += probability;
+    sums[2] += static_cast<double>(rows.prefers[row]);
+    sums[3] += static_cast<double>(rows.probability_raw[row]);
+    sums[4] += std::isinf(log_odds) ? 0 : log_odds;
+    sums[5] += static_cast<double>(rows.coverage[row]);
+    sums[6] += rows.tie[row] ? 1 : 0;
+    sums[7] += (1 - probability) * (1 - probability);
+}
+
+// Two numbers of a bin: questions, Σ correct - confidence.
+void add_to_bin(double probability, double *bins) {
+    const double confidence = std::max(probability, 1 - probability);
+    const double correct = probability > 0.5 ? 1 : probability == 0.5 ? 0.5 : 0;
+    int bin = 0; // Compared with each edge, since confidence * kCalibrationBins would round.
+    for (int edge = kFirstBin + 1; edge < kCalibrationBins; ++edge) {
+        bin += confidence > static_cast<double>(edge) / kCalibrationBins;
+    }
+    bins[2 * bin] += 1;
+    bins[2 * bin + 1] += correct - confidence;
 }
 
 } // namespace
@@ -63,23 +78,32 @@ std::vector<std::int64_t> encode_clusters(const std::int64_t *keys, std::int64_t
 }
 
 template <class Float>
-void cluster_totals(const ScoresProblem<Float> &problem, const std::int64_t *keys, std::int64_t low,
-                    std::int64_t clusters, double *totals, int threads) {
-    const std::int64_t n = problem.n, size = clusters * kClusterRow;
-    const std::int64_t shares = n >= kRowsWorthSharing && clusters <= n / 4 ? kShares : 1;
-    std::vector<double> second(static_cast<std::size_t>(shares > 1 ? size : 0));
-    parallel_for(shares, 1, threads, [&](std::int64_t share, std::int64_t, int) {
-        add_rows(problem, keys, low, share * n / shares, (share + 1) * n / shares, share ? second.data() : totals);
+void cluster_totals(const ScoresProblem<Float> &problem, const std::int64_t *keys, std::int64_t low, double *scores,
+                    double *bins, int threads) {
+    // One thread sums scores, another bins: each number has one order of summation.
+    parallel_for(2, 1, threads, [&](std::int64_t task, std::int64_t, int) {
+        for (std::int64_t first = 0; first < problem.n; first += kRowsAtOnce) {
+            const std::int64_t n = std::min(kRowsAtOnce, problem.n - first);
+            if (task == 0) {
+                const Lines<kClusterScores> lines(scores, keys + first, low, n);
+                for (std::int64_t row = 0; row < n; ++row) {
+                    add_scores(problem, first + row, lines.at[static_cast<std::size_t>(row)]);
+                }
+            } else {
+                const Lines<kClusterBins> lines(bins, keys + first, low, n);
+                for (std::int64_t row = 0; row < n; ++row) {
+                    add_to_bin(static_cast<double>(problem.probability[first + row]),
+                               lines.at[static_cast<std::size_t>(row)]);
+                }
+            }
+        }
     });
-    for (std::int64_t i = 0; i < static_cast<std::int64_t>(second.size()); ++i) {
-        totals[i] += second[static_cast<std::size_t>(i)];
-    }
 }
 
-ClusterSpread cluster_spread(const double *totals, std::int64_t clusters, const double *means, std::int64_t n) {
+ClusterSpread cluster_spread(const double *scores, std::int64_t clusters, const double *means, std::int64_t n) {
     ClusterSpread found;
     for (std::int64_t cluster = 0; cluster < clusters; ++cluster) {
-        const double *sums = totals + cluster * kClusterRow + 1;
+        const double *sums = scores + cluster * kClusterScores + 1;
         const double size = sums[-1];
         if (size == 0) {
             continue;
@@ -89,16 +113,16 @@ ClusterSpread cluster_spread(const double *totals, std::int64_t clusters, const 
         // A lone cluster leaves nothing over; there is no interval then.
         const double rest = std::max(static_cast<double>(n) - size, 1.0);
         for (std::size_t i = 0; i < kScores; ++i) {
-            const double left_out = (sums[i] - size * means[i]) / rest;
-            found.squares[i] += left_out * left_out;
+            const double excess = sums[i] - size * means[i];
+            found.squares[i] += (excess / rest) * (excess / rest);
+            found.between[i] += excess * excess / size;
         }
     }
     return found;
 }
 
-template void cluster_totals(const ScoresProblem<float> &, const std::int64_t *, std::int64_t, std::int64_t, double *,
-                             int);
-template void cluster_totals(const ScoresProblem<double> &, const std::int64_t *, std::int64_t, std::int64_t, double *,
+template void cluster_totals(const ScoresProblem<float> &, const std::int64_t *, std::int64_t, double *, double *, int);
+template void cluster_totals(const ScoresProblem<double> &, const std::int64_t *, std::int64_t, double *, double *,
                              int);
 
 } // namespace pyscore

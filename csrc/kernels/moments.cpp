@@ -21,15 +21,14 @@ void add(Moments &sum, const Moments &next) {
         sum.m2[i] += next.m2[i] + delta * delta * (before * added / all);
     }
     for (int bin = 0; bin < kCalibrationBins; ++bin) {
+        sum.counts[bin] += next.counts[bin];
         sum.gaps[bin] += next.gaps[bin];
+        sum.gap_squares[bin] += next.gap_squares[bin];
+        sum.expected[bin] += next.expected[bin];
     }
     sum.n += next.n;
     sum.positive_infinite += next.positive_infinite;
     sum.negative_infinite += next.negative_infinite;
-    sum.squares += next.squares;
-    sum.ties += next.ties;
-    sum.half_ties += next.half_ties;
-    sum.tie_wins += next.tie_wins;
     sum.valid = sum.valid && next.valid;
 }
 

@@ -5,7 +5,7 @@
 
 namespace pyscore {
 
-constexpr int kScores = 6;           // probability, prefers, probability_raw, log_odds, coverage, tie
+constexpr int kScores = 7; // probability, prefers, probability_raw, log_odds, coverage, tie, (1 - probability)²
 constexpr int kCalibrationBins = 15; // of max(p, 1 - p): ((m - 1)/15, m/15]
 constexpr std::int64_t kBlock = 512; // rows that are read once and summed twice, from L1
 constexpr std::int64_t kMomentLanes = 8;
@@ -22,11 +22,11 @@ struct Moments {
     std::int64_t n = 0;
     double mean[kScores] = {}, m2[kScores] = {};               // infinite log odds count as 0
     std::int64_t positive_infinite = 0, negative_infinite = 0; // log odds
-    double squares = 0;                                        // Σ (1 - probability)²
+    std::int64_t counts[kCalibrationBins] = {};                // questions a bin
     double gaps[kCalibrationBins] = {};                        // Σ correct - confidence
-    std::int64_t ties = 0, half_ties = 0;
-    double tie_wins = 0; // Σ prefers over ties
-    bool valid = true;   // no NaN, shares within [0, 1], masses neither negative nor infinite
+    double gap_squares[kCalibrationBins] = {};                 // Σ (correct - confidence)²
+    double expected[kCalibrationBins] = {};                    // Σ confidence (1 - confidence)
+    bool valid = true; // no NaN, shares within [0, 1], masses neither negative nor infinite
 };
 
 // Moments of at most kBlock rows. Whole vectors are read, also where fewer rows are left.

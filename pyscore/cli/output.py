@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -81,7 +82,7 @@ def print_summaries(summaries: Sequence[RowsSummary], options: dict[str, Any], n
         chosen = [s for s in summaries if (s.model, s.revision, s.step) == key]
         tables.append(_one(chosen[0]) if len(chosen) == 1 else _many(chosen))
     averaged = any(s.scope != "dataset" for s in summaries)
-    lines = [*_meaning(options, averaged), *notes]
+    lines = [*_meaning(options, averaged), *_chance(summaries), *notes]
     if any(s.summary.mean_coverage.value < 0.01 for s in summaries):
         lines.append(
             "coverage below 1 %: the model hardly ever gives these answers; look at the template (answers that begin "
@@ -140,6 +141,15 @@ def _meaning(options: dict[str, Any], averaged: bool) -> list[str]:
     if averaged:
         lines.append("pooled average: every question counts the same; macro average: every data set counts the same")
     return lines
+
+
+def _chance(summaries: Sequence[RowsSummary]) -> list[str]:
+    """What the preference rate of a random choice would be."""
+    chances = sorted(s.summary.chance for s in summaries if not math.isnan(s.summary.chance))
+    if not chances:
+        return []
+    shown = dict.fromkeys(_number(chance, 3) for chance in (chances[0], chances[-1]))
+    return [f"chance: {' to '.join(shown)}, the preference rate of answers drawn at random"]
 
 
 _REMARKS = {

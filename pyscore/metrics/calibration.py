@@ -12,12 +12,15 @@ from pyscore.metrics.auroc import auroc
 from pyscore.metrics.core.answer_scores import read_gold, read_offsets
 from pyscore.metrics.core.arrays import Codes, Floats, Keys, as_float64, take
 from pyscore.metrics.core.binning import assign_bins, brier_terms, calibration_errors
+from pyscore.metrics.core.calibration_error import BinSums, estimate_calibration_error, estimate_ece
 from pyscore.metrics.core.columns import read_columns
+from pyscore.metrics.core.design import read_design
 from pyscore.metrics.core.intervals import Interval
 from pyscore.metrics.core.logprob_math import difference, segment_max
 from pyscore.metrics.core.means import Averages
 from pyscore.metrics.core.readers import check_same_length, read_binary, read_shares
 from pyscore.metrics.core.report import NAN, Estimate, Report, in_clusters
+from pyscore.metrics.core.scales import NONNEGATIVE, SHARE, SQUARES
 from pyscore.ops import Comparison, checks
 from pyscore.ops.arrays import as_tensor
 
@@ -36,10 +39,14 @@ def calibration(
     """Calibration of probabilities p against what happened, y = 1 or 0.
 
     Estimates: ``brier`` = mean (p - y)², ``nll`` = mean -log p(y) in nats, ``auroc`` of p (see `auroc`; DeLong's error
-    even where ``interval`` resamples), ``base_rate`` = mean y.
+    even where ``interval`` resamples), ``base_rate`` = mean y. Over bins b of share w_b, mean probability p_b and
+    observed rate y_b: ``ece`` = Σ w_b |y_b - p_b| (Guo et al. 2017, "On Calibration of Modern Neural Networks"), whose
+    reason for having no interval says what it would be for a calibrated model; and ``calibration_error``, the root of
+    Σ w_b (y_b - p_b)² without its bias: from each square the variance of y_b - p_b is taken off (Kumar, Liang & Ma
+    2019, "Verified Uncertainty Calibration"). Its interval holds the error over these bins of all such questions, which
+    is at most that of every single probability; see `estimate_calibration_error` in core/calibration_error.py.
 
-    Numbers, over bins b of share w_b, mean probability p_b and observed rate y_b: ``ece`` = Σ w_b |y_b - p_b| (Guo et
-    al. 2017, "On Calibration of Modern Neural Networks"), ``rms_calibration_error`` = √(Σ w_b (y_b - p_b)²), ``mce`` =
+    Numbers, over the same bins, with their bias: ``rms_calibration_error`` = √(Σ w_b (y_b - p_b)²), ``mce`` =
     max_b |y_b - p_b|. What the Brier score is made of (Murphy 1973, "A New Vector Partition of the Probability Score"):
     ``reliability`` = Σ w_b (y_b - p_b)², ``resolution`` = Σ w_b (y_b - ȳ)², ``uncertainty`` = ȳ (1 - ȳ), and the terms
     within bins (Stephenson, Coelho & Jolliffe 2008, "Two Extra Components in the Brier Score Decomposition"),
@@ -69,8 +76,8 @@ def calibration(
     with np.errstate(divide="ignore"):
         nll = np.abs(np.where(y > 0, np.log(p), np.log1p(-p)))
     estimates = {
-        "brier": over.mean((p - y) ** 2),
-        "nll": over.mean(nll),
+        "brier": over.mean((p - y) ** 2, scale=SHARE),
+        "nll": over.mean(nll, scale=NONNEGATIVE),
         "auroc": _auroc(p, y, over),
         "base_rate": over.rate(y),
     }
@@ -91,8 +98,8 @@ def comparison_calibration(
     half a right and half a wrong answer, whatever the comparison's ``ties``, and is left out of ``auroc``; ``ties``
     counts such questions. ``brier`` = mean (1 - p)²; ``nll`` = mean -log p, nats; ``accuracy``; ``auroc`` of the
     confidence against being right. The last and ``nll`` are read from the log odds, which tell confidences apart where
-    p rounds to 0 or 1. ``brier``, and with 15 bins of equal width ``ece``, are those of `summarize`; all else is as in
-    `calibration`.
+    p rounds to 0 or 1. ``brier``, and with 15 bins of equal width ``ece`` and ``calibration_error``, are those of
+    `summarize`; all else is as in `calibration`.
 
     Raises:
         ValueError: an empty comparison or a NaN, with its row; lengths that differ; an unknown way of binning.
@@ -102,8 +109,8 @@ def comparison_calibration(
     confidence, log_odds = np.maximum(p, 1 - p), as_float64(comparison.log_odds, "comparison.log_odds")
     over = Averages(len(p), clusters, interval)
     estimates = {
-        "brier": over.mean((1 - p) ** 2),
-        "nll": over.mean(np.logaddexp(0, -log_odds)),
+        "brier": over.mean((1 - p) ** 2, scale=SHARE),
+        "nll": over.mean(np.logaddexp(0, -log_odds), scale=NONNEGATIVE),
         "auroc": _auroc(np.abs(log_odds), right, over),
         "accuracy": over.rate(right),
     }
@@ -126,8 +133,8 @@ def multiclass_calibration(
 
     ``accuracy``: argmax is gold, the first among equals; ``nll`` = mean -log p_gold, nats; ``brier`` =
     mean Σ_k (p_k - 1[k = gold])², 0 to 2 (Brier 1950, "Verification of Forecasts Expressed in Terms of Probability");
-    ``auroc`` of the confidence max_k p_k against being right. ``ece``, ``rms_calibration_error``, ``mce`` and the rows
-    are those of `calibration` for that confidence and being right.
+    ``auroc`` of the confidence max_k p_k against being right. ``ece``, ``calibration_error``,
+    ``rms_calibration_error``, ``mce`` and the rows are those of `calibration` for that confidence and being right.
 
     Args:
         answer_logprob: ``[A]`` log-probabilities, nats; -inf is one. Options that are all -inf share the mass equally.
@@ -156,14 +163,14 @@ def multiclass_calibration(
     missed[right_option] -= 1.0
     estimates = {
         "accuracy": over.rate(right),
-        "nll": over.mean(np.log1p(doubt) - shifted[right_option]),
-        "brier": over.mean(np.add.reduceat(missed**2, starts)),
+        "nll": over.mean(np.log1p(doubt) - shifted[right_option], scale=NONNEGATIVE),
+        "brier": over.mean(np.add.reduceat(missed**2, starts), scale=SQUARES),
         "auroc": _auroc(-doubt, right, over),
     }
     title = "calibration over all options"
     report = _report("multiclass_calibration", title, confidence, right, n_bins, bins, over, estimates, ties="first")
     # Murphy's terms are those of the Brier score of one probability, not of all options.
-    return replace(report, numbers={name: report.numbers[name] for name in ("ece", "rms_calibration_error", "mce")})
+    return replace(report, numbers={name: report.numbers[name] for name in ("rms_calibration_error", "mce")})
 
 
 def _report(
@@ -177,14 +184,19 @@ def _report(
     estimates: dict[str, Estimate],
     ties: str | None = None,
 ) -> Report:
-    """The report with what bins add: the numbers over them, and the reliability table of p against y."""
+    """The report with what bins add: the errors over them, and the reliability table of p against y."""
     n_bins = as_int(n_bins, "n_bins")
-    codes = assign_bins(p, n_bins, bins)
+    codes, design = assign_bins(p, n_bins, bins), read_design(len(p), over.codes)
+    sums = BinSums.of_design(p, y, codes, int(codes.max()) + 1, design)
+    over_bins = {
+        "ece": estimate_ece(sums, design.sample),
+        "calibration_error": estimate_calibration_error(sums, design.sample, over.interval.confidence),
+    }
     return Report.of(
         metric,
         over.interval,
         title=f"{title}, {len(p)} questions{in_clusters(over.n_clusters)}",
-        estimates=estimates,
+        estimates=estimates | over_bins,
         numbers=calibration_errors(p, y, codes) | brier_terms(p, y, codes),
         rows=_rows(p, y, codes, n_bins if bins == "width" else None, over),
         bins=f"{bins}:{n_bins}",

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pyscore.metrics.core.answer_scores import NEEDS, Answers
 from pyscore.metrics.core.arrays import Floats, as_float64
 from pyscore.metrics.core.logprob_math import segment_logsumexp, segment_softmax
-from pyscore.metrics.core.scales import NONNEGATIVE, RATE, REAL, SHARE, Scale, mass_scale
+from pyscore.metrics.core.scales import NONNEGATIVE, RATE, REAL, SHARE, SQUARES, Scale, mass_scale
 from pyscore.ops import Comparison, checks, score_answers
 from pyscore.ops.compare import SETS, TIES
 
@@ -253,7 +253,7 @@ _SCALES: Mapping[str, Scale] = MappingProxyType(
         "tie": RATE,
         "correct": RATE,
         "one_in_n_answers": SHARE,
-        "brier": Scale(0.0, 2.0, "beta"),
+        "brier": SQUARES,
         "correct_on_other": RATE,
     }
     | dict.fromkeys(("loss", "inverted_loss", "sequence_loss", "log_n_answers", "absolute_logodds_shift"), NONNEGATIVE)

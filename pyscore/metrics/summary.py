@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isnan
 from typing import Any
 
 import numpy as np
 
 from pyscore._extension import _C
-from pyscore.metrics.core.arrays import Floats, Keys
-from pyscore.metrics.core.cluster_totals import totals_of
-from pyscore.metrics.core.columns import METRICS, read_columns
+from pyscore.metrics.core.arrays import Keys
+from pyscore.metrics.core.calibration_error import BinSums, estimate_calibration_error, estimate_ece
+from pyscore.metrics.core.cluster_totals import ClusterTotals, totals_of
+from pyscore.metrics.core.columns import SUMMED, read_columns
 from pyscore.metrics.core.design import Sample, read_design
-from pyscore.metrics.core.intervals import Interval
+from pyscore.metrics.core.intervals import Interval, intra_cluster_correlation
 from pyscore.metrics.core.mean_intervals import Mean, without_rounding
 from pyscore.metrics.core.means import estimate_columns, infinite_mean
-from pyscore.metrics.core.moments import Moments, bin_gaps, read_moments
-from pyscore.metrics.core.report import NAN, Estimate, Headlines, Report, in_clusters, ties_of, write_signature
+from pyscore.metrics.core.moments import Moments, bin_sums, read_chance, read_moments
+from pyscore.metrics.core.report import NAN, Estimate, Headlines, Report, in_clusters, write_signature
 from pyscore.metrics.core.scales import RATE, REAL, SHARE
 from pyscore.ops import Comparison
 
 __all__ = ["Summary", "summarize", "summarize_moments"]
 
-_SCALES = [{"preference_rate": RATE, "tie_rate": RATE, "mean_log_odds": REAL}.get(name, SHARE) for name in METRICS]
+_SCALES = [{"preference_rate": RATE, "tie_rate": RATE, "mean_log_odds": REAL}.get(name, SHARE) for name in SUMMED]
 
 
 @dataclass(frozen=True)
@@ -37,12 +39,16 @@ class Summary(Headlines):
         mean_coverage: the average mass that the compared answers cover.
         tie_rate: the share of exact ties.
         brier: mean of (1 - probability)², 0 to 1.
-        ece: expected calibration error of max(p, 1 - p), right where p > 1/2, 15 equal-width bins.
+        ece: expected calibration error of max(p, 1 - p), right where p > 1/2, 15 equal-width bins. It has no interval,
+            since it is biased: ``reason`` says what a calibrated model would show.
+        calibration_error: the root of the mean squared calibration error over these bins, without bias.
+        chance: the preference rate of an answer drawn at random from each question's; NaN where it is not known which
+            answers were compared.
         n_questions: how many questions went in (with weights: how many of positive weight).
         n_clusters: how many clusters, or None where none were given.
         confidence: of every interval, for example 0.95.
         method: what was asked for: "auto", "t", "wilson", "bootstrap" or "bca".
-        signature: how the numbers were made: metric, ties, interval, version.
+        signature: how the numbers were made: metric, ties (where the comparison says), interval, version.
     """
 
     mean_probability: Estimate
@@ -51,8 +57,10 @@ class Summary(Headlines):
     mean_log_odds: Estimate
     mean_coverage: Estimate
     tie_rate: Estimate
-    brier: float
-    ece: float
+    brier: Estimate
+    ece: Estimate
+    calibration_error: Estimate
+    chance: float
     n_questions: int
     n_clusters: int | None
     confidence: float
@@ -61,7 +69,7 @@ class Summary(Headlines):
 
     def _report(self) -> Report:
         title = f"{self.n_questions} questions{in_clusters(self.n_clusters)}"
-        numbers = {"brier": self.brier, "ece": self.ece}
+        numbers = {} if isnan(self.chance) else {"chance": self.chance}
         return Report(title, self._estimates(), self.signature, self.confidence, numbers)
 
 
@@ -97,51 +105,58 @@ def summarize(
         moments = read_moments(comparison)
         totals = None if clusters is None else totals_of(comparison, clusters, moments.n)
         return summarize_moments(moments, interval, totals)
-    columns = read_columns(comparison)
+    columns, chance = read_columns(comparison), read_chance(comparison)
     design = read_design(len(columns), clusters, weights)
     if not design.kept.all():
         columns = columns.take(design.kept)
-    estimates = dict(zip(METRICS, estimate_columns(columns.finite, _SCALES, design, interval), strict=True))
+    estimates = dict(zip(SUMMED, estimate_columns(columns.summed, _SCALES, design, interval), strict=True))
     if any(columns.infinite):
         estimates["mean_log_odds"] = infinite_mean(columns.infinite, len(columns), "log odds")
     w = design.weights
     return Summary(
         **estimates,
-        brier=float(w @ (1 - columns.probability) ** 2 / w.sum()),
-        ece=float(np.abs(bin_gaps(columns, w)).sum() / w.sum()),
+        **_calibration(bin_sums(columns, design), design.sample, interval),
+        chance=NAN if chance is None else float(w @ chance[design.kept] / w.sum()),
         n_questions=len(columns),
         n_clusters=design.n_clusters,
         confidence=confidence,
         method=method,
-        signature=_signature(columns.ties, interval),
+        signature=_signature(comparison.ties, interval),
     )
 
 
-def summarize_moments(moments: Moments, interval: Interval, totals: Floats | None = None) -> Summary:
+def summarize_moments(moments: Moments, interval: Interval, totals: ClusterTotals | None = None) -> Summary:
     """The summary of sums over at least one question; ``interval`` can't resample, which needs the rows.
 
-    ``totals [C, 8]`` are those of `cluster_totals`, where clusters were given.
+    ``totals`` are those of the clusters, where they were given.
     """
     n, means = moments.n, moments.mean.tolist()
     units, effective, variances = n, float(n), moments.m2 / (n * max(n - 1, 1))
+    bins, between = moments.bins, np.zeros_like(moments.m2)
     if totals is not None:
-        units, size_squares, squares = _C.cluster_spread(totals, moments.mean, n)
+        units, size_squares, left_out, deviations = _C.cluster_spread(totals.scores, moments.mean, n)
         effective = n**2 / size_squares
-        variances = squares * ((units - 1) / units)  # as `leave_one_out`
+        variances = left_out * ((units - 1) / units)  # as `leave_one_out`
+        bins, between = totals.calibration(moments), deviations / n
     sample = Sample(n, units, effective, "question" if totals is None else "cluster")
-    mean_squares = moments.m2 / n + moments.mean**2
+    squares = (moments.m2 / n + moments.mean**2).tolist()
     estimates = {
         name: Mean(
-            means[i], without_rounding(float(variances[i]), float(mean_squares[i])), NAN, sample, _SCALES[i]
+            means[i],
+            without_rounding(float(variances[i]), squares[i]),
+            squares[i],
+            sample,
+            _SCALES[i],
+            likeness=intra_cluster_correlation(float(moments.m2[i]) / n, float(between[i]), n, units, effective),
         ).estimate(interval)
-        for i, name in enumerate(METRICS)
+        for i, name in enumerate(SUMMED)
     }
     if any(moments.infinite):
         estimates["mean_log_odds"] = infinite_mean(moments.infinite, moments.n, "log odds")
     return Summary(
         **estimates,
-        brier=moments.squares / moments.n,
-        ece=float(np.abs(moments.gaps).sum() / moments.n),
+        **_calibration(bins, sample, interval),
+        chance=moments.mean_chance,
         n_questions=moments.n,
         n_clusters=None if totals is None else units,
         confidence=interval.confidence,
@@ -150,5 +165,12 @@ def summarize_moments(moments: Moments, interval: Interval, totals: Floats | Non
     )
 
 
-def _signature(ties: tuple[int, int, float], interval: Interval) -> str:
-    return write_signature("summary", ties=ties_of(*ties), **interval.settings())
+def _calibration(bins: BinSums, sample: Sample, interval: Interval) -> dict[str, Estimate]:
+    return {
+        "ece": estimate_ece(bins, sample),
+        "calibration_error": estimate_calibration_error(bins, sample, interval.confidence),
+    }
+
+
+def _signature(ties: str | None, interval: Interval) -> str:
+    return write_signature("summary", ties=ties, **interval.settings())

@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 from typing import Any
 
-import numpy as np
 import torch
 
 from pyscore.metrics.core.arrays import Floats, Keys
-from pyscore.metrics.core.cluster_totals import cluster_totals
+from pyscore.metrics.core.cluster_totals import ClusterTotals, cluster_totals
 from pyscore.metrics.core.intervals import Interval
-from pyscore.metrics.core.moments import NO_QUESTIONS, DeviceSums, Moments, device_of, read_moments
+from pyscore.metrics.core.moments import (
+    NO_QUESTIONS,
+    DeviceSums,
+    Moments,
+    device_of,
+    join_policies,
+    read_moments,
+)
 from pyscore.metrics.core.readers import read_clusters
 from pyscore.metrics.summary import Summary, summarize_moments
 from pyscore.ops import Comparison
@@ -25,7 +31,7 @@ _CLUSTERS = "clusters were given for some questions and not for others: give the
 class SummaryState:
     """Sums from which `summarize` is computed: update with comparisons, merge with other states, pickle freely.
 
-    Its size does not depend on the number of questions; with clusters it grows by seven numbers a cluster. Merged
+    Its size does not depend on the number of questions; with clusters it grows by 38 numbers a cluster. Merged
     states give what `summarize` gives on all rows together, in any order, to rounding.
 
     Comparisons whose fields are CUDA tensors are summed on their GPU, in float64, without waiting for it, so that
@@ -42,7 +48,7 @@ class SummaryState:
             sums = DeviceSums.on(torch.device(device))
             self._devices[sums.device] = sums
         self._moments = NO_QUESTIONS
-        self._clusters: dict[Hashable, Floats] | None = None  # key -> [questions, sum of each metric]
+        self._clusters: dict[Hashable, Floats] | None = None  # key -> a row of `ClusterTotals`
 
     def update(self, comparison: Comparison, clusters: Keys = None) -> SummaryState:
         """Add the questions of a comparison; returns this state.
@@ -53,12 +59,16 @@ class SummaryState:
             clusters: one hashable key a question. They are objects of the host, so a comparison on a GPU is read then.
 
         Raises:
-            ValueError: as `summarize`, or clusters given in some updates and not in others. It changes nothing then.
+            ValueError: as `summarize`, clusters given in some updates and not in others, or comparisons whose ties
+                counted by different policies. It changes nothing then.
                 On a GPU values are not looked at here: a NaN, a share outside [0, 1] or a mass that is none raises
                 whenever the state is read, with its row counted over all updates on that GPU.
             RuntimeError: the update is captured in a CUDA graph by a state that has no sums on that GPU yet.
         """
         device = device_of(comparison) if clusters is None else None
+        join_policies(
+            frozenset({comparison.ties}), self._moments.policies, *(s.policies for s in self._devices.values())
+        )
         if device is not None:
             if self._clusters is not None:
                 raise ValueError(_CLUSTERS)
@@ -83,7 +93,8 @@ class SummaryState:
         """A new state, on the host, that has seen what both have; neither is changed.
 
         Raises:
-            ValueError: one state has clusters and the other has questions without; an invalid value on a GPU.
+            ValueError: one state has clusters and the other has questions without, or ties of both counted by different
+                policies; an invalid value on a GPU.
         """
         return self._read()._join(other._read())
 
@@ -116,7 +127,7 @@ class SummaryState:
         read = self._read()
         if not read._moments.n:
             raise ValueError("the state is empty: update it with a comparison first")
-        totals = None if read._clusters is None else np.stack(list(read._clusters.values()))
+        totals = None if read._clusters is None else ClusterTotals.of_rows(list(read._clusters.values()))
         return summarize_moments(read._moments, Interval(confidence), totals)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -137,4 +148,4 @@ def _state_of(moments: Moments) -> SummaryState:
 
 def _cluster_totals(comparison: Comparison, clusters: Iterable[Hashable], n: int) -> dict[Hashable, Floats]:
     codes, distinct = read_clusters(clusters, n)
-    return dict(zip(distinct, cluster_totals(comparison, codes, len(distinct)), strict=True))
+    return dict(zip(distinct, cluster_totals(comparison, codes, len(distinct)).rows(), strict=True))

@@ -111,8 +111,8 @@ class Comparison:
     def chance(self) -> Array | None:
         """What ``prefers`` is on average for an answer drawn at random: the share of a question's answers that match.
 
-        float64, one entry a question; None where it is not known which answers were compared. It is computed here, not
-        with the other fields: that would take 5 microseconds more a call.
+        float64, one entry a question; None where it is not known which answers were compared. It is computed where it
+        is read, since it takes half as long as a small call of `compare_answers`: 20 of 39 microseconds.
         """
         if self.question_offsets is None or self.is_matching is None:
             return None

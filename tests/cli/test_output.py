@@ -23,3 +23,16 @@ def test_questions_whose_answers_tie_or_nest_or_merge_are_counted_once_each(caps
     assert len(lines) == 3
     for line, column in zip(lines, ("same_as", "extends", "boundary"), strict=True):
         assert line.startswith("1 of 5 questions: ") and line.endswith(f"(column {column})")
+
+
+def test_the_preference_rate_stands_beside_what_chance_would_score(capsys: pytest.CaptureFixture[str]) -> None:
+    two, three = (
+        pair(-1.0, -2.0),
+        [*pair(-1.0, -3.0, dataset="e"), pair(-1.0, -3.0, dataset="e")[1] | {"answer_index": 2}],
+    )
+    print_summaries(summarize_rows(table(two), ties="share"), OPTIONS | {"ties": "share"})
+    shown = capsys.readouterr().out
+    assert "chance: 0.500, the preference rate of answers drawn at random" in shown
+    assert "ties count as the share of matching answers among those that tie" in shown
+    print_summaries(summarize_rows(table([*two, *three])), OPTIONS)
+    assert "chance: 0.333 to 0.500, the preference rate" in capsys.readouterr().out

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, replace
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ def compare_pairs(matching: Any, other: Any) -> Comparison:
         prefers=np.where(m == o, 0.5, m > o),
         tie=m == o,
         predicted=np.where(m >= o, 0, 1),
+        ties="half",
     )
 
 
@@ -42,7 +43,8 @@ def columns_of(comparison: Comparison) -> dict[str, Any]:
 
 def take(comparison: Comparison, rows: Any) -> Comparison:
     """The given rows, in the given order."""
-    return Comparison(**{name: np.asarray(column)[rows] for name, column in columns_of(comparison).items()})
+    taken: dict[str, Any] = {name: np.asarray(column)[rows] for name, column in columns_of(comparison).items()}
+    return replace(comparison, **taken)
 
 
 def random_pairs(seed: int, n: int) -> Comparison:

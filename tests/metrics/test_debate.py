@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from pyscore.metrics import SHARE, estimate_mean
+from pyscore.metrics import SHARE, Interval, estimate_mean
 from pyscore.metrics.debate import debate_accuracy
 
 seeds = st.integers(0, 2**32 - 1)
@@ -56,10 +56,10 @@ def test_without_ids_every_judgement_counts_for_itself() -> None:
 @given(seeds)
 def test_the_unit_is_the_debate(seed: int) -> None:
     a, b, a_correct, debates = judgements(seed)
-    report = debate_accuracy(a, b, a_correct, debate_id=debates)
+    report = debate_accuracy(a, b, a_correct, debate_id=debates, interval=Interval(method="t"))
     p = np.exp(a) / (np.exp(a) + np.exp(b))
     of_debates = np.where(a_correct, p, 1 - p).reshape(-1, 2).mean(axis=1)
-    expected = estimate_mean(of_debates, scale=SHARE)  # a debate, not a judgement, is a question here
+    expected = estimate_mean(of_debates, scale=SHARE, interval=Interval(method="t"))
     assert report["mean_probability"].value == pytest.approx(of_debates.mean())
     assert (report["mean_probability"].low, report["mean_probability"].high) == pytest.approx(
         (expected.low, expected.high)

@@ -78,8 +78,8 @@ def test_bad_tables_are_refused() -> None:
         scaling_table([("m", 1, 0, "d", 1), ("m", 0, 0, "d", 1)])
     with pytest.raises(ValueError, match=r"m, size 1, step 0, d\[1\] is NaN"):
         scaling_table([("m", 1, 0, "d", [1, nan])])
-    with pytest.raises(TypeError, match="metric 'brier' is no estimate"):
-        scaling_table([("m", 1, 0, "d", summarize(of_preferences([1, 0])))], metric="brier")
+    with pytest.raises(TypeError, match="metric 'chance' is no estimate"):
+        scaling_table([("m", 1, 0, "d", summarize(of_preferences([1, 0])))], metric="chance")
     with pytest.raises(ValueError, match="clusters are given for some points"):
         scaling_table([("m", 1, 0, "d", [1, 0], ["a", "b"]), ("m", 1, 0, "d", [1])])
     with pytest.raises(ValueError, match=r"points\[0\] has step NaN"):

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable
+from dataclasses import replace
 from functools import reduce
-from math import inf
+from math import inf, isnan
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyscore import Comparison, Summary, SummaryState, summarize
-from pyscore.metrics.core.columns import METRICS
+from pyscore import Comparison, Summary, SummaryState, compare_answers, summarize
+from pyscore.metrics.core.columns import SUMMED
 from tests.metrics.cases import compare_pairs, comparisons, of_preferences, random_pairs, take
 
 
 def numbers(summary: Summary) -> list[float]:
-    estimates = [getattr(summary, name) for name in METRICS]
+    estimates = [getattr(summary, name) for name in (*SUMMED, "ece", "calibration_error")]
     flat = [x for e in estimates for x in (e.value, e.stderr, e.low, e.high, float(e.n))]
-    return [*flat, summary.brier, summary.ece, float(summary.n_questions), float(summary.n_clusters or -1)]
+    return [*flat, summary.chance, float(summary.n_questions), float(summary.n_clusters or -1)]
 
 
 def split(comparison: Comparison, clusters: np.ndarray | None, cuts: list[int]) -> list[SummaryState]:
@@ -44,7 +47,7 @@ def test_merged_equals_pooled_in_any_order(
     order = np.random.default_rng(shuffle).permutation(len(states))
     merged = reduce(SummaryState.merge, [states[i] for i in order])
     pooled = summarize(comparison, clusters=clusters, confidence=0.9)
-    assert numbers(merged.summarize(0.9)) == pytest.approx(numbers(pooled), rel=1e-12, abs=1e-12, nan_ok=True)
+    assert numbers(merged.summarize(0.9)) == pytest.approx(numbers(pooled), rel=1e-9, abs=1e-9, nan_ok=True)
 
 
 def test_many_updates_far_from_zero_do_not_lose_the_spread() -> None:
@@ -106,3 +109,43 @@ def test_clusters_are_given_always_or_never() -> None:
 def test_an_empty_state_has_no_summary() -> None:
     with pytest.raises(ValueError, match="empty"):
         SummaryState().summarize()
+
+
+def test_ties_that_counted_by_different_policies_are_not_joined() -> None:
+    half, share = of_preferences([1, 0.5]), replace(of_preferences([1, 0.5]), ties="share")
+    state = SummaryState().update(half)
+    before = numbers(state.summarize())
+    refusals: list[Callable[[], Any]] = [
+        lambda: state.update(share),
+        lambda: state.merge(SummaryState().update(share)),
+    ]
+    for refused in refusals:
+        with pytest.raises(ValueError, match="ties counted as 'half' and as 'share': compare all"):
+            refused()
+    assert numbers(state.summarize()) == pytest.approx(before, nan_ok=True)  # The refusals changed nothing.
+    assert "ties:half" in state.merge(state).summarize().signature
+
+
+def test_a_signature_names_the_policy_of_ties_that_all_comparisons_name() -> None:
+    named, silent = of_preferences([1, 0.5]), replace(of_preferences([1, 0.5]), ties=None)
+    assert "ties" not in SummaryState().update(named).update(silent).summarize().signature
+    assert "ties" not in summarize(silent).signature and "ties:half" in summarize(named, weights=[1, 2]).signature
+
+
+@pytest.mark.parametrize("options", [{}, {"clusters": ["a", "b", "b"]}, {"weights": [1, 1, 1]}])
+def test_chance_is_the_mean_share_of_matching_answers(options: dict[str, Any]) -> None:
+    logprob, matching = [-1.0] * 8, [True, False, False, True, True, False, False, True]
+    compared = compare_answers(np.array(logprob), [0, 3, 6, 8], np.array(matching), ties="share")
+    summary = summarize(compared, **options)
+    assert summary.chance == pytest.approx((1 / 3 + 2 / 3 + 1 / 2) / 3) and "chance 0.5000" in str(summary)
+    assert summary.preference_rate.value == pytest.approx(summary.chance)  # all answers tie
+    state = SummaryState().update(compared)
+    assert state.merge(state).summarize().chance == pytest.approx(summary.chance)
+    unknown = state.update(replace(compared, is_matching=None)).summarize()
+    assert isnan(unknown.chance) and unknown.to_dict()["chance"] is None and "chance" not in str(unknown)
+
+
+def test_chance_follows_weights() -> None:
+    compared = compare_answers(np.full(6, -1.0), [0, 2, 6], np.array([True, False, True, False, False, False]))
+    assert summarize(compared, weights=[3, 1]).chance == pytest.approx((3 / 2 + 1 / 4) / 4)
+    assert summarize(compared, weights=[0, 1]).chance == 0.25

@@ -78,27 +78,34 @@ PYSCORE_INLINE void column_moments(const Float *column, std::int64_t n, const Re
     m2 = squares.total();
 }
 
-// (1 - p)² and, by bin of the confidence max(p, 1 - p), how much the correctness exceeds it. A confidence is at least
-// 0.5, so that the lower bins stay empty.
+// By bin of the confidence max(p, 1 - p): how many questions, how much the correctness exceeds it, the squares of that,
+// and what these are for a calibrated model. A confidence is at least 0.5, so that the lower bins stay empty.
 template <class Float> static void block_calibration(const Float *probability, std::int64_t n, Moments &block) {
     constexpr int kFirst = kCalibrationBins / 2, kBins = kCalibrationBins - kFirst;
-    WideSum gaps[kBins], squares;
+    WideSum gaps[kBins], squares[kBins], expected[kBins];
+    Vm counted[kBins] = {};
     each_vector(n, [&](std::int64_t i, std::int64_t vector, Vm counts) __attribute__((always_inline)) {
         const Vd p = load_wide(probability + i), q = 1 - p, one = Vd{} + 1;
-        squares.vectors[vector] += where(counts, q * q);
         const Vd confidence = where(p >= q, p) + where(p < q, q);
         const Vd gap = where(counts, where(p > 0.5, one) + where(p == 0.5, one * 0.5) - confidence);
+        const Vd variance = confidence * (1 - confidence);
         // Compared with each edge, since confidence * kCalibrationBins would round.
         Vm above = counts;
         for (int b = 0; b < kBins; ++b) {
-            const Vm above_next = confidence > (kFirst + 1.0 + b) / kCalibrationBins;
-            gaps[b].vectors[vector] += where(above & ~above_next, gap);
+            const Vm above_next = counts & (confidence > (kFirst + 1.0 + b) / kCalibrationBins);
+            const Vm inside = above & ~above_next;
+            counted[b] += inside;
+            gaps[b].vectors[vector] += where(inside, gap);
+            squares[b].vectors[vector] += where(inside, gap * gap);
+            expected[b].vectors[vector] += where(inside, variance);
             above = above_next;
         }
     });
-    block.squares = squares.total();
     for (int b = 0; b < kBins; ++b) {
+        block.counts[kFirst + b] = count(counted[b]);
         block.gaps[kFirst + b] = gaps[b].total();
+        block.gap_squares[kFirst + b] = squares[b].total();
+        block.expected[kFirst + b] = expected[b].total();
     }
 }
 
@@ -115,25 +122,19 @@ template <class Float> static bool block_valid(const ScoresProblem<Float> &rows)
     return count(bad) == 0;
 }
 
-template <class Float> static void block_ties(const ScoresProblem<Float> &rows, Moments &block) {
+// How many log odds are infinite, and the moments of ties, which are 0 or 1.
+template <class Float> static void block_counts(const ScoresProblem<Float> &rows, Moments &block) {
     const Vd infinity = Vd{} + std::numeric_limits<double>::infinity();
-    Vm positive{}, negative{}, ties{}, halves{};
-    WideSum wins;
-    each_vector(rows.n, [&](std::int64_t i, std::int64_t vector, Vm counts) __attribute__((always_inline)) {
-        const Vd z = load_wide(rows.log_odds + i), prefers = load_wide(rows.prefers + i);
-        const Vm tied = counts & load_mask(rows.tie + i);
+    Vm positive{}, negative{}, ties{};
+    each_vector(rows.n, [&](std::int64_t i, std::int64_t, Vm counts) __attribute__((always_inline)) {
+        const Vd z = load_wide(rows.log_odds + i);
         positive += counts & (z == infinity);
         negative += counts & (z == -infinity);
-        ties += tied;
-        halves += tied & (prefers == 0.5);
-        wins.vectors[vector] += where(tied, prefers);
+        ties += counts & load_mask(rows.tie + i);
     });
     block.positive_infinite = count(positive);
     block.negative_infinite = count(negative);
-    block.ties = count(ties);
-    block.half_ties = count(halves);
-    block.tie_wins = wins.total();
-    const auto tied = static_cast<double>(block.ties), n = static_cast<double>(rows.n);
+    const auto tied = static_cast<double>(count(ties)), n = static_cast<double>(rows.n);
     block.mean[5] = tied / n;
     block.m2[5] = tied * (n - tied) / n;
 }
@@ -143,9 +144,8 @@ template <class Float> static void block_moments(const ScoresProblem<Float> &row
     block = Moments{};
     block.n = rows.n;
     block.valid = block_valid(rows);
-    const Float *plain[kScores] = {rows.probability, rows.prefers,  rows.probability_raw,
-                                   nullptr,          rows.coverage, nullptr};
-    for (int column = 0; column < kScores; ++column) {
+    const Float *plain[5] = {rows.probability, rows.prefers, rows.probability_raw, nullptr, rows.coverage};
+    for (int column = 0; column < 5; ++column) {
         if (plain[column] != nullptr) {
             const auto read = [&](std::int64_t i)
                                   __attribute__((always_inline)) { return load_wide(plain[column] + i); };
@@ -158,6 +158,11 @@ template <class Float> static void block_moments(const ScoresProblem<Float> &row
         return where((z < infinity) & (z > -infinity), z);
     };
     column_moments(rows.log_odds, rows.n, finite_log_odds, block.mean[3], block.m2[3]);
-    block_ties(rows, block);
+    const auto brier = [&](std::int64_t i) __attribute__((always_inline)) {
+        const Vd missed = 1 - load_wide(rows.probability + i);
+        return missed * missed;
+    };
+    column_moments(rows.probability, rows.n, brier, block.mean[6], block.m2[6]);
+    block_counts(rows, block);
     block_calibration(rows.probability, rows.n, block);
 }

@@ -48,11 +48,10 @@ def _bin_means(values: Floats, codes: Codes, counts: Codes) -> Floats:
 
 
 def calibration_errors(p: Floats, y: Floats, codes: Codes) -> dict[str, float]:
-    """ECE, RMS and maximal error of probabilities p against outcomes y, over bins."""
+    """RMS and maximal error of probabilities p against outcomes y, over bins."""
     counts = np.bincount(codes)
     gaps, shares = np.abs(_bin_means(y - p, codes, counts)), counts / len(p)
     return {
-        "ece": float(shares @ gaps),
         "rms_calibration_error": float(np.sqrt(shares @ gaps**2)),
         "mce": float(gaps.max()),
     }

@@ -12,7 +12,7 @@ from pyscore.metrics.core.arrays import Floats, Mask, as_array, check_dimensions
 from pyscore.metrics.core.readers import refuse
 from pyscore.ops import Comparison
 
-__all__ = ["METRICS", "SHARES", "Columns", "check_fields", "read_columns", "read_fields", "why_refused"]
+__all__ = ["METRICS", "SHARES", "SUMMED", "Columns", "check_fields", "read_columns", "read_fields", "why_refused"]
 
 METRICS = {
     "mean_probability": "probability",
@@ -23,6 +23,9 @@ METRICS = {
     "tie_rate": "tie",
 }
 """Metric name -> the field of `Comparison` that it is the mean of, the two headline numbers first."""
+
+SUMMED = (*METRICS, "brier")
+"""What a summary averages: also (1 - probability)², which no field holds."""
 
 SHARES = ("probability", "prefers")
 """The fields that lie within [0, 1]."""
@@ -55,10 +58,9 @@ class Columns:
         return int(np.count_nonzero(self.scores == np.inf)), int(np.count_nonzero(self.scores == -np.inf))
 
     @property
-    def ties(self) -> tuple[int, int, float]:
-        """How many ties, how many of them count half, and what all of them add up to in the preference rate."""
-        tied = self.scores[self.scores[:, 5] > 0, 1]
-        return len(tied), int(np.count_nonzero(tied == 0.5)), float(tied.sum())
+    def summed(self) -> Floats:
+        """One column an entry of `SUMMED`, infinite log odds put at 0."""
+        return np.column_stack([self.finite, (1 - self.probability) ** 2])
 
     @property
     def probability(self) -> Floats:
@@ -68,6 +70,11 @@ class Columns:
     def correct(self) -> Floats:
         """1 where the matching answers hold more than half of the compared mass, 0 where less, 0.5 at exactly half."""
         return np.heaviside(self.probability - 0.5, 0.5)
+
+    @property
+    def confidence(self) -> Floats:
+        """The probability of the more probable side."""
+        return np.maximum(self.probability, 1 - self.probability)
 
 
 def check_fields(shapes: dict[str, tuple[int, ...]], name: str = "comparison") -> None:

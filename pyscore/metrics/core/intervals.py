@@ -18,6 +18,8 @@ __all__ = [
     "clustered_size",
     "effective_size",
     "effective_trials",
+    "intra_cluster_correlation",
+    "missed_weight",
     "t_interval",
     "t_quantile",
     "wilson_interval",
@@ -125,16 +127,20 @@ def check_interval(interval: Interval) -> Interval:
     return interval
 
 
-def clustered_size(rate: float, variance: float, n: int, units: float, confidence: float) -> float:
+def clustered_size(
+    rate: float, variance: float, n: int, units: float, confidence: float, likeness: float = 0.0
+) -> float:
     """How many independent trials say as much about a rate as n questions in ``units`` (Kish-effective) clusters.
 
     `effective_trials` of p(1-p): about ``units`` where the questions of a cluster all agree, about n where they have
     nothing in common. A rate of 0 or 1 has no spread to read that from: there it is ``units``.
     """
-    return effective_trials(rate * (1 - rate), min(rate, 1 - rate), variance, n, units, confidence)
+    return effective_trials(rate * (1 - rate), min(rate, 1 - rate), variance, n, units, confidence, likeness)
 
 
-def effective_trials(spread: float, rarity: float, variance: float, n: int, units: float, confidence: float) -> float:
+def effective_trials(
+    spread: float, rarity: float, variance: float, n: int, units: float, confidence: float, likeness: float = 0.0
+) -> float:
     """m = spread / V · (z / t(dof))², between ``units`` and n: how many independent trials say as much.
 
     ``spread`` is the variance of one trial, V = ``variance`` that of the mean, without the factor C/(C - 1). V is an
@@ -142,8 +148,10 @@ def effective_trials(spread: float, rarity: float, variance: float, n: int, unit
     Small Expected Number of Positive Counts Estimated from Survey Data" (whose interval on m trials is
     Clopper-Pearson's; ours is Wilson's or Tango's). dof = (units - 1) · min(1, 20 rarity) is ours, since what an event
     rarer than 5 % says about V comes from the few clusters that it touches. The factor doesn't take m below ``units``,
-    complete agreement. Without spread m = units. tools/coverage measures how often intervals on m trials hold the
-    truth; the bounds and the 20 come from there.
+    complete agreement. Without spread m = units. Where clusters are unequal, V is mostly what the few largest show, so
+    m is at most 1/(1/n + r (1/units - 1/n)) too, what questions of intra-cluster correlation r = ``likeness`` are worth
+    (Rao & Scott 1992, "A Simple Method for the Analysis of Clustered Binary Data"). tools/coverage measures how often
+    intervals on m trials hold the truth; the bounds and the 20 come from there.
     """
     if spread <= 0 or units >= n:
         return min(units, float(n))
@@ -154,7 +162,23 @@ def effective_trials(spread: float, rarity: float, variance: float, n: int, unit
     # that the bound below decides in any case.
     dof = max((units - 1) * min(1.0, 20 * rarity), 0.01)
     factor = (z_quantile(confidence) / t_quantile(confidence, dof)) ** 2
-    return min(max(trials * factor, min(units, trials)), float(n))
+    alike = 1 / (1 / n + likeness * (1 / units - 1 / n))
+    return min(max(trials * factor, min(units, trials)), float(n), alike)
+
+
+def intra_cluster_correlation(spread: float, between: float, n: int, units: int, effective: float) -> float:
+    """r = (MSB - MSW)/(MSB + (n₀ - 1) MSW) of the analysis of variance over clusters, within [0, 1].
+
+    ``spread`` is the variance of single questions, ``between`` Σ n_c (m_c - m)²/n over the clusters' means, n₀ =
+    (n - Σ n_c²/n)/(C - 1). Donner 1986, "A Review of Inference Procedures for the Intraclass Correlation Coefficient in
+    the One-Way Random Effects Model".
+    """
+    if units < 2 or units >= n or spread <= 0:
+        return 0.0
+    among, within = n * between / (units - 1), n * max(spread - between, 0.0) / (n - units)
+    size = (n - n / effective) / (units - 1)
+    total = among + (size - 1) * within
+    return min(max((among - within) / total, 0.0), 1.0) if total > 0 else 0.0
 
 
 def beta_bounds(value: float, variance: float, units: float, confidence: float) -> tuple[float, float]:
@@ -165,21 +189,40 @@ def beta_bounds(value: float, variance: float, units: float, confidence: float) 
     for a Nonparametric One-Sided Hypothesis on the Mean of a Nonnegative Variable"; Learned-Miller & Thomas 2019, "A
     New Confidence Interval for the Mean of a Bounded Random Variable". Here that quantile is the one of the beta
     distribution with the same mean and variance, which is ours and needs no single values: with K units of mean p and
-    variance s² = K ``variance``, and the end e (1 above, 0 below), mean (Kp + e)/(K + 1) and variance
-    ((K - 1) s² + K (e - p)²/(K + 1)) / ((K + 1)(K + 2)). For values that are 0 or 1 it is Clopper & Pearson's.
+    variance s² = K ``variance``, and a further value of weight ω at the end e (1 above, 0 below), the mean
+    (Kp + ωe)/(K + ω) and the variance ((K - 1) s² + Kω (e - p)²/(K + ω)) / ((K + ω)(K + ω + 1)). With ω = 1 it covers
+    as Gaffke's, and for values that are 0 or 1 it is Clopper & Pearson's. ω falls below 1 (`missed_weight`) where units
+    are many and their skewness small.
     """
-    tail = (1 - confidence) / 2
-    low = 0.0 if value <= 0 else _beta_quantile(value, variance, units, 0, tail)
-    high = 1.0 if value >= 1 else _beta_quantile(value, variance, units, 1, 1 - tail)
+    tail, weight = (1 - confidence) / 2, missed_weight(value, variance * units, units)
+    low = 0.0 if value <= 0 else _beta_quantile(value, variance, units, weight, 0, tail)
+    high = 1.0 if value >= 1 else _beta_quantile(value, variance, units, weight, 1, 1 - tail)
     return low, high
 
 
-def _beta_quantile(value: float, variance: float, units: float, end: int, quantile: float) -> float:
+def missed_weight(value: float, spread: float, units: float) -> float:
+    """ω = min(1, max(20, 25 skewness²) / units): how much a value at the end of the range counts in `beta_bounds`.
+
+    The skewness is that of the beta distribution with the units' mean p and variance s², 2 (1 - 2p) / ((k + 2) s) with
+    k = p (1 - p)/s² - 1: of values in [0, 1] near one end it is large, whatever they are. Student's t holds where
+    units are more than some 25 times its square. Both numbers are from simulation (tools/coverage_cells/means.py).
+    """
+    if not 0 < value < 1:
+        return 1.0
+    if spread <= 0:
+        return min(1.0, 20 / units)
+    strength = max(value * (1 - value) / spread - 1, 0.0)
+    skewness = 2 * (1 - 2 * value) / ((strength + 2) * math.sqrt(spread))
+    return min(1.0, max(20.0, 25 * skewness**2) / units)
+
+
+def _beta_quantile(value: float, variance: float, units: float, weight: float, end: int, quantile: float) -> float:
     from scipy.special import betaincinv
 
-    mean = (units * value + end) / (units + 1)
-    within = (units - 1) * units * variance + units * (end - value) ** 2 / (units + 1)
-    spread = mean * (1 - mean) * (units + 1) * (units + 2)
+    total = units + weight
+    mean = (units * value + weight * end) / total
+    within = (units - 1) * units * variance + units * weight * (end - value) ** 2 / total
+    spread = mean * (1 - mean) * total * (total + 1)
     if spread >= 1e140 * within:  # The value is so near the end that squares underflow, and betaincinv gives NaN.
         return float(end)
     # An estimate of the variance can exceed what values in [0, 1] allow: the strength of the beta stays above 0.

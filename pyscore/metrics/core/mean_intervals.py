@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pyscore.metrics.core.arrays import Floats
+from pyscore.metrics.core.arrays import Floats, cluster_sums
 from pyscore.metrics.core.design import Design, Sample, leave_one_out
 from pyscore.metrics.core.intervals import (
     Interval,
     beta_bounds,
     clustered_size,
     effective_trials,
+    intra_cluster_correlation,
     t_interval,
     wilson_interval,
     z_quantile,
@@ -35,10 +36,11 @@ class Mean:
     Attributes:
         value: the weighted mean.
         variance: of the mean, leave-one-cluster-out.
-        square: the weighted mean of the squared values, which Tango's interval needs.
+        square: the weighted mean of the squared values.
         sample: the questions.
         scale: what single values can be.
         ddof: what was taken off the number of units in the variance.
+        likeness: `intra_cluster_correlation` of the values.
     """
 
     value: float
@@ -47,6 +49,7 @@ class Mean:
     sample: Sample
     scale: Scale
     ddof: int = 1
+    likeness: float = 0.0
 
     def reason(self, method: str = "auto") -> str:
         """Why there is no interval, or ""."""
@@ -67,16 +70,18 @@ class Mean:
         """The ends of the interval, within the range of the scale. There must be no `reason` against it."""
         made_by = self._method(method)
         if made_by == "wilson":
-            trials = clustered_size(self.value, self._plain_variance, self.sample.n, self.sample.effective, confidence)
+            n, effective = self.sample.n, self.sample.effective
+            trials = clustered_size(self.value, self._plain_variance, n, effective, confidence, self.likeness)
             return wilson_interval(self.value, trials, z_quantile(confidence))
         if made_by == "tango":
-            return tango_interval(self.value, self.square, self._trials(confidence), z_quantile(confidence))
+            rarity = min(self.square, 1 - abs(self.value))
+            return tango_interval(self.value, self.square, self._trials(rarity, confidence), z_quantile(confidence))
         low, high = t_interval(self.value, math.sqrt(self.variance), self.sample.dof, confidence)
         bottom, top = self.scale.low, self.scale.high
         if made_by == "beta":
             width = top - bottom
             share, variance = (self.value - bottom) / width, self.variance / width**2
-            below, above = beta_bounds(share, variance, self.sample.effective, confidence)
+            below, above = beta_bounds(share, variance, self._trials(1.0, confidence), confidence)
             low, high = min(low, bottom + width * below), max(high, bottom + width * above)
         # A mass can be above 1 by rounding; the interval holds its value even then.
         return min(max(low, bottom), self.value), max(min(high, top), self.value)
@@ -110,9 +115,9 @@ class Mean:
         """The variance without the factor C/(C - ddof), since it is compared with the variance of one trial."""
         return self.variance * (self.sample.units - self.ddof) / self.sample.units
 
-    def _trials(self, confidence: float) -> float:
-        spread, rarity = self.square - self.value**2, min(self.square, 1 - abs(self.value))
-        effective, n = self.sample.effective, self.sample.n
+    def _trials(self, rarity: float, confidence: float) -> float:
+        """How many independent questions say as much."""
+        spread, effective, n = self.square - self.value**2, self.sample.effective, self.sample.n
         return effective_trials(spread, rarity, self._plain_variance, n, effective, confidence)
 
 
@@ -127,12 +132,27 @@ def means_of(values: Floats, scales: Sequence[Scale], design: Design, ddof: int 
     # from that of one below.
     means = np.clip(w @ values / w.sum(), values.min(axis=0), values.max(axis=0))
     squares = w @ values**2 / w.sum()
-    variances = np.zeros_like(means)
-    if sample.units > 1:
-        units = sample.units
-        variances = (leave_one_out(values, design) ** 2).sum(axis=0) * (units - 1) ** 2 / (units * (units - ddof))
-    columns = zip(means.tolist(), variances.tolist(), squares.tolist(), scales, strict=True)
-    return [Mean(mean, without_rounding(v, square), square, sample, scale, ddof) for mean, v, square, scale in columns]
+    variances, between = np.zeros_like(means), np.zeros_like(means)
+    units = sample.units
+    if units > 1:
+        left_out = leave_one_out(values, design) ** 2
+        variances = left_out.sum(axis=0) * (units - 1) ** 2 / (units * (units - ddof))
+        if units < sample.n:
+            share = cluster_sums(w, design.codes, units) / w.sum()
+            between = ((1 - share) ** 2 / share) @ left_out
+    columns = zip(means.tolist(), variances.tolist(), squares.tolist(), between.tolist(), scales, strict=True)
+    return [
+        Mean(
+            mean,
+            without_rounding(v, square),
+            square,
+            sample,
+            scale,
+            ddof,
+            intra_cluster_correlation(square - mean**2, b, sample.n, units, sample.effective),
+        )
+        for mean, v, square, b, scale in columns
+    ]
 
 
 def without_rounding(variance: float, square: float) -> float:

@@ -10,30 +10,55 @@ import torch
 from torch import Tensor
 
 from pyscore._extension import _C
-from pyscore.metrics.core.arrays import Floats, cluster_sums
+from pyscore.metrics.core.arrays import Floats, as_float64
 from pyscore.metrics.core.binning import width_bins
-from pyscore.metrics.core.columns import METRICS, SHARES, Columns, check_fields, read_columns, read_fields, why_refused
+from pyscore.metrics.core.calibration_error import BinSums
+from pyscore.metrics.core.columns import (
+    METRICS,
+    SHARES,
+    SUMMED,
+    Columns,
+    check_fields,
+    read_columns,
+    read_fields,
+    why_refused,
+)
+from pyscore.metrics.core.design import Design
+from pyscore.metrics.core.report import NAN
 from pyscore.ops import Comparison
 
-__all__ = ["NO_QUESTIONS", "N_BINS", "DeviceSums", "Moments", "bin_gaps", "device_of", "read_moments"]
+__all__ = [
+    "NO_QUESTIONS",
+    "N_BINS",
+    "DeviceSums",
+    "Moments",
+    "bin_sums",
+    "device_of",
+    "join_policies",
+    "read_chance",
+    "read_moments",
+]
 
 N_BINS = 15
 """Bins of the calibration error, as many as in Guo et al. 2017, "On Calibration of Modern Neural Networks"."""
 
 _FIELDS = tuple(METRICS.values())
-_PROBABILITY, _PREFERS, _LOG_ODDS, _TIE = map(_FIELDS.index, ("probability", "prefers", "log_odds", "tie"))
+_PROBABILITY, _LOG_ODDS, _TIE = map(_FIELDS.index, ("probability", "log_odds", "tie"))
 _LAYOUT = {
     "n": 1,
-    "mean": len(_FIELDS),
-    "m2": len(_FIELDS),
+    "mean": len(SUMMED),
+    "m2": len(SUMMED),
     "infinite": 2,  # how many log odds are +inf, and how many -inf
-    "ties": 3,  # as `Columns.ties`
-    "squares": 1,  # Σ (1 - probability)²
+    "counts": N_BINS,
     "gaps": N_BINS,
+    "gap_squares": N_BINS,
+    "expected": N_BINS,
+    "chance": 2,  # the sum, and of how many questions
     "refused": 4,  # how many questions are invalid; of the first one its number, its field and the value
 }
 """What the float64 tensor holds, in this order; its counts are exact up to 2^53."""
 
+_OF_BINS = ("counts", "gaps", "gap_squares", "expected")
 _QUESTIONS_AT_ONCE = 2**20
 """How many questions an update adds at once, which bounds the memory that it needs to some 300 MB."""
 
@@ -42,18 +67,24 @@ class Moments(NamedTuple):
     """Sums of n questions on the host; `pyscore._C.summary_moments` gives them the same names."""
 
     n: int
-    mean: Floats  # [6], one a metric; infinite log odds count as 0
-    m2: Floats  # [6], Σ (score - mean)²
+    mean: Floats  # [7], as `SUMMED`; infinite log odds count as 0
+    m2: Floats  # [7], Σ (score - mean)²
     infinite: tuple[int, int]  # how many log odds are +inf, and how many -inf
-    ties: tuple[int, int, float]  # as `Columns.ties`
-    squares: float  # Σ (1 - probability)²
-    gaps: Floats  # [15], as `bin_gaps`
+    counts: Floats  # [15], questions in each bin of the confidence, as `bin_sums`
+    gaps: Floats  # [15], Σ correct - confidence
+    gap_squares: Floats  # [15], Σ (correct - confidence)²
+    expected: Floats  # [15], Σ confidence (1 - confidence)
+    chance: tuple[float, int] = (0.0, 0)  # the sum, and of how many questions it is known
+    policies: frozenset[str | None] = frozenset()  # how ties counted, as the comparisons say
 
     def join(self, other: Moments) -> Moments:
         """The sums of the questions of both.
 
         Squares around the mean of each operand don't cancel: Chan, Golub & LeVeque 1983, "Algorithms for Computing the
         Sample Variance".
+
+        Raises:
+            ValueError: their ties counted by different policies.
         """
         if not self.n or not other.n:
             return self if self.n else other
@@ -64,13 +95,44 @@ class Moments(NamedTuple):
             mean=self.mean + delta * (other.n / n),
             m2=self.m2 + other.m2 + delta**2 * (self.n * other.n / n),
             infinite=(self.infinite[0] + other.infinite[0], self.infinite[1] + other.infinite[1]),
-            ties=(self.ties[0] + other.ties[0], self.ties[1] + other.ties[1], self.ties[2] + other.ties[2]),
-            squares=self.squares + other.squares,
+            counts=self.counts + other.counts,
             gaps=self.gaps + other.gaps,
+            gap_squares=self.gap_squares + other.gap_squares,
+            expected=self.expected + other.expected,
+            chance=(self.chance[0] + other.chance[0], self.chance[1] + other.chance[1]),
+            policies=join_policies(self.policies, other.policies),
         )
 
+    @property
+    def ties(self) -> str | None:
+        """The ties policy, if all comparisons name it."""
+        return next(iter(self.policies)) if len(self.policies) == 1 else None
 
-NO_QUESTIONS = Moments(0, np.zeros(len(METRICS)), np.zeros(len(METRICS)), (0, 0), (0, 0, 0.0), 0.0, np.zeros(N_BINS))
+    @property
+    def mean_chance(self) -> float:
+        """What a random choice would score on average; NaN unless it is known of every question."""
+        total, known = self.chance
+        return total / known if known == self.n else NAN
+
+    @property
+    def bins(self) -> BinSums:
+        counts = np.asarray(self.counts, np.float64)
+        return BinSums.of_questions(counts, self.gaps, counts, self.gaps, self.gap_squares, self.expected)
+
+
+_NO_BINS = np.zeros(N_BINS)
+NO_QUESTIONS = Moments(0, np.zeros(len(SUMMED)), np.zeros(len(SUMMED)), (0, 0), _NO_BINS, _NO_BINS, _NO_BINS, _NO_BINS)
+
+
+def join_policies(*policies: frozenset[str | None]) -> frozenset[str | None]:
+    """All of them; ValueError where two that are known differ."""
+    joined = frozenset[str | None]().union(*policies)
+    known = sorted(each for each in joined if each is not None)
+    if len(known) > 1:
+        raise ValueError(
+            f"ties counted as {' and as '.join(map(repr, known))}: compare all questions with the same ties="
+        )
+    return joined
 
 
 def read_moments(comparison: Comparison) -> Moments:
@@ -87,17 +149,25 @@ def read_moments(comparison: Comparison) -> Moments:
     if not found["valid"]:
         read_columns(comparison)  # This raises, naming the row.
     del found["valid"]
-    return Moments(n=len(tie), **found)
+    chance = read_chance(comparison)
+    known = (0.0, 0) if chance is None else (float(chance.sum()), len(chance))
+    return Moments(n=len(tie), **found, chance=known, policies=frozenset({comparison.ties}))
 
 
-def bin_gaps(columns: Columns, weights: Floats) -> Floats:
-    """Σ w (correct - confidence) in each of 15 equal-width bins ((m-1)/15, m/15] of the confidence max(p, 1-p).
+def read_chance(comparison: Comparison) -> Floats | None:
+    """What a random choice among each question's answers would score, where it is known which were compared."""
+    chance = comparison.chance
+    return None if chance is None else as_float64(chance, "comparison.chance")
 
-    The calibration error is the sum of their absolute values over Σ w. Guo et al. 2017, "On Calibration of Modern
-    Neural Networks".
+
+def bin_sums(columns: Columns, design: Design) -> BinSums:
+    """Sums of correct - confidence over 15 equal-width bins ((m-1)/15, m/15] of the confidence max(p, 1-p).
+
+    Guo et al. 2017, "On Calibration of Modern Neural Networks".
     """
-    confidence = np.maximum(columns.probability, 1 - columns.probability)
-    return cluster_sums(weights * (columns.correct - confidence), width_bins(confidence, N_BINS), N_BINS)
+    return BinSums.of_design(
+        columns.confidence, columns.correct, width_bins(columns.confidence, N_BINS), N_BINS, design
+    )
 
 
 def device_of(comparison: Comparison) -> torch.device | None:
@@ -118,6 +188,7 @@ class DeviceSums:
     def __init__(self, state: Tensor) -> None:
         self._state = state
         self._sums = dict(zip(_LAYOUT, torch.split(state, list(_LAYOUT.values())), strict=True))
+        self.policies: frozenset[str | None] = frozenset()
 
     @classmethod
     def on(cls, device: torch.device) -> DeviceSums:
@@ -138,6 +209,10 @@ class DeviceSums:
         """
         fields = {field: getattr(comparison, field).detach() for field in _FIELDS}
         check_fields({field: tuple(column.shape) for field, column in fields.items()}, "comparison")
+        self.policies = join_policies(self.policies, frozenset({comparison.ties}))
+        chance = comparison.chance
+        if chance is not None:
+            self._sums["chance"] += torch.stack([chance.sum(), torch.ones_like(chance).sum()])
         for columns in zip(*(column.split(_QUESTIONS_AT_ONCE) for column in fields.values()), strict=True):
             self._add(torch.stack([column.double() for column in columns]))
 
@@ -145,16 +220,16 @@ class DeviceSums:
         """Add the columns of ``scores [6, n]`` by Chan, Golub & LeVeque 1983, as the host does."""
         sums, added = self._sums, scores.shape[1]
         self._note_refused(scores)  # It numbers questions by those before them, so it comes before n is raised.
-        finite = scores.masked_fill(scores.isinf(), 0.0)
+        brier = (1 - scores[_PROBABILITY]).square()
+        finite = torch.cat([scores.masked_fill(scores.isinf(), 0.0), brier[None]])
         mean = finite.mean(1)
         before, after = sums["n"].clone(), sums["n"] + added
         delta = mean - sums["mean"]
         sums["mean"] += delta * added / after
         sums["m2"] += (finite - mean[:, None]).square().sum(1) + delta.square() * (before * added / after)
         sums["infinite"] += torch.stack([scores[_LOG_ODDS] == inf for inf in (torch.inf, -torch.inf)]).sum(1)
-        sums["ties"] += _tie_sums(scores)
-        sums["squares"] += (1 - scores[_PROBABILITY]).square().sum()
-        sums["gaps"] += _bin_gaps(scores[_PROBABILITY])
+        for name, of_bins in zip(_OF_BINS, _bin_sums(scores[_PROBABILITY]), strict=True):
+            sums[name] += of_bins
         sums["n"] += added
 
     def _note_refused(self, scores: Tensor) -> None:
@@ -187,15 +262,13 @@ class DeviceSums:
                 f"comparison.{name}[{question:.0f}] = {value} {why_refused(name, value)} (rows are counted over all "
                 f"updates on {self.device}; {n_bad:.0f} of {n} are invalid)"
             )
-        (positive, negative), (ties, halves, wins) = sums["infinite"], sums["ties"]
+        (positive, negative), (chance, known) = sums["infinite"], sums["chance"]
         return Moments(
             n=n,
-            mean=sums["mean"],
-            m2=sums["m2"],
+            **{name: sums[name] for name in ("mean", "m2", *_OF_BINS)},
             infinite=(int(positive), int(negative)),
-            ties=(int(ties), int(halves), float(wins)),
-            squares=float(sums["squares"][0]),
-            gaps=sums["gaps"],
+            chance=(float(chance), int(known)),
+            policies=self.policies,
         )
 
 
@@ -213,14 +286,16 @@ def _invalid(scores: Tensor) -> Tensor:
     return torch.stack(bad)
 
 
-def _tie_sums(scores: Tensor) -> Tensor:
-    tied, prefers = scores[_TIE] > 0, scores[_PREFERS]
-    return torch.stack([tied.double(), (tied & (prefers == 0.5)).double(), prefers.masked_fill(~tied, 0.0)]).sum(1)
+def _bin_sums(probability: Tensor) -> list[Tensor]:
+    """Of probabilities [n] what `Moments` has of each bin, in its order.
 
-
-def _bin_gaps(probability: Tensor) -> Tensor:
-    """`bin_gaps` of probabilities [n]. A sum a bin, since adding in place by index has no fixed order on a GPU."""
+    A sum a bin, since adding in place by index has no fixed order on a GPU.
+    """
     confidence = torch.maximum(probability, 1 - probability)
     gap = (probability > 0.5).double() + (probability == 0.5).double() * 0.5 - confidence
     above = [confidence > edge / N_BINS for edge in range(N_BINS + 1)]  # None is above the last edge, 1.
-    return torch.stack([gap.where(low & ~high, 0.0).sum() for low, high in pairwise(above)])
+    inside = [low & ~high for low, high in pairwise(above)]
+    return [
+        torch.stack([values.where(each, 0.0).sum() for each in inside])
+        for values in (torch.ones_like(gap), gap, gap.square(), confidence * (1 - confidence))
+    ]

@@ -11,7 +11,7 @@ from typing import Any
 from pyscore._version import __version__
 from pyscore.metrics.core.intervals import Interval
 
-__all__ = ["NAN", "Estimate", "Headlines", "Record", "Report", "in_clusters", "ties_of", "write_signature"]
+__all__ = ["NAN", "Estimate", "Headlines", "Record", "Report", "in_clusters", "write_signature"]
 
 NAN = math.nan
 
@@ -127,16 +127,6 @@ def write_signature(metric: str, **settings: object) -> str:
     """``metric:...|name:value|...|version:...``, after sacrebleu; a setting that is None is left out."""
     given = {"metric": metric} | {name: value for name, value in settings.items() if value is not None}
     return "|".join(f"{name}:{value}" for name, value in (given | {"version": __version__}).items())
-
-
-def ties_of(n_ties: int, halves: int, wins: float) -> str:
-    """The ties policy that a comparison shows: how many ties, how many of them count half, and what they add up to.
-
-    "none" where nothing tied: then the policy decided nothing.
-    """
-    if not n_ties:
-        return "none"
-    return "half" if halves == n_ties else "strict" if wins == 0 else "first"
 
 
 def _table(estimates: Mapping[str, Estimate], confidence: float) -> str:

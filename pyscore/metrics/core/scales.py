@@ -16,6 +16,7 @@ __all__ = [
     "REAL",
     "SHARE",
     "SHARE_DIFFERENCE",
+    "SQUARES",
     "Scale",
     "difference_scale",
     "mass_scale",
@@ -45,6 +46,7 @@ NONNEGATIVE = Scale(0.0, math.inf)
 SHARE = Scale(0.0, 1.0, "beta")
 RATE = Scale(0.0, 1.0, "wilson")
 SHARE_DIFFERENCE = Scale(-1.0, 1.0)
+SQUARES = Scale(0.0, 2.0, "beta")  # Σ_k (p_k - 1[k = gold])² over all options
 RATE_DIFFERENCE = Scale(-1.0, 1.0, "tango")
 
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from pyscore import Comparison, SummaryState, summarize
+from pyscore import Comparison, SummaryState, compare_answers, summarize
 from pyscore.metrics import summary_state
 from pyscore.metrics.core import moments
 from pyscore.metrics.core.moments import DeviceSums
@@ -51,7 +51,7 @@ def on_device(*parts: Comparison) -> SummaryState:
     return found
 
 
-def same(found: SummaryState, expected: SummaryState, tolerance: float = 1e-12) -> None:
+def same(found: SummaryState, expected: SummaryState, tolerance: float = 1e-9) -> None:
     close = pytest.approx(numbers(expected.summarize()), rel=tolerance, abs=tolerance, nan_ok=True)
     assert numbers(found.summarize()) == close
     assert found.summarize().signature == expected.summarize().signature
@@ -73,7 +73,7 @@ def test_a_large_update_is_added_in_pieces(n: int, monkeypatch: pytest.MonkeyPat
 
 def test_float32_is_widened_before_it_is_summed() -> None:
     narrow = tensors(random_pairs(3, 1000), torch.float32)
-    host = Comparison(**{name: column.numpy() for name, column in columns_of(narrow).items()})
+    host = replace(narrow, **{name: column.numpy() for name, column in columns_of(narrow).items()})
     same(SummaryState().update(narrow), SummaryState().update(host))
 
 
@@ -224,7 +224,7 @@ def test_recorded_updates_add_at_every_replay() -> None:
     found, expected = SummaryState(), SummaryState()
     found._devices[CPU] = sums
     for part in parts:
-        expected.update(part)
+        expected.update(replace(part, ties=None))
     same(found, expected)
 
 
@@ -247,3 +247,16 @@ def test_only_tensors_of_one_gpu_are_summed_there() -> None:
     comparison = tensors(random_pairs(0, 10))
     assert moments.device_of(comparison) is None
     assert moments.device_of(random_pairs(0, 10)) is None
+
+
+def test_chance_and_the_policy_of_ties_are_kept_beside_the_sums() -> None:
+    compared = compare_answers(torch.full((6,), -1.0), torch.tensor([0, 2, 6]), torch.arange(6) % 4 == 0, ties="share")
+    found = SummaryState()
+    with NoHostWaits():
+        found.update(compared).update(compared)
+    assert (
+        found.summarize().chance == pytest.approx(np.mean([1 / 2, 1 / 4]))
+        and "ties:share" in found.summarize().signature
+    )
+    with pytest.raises(ValueError, match="ties counted as 'half' and as 'share'"):
+        found.update(replace(compared, ties="half"))

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from pyscore import SummaryState
 from pyscore._extension import _C
 from pyscore.metrics.core.columns import read_columns
-from pyscore.metrics.core.moments import bin_gaps
+from pyscore.metrics.core.design import read_design
+from pyscore.metrics.core.moments import bin_sums
 from pyscore.ops.types import Comparison
 from tests.metrics.cases import compare_pairs, near_edges, random_pairs
 
@@ -28,14 +29,17 @@ def moments(comparison: Comparison, threads: int = 2, dtype: Any = np.float64) -
 
 def check(comparison: Comparison, found: dict[str, Any], tolerance: float = 1e-12) -> None:
     columns = read_columns(comparison)
-    centred = columns.finite - columns.finite.mean(axis=0)
+    summed, n = columns.summed, len(columns)
+    centred = summed - summed.mean(axis=0)
     assert found["valid"]
-    assert found["mean"] == pytest.approx(columns.finite.mean(axis=0), rel=tolerance, abs=tolerance)
+    assert found["mean"] == pytest.approx(summed.mean(axis=0), rel=tolerance, abs=tolerance)
     assert found["m2"] == pytest.approx((centred**2).sum(axis=0), rel=tolerance, abs=tolerance)
-    assert found["squares"] == pytest.approx(((1 - columns.probability) ** 2).sum(), rel=tolerance)
-    assert found["gaps"] == pytest.approx(bin_gaps(columns, np.ones(len(columns))), rel=tolerance, abs=1e-9)
+    bins = bin_sums(columns, read_design(n))
+    assert np.array_equal(found["counts"], bins.weights) and found["counts"].sum() == n
+    assert found["gaps"] == pytest.approx(bins.gaps, rel=tolerance, abs=1e-9)
+    assert found["gap_squares"] == pytest.approx(np.diag(bins.ss), rel=tolerance, abs=1e-9)
+    assert found["expected"] == pytest.approx(bins.expected, rel=tolerance, abs=1e-9)
     assert found["infinite"] == columns.infinite
-    assert found["ties"] == columns.ties
 
 
 @pytest.mark.parametrize("n", [1, 7, 8, 9, 511, 512, 513, 32767, 32768, 32769, 70001])
