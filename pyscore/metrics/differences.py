@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pyscore.metrics.core.arrays import Floats, Keys, cluster_means
+from pyscore.metrics.core.arrays import Floats, Keys, cluster_means, pair_differences
 from pyscore.metrics.core.columns import METRICS, Columns, read_columns
 from pyscore.metrics.core.design import Design, read_design
 from pyscore.metrics.core.independent import IndependentMeans
@@ -98,7 +98,9 @@ def paired_difference(a: Comparison, b: Comparison, *, clusters: Keys = None, co
     check_same_length("questions", a=first, b=second)
     design = read_design(len(first), clusters)
     results = {name: _paired(*_column(name, first, second), _PAIRED[name], design, interval) for name in HEADLINES}
-    tested = cluster_means(first.probability - second.probability, design.codes if design.clustered else None)
+    tested = cluster_means(
+        pair_differences(first.probability, second.probability), design.codes if design.clustered else None
+    )
     return Difference(
         **{name: estimate for name, (estimate, _) in results.items()},
         p_values={name: p for name, (_, p) in results.items()},
@@ -219,12 +221,14 @@ def equivalence(
     (x, y), (paired_scale, single_scale) = _values(a, b, metric)
     if paired:
         check_same_length("questions", a=x, b=y)
-        mean: Mean | IndependentMeans = means_of((x - y)[:, None], [paired_scale], read_design(len(x), clusters))[0]
+        mean: Mean | IndependentMeans = means_of(
+            pair_differences(x, y)[:, None], [paired_scale], read_design(len(x), clusters)
+        )[0]
     else:
         samples = (x, read_design(len(x), clusters)), (y, read_design(len(y), clusters_b))
         mean = IndependentMeans(*(means_of(values[:, None], [single_scale], design)[0] for values, design in samples))
     estimate = mean.estimate(Interval(1 - 2 * alpha))
-    p_lower, p_higher = (NAN, NAN) if estimate.reason else (mean.tail(-margin), 1 - mean.tail(margin))
+    p_lower, p_higher = (NAN, NAN) if estimate.reason else (mean.tails(-margin)[0], mean.tails(margin)[1])
     p = {"both": max(p_lower, p_higher), "not_lower": p_lower, "not_higher": p_higher}[side]
     shown = {"both": "equivalent", "not_lower": "not lower", "not_higher": "not higher"}[side]
     verdict = f"no verdict: {estimate.reason}" if estimate.reason else shown if p <= alpha else "not shown"
@@ -269,7 +273,7 @@ def _paired(a: Floats, b: Floats, scale: Scale, design: Design, interval: Interv
     infinite = infinite_pairs(a, b)
     if infinite is not None:
         return infinite, NAN
-    mean = means_of((a - b)[:, None], [scale], design)[0]
+    mean = means_of(pair_differences(a, b)[:, None], [scale], design)[0]
     return mean.estimate(interval), mean.p_value()
 
 

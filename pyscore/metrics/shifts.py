@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pyscore.metrics.core.arrays import Codes, Keys
+from pyscore.metrics.core.arrays import Codes, Keys, pair_differences
 from pyscore.metrics.core.given_answers import equal, read_given, read_known
 from pyscore.metrics.core.intervals import Interval
 from pyscore.metrics.core.means import Averages
@@ -130,7 +130,7 @@ def trigger_effect(
             "n_higher_with": int((on > off).sum()),
             "n_higher_without": int((on < off).sum()),
             "n_equal": int((on == off).sum()),
-            "sign_test": sign_test(over.of_units(on - off)),
+            "sign_test": sign_test(over.of_units(pair_differences(on, off))),
         },
     )
 

@@ -143,7 +143,7 @@ def summarize_moments(moments: Moments, interval: Interval, totals: ClusterTotal
     estimates = {
         name: Mean(
             means[i],
-            without_rounding(float(variances[i]), squares[i]),
+            without_rounding(float(variances[i]), squares[i], n / units),
             squares[i],
             sample,
             _SCALES[i],

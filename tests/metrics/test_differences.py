@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from math import inf, isnan, sqrt
 
 import numpy as np
@@ -99,3 +100,35 @@ def test_it_prints_and_is_json_ready() -> None:
 def test_different_lengths_are_refused() -> None:
     with pytest.raises(ValueError, match="a has 3, b has 4"):
         paired_difference(random_pairs(0, 3), random_pairs(0, 4))
+
+
+def test_rounding_is_no_evidence() -> None:
+    # 0.1 + 0.2 is 6e-17 above 0.3: seven questions of ten "rise", and none falls.
+    a = replace(random_pairs(0, 200), probability=np.full(200, 0.1 + 0.2))
+    b = replace(a, probability=np.where(np.arange(200) % 10 < 7, 0.3, 0.1 + 0.2))
+    difference = paired_difference(a, b)
+    assert difference.mean_probability.value == 0 and "no spread" in difference.mean_probability.reason
+    assert (difference.p_values["mean_probability"], difference.sign_test, difference.wilcoxon) == (1, 1, 1)
+    # In clusters, 0.1, 0.2 and -0.3 add up to a rounding error, eight times on the same side.
+    values = np.tile([0.1, 0.2, -0.3], 8)
+    a = replace(random_pairs(0, 24), probability=np.maximum(values, 0))
+    b = replace(a, probability=np.maximum(-values, 0))
+    difference = paired_difference(a, b, clusters=np.repeat(np.arange(8), 3))
+    assert difference.mean_probability.value == 0
+    assert (difference.p_values["mean_probability"], difference.sign_test) == (1, 1)
+
+
+def test_p_values_of_opposite_differences_are_the_same() -> None:
+    a, b = of_preferences([1] * 300 + [0] * 20), of_preferences([0] * 300 + [1] * 20)
+    there, back = paired_difference(a, b), paired_difference(b, a)
+    assert 0 < there.p_values["preference_rate"] < 1e-30
+    assert there.p_values == pytest.approx(back.p_values, rel=1e-9)
+
+
+@pytest.mark.parametrize("values", [[0] * 5 + [0.5] * 3, [0] * 8 + [0.5] * 3 + [1], [0] * 6 + [0.5] * 5 + [1]])
+def test_half_ties_leave_test_and_interval_in_agreement(values: list[float]) -> None:
+    none = of_preferences([0] * len(values))
+    for confidence in (0.8, 0.9, 0.95, 0.99):
+        difference = paired_difference(of_preferences(values), none, confidence=confidence)
+        rate, p = difference.preference_rate, difference.p_values["preference_rate"]
+        assert (p <= 1 - confidence) == (not rate.low <= 0 <= rate.high)

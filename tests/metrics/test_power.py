@@ -344,7 +344,7 @@ def test_no_difference_is_larger_than_the_discordance() -> None:
     [
         ([1.0], [0.0], {}, "one question"),
         ([1.0, 2.0], [0.0, 1.0], {}, "every question has the same mean"),
-        ([0.1 + 0.2, 0.1, 0.2], [0.3, 0.1, 0.2], {}, "the same for every question"),
+        ([0.1 + 0.2, 0.1, 0.2], [0.3, 0.1, 0.2], {}, "no spread to plan with"),
         ([1.0, inf, 2.0], [0.0, 1.0, 1.0], {}, "1 infinite pairs"),
         ([1.0, 2.0, 2.0], [0.0, 0.0, 1.0], {"clusters": list("aaa")}, "one cluster"),
         ([1.0, 2.0], [0.0], {}, "a has 2, b has 1"),

@@ -108,6 +108,10 @@ def leave_one_out(values: Floats, design: Design) -> Floats:
     """
     w, units = design.weights, design.sample.units
     means = w @ values / w.sum()
+    if not design.clustered:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            alone: Floats = (means - values) * (w / (w.sum() - w))[:, None]
+        return alone
     sums = cluster_sums(w[:, None] * (values - means), design.codes, units)
     rest = w.sum() - cluster_sums(w, design.codes, units)
     with np.errstate(divide="ignore", invalid="ignore"):  # One unit may hold all of the weight, to rounding.

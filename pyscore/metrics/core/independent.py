@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from pyscore.metrics.core.intervals import Interval, t_interval
-from pyscore.metrics.core.mean_intervals import Mean, tail_probability, two_sided
+from pyscore.metrics.core.mean_intervals import Mean, tails_by_inversion, tails_of
 from pyscore.metrics.core.report import NAN, Estimate
 
 __all__ = ["IndependentMeans"]
@@ -53,19 +53,17 @@ class IndependentMeans:
         above = math.hypot(high_a - self.a.value, self.b.value - low_b)
         return self.value - below, self.value + above
 
-    def tail(self, null: float = 0.0) -> float:
-        """The one-sided p-value of "the difference is at most ``null``", as `Mean.tail`."""
+    def tails(self, null: float = 0.0) -> tuple[float, float]:
+        """Both one-sided p-values, as `Mean.tails`."""
         if self.reason():
-            return 0.5 if self.value == null else NAN
+            return (0.5, 0.5) if self.value == null else (NAN, NAN)
         if self.a.scale.method == "t":
-            from scipy.special import stdtr
-
-            return float(stdtr(self._dof(), (null - self.value) / math.sqrt(self.variance)))
-        return tail_probability(self.bounds, self.value, null)
+            return tails_of((self.value - null) / math.sqrt(self.variance), self._dof())
+        return tails_by_inversion(self.bounds, self.value, null)
 
     def p_value(self, null: float = 0.0) -> float:
         """The two-sided p-value of "the difference is ``null``"."""
-        return two_sided(self.tail(null))
+        return 2 * min(self.tails(null))
 
     def _dof(self) -> float:
         """Satterthwaite 1946, "An Approximate Distribution of Estimates of Variance Components"."""

@@ -155,8 +155,8 @@ def effective_trials(
     """
     if spread <= 0 or units >= n:
         return min(units, float(n))
-    if variance == 0:
-        return float(n)
+    if variance == 0:  # All clusters alike: chance, where they are few.
+        return min(units, float(n))
     trials = spread / variance
     # With fewer than 0.01 degrees of freedom the quantile is past 1e100 and may overflow. The factor is then so small
     # that the bound below decides in any case.
@@ -213,7 +213,7 @@ def missed_weight(value: float, spread: float, units: float) -> float:
         return min(1.0, 20 / units)
     strength = max(value * (1 - value) / spread - 1, 0.0)
     skewness = 2 * (1 - 2 * value) / ((strength + 2) * math.sqrt(spread))
-    return min(1.0, max(20.0, 25 * skewness**2) / units)
+    return min(1.0, max(20.0, 25 * skewness * skewness) / units)
 
 
 def _beta_quantile(value: float, variance: float, units: float, weight: float, end: int, quantile: float) -> float:

@@ -24,7 +24,7 @@ from pyscore.metrics.core.report import NAN, Estimate
 from pyscore.metrics.core.scales import Scale
 from pyscore.metrics.core.tango import tango_interval, tango_statistic
 
-__all__ = ["Mean", "means_of", "tail_probability", "two_sided", "without_rounding"]
+__all__ = ["Mean", "means_of", "tails_by_inversion", "tails_of", "without_rounding"]
 
 _SMALLEST_TAIL = 1e-15  # 1 - confidence of an interval can't be told from 0 below this.
 
@@ -81,31 +81,32 @@ class Mean:
         if made_by == "beta":
             width = top - bottom
             share, variance = (self.value - bottom) / width, self.variance / width**2
-            below, above = beta_bounds(share, variance, self._trials(1.0, confidence), confidence)
+            # Clusters are what was sampled, and the questions in them say more: the units are halfway between, on a
+            # logarithmic scale. With clusters as units homogeneous ones had intervals several times as wide as t's,
+            # with `_trials` alone rare clusters of high values were missed in most samples.
+            units = math.sqrt(self.sample.effective * self._trials(1.0, confidence))
+            below, above = beta_bounds(share, variance, units, confidence)
             low, high = min(low, bottom + width * below), max(high, bottom + width * above)
         # A mass can be above 1 by rounding; the interval holds its value even then.
         return min(max(low, bottom), self.value), max(min(high, top), self.value)
 
-    def tail(self, null: float = 0.0) -> float:
-        """The one-sided p-value of "the mean is at most ``null``", by the statistic of the interval.
+    def tails(self, null: float = 0.0) -> tuple[float, float]:
+        """The one-sided p-values of "the mean is at most ``null``" and "at least ``null``".
 
+        They are by the statistic that the interval is made of.
         NaN where there is no interval, but for a value that is ``null`` itself, where nothing speaks against it: 1/2.
         """
         if self.reason():
-            return 0.5 if self.value == null else NAN
+            return (0.5, 0.5) if self.value == null else (NAN, NAN)
         if self.scale.method == "t":
-            from scipy.special import stdtr
-
-            return float(stdtr(self.sample.dof, (null - self.value) / math.sqrt(self.variance)))
+            return tails_of((self.value - null) / math.sqrt(self.variance), self.sample.dof)
         if self.scale.method == "tango" and self.sample.effective >= self.sample.n:
-            from scipy.special import ndtr
-
-            return float(ndtr(-tango_statistic(null, self.value, self.square, self.sample.n)))
-        return tail_probability(self.bounds, self.value, null)
+            return tails_of(tango_statistic(null, self.value, self.square, self.sample.n))
+        return tails_by_inversion(self.bounds, self.value, null)
 
     def p_value(self, null: float = 0.0) -> float:
         """The two-sided p-value of "the mean is ``null``": at most alpha where the 1 - alpha interval leaves it out."""
-        return two_sided(self.tail(null))
+        return 2 * min(self.tails(null))
 
     def _method(self, method: str) -> str:
         return "t" if method == "t" else self.scale.method
@@ -140,6 +141,8 @@ def means_of(values: Floats, scales: Sequence[Scale], design: Design, ddof: int 
         if units < sample.n:
             share = cluster_sums(w, design.codes, units) / w.sum()
             between = ((1 - share) ** 2 / share) @ left_out
+    # A mean that is mere rounding is none: the differences 0.1, 0.2 and -0.3 add up to 3.7e-17.
+    means[np.abs(means) <= 8 * np.finfo(np.float64).eps * np.sqrt(squares)] = 0.0
     columns = zip(means.tolist(), variances.tolist(), squares.tolist(), between.tolist(), scales, strict=True)
     return [
         Mean(
@@ -155,26 +158,35 @@ def means_of(values: Floats, scales: Sequence[Scale], design: Design, ddof: int 
     ]
 
 
-def without_rounding(variance: float, square: float) -> float:
-    """The variance of a mean, 0 where its root is mere rounding of values whose mean square is ``square``."""
-    return 0.0 if variance <= (8 * np.finfo(np.float64).eps) ** 2 * square else variance
+def without_rounding(variance: float, square: float, rows: float = 1.0) -> float:
+    """The variance of a mean, 0 where its root is mere rounding of values whose mean square is ``square``.
+
+    A sum of as many ``rows`` as a cluster has on average can be off by as many roundings.
+    """
+    return 0.0 if variance <= (8 * np.finfo(np.float64).eps * rows) ** 2 * square else variance
 
 
-def two_sided(tail: float) -> float:
-    """The two-sided p-value from a one-sided one."""
-    return 2 * min(tail, 1 - tail)
+def tails_of(statistic: float, dof: float = math.inf) -> tuple[float, float]:
+    """Both one-sided p-values of a statistic that is Student's t, or normal, where the null holds."""
+    from scipy.special import ndtr, stdtr
+
+    if math.isinf(dof):
+        return float(ndtr(-statistic)), float(ndtr(statistic))
+    return float(stdtr(dof, -statistic)), float(stdtr(dof, statistic))
 
 
-def tail_probability(bounds: Callable[[float], tuple[float, float]], value: float, null: float) -> float:
-    """The one-sided p-value of "at most ``null``", by inverting intervals: ``bounds(confidence)`` gives both ends.
+def tails_by_inversion(
+    bounds: Callable[[float], tuple[float, float]], value: float, null: float
+) -> tuple[float, float]:
+    """Both one-sided p-values by inverting intervals: ``bounds(confidence)`` gives both ends.
 
-    It is the p for which the lower end of the interval of confidence 1 - 2p is ``null``, so that test and interval
+    The smaller p is that for which an end of the interval of confidence 1 - 2p is ``null``, so that test and interval
     can't contradict each other; below 1e-15 it is given as that.
     """
     from scipy.optimize import brentq
 
     if value == null:
-        return 0.5
+        return 0.5, 0.5
     above = value > null
 
     def distance(log_tail: float) -> float:
@@ -188,4 +200,4 @@ def tail_probability(bounds: Callable[[float], tuple[float, float]], value: floa
         tail = 0.5
     else:
         tail = math.exp(brentq(distance, first, last, xtol=1e-12))
-    return tail if above else 1 - tail
+    return (tail, 1 - tail) if above else (1 - tail, tail)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pyscore.metrics.core.arrays import Floats, Keys, Mask, cluster_means, cluster_sums, take
+from pyscore.metrics.core.arrays import Floats, Keys, Mask, cluster_means, cluster_sums, pair_differences, take
 from pyscore.metrics.core.bootstrap import bootstrap_estimate, bootstrap_means
 from pyscore.metrics.core.design import Design, leave_one_out, read_design
 from pyscore.metrics.core.intervals import Interval, check_interval
@@ -87,6 +87,9 @@ def estimate_ratio(
     """
     top, bottom = read_values(numerator, "numerator"), read_values(denominator, "denominator")
     check_same_length("questions", numerator=top, denominator=bottom)
+    refuse("denominator", bottom, ~np.isfinite(bottom) | (bottom < 0), "= {}: it must be finite and not negative")
+    if not bottom.any():
+        raise ValueError("denominator is 0 everywhere: there is no ratio")
     ratios = np.divide(top, bottom, out=np.zeros_like(top), where=bottom != 0)
     return estimate_mean(
         ratios, clusters=clusters, weights=bottom, interval=interval, scale=scale, name="numerator / denominator"
@@ -105,7 +108,9 @@ def estimate_difference(
     infinite = infinite_pairs(first, second)
     if infinite is not None:
         return infinite
-    return estimate_mean(first - second, clusters=clusters, interval=interval, scale=scale, name="a - b")
+    return estimate_mean(
+        pair_differences(first, second), clusters=clusters, interval=interval, scale=scale, name="a - b"
+    )
 
 
 def infinite_pairs(a: Floats, b: Floats) -> Estimate | None:

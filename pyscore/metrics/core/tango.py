@@ -21,7 +21,10 @@ def tango_statistic(null: float, difference: float, square: float, n: float) -> 
         square: ψ, the mean of d²: with ties counted half it is no share of questions, but d keeps its variance.
         n: how many independent questions, or as many as say as much.
     """
-    second = (square - difference) / 2
+    if difference < 0:
+        return -tango_statistic(-null, -difference, square, n)
+    # With ties counted half it could fall below 0, and the statistic would turn around near the null of 0.
+    second = max((square - difference) / 2, 0.0)
     linear = null * (2 - difference) - square
     root = math.sqrt(max(linear * linear + 8 * second * null * (1 - null), 0.0))
     variance = (root - linear) / 2 + null * (1 - null)
