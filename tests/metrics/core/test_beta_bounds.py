@@ -32,18 +32,19 @@ def test_for_outcomes_they_are_clopper_and_pearsons_or_within_where_questions_ar
 def test_they_hold_the_mean_and_widen_with_the_confidence(value: float, part: float, units: float) -> None:
     variance = part * value * (1 - value) / max(units - 1, 1)
     ends = [beta_bounds(value, variance, units, confidence) for confidence in (0.5, 0.8, 0.95, 0.99)]
-    for low, high in ends:
-        assert 0 <= low <= high + 1e-12 <= 1 + 1e-12
+    assert all(0 <= low <= 1 and 0 <= high <= 1 for low, high in ends)
     for (inner_low, inner_high), (low, high) in pairwise(ends):
         assert low <= inner_low + 1e-12
         assert inner_high - 1e-12 <= high
-    if units <= 20:
+    if units <= 20:  # With many units and no spread, the bounds are not valid ones by themselves: t is beside them.
         low, high = ends[-1]
         assert low - 1e-9 <= value <= high + 1e-9
 
 
-def test_a_mean_whose_square_underflows_has_bounds() -> None:
-    assert beta_bounds(7e-159, 0.0, 2, 0.95) == pytest.approx((0, 1 - 0.025 ** (1 / 2)), abs=0.1)
+@pytest.mark.parametrize("value", [7e-159, 1e-17, 1 - 2**-53])
+def test_a_mean_next_to_the_end_has_the_bounds_of_the_end(value: float) -> None:
+    end = 1 - 0.025 ** (1 / 2)  # Clopper & Pearson's of 0 of 2
+    assert beta_bounds(value, 0.0, 2, 0.95) == pytest.approx((0, end) if value < 0.5 else (1 - end, 1))
 
 
 @given(st.floats(0.001, 0.999), st.floats(0, 1), st.integers(2, 100))
