@@ -27,22 +27,8 @@ WITHOUT_INTERVALS = {
     *("slope_coefficients", "token_f1s", "unlikelihood"),
 }
 
-PENDING = {
-    "asymptotic_sequence": "rows have NaN ends without a reason",
-    "calibration": "brier and nll have the interval of unbounded values, rows no reason",
-    "comparison_calibration": "as calibration",
-    "multiclass_calibration": "as calibration",
-    "power_analysis": "the difference of shares has the interval of unbounded values",
-}
-"""What is known to fall short, and isn't run."""
 
-TRIED = [
-    pytest.param(name, marks=pytest.mark.xfail(reason=PENDING[name], run=False)) if name in PENDING else name
-    for name in ESTIMATORS
-]
-
-
-@pytest.mark.parametrize("name", TRIED)
+@pytest.mark.parametrize("name", ESTIMATORS)
 @settings(max_examples=40)
 @given(x=inputs)
 def test_intervals_have_width_and_stay_in_range_or_say_why_not(name: str, x: Inputs) -> None:

@@ -222,7 +222,8 @@ def _beta_quantile(value: float, variance: float, units: float, weight: float, e
     mean = (units * value + weight * end) / total
     within = (units - 1) * units * variance + units * weight * (end - value) ** 2 / total
     spread = mean * (1 - mean) * total * (total + 1)
-    if spread >= 1e140 * within:  # The value is so near the end that squares underflow, and betaincinv gives NaN.
+    # So near to the end the mean is rounded to it, or squares underflow, and betaincinv would give NaN.
+    if not 0 < mean < 1 or spread >= 1e140 * within:
         return float(end)
     # An estimate of the variance can exceed what values in [0, 1] allow: the strength of the beta stays above 0.
     strength = max(spread / within - 1, 1e-6)
