@@ -71,6 +71,9 @@ def control_variate(
     y, x = _read(values, control, scale, margin)
     if not all(map(math.isfinite, (control_mean, 0.0 if slope is None else slope))):
         raise ValueError(f"control_mean and slope must be finite, got {control_mean!r} and {slope!r}")
+    of_scale = low - margin <= x.min() and x.max() <= high + margin
+    if of_scale and not low - margin <= control_mean <= high + margin:
+        raise ValueError(f"control_mean = {control_mean:g} is outside of [{low:g}, {high:g}], where the control lies")
     if as_int(n_all, "n_all") < len(y):
         raise ValueError(f"n_all must count the {len(y)} questions that were drawn too, got {n_all}")
     design, fraction, fitted = read_design(len(y), clusters), len(y) / n_all, slope is None
@@ -85,7 +88,7 @@ def control_variate(
         "new_questions": shown.estimate(value, plain, scale),
         "plain_mean": plain,
     }
-    if low - margin <= min(x.min(), control_mean) and max(x.max(), control_mean) <= high + margin:
+    if of_scale:
         estimates["change"] = shown.estimate(value - control_mean, difference, Scale(low - high, high - low))
     return Report(
         title=f"control variate: {len(y)} of {n_all} questions{in_clusters(design.n_clusters)}",

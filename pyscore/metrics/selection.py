@@ -10,7 +10,7 @@ import numpy as np
 
 from pyscore.metrics.core.arrays import Keys
 from pyscore.metrics.core.candidates import Candidates, candidates_of_values, candidates_with_covariance, scale_of
-from pyscore.metrics.core.intervals import Interval, check_interval
+from pyscore.metrics.core.intervals import Interval, check_interval, z_quantile
 from pyscore.metrics.core.joint import pair_statistics, read_joint, stepdown_pairs
 from pyscore.metrics.core.means import estimate_mean
 from pyscore.metrics.core.readers import read_values
@@ -23,9 +23,6 @@ __all__ = ["best_of", "rank_intervals", "selected_intervals"]
 
 METHODS = ("hybrid", "conditional", "projection")
 DEPENDENCE = ("positive", "any")
-
-_TIED = 1e-6
-"""Standard errors of lead below which the best one is tied: the hybrid interval shrinks to a point there."""
 
 
 def best_of(
@@ -56,8 +53,8 @@ def best_of(
     - "hybrid", the default: the conditional interval, given also that the projection interval of confidence 1 - beta
       holds, with beta = alpha/10 and level (alpha - beta)/(1 - beta). It never leaves that projection interval, is
       about the usual interval where one wins clearly, and holds its confidence over all samples, not for every b. With
-      the lead it shrinks to the end of that interval, and where two are tied (a lead below 1e-6 standard errors) it is
-      all of it.
+      the lead it shrinks to the end of that interval; where it would be under half as wide as the usual one, the
+      projection interval takes its place.
 
     All three find how many standard errors the ends lie from X_b; at that many, they are those of the usual interval of
     such values: within [0, 1] for values in [0, 1]. Σ is from leaving out one cluster at a time. For 0/1 values half a
@@ -258,7 +255,8 @@ def _correct(candidates: Candidates, best: int, sign: int, method: str, interval
     a, b = room(sign * candidates.means, candidates.covariance, best, steps)
     level = (alpha - beta) / (1 - beta) if method == "hybrid" else alpha
     above, middle, below = deviation(np.array([level / 2, 0.5, 1 - level / 2]), a, b, c).tolist()
-    if method == "projection" or (method == "hybrid" and min(a, b) < _TIED):
+    # Next to a tie the hybrid interval shrinks to a point: it is left where it is under half as wide as the usual one.
+    if method == "projection" or (method == "hybrid" and abs(below - above) < z_quantile(1 - alpha)):
         above, below = -c, c
     if np.isinf(above) and np.isinf(below):
         reason = "two are best: given that one of them was selected, nothing is known"

@@ -157,3 +157,9 @@ def test_equal_scores_say_nothing_about_new_questions() -> None:
     x = scores(50)[1]
     report = control_variate(np.ones(20), x[:20], x.mean(), n_all=50, slope=1.0)
     assert "no spread" in report["new_questions"].reason and report["these_questions"].low > 0.5
+
+
+def test_a_control_mean_outside_of_its_range_is_refused() -> None:
+    y, x = np.random.default_rng(0).random((2, 30))
+    with pytest.raises(ValueError, match=r"control_mean = 40 is outside of \[0, 1\]"):
+        control_variate(y, x, 40.0, n_all=100)
