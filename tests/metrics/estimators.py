@@ -27,7 +27,7 @@ _SUMMARY = {"mean_log_odds": REAL, "": SHARE}
 _DIFFERENCE = {"mean_log_odds": REAL, "": DIFFERENCE}
 _CORRELATED = {"pearson": DIFFERENCE, "spearman": DIFFERENCE, "": SHARE}
 _CALIBRATED = {"nll": NONNEGATIVE, "": SHARE}
-_OBSERVED = (Row("observed", "observed_low", "observed_high"),)
+_OBSERVED = (Row("observed", "observed_low", "observed_high", says_why=False),)
 _NOT_RESAMPLED = ("auto", "t", "wilson")
 
 
@@ -45,7 +45,7 @@ ESTIMATORS: dict[str, Estimator] = {
             x.reals(), best_at=10, first=2, clusters=x.clusters, confidence=x.confidence
         ),
         {"": REAL},
-        (Row(range=REAL),),
+        (Row(range=REAL, says_why=False),),
         "fewer than first = 2",
         anytime=True,
     ),
