@@ -214,7 +214,7 @@ def _auroc(score: Floats, y: Floats, over: Averages) -> Estimate:
     return auroc(score[decided], y[decided], clusters=take(over.codes, decided), interval=plain)
 
 
-def _rows(p: Floats, y: Floats, codes: Codes, widths: int | None, over: Averages) -> list[dict[str, float]]:
+def _rows(p: Floats, y: Floats, codes: Codes, widths: int | None, over: Averages) -> list[dict[str, Any]]:
     """The reliability table, one row a bin that holds any question; ``widths``: how many bins of equal width, if so."""
     wilson, rows = Averages(len(p), over.codes, replace(over.interval, method="wilson")), []
     for b in np.unique(codes).tolist():
@@ -230,6 +230,7 @@ def _rows(p: Floats, y: Floats, codes: Codes, widths: int | None, over: Averages
                 "observed": observed.value,
                 "observed_low": observed.low,
                 "observed_high": observed.high,
+                "reason": observed.reason,
             }
         )
     return rows

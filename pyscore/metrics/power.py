@@ -148,7 +148,8 @@ def power_analysis(
     first, second = _scores(a, metric, "a"), _scores(b, metric, "b")
     interval = Interval(1 - alpha)
     over = Averages(len(first), clusters, interval)
-    difference = over.difference(first, second)
+    scale = difference_scale(first, second)
+    difference = over.difference(first, second, scale=scale)
     alone = [_variance(over.mean(scores)) for scores in (first, second)]
     # Differences that are mere rounding of the scores are no spread.
     variance = without_rounding(_variance(difference), float(np.mean(first**2 + second**2)))
@@ -159,7 +160,6 @@ def power_analysis(
     per_cluster = len(first) / design.sample.effective
     deviations = leave_one_out((first - second)[:, None], design)[:, 0]
     weights = cluster_sums(design.weights, design.codes, design.sample.units)
-    scale = difference_scale(first, second)
     # A difference of values in a finite range can vary by half of its range, and a cluster's differences all alike.
     most = per_cluster * (scale.high - scale.low) ** 2 / 4
     of_variance = estimate_variance(variance, deviations, weights, len(first), interval.confidence, most)

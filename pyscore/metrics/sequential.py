@@ -175,7 +175,7 @@ def asymptotic_sequence(
         estimates={"mean": estimates[-1]},
         signature=write_signature("asymptotic_sequence", **settings),
         confidence=confidence,
-        rows=[_row(e) for e in estimates],
+        rows=[_row(e) | {"reason": e.reason} for e in estimates],
     )
 
 

@@ -22,17 +22,13 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True)
 class Row:
-    """What of a row is an interval: the keys of its value and of its ends, and their range.
-
-    The ends of ranks may be equal. Some rows don't say why they have NaN ends; the estimates beside them do.
-    """
+    """What of a row is an interval: the keys of its value and of its ends, their range; whether these may be equal."""
 
     value: str = "mean"
     low: str = "low"
     high: str = "high"
     range: Range = (0.0, 1.0)
     may_be_equal: bool = False
-    says_why: bool = True
 
 
 @dataclass(frozen=True)

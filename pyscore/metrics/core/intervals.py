@@ -207,10 +207,9 @@ def missed_weight(value: float, spread: float, units: float) -> float:
     k = p (1 - p)/s² - 1: of values in [0, 1] near one end it is large, whatever they are. Student's t holds where
     units are more than some 25 times its square. Both numbers are from simulation (tools/coverage_cells/means.py).
     """
-    if not 0 < value < 1:
+    # Equal values, and those that are 0 or 1 to rounding, say nothing of how others may differ.
+    if not 1e-15 < value < 1 - 1e-15 or spread <= 0:
         return 1.0
-    if spread <= 0:
-        return min(1.0, 20 / units)
     strength = max(value * (1 - value) / spread - 1, 0.0)
     skewness = 2 * (1 - 2 * value) / ((strength + 2) * math.sqrt(spread))
     return min(1.0, max(20.0, 25 * skewness * skewness) / units)
