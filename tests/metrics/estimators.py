@@ -253,8 +253,11 @@ ESTIMATORS: dict[str, Estimator] = {
         ),
         _DIFFERENCE,
     ),
+    # Values that are all 0 or 1 can put both ends of a component at the largest variance, 1/4.
     "variance_components": Estimator(
-        lambda x: metrics.variance_components(x.shares(6 * x.n).reshape(x.n, 3, 1, 2), interval=x.interval("auto")),
+        lambda x: metrics.variance_components(
+            0.9 * x.shares(6 * x.n).reshape(x.n, 3, 1, 2) + 0.05, interval=x.interval("auto")
+        ),
         {"new questions, these templates": SHARE, "new questions and templates": SHARE, "": NONNEGATIVE},
         (Row("stderr", range=NONNEGATIVE),),
         "one question|ddof",

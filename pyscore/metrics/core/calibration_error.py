@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pyscore.metrics.core.arrays import Codes, Floats, Mask
-from pyscore.metrics.core.design import Design, Sample
+from pyscore.metrics.core.design import LEAST_EFFECTIVE, Design, Sample
 from pyscore.metrics.core.intervals import t_quantile
 from pyscore.metrics.core.report import Estimate
 
@@ -126,8 +126,10 @@ def estimate_calibration_error(sums: BinSums, sample: Sample, confidence: float)
     squared = (x - trace) / total if x - trace > 1e-12 * (x + trace) else 0.0  # The root of mere rounding isn't small.
     value = math.sqrt(squared)
     # Less than one question's worth of surprise is expected, or with clusters one cluster's.
-    if float(sums.expected[shared].sum()) * sample.n < float(np.trace(sums.mm)):
+    reason = sample.reason()
+    if not reason and float(sums.expected[shared].sum()) * sample.n < float(np.trace(sums.mm)):
         reason = "probabilities too near 0 and 1 for so few questions"
+    if reason:
         return Estimate.without_interval(value, sample.n, reason)
     # A few questions that all went well show less spread than their probabilities promise.
     variances = np.maximum(np.diag(m), sums.expected[shared] / w)
@@ -137,6 +139,9 @@ def estimate_calibration_error(sums: BinSums, sample: Sample, confidence: float)
     # A trace over few units a bin is itself uncertain (Satterthwaite again); bins that share clusters add less.
     trace_dof = trace**2 / float((variances**2 / (w**2 / np.diag(sums.mm)[shared] - 1)).sum())
     dof, tail = min(trace_dof, sample.dof), (1 - confidence) / 2
+    if dof < LEAST_EFFECTIVE - 1:
+        why = f"one {sample.unit} a bin holds nearly all of its weight: no spread to estimate from"
+        return Estimate.without_interval(value, sample.n, why)
 
     def noncentrality(at: float, below: float) -> float:
         """Of which X/c falls below ``at`` with probability ``below``; 0 where even that of 0 does so less often."""

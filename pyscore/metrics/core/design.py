@@ -10,7 +10,7 @@ import numpy as np
 from pyscore.metrics.core.arrays import Codes, Floats, Keys, Mask, as_float64, cluster_sums
 from pyscore.metrics.core.readers import check_length, count_clusters, refuse
 
-__all__ = ["Design", "Sample", "leave_one_out", "read_design"]
+__all__ = ["LEAST_EFFECTIVE", "Design", "Sample", "leave_one_out", "read_design"]
 
 
 LEAST_EFFECTIVE = 1.5

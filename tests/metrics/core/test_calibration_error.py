@@ -115,6 +115,10 @@ def test_what_too_few_questions_say_has_its_reason() -> None:
     assert of([0.1, 0.9], [0, 1]).reason == "no bin has two questions"
     assert of([0.9, 0.9], [0, 1], clusters=["a", "a"]).reason.startswith("one cluster")
     assert of([0.7], [1]).reason.startswith("one question")
+    assert of([0.9] * 4, [0, 1, 1, 1], weights=[1e9, 1, 1, 1]).reason.startswith("1.00 effective questions of 4")
+    # Two questions of nearly all the weight, in a bin each: no bin has a spread.
+    found = of([0.9] * 4 + [0.6] * 4, [0, 1, 1, 1] * 2, weights=[1e9, 1, 1, 1] * 2)
+    assert found.reason == "one question a bin holds nearly all of its weight: no spread to estimate from"
 
 
 def test_a_model_that_was_always_right_is_not_called_miscalibrated() -> None:
