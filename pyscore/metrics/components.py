@@ -105,11 +105,13 @@ def _components(squares: MeanSquares, drawn: Floats, scale: Scale, counts: str, 
     estimates = {}
     for name, value, error, draws in zip(names, shown, errors, solve @ drawn, strict=True):
         low, high = np.clip(_quantiles(draws, interval), 0.0, most)
-        if high > 0:
+        if high > 0 and low < most:
             ends = min(float(low), float(value)), max(float(high), float(value))
             estimates[name] = Estimate(float(value), float(error), *ends, squares.levels["question"])
         else:
             why = "its estimate is so far below 0 that no positive value fits" if error > 0 else "no spread at all"
+            if low >= most > 0:
+                why = "it is as large as values in this range allow"
             estimates[name] = Estimate.without_interval(float(value), squares.levels["question"], why)
     below = [name for name, value in zip(names, unbiased, strict=True) if value < 0]
     total = shown.sum()

@@ -84,11 +84,13 @@ class Difference(Headlines):
 def paired_difference(a: Comparison, b: Comparison, *, clusters: Keys = None, confidence: float = 0.95) -> Difference:
     """Compare two scorings of the same questions, in the same order, on d_i = a_i - b_i.
 
-    The intervals of the means are Student's t on the mean of d, of preference rates Tango's score interval (Tango 1998,
-    "Equivalence Test and Confidence Interval for the Difference in Proportions for the Paired-Sample Design"), whose
-    test is McNemar's. With clusters the former take the leave-one-cluster-out variance and t(K - 1), as
-    `estimate_mean`; the latter is on as many independent questions as say as much, as `estimate_rate`. Sign test and
-    Wilcoxon's run on the differences of probability, with clusters on each cluster's mean difference.
+    The interval of log odds is Student's t on the mean of d, of probabilities the wider of that and bounds for skewed
+    values in [-1, 1], of preference rates Tango's score interval (Tango 1998, "Equivalence Test and Confidence Interval
+    for the Difference in Proportions for the Paired-Sample Design"), whose test is McNemar's. With clusters the former
+    take the leave-one-cluster-out variance and t(K - 1), as `estimate_mean`; the latter is on as many independent
+    questions as say as much, as `estimate_rate`. Sign test and Wilcoxon's run on the differences of probability, with
+    clusters on each cluster's mean difference. Where 1 or 2 % of questions change by nearly 1 and the others hardly,
+    100 to 500 questions can miss them all, and the interval of probabilities is then too narrow (docs/coverage.md).
 
     Raises:
         ValueError: the lengths differ, a comparison is empty or holds a NaN, or a cluster is missing.

@@ -103,8 +103,10 @@ def test_a_sweep_holds_each_difference_and_its_adjusted_p_value(test: str) -> No
         ends = pytest.approx((estimate.value, estimate.low, estimate.high), nan_ok=True)
         assert (row["difference"], row["low"], row["high"]) == ends
         assert row["adjusted_p"] == pytest.approx(adjusted)
-    assert [row["rejected"] for row in report.rows] == [True, True, False]
-    assert report.numbers == {"datasets": 3, "rejected": 2, "untested": 0}
+    # "near" differs by 1 on 8 of 20 questions and by 0 on 12, of which the bounds for means say less than a sign test.
+    rejected = [True, test != "interval", False]
+    assert [row["rejected"] for row in report.rows] == rejected
+    assert report.numbers == {"datasets": 3, "rejected": sum(rejected), "untested": 0}
 
 
 def test_it_prints_and_is_json_ready() -> None:

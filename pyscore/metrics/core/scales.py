@@ -45,7 +45,7 @@ REAL = Scale(-math.inf, math.inf)
 NONNEGATIVE = Scale(0.0, math.inf)
 SHARE = Scale(0.0, 1.0, "beta")
 RATE = Scale(0.0, 1.0, "wilson")
-SHARE_DIFFERENCE = Scale(-1.0, 1.0)
+SHARE_DIFFERENCE = Scale(-1.0, 1.0, "beta")
 SQUARES = Scale(0.0, 2.0, "beta")  # Σ_k (p_k - 1[k = gold])² over all options
 RATE_DIFFERENCE = Scale(-1.0, 1.0, "tango")
 
