@@ -175,8 +175,12 @@ def _largest_variance(scale: Scale) -> float:
 
 
 def _with_twice(factor: str, squares: MeanSquares, shown: Floats, random: Effect) -> float | None:
-    """The standard error with twice as many levels of a factor."""
-    if factor not in random:
+    """The standard error with twice as many levels of a factor.
+
+    None for levels that stay, and for answers where there is one a cell: its variance is not told from that of the
+    interaction, which more answers would leave as it is.
+    """
+    if factor not in random or (factor == ANSWER and squares.levels[ANSWER] == 1):
         return None
     halves = np.array([0.5 if factor in effect else 1.0 for effect in squares.effects])
     return float(np.sqrt(squares.weights(random) @ (shown * halves)))

@@ -107,6 +107,7 @@ def contrast(
         estimates={name: estimate},
         numbers={"p": p},
         rows=[{"checkpoint": key, "coefficient": by, "mean": mean} for key, by, mean in columns],
+        of=study.metric,
     )
 
 
@@ -158,6 +159,7 @@ def study_slope(
         estimates={"these_checkpoints_on_new_questions": these, "other_models": others},
         numbers={"p_these_checkpoints": p_these, "p_other_models": p_others, "scatter": scatter},
         rows=[{"checkpoint": key, "x": place, "mean": mean} for key, place, mean in columns],
+        of=study.metric,
     )
 
 
@@ -223,6 +225,7 @@ def curve(
         rows=[dict(zip(rows, row, strict=True)) for row in zip(*rows.values(), strict=True)],
         band=f"max-t:{interval.n_resamples}:{interval.seed}",
         against=None if reference is None else study.names[reference],
+        of=study.metric,
     )
 
 

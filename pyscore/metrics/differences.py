@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,8 @@ __all__ = ["Difference", "equivalence", "paired_difference", "sign_test", "unpai
 HEADLINES = ("mean_probability", "preference_rate", "mean_log_odds")
 _PAIRED = dict(zip(HEADLINES, (SHARE_DIFFERENCE, RATE_DIFFERENCE, REAL), strict=True))
 _SINGLE = dict(zip(HEADLINES, (SHARE, RATE, REAL), strict=True))
-SIDES = ("both", "not_lower", "not_higher")
+_ASKED = {"both": "within ± {:g}", "not_lower": "above -{:g}", "not_higher": "below {:g}"}
+SIDES = tuple(_ASKED)
 
 
 @dataclass(frozen=True)
@@ -180,7 +182,7 @@ def equivalence(
     b: Comparison | Any,
     *,
     margin: float,
-    metric: str = "preference_rate",
+    metric: str = "mean_probability",
     side: str = "both",
     paired: bool = True,
     clusters: Keys = None,
@@ -212,7 +214,7 @@ def equivalence(
         ValueError: a margin that isn't above 0, an unknown metric or side, lengths that differ, a NaN.
     """
     checks.check_choice(side, "side", SIDES)
-    if not 0 < margin < np.inf:
+    if not isinstance(margin, Real) or not 0 < float(margin) < np.inf:
         raise ValueError(
             f"margin must be finite and above 0, got {margin!r}: the largest difference that doesn't matter"
         )
@@ -221,6 +223,8 @@ def equivalence(
     if clusters_b is not None and paired:
         raise ValueError("clusters_b goes with paired=False: pairs have one cluster each, give it as clusters")
     (x, y), (paired_scale, single_scale) = _values(a, b, metric)
+    if paired_scale != REAL and margin >= 1:
+        raise ValueError(f"margin = {margin:g} is no difference of shares: 2 points are 0.02")
     if paired:
         check_same_length("questions", a=x, b=y)
         mean: Mean | IndependentMeans = means_of(
@@ -238,7 +242,7 @@ def equivalence(
     return Report.of(
         "equivalence",
         Interval(1 - 2 * alpha),
-        title=f"{verdict}: a - b within a margin of {margin:g}, {n}",
+        title=f"{verdict}: is a - b {_ASKED[side].format(margin)}? {n}",
         estimates={"difference": estimate},
         numbers={"margin": margin, "p_not_lower": p_lower, "p_not_higher": p_higher, "p": p},
         rows=[{"verdict": verdict, "side": side, "margin": margin, "alpha": alpha}],

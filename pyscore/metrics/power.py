@@ -186,6 +186,8 @@ def power_analysis(
     plans.append(_TTest(sum(alone), per_cluster, power, alpha, welch))
     names = ("detectable", "detectable_low", "detectable_high", "detectable_unpaired")
     sizes = [as_int(size, "n") for size in np.atleast_1d(len(first) if n is None else n)]
+    if min(sizes) < 2:
+        raise ValueError(f"n must hold sizes of at least 2, got {min(sizes)}")
     rows = [{"n": size} | {name: plan.effect(size) for name, plan in zip(names, plans, strict=True)} for size in sizes]
     test = plans[0].name
     return Report.of(

@@ -125,7 +125,7 @@ def test_paired_rates_as_tango_and_others_print_them(
 def test_the_contact_lenses_of_tango_are_not_inferior() -> None:
     # Tango 1998, section 6.1: Z = 1.709 at a margin of 0.1, and -0.096 is the lower end of the interval of 90 %
     a, b = (of_preferences(side) for side in pairs(0, 1, 44))
-    report = equivalence(a, b, margin=0.1, side="not_lower")
+    report = equivalence(a, b, margin=0.1, metric="preference_rate", side="not_lower")
     assert report["difference"].low == pytest.approx(-0.096, abs=5.1e-4)
     assert stats.norm.isf(report.numbers["p_not_lower"]) == pytest.approx(1.709, abs=5.1e-4)
 

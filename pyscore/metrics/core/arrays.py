@@ -48,6 +48,8 @@ def as_array(values: Any, name: str, n_dimensions: int = 1) -> NDArray[Any]:
     Raises:
         ValueError: rows that differ in length, or another number of dimensions.
     """
+    if hasattr(values, "prefers"):
+        raise TypeError(f"{name} must hold numbers, got a {type(values).__name__}: give its .probability or .prefers")
     if hasattr(values, "__dlpack__") and not isinstance(values, torch.Tensor | np.ndarray):
         values = torch.utils.dlpack.from_dlpack(values)
     if isinstance(values, torch.Tensor):

@@ -31,16 +31,19 @@ class Checkpoints:
         values: ``[n, K]``, finite, of the questions that count.
         scale: what a value can be.
         design: the questions' clusters and weights.
+        metric: which one of comparisons the values are; None for numbers as they were given.
     """
 
     names: list[str]
     values: Floats
     scale: Scale
     design: Design
+    metric: str | None = None
 
     def __str__(self) -> str:
         n = self.design.sample.n
-        return f"{len(self.names)} checkpoints over {n} questions{in_clusters(self.design.n_clusters)}"
+        where = f"{len(self.names)} checkpoints over {n} questions{in_clusters(self.design.n_clusters)}"
+        return f"{self.metric.replace('_', ' ')}, {where}" if self.metric else where
 
     @property
     def means(self) -> Floats:
@@ -87,7 +90,7 @@ def read_checkpoints(scores: Any, metric: str, scale: Scale | None, clusters: Ke
     outside = (values < scale.low - ROUNDING) | (values > scale.high + ROUNDING)
     refuse("scores", values, outside, f"= {{}} is outside [{scale.low:g}, {scale.high:g}]")
     design = read_design(len(values), clusters, weights)
-    return Checkpoints(names, values[design.kept], scale, design)
+    return Checkpoints(names, values[design.kept], scale, design, metric if compared else None)
 
 
 def read_coefficients(coefficients: Any, names: Sequence[str]) -> Floats:

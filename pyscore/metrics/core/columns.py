@@ -103,6 +103,9 @@ def read_fields(comparison: Comparison, name: str = "comparison") -> dict[str, N
     Raises:
         ValueError: no questions, fields that differ in length, or a tie that is neither true nor false.
     """
+    if not all(hasattr(comparison, field) for field in METRICS.values()):
+        kind = type(comparison).__name__
+        raise TypeError(f"{name} must be a pyscore.Comparison, got {kind}: of numbers use estimate_mean or its kin")
     fields = {field: as_array(getattr(comparison, field), f"{name}.{field}") for field in METRICS.values()}
     check_fields({field: column.shape for field, column in fields.items()}, name)
     tie = fields["tie"]

@@ -197,7 +197,7 @@ def beta_bounds(value: float, variance: float, units: float, confidence: float) 
     tail, weight = (1 - confidence) / 2, missed_weight(value, variance * units, units)
     low = 0.0 if value <= 0 else _beta_quantile(value, variance, units, weight, 0, tail)
     high = 1.0 if value >= 1 else _beta_quantile(value, variance, units, weight, 1, 1 - tail)
-    return low, high
+    return min(low, value), max(high, value)  # Near 0 scipy's quantile is off by up to 1e-6.
 
 
 def missed_weight(value: float, spread: float, units: float) -> float:

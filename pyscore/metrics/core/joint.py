@@ -63,6 +63,8 @@ def read_table(scores: Any, name: str = "scores") -> tuple[list[str], Floats]:
         check_same_length("questions", **columns)
         names, table = list(columns), np.column_stack(list(columns.values()))
     else:
+        if isinstance(scores, list | tuple) and any(hasattr(each, "shape") or hasattr(each, "tie") for each in scores):
+            raise TypeError(f"{name} is a list of columns: name them in a mapping, or give np.column_stack of them")
         table = as_float64(scores, name, 2)
         names = [str(column) for column in range(table.shape[1])]
         if not table.size:
