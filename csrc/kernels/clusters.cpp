@@ -9,23 +9,10 @@
 namespace pyscore {
 namespace {
 
-constexpr int kLine = 8;                 // numbers of a cache line
-constexpr std::int64_t kRowsAtOnce = 32; // whose lines of a table are asked for before the first is needed
+constexpr std::size_t kRowsAtOnce = 64;
 
-// The line of each row's cluster in a table of `width` numbers a cluster; they come from the L3 cache, and are all
-// asked for before any is used.
-template <int width> struct Lines {
-    std::array<double *, kRowsAtOnce> at{};
-
-    Lines(double *table, const std::int64_t *keys, std::int64_t low, std::int64_t n) {
-        for (std::int64_t row = 0; row < n; ++row) {
-            at[static_cast<std::size_t>(row)] = table + (keys[row] - low) * width;
-            for (int line = 0; line < width; line += kLine) {
-                __builtin_prefetch(at[static_cast<std::size_t>(row)] + line, 1);
-            }
-        }
-    }
-};
+// Where each row of a block adds: memory that comes from the L3 cache, and is asked for before any is used.
+using Places = std::array<double *, kRowsAtOnce>;
 
 template <class Float> void add_scores(const ScoresProblem<Float> &rows, std::int64_t row, double *sums) {
     const auto probability = static_cast<double>(rows.probability[row]);
@@ -40,16 +27,40 @@ template <class Float> void add_scores(const ScoresProblem<Float> &rows, std::in
     sums[7] += (1 - probability) * (1 - probability);
 }
 
-// Two numbers of a bin: questions, Σ correct - confidence.
-void add_to_bin(double probability, double *bins) {
-    const double confidence = std::max(probability, 1 - probability);
-    const double correct = probability > 0.5 ? 1 : probability == 0.5 ? 0.5 : 0;
-    int bin = 0; // Compared with each edge, since confidence * kCalibrationBins would round.
-    for (int edge = kFirstBin + 1; edge < kCalibrationBins; ++edge) {
-        bin += confidence > static_cast<double>(edge) / kCalibrationBins;
+template <class Float>
+void add_block_scores(const ScoresProblem<Float> &rows, const std::int64_t *keys, std::int64_t low, std::int64_t first,
+                      std::int64_t n, double *scores) {
+    Places places;
+    for (std::int64_t i = 0; i < n; ++i) {
+        places[i] = scores + (keys[first + i] - low) * kClusterScores;
+        __builtin_prefetch(places[i], 1);
     }
-    bins[2 * bin] += 1;
-    bins[2 * bin + 1] += correct - confidence;
+    for (std::int64_t i = 0; i < n; ++i) {
+        add_scores(rows, first + i, places[i]);
+    }
+}
+
+// Two numbers of a bin: questions, Σ correct - confidence.
+template <class Float>
+void add_block_bins(const ScoresProblem<Float> &rows, const std::int64_t *keys, std::int64_t low, std::int64_t first,
+                    std::int64_t n, double *bins) {
+    Places places;
+    std::array<double, kRowsAtOnce> gaps{};
+    for (std::int64_t i = 0; i < n; ++i) {
+        const auto probability = static_cast<double>(rows.probability[first + i]);
+        const double confidence = std::max(probability, 1 - probability);
+        gaps[i] = (probability > 0.5 ? 1 : probability == 0.5 ? 0.5 : 0) - confidence;
+        int bin = 0; // Compared with each edge, since confidence * kCalibrationBins would round.
+        for (int edge = kFirstBin + 1; edge < kCalibrationBins; ++edge) {
+            bin += confidence > static_cast<double>(edge) / kCalibrationBins;
+        }
+        places[i] = bins + (keys[first + i] - low) * kClusterBins + 2 * bin;
+        __builtin_prefetch(places[i], 1);
+    }
+    for (std::int64_t i = 0; i < n; ++i) {
+        places[i][0] += 1;
+        places[i][1] += gaps[i];
+    }
 }
 
 } // namespace
@@ -82,19 +93,12 @@ void cluster_totals(const ScoresProblem<Float> &problem, const std::int64_t *key
                     double *bins, int threads) {
     // One thread sums scores, another bins: each number has one order of summation.
     parallel_for(2, 1, threads, [&](std::int64_t task, std::int64_t, int) {
-        for (std::int64_t first = 0; first < problem.n; first += kRowsAtOnce) {
-            const std::int64_t n = std::min(kRowsAtOnce, problem.n - first);
+        for (std::int64_t first = 0; first < problem.n; first += std::int64_t{kRowsAtOnce}) {
+            const std::int64_t n = std::min(std::int64_t{kRowsAtOnce}, problem.n - first);
             if (task == 0) {
-                const Lines<kClusterScores> lines(scores, keys + first, low, n);
-                for (std::int64_t row = 0; row < n; ++row) {
-                    add_scores(problem, first + row, lines.at[static_cast<std::size_t>(row)]);
-                }
+                add_block_scores(problem, keys, low, first, n, scores);
             } else {
-                const Lines<kClusterBins> lines(bins, keys + first, low, n);
-                for (std::int64_t row = 0; row < n; ++row) {
-                    add_to_bin(static_cast<double>(problem.probability[first + row]),
-                               lines.at[static_cast<std::size_t>(row)]);
-                }
+                add_block_bins(problem, keys, low, first, n, bins);
             }
         }
     });
