@@ -50,9 +50,9 @@ void add_block_bins(const ScoresProblem<Float> &rows, const std::int64_t *keys, 
         const auto probability = static_cast<double>(rows.probability[first + i]);
         const double confidence = std::max(probability, 1 - probability);
         gaps[i] = (probability > 0.5 ? 1 : probability == 0.5 ? 0.5 : 0) - confidence;
-        int bin = 0; // Compared with each edge, since confidence * kCalibrationBins would round.
+        std::int64_t bin = 0; // Compared with each edge, since confidence * kCalibrationBins would round.
         for (int edge = kFirstBin + 1; edge < kCalibrationBins; ++edge) {
-            bin += confidence > static_cast<double>(edge) / kCalibrationBins;
+            bin += confidence > static_cast<double>(edge) / kCalibrationBins ? 1 : 0;
         }
         places[i] = bins + (keys[first + i] - low) * kClusterBins + 2 * bin;
         __builtin_prefetch(places[i], 1);
