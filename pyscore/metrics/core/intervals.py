@@ -141,7 +141,7 @@ def clustered_size(
 def effective_trials(
     spread: float, rarity: float, variance: float, n: int, units: float, confidence: float, likeness: float = 0.0
 ) -> float:
-    """m = spread / V · (z / t(dof))², between ``units`` and n: how many independent trials say as much.
+    """m = spread / V · (z / t(dof))², at most n: how many independent trials say as much.
 
     ``spread`` is the variance of one trial, V = ``variance`` that of the mean, without the factor C/(C - 1). V is an
     estimate itself, hence the second factor, as in Korn & Graubard 1998, "Confidence Intervals for Proportions with
