@@ -1,4 +1,4 @@
-"""SummaryState.update on ten million comparisons, beside one read of their arrays."""
+"""SummaryState.update on ten million comparisons, beside one read of their arrays; what clusters add to a summary."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ QUESTIONS = 10_000_000
 FIELDS = ("probability", "prefers", "probability_raw", "log_odds", "coverage", "tie")
 
 
-def _comparison(dtype: Any) -> Comparison:
+def _comparison(dtype: Any, n: int = QUESTIONS) -> Comparison:
     rng = np.random.default_rng(0)
-    z = rng.normal(size=QUESTIONS)
-    p, tie = 1 / (1 + np.exp(-z)), rng.random(QUESTIONS) < 0.02
-    prefers, coverage = np.where(tie, 0.5, z > 0), rng.random(QUESTIONS)
+    z = rng.normal(size=n)
+    p, tie = 1 / (1 + np.exp(-z)), rng.random(n) < 0.02
+    prefers, coverage = np.where(tie, 0.5, z > 0), rng.random(n)
     columns: tuple[Any, ...] = (p, p * coverage, coverage, z, z, prefers)
     probability, raw, coverage, log_odds, margin, prefers = (column.astype(dtype) for column in columns)
-    return Comparison(probability, raw, coverage, log_odds, margin, prefers, tie, np.zeros(QUESTIONS, np.int64))
+    return Comparison(probability, raw, coverage, log_odds, margin, prefers, tie, np.zeros(n, np.int64))
 
 
 def _update(comparison: Comparison) -> SummaryState:
@@ -55,4 +55,17 @@ def test_update(benchmark: Any, dtype: Any) -> None:
         {"read": lambda: read_rate(torch.from_numpy(np.asarray(comparison.log_odds)))}, [(comparison,)],
         rounds=15, kind="SummaryState.update", case=f"{QUESTIONS:,} questions", dtype=np.dtype(dtype).name,
         bytes=sum(np.asarray(getattr(comparison, name)).nbytes for name in FIELDS),
+    )  # fmt: skip
+
+
+def test_clusters(benchmark: Any) -> None:
+    n, clusters = 1_000_000, 100_000
+    comparison, keys = _comparison(np.float64, n), np.random.default_rng(1).integers(0, clusters, n)
+    found = summarize(comparison, clusters=keys).mean_log_odds
+    counts, sums = np.bincount(keys), np.bincount(keys, comparison.log_odds)
+    left_out = (sums.sum() - sums) / (n - counts) - sums.sum() / n
+    np.testing.assert_allclose(found.stderr, np.sqrt((left_out**2).sum() * (1 - 1 / len(counts))), rtol=1e-9)
+    side_by_side(
+        benchmark, lambda given: summarize(given, clusters=keys), {"without clusters": summarize}, {}, [(comparison,)],
+        rounds=15, kind="summarize in 100,000 clusters", case=f"{n:,} questions", dtype="float64",
     )  # fmt: skip
