@@ -14,7 +14,7 @@ from pyscore.metrics.core.columns import METRICS, Columns, read_columns
 from pyscore.metrics.core.design import Design, read_design
 from pyscore.metrics.core.independent import IndependentMeans
 from pyscore.metrics.core.intervals import Interval
-from pyscore.metrics.core.mean_intervals import Mean, means_of
+from pyscore.metrics.core.mean_intervals import Mean, mean_of
 from pyscore.metrics.core.means import infinite_pairs
 from pyscore.metrics.core.readers import check_same_length, read_values, refuse
 from pyscore.metrics.core.report import NAN, Estimate, Headlines, Report, in_clusters, write_signature
@@ -227,12 +227,11 @@ def equivalence(
         raise ValueError(f"margin = {margin:g} is no difference of shares: 2 points are 0.02")
     if paired:
         check_same_length("questions", a=x, b=y)
-        mean: Mean | IndependentMeans = means_of(
-            pair_differences(x, y)[:, None], [paired_scale], read_design(len(x), clusters)
-        )[0]
+        design = read_design(len(x), clusters)
+        mean: Mean | IndependentMeans = mean_of(pair_differences(x, y), paired_scale, design)
     else:
-        samples = (x, read_design(len(x), clusters)), (y, read_design(len(y), clusters_b))
-        mean = IndependentMeans(*(means_of(values[:, None], [single_scale], design)[0] for values, design in samples))
+        first, second = read_design(len(x), clusters), read_design(len(y), clusters_b)
+        mean = IndependentMeans(mean_of(x, single_scale, first), mean_of(y, single_scale, second))
     estimate = mean.estimate(Interval(1 - 2 * alpha))
     p_lower, p_higher = (NAN, NAN) if estimate.reason else (mean.tails(-margin)[0], mean.tails(margin)[1])
     p = {"both": max(p_lower, p_higher), "not_lower": p_lower, "not_higher": p_higher}[side]
@@ -279,7 +278,7 @@ def _paired(a: Floats, b: Floats, scale: Scale, design: Design, interval: Interv
     infinite = infinite_pairs(a, b)
     if infinite is not None:
         return infinite, NAN
-    mean = means_of(pair_differences(a, b)[:, None], [scale], design)[0]
+    mean = mean_of(pair_differences(a, b), scale, design)
     return mean.estimate(interval), mean.p_value()
 
 
@@ -291,7 +290,5 @@ def _unpaired(
         with np.errstate(invalid="ignore"):  # A difference of infinities is NaN, as it isn't defined.
             value = float(a.mean() - b.mean())
         return Estimate.without_interval(value, len(a) + len(b), f"{infinite} infinite values"), NAN
-    means = IndependentMeans(
-        *(means_of(values[:, None], [scale], design)[0] for values, design in zip((a, b), designs, strict=True))
-    )
+    means = IndependentMeans(mean_of(a, scale, designs[0]), mean_of(b, scale, designs[1]))
     return means.estimate(interval), means.p_value()

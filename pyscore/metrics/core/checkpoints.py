@@ -47,9 +47,7 @@ class Checkpoints:
 
     @property
     def means(self) -> Floats:
-        w = self.design.weights
-        means: Floats = w @ self.values / w.sum()
-        return means
+        return self.design.means(self.values)
 
     def find(self, name: str | int) -> int:
         """The index of a checkpoint by its name, or by its index; KeyError for one that isn't there."""

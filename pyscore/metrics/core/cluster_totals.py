@@ -10,7 +10,7 @@ import torch
 from pyscore._extension import _C
 from pyscore.metrics.core.arrays import Codes, Floats, Keys
 from pyscore.metrics.core.calibration_error import BinSums
-from pyscore.metrics.core.columns import SUMMED, read_fields
+from pyscore.metrics.core.columns import SUMMED, read_scores
 from pyscore.metrics.core.moments import Moments
 from pyscore.metrics.core.readers import are_integers, count_clusters
 from pyscore.ops import Comparison
@@ -52,13 +52,9 @@ def cluster_totals(comparison: Comparison, keys: Codes, units: int, low: int = 0
 
     One compiled pass over the fields, whose values must have been checked.
     """
-    fields = read_fields(comparison)
-    tie = fields.pop("tie")
-    dtype = np.float32 if all(column.dtype == np.float32 for column in fields.values()) else np.float64
-    scores: dict[str, Any] = {field: np.ascontiguousarray(column, dtype) for field, column in fields.items()}
+    scores: dict[str, Any] = read_scores(comparison)
     found = _C.cluster_totals(
         **scores,
-        tie=np.ascontiguousarray(tie),
         keys=np.ascontiguousarray(keys, np.int64),
         low=low,
         clusters=units,

@@ -12,7 +12,17 @@ from pyscore.metrics.core.arrays import Floats, Mask, as_array, check_dimensions
 from pyscore.metrics.core.readers import refuse
 from pyscore.ops import Comparison
 
-__all__ = ["METRICS", "SHARES", "SUMMED", "Columns", "check_fields", "read_columns", "read_fields", "why_refused"]
+__all__ = [
+    "METRICS",
+    "SHARES",
+    "SUMMED",
+    "Columns",
+    "check_fields",
+    "read_columns",
+    "read_fields",
+    "read_scores",
+    "why_refused",
+]
 
 METRICS = {
     "mean_probability": "probability",
@@ -113,6 +123,14 @@ def read_fields(comparison: Comparison, name: str = "comparison") -> dict[str, N
         refuse(f"{name}.tie", tie, (tie != 0) & (tie != 1), "= {} " + why_refused("tie"))
         fields["tie"] = tie.astype(np.bool_)
     return fields
+
+
+def read_scores(comparison: Comparison) -> dict[str, NDArray[Any]]:
+    """`read_fields` as the compiled kernels take them: contiguous, all scores float32 or all float64, ``tie`` bool."""
+    fields = read_fields(comparison)
+    tie = np.ascontiguousarray(fields.pop("tie"))
+    dtype = np.float32 if all(column.dtype == np.float32 for column in fields.values()) else np.float64
+    return {field: np.ascontiguousarray(column, dtype) for field, column in fields.items()} | {"tie": tie}
 
 
 def read_columns(comparison: Comparison, name: str = "comparison") -> Columns:

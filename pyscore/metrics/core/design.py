@@ -69,6 +69,16 @@ class Design:
     kept: Mask
     clustered: bool
 
+    def means(self, values: Floats) -> Floats:
+        """The weighted mean of each column of ``values [n, K]``: ``[K]``.
+
+        Rounding must not take the mean of equal scores off their value: Wilson's interval of a rate of exactly 1
+        differs from that of one below.
+        """
+        w = self.weights
+        means: Floats = np.clip(w @ values / w.sum(), values.min(axis=0), values.max(axis=0))
+        return means
+
     @property
     def n_clusters(self) -> int | None:
         return self.sample.units if self.clustered else None

@@ -15,7 +15,6 @@ __all__ = [
     "Interval",
     "beta_bounds",
     "check_interval",
-    "clustered_size",
     "effective_size",
     "effective_trials",
     "intra_cluster_correlation",
@@ -127,17 +126,6 @@ def check_interval(interval: Interval) -> Interval:
     return interval
 
 
-def clustered_size(
-    rate: float, variance: float, n: int, units: float, confidence: float, likeness: float = 0.0
-) -> float:
-    """How many independent trials say as much about a rate as n questions in ``units`` (Kish-effective) clusters.
-
-    `effective_trials` of p(1-p): about ``units`` where the questions of a cluster all agree, about n where they have
-    nothing in common. A rate of 0 or 1 has no spread to read that from: there it is ``units``.
-    """
-    return effective_trials(rate * (1 - rate), min(rate, 1 - rate), variance, n, units, confidence, likeness)
-
-
 def effective_trials(
     spread: float, rarity: float, variance: float, n: int, units: float, confidence: float, likeness: float = 0.0
 ) -> float:
@@ -153,9 +141,8 @@ def effective_trials(
     (Rao & Scott 1992, "A Simple Method for the Analysis of Clustered Binary Data"). tools/coverage measures how often
     intervals on m trials hold the truth; the bounds and the 20 come from there.
     """
-    if spread <= 0 or units >= n:
-        return min(units, float(n))
-    if variance == 0:  # All clusters alike: chance, where they are few.
+    # Without variance all clusters are alike: that is chance, where they are few.
+    if spread <= 0 or variance == 0 or units >= n:
         return min(units, float(n))
     trials = spread / variance
     # With fewer than 0.01 degrees of freedom the quantile is past 1e100 and may overflow. The factor is then so small

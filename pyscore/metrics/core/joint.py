@@ -13,7 +13,7 @@ from pyscore.metrics.core.design import Design, leave_one_out, read_design
 from pyscore.metrics.core.intervals import t_quantile
 from pyscore.metrics.core.mean_intervals import without_rounding
 from pyscore.metrics.core.readers import check_same_length, read_values, refuse
-from pyscore.metrics.core.winners import normal_root
+from pyscore.metrics.core.winners import draw_t
 
 __all__ = ["Joint", "pair_statistics", "read_joint", "read_table", "stepdown_pairs", "value_step"]
 
@@ -79,7 +79,6 @@ def read_joint(scores: Any, clusters: Keys = None, weights: Any = None, name: st
     design = read_design(len(table), clusters, weights)
     values, units = table[design.kept], design.sample.units
     w = design.weights
-    means = np.clip(w @ values / w.sum(), values.min(axis=0), values.max(axis=0))
     if units < 2:
         covariance = np.zeros((len(names), len(names)))
     else:
@@ -88,7 +87,7 @@ def read_joint(scores: Any, clusters: Keys = None, weights: Any = None, name: st
     squares = w @ values**2 / w.sum()
     constant = [not without_rounding(*each) for each in zip(np.diag(covariance), squares, strict=True)]
     covariance[constant] = covariance[:, constant] = 0.0
-    return Joint(names, values, design, means, covariance, value_step(values))
+    return Joint(names, values, design, design.means(values), covariance, value_step(values))
 
 
 def pair_statistics(joint: Joint) -> tuple[Floats, Floats]:
@@ -124,10 +123,7 @@ def stepdown_pairs(
     Multiple Testing as Formalized Data Snooping"; Mogstad et al. 2024). The maximum is that of a multivariate Student's
     t, simulated. Pairs whose difference never varies have no part in it, and are compared with Bonferroni's quantile.
     """
-    rng = np.random.default_rng(seed)
-    draws = rng.standard_normal((n_draws, len(covariance))) @ normal_root(covariance).T
-    if np.isfinite(dof):
-        draws /= np.sqrt(rng.chisquare(dof, (n_draws, 1)) / dof)
+    draws = draw_t(covariance, dof, n_draws, seed)
     left = stderr > 0
     certain = np.zeros_like(left)
     alone = t_quantile(1 - 2 * (1 - confidence) / max(left.size - len(left), 1), dof)

@@ -9,7 +9,7 @@ import numpy as np
 from pyscore.metrics.core.arrays import Floats
 from pyscore.metrics.core.design import Sample
 from pyscore.metrics.core.intervals import Interval
-from pyscore.metrics.core.winners import normal_root
+from pyscore.metrics.core.winners import draw_t
 
 __all__ = ["draw_max_t", "joint_confidence", "step_down"]
 
@@ -26,9 +26,7 @@ def draw_max_t(left_out: Floats, sample: Sample, interval: Interval) -> Floats:
     size = np.sqrt((left_out**2).sum(axis=0))
     scaled = np.divide(left_out, size, out=np.zeros_like(left_out), where=size > 0)
     correlation = scaled.T @ scaled + np.diag((size == 0) * 1.0)
-    rng = np.random.default_rng(interval.seed)
-    normal = rng.standard_normal((interval.n_resamples, k)) @ normal_root(correlation).T
-    draws: Floats = np.abs(normal) / np.sqrt(rng.chisquare(sample.dof, (interval.n_resamples, 1)) / sample.dof)
+    draws: Floats = np.abs(draw_t(correlation, sample.dof, interval.n_resamples, interval.seed))
     return draws
 
 

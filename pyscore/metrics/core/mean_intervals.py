@@ -13,7 +13,6 @@ from pyscore.metrics.core.design import Design, Sample, leave_one_out
 from pyscore.metrics.core.intervals import (
     Interval,
     beta_bounds,
-    clustered_size,
     effective_trials,
     intra_cluster_correlation,
     t_interval,
@@ -24,7 +23,7 @@ from pyscore.metrics.core.report import NAN, Estimate
 from pyscore.metrics.core.scales import Scale
 from pyscore.metrics.core.tango import tango_interval, tango_statistic
 
-__all__ = ["Mean", "means_of", "tails_by_inversion", "tails_of", "without_rounding"]
+__all__ = ["Mean", "mean_of", "means_of", "tails_by_inversion", "tails_of", "without_rounding"]
 
 _SMALLEST_TAIL = 1e-15  # 1 - confidence of an interval can't be told from 0 below this.
 
@@ -70,12 +69,11 @@ class Mean:
         """The ends of the interval, within the range of the scale. There must be no `reason` against it."""
         made_by = self._method(method)
         if made_by == "wilson":
-            n, effective = self.sample.n, self.sample.effective
-            trials = clustered_size(self.value, self._plain_variance, n, effective, confidence, self.likeness)
-            return wilson_interval(self.value, trials, z_quantile(confidence))
+            p, z = self.value, z_quantile(confidence)
+            return wilson_interval(p, self._trials(p * (1 - p), min(p, 1 - p), confidence, self.likeness), z)
         if made_by == "tango":
-            rarity = min(self.square, 1 - abs(self.value))
-            return tango_interval(self.value, self.square, self._trials(rarity, confidence), z_quantile(confidence))
+            trials = self._trials(self._spread, min(self.square, 1 - abs(self.value)), confidence)
+            return tango_interval(self.value, self.square, trials, z_quantile(confidence))
         low, high = t_interval(self.value, math.sqrt(self.variance), self.sample.dof, confidence)
         bottom, top = self.scale.low, self.scale.high
         if made_by == "beta":
@@ -84,7 +82,7 @@ class Mean:
             # Clusters are what was sampled, and the questions in them say more: the units are halfway between, on a
             # logarithmic scale. With clusters as units homogeneous ones had intervals several times as wide as t's,
             # with `_trials` alone rare clusters of high values were missed in most samples.
-            units = math.sqrt(self.sample.effective * self._trials(1.0, confidence))
+            units = math.sqrt(self.sample.effective * self._trials(self._spread, 1.0, confidence))
             below, above = beta_bounds(share, variance, units, confidence)
             low, high = min(low, bottom + width * below), max(high, bottom + width * above)
         # A mass can be above 1 by rounding; the interval holds its value even then.
@@ -116,10 +114,15 @@ class Mean:
         """The variance without the factor C/(C - ddof), since it is compared with the variance of one trial."""
         return self.variance * (self.sample.units - self.ddof) / self.sample.units
 
-    def _trials(self, rarity: float, confidence: float) -> float:
+    @property
+    def _spread(self) -> float:
+        """The variance of single values."""
+        return self.square - self.value**2
+
+    def _trials(self, spread: float, rarity: float, confidence: float, likeness: float = 0.0) -> float:
         """How many independent questions say as much."""
-        spread, effective, n = self.square - self.value**2, self.sample.effective, self.sample.n
-        return effective_trials(spread, rarity, self._plain_variance, n, effective, confidence)
+        n, effective = self.sample.n, self.sample.effective
+        return effective_trials(spread, rarity, self._plain_variance, n, effective, confidence, likeness)
 
 
 def means_of(values: Floats, scales: Sequence[Scale], design: Design, ddof: int = 1) -> list[Mean]:
@@ -129,9 +132,7 @@ def means_of(values: Floats, scales: Sequence[Scale], design: Design, ddof: int 
     2024, "Adding Error Bars to Evals", App. A, times C/(C - ddof), which is ours; without clusters and weights sd²/n.
     """
     w, sample = design.weights, design.sample
-    # Rounding must not take the mean of equal scores off their value: Wilson's interval of a rate of exactly 1 differs
-    # from that of one below.
-    means = np.clip(w @ values / w.sum(), values.min(axis=0), values.max(axis=0))
+    means = design.means(values)
     squares = w @ values**2 / w.sum()
     variances, between = np.zeros_like(means), np.zeros_like(means)
     units = sample.units
@@ -156,6 +157,11 @@ def means_of(values: Floats, scales: Sequence[Scale], design: Design, ddof: int 
         )
         for mean, v, square, b, scale in columns
     ]
+
+
+def mean_of(values: Floats, scale: Scale, design: Design) -> Mean:
+    """`means_of` a single column ``[n]``."""
+    return means_of(values[:, None], [scale], design)[0]
 
 
 def without_rounding(variance: float, square: float, rows: float = 1.0) -> float:

@@ -69,7 +69,7 @@ def estimate_rate(
 ) -> Estimate:
     """The share of questions for which something holds: the mean of values in [0, 1], with Wilson's score interval.
 
-    With clusters or weights it is Wilson's on an effective sample size (`clustered_size` in intervals.py). Arguments
+    With clusters or weights it is Wilson's on an effective sample size (`effective_trials` in intervals.py). Arguments
     and errors as in `estimate_mean`; a value outside of [0, 1] is refused with its row.
     """
     s = read_shares(values, name)

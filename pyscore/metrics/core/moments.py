@@ -20,7 +20,7 @@ from pyscore.metrics.core.columns import (
     Columns,
     check_fields,
     read_columns,
-    read_fields,
+    read_scores,
     why_refused,
 )
 from pyscore.metrics.core.design import Design
@@ -141,17 +141,14 @@ def read_moments(comparison: Comparison) -> Moments:
     Raises:
         ValueError: as `read_columns`.
     """
-    fields = read_fields(comparison)
-    tie = fields.pop("tie")
-    dtype = np.float32 if all(column.dtype == np.float32 for column in fields.values()) else np.float64
-    scores: dict[str, Any] = {field: np.ascontiguousarray(column, dtype) for field, column in fields.items()}
-    found = _C.summary_moments(**scores, tie=np.ascontiguousarray(tie), threads=torch.get_num_threads())
+    scores: dict[str, Any] = read_scores(comparison)
+    found = _C.summary_moments(**scores, threads=torch.get_num_threads())
     if not found["valid"]:
         read_columns(comparison)  # This raises, naming the row.
     del found["valid"]
     chance = read_chance(comparison)
     known = (0.0, 0) if chance is None else (float(chance.sum()), len(chance))
-    return Moments(n=len(tie), **found, chance=known, policies=frozenset({comparison.ties}))
+    return Moments(n=len(scores["tie"]), **found, chance=known, policies=frozenset({comparison.ties}))
 
 
 def read_chance(comparison: Comparison) -> Floats | None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from pyscore.metrics.core.arrays import Floats
 
-__all__ = ["deviation", "first_best", "max_quantile", "normal_root", "room", "tail"]
+__all__ = ["deviation", "draw_t", "first_best", "max_quantile", "normal_root", "room", "tail"]
 
 _CLOSE = 1e-12  # relative
 _FARTHEST = 1e6  # standard errors; beyond it nothing is told apart, and a conditional interval ends nowhere
@@ -91,6 +91,15 @@ def normal_root(covariance: Floats) -> Floats:
     values, vectors = np.linalg.eigh(covariance)
     root: Floats = vectors * np.sqrt(np.maximum(values, 0))
     return root
+
+
+def draw_t(covariance: Floats, dof: float, n: int, seed: int) -> Floats:
+    """``[n, k]``: draws of multivariate Student's t around 0 with that scale matrix; normal where dof is infinite."""
+    rng = np.random.default_rng(seed)
+    draws: Floats = rng.standard_normal((n, len(covariance))) @ normal_root(covariance).T
+    if np.isfinite(dof):
+        draws /= np.sqrt(rng.chisquare(dof, (n, 1)) / dof)
+    return draws
 
 
 def _log_mass(low: Floats, high: Floats) -> Floats:
