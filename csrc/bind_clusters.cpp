@@ -6,6 +6,7 @@
 #include "arrays.hpp"
 #include "kernels/clusters.hpp"
 #include "register.hpp"
+#include "scores.hpp"
 
 namespace py = pybind11;
 
@@ -28,16 +29,9 @@ py::tuple bind_cluster_totals(const Vector<Float> &probability, const Vector<Flo
                               const Vector<Float> &probability_raw, const Vector<Float> &log_odds,
                               const Vector<Float> &coverage, const Vector<bool> &tie, const Vector<std::int64_t> &keys,
                               std::int64_t low, std::int64_t clusters, int threads) {
-    require(probability.ndim() == 1, "probability", "a vector");
     require(clusters >= 0, "clusters", "at least 0");
-    const std::int64_t n = probability.shape(0), *first = vector_data(keys, n, "keys");
-    const ScoresProblem<Float> problem{vector_data(probability, n, "probability"),
-                                       vector_data(prefers, n, "prefers"),
-                                       vector_data(probability_raw, n, "probability_raw"),
-                                       vector_data(log_odds, n, "log_odds"),
-                                       vector_data(coverage, n, "coverage"),
-                                       vector_data(tie, n, "tie"),
-                                       n};
+    const auto problem = scores_problem(probability, prefers, probability_raw, log_odds, coverage, tie);
+    const std::int64_t n = problem.n, *first = vector_data(keys, n, "keys");
     if (n > 0) {
         const auto [least, most] = std::minmax_element(first, first + n);
         require(*least >= low && *most - low < clusters, "keys", "within [low, low + clusters)");

@@ -5,6 +5,7 @@
 #include "kernels/bootstrap.hpp"
 #include "kernels/moments.hpp"
 #include "register.hpp"
+#include "scores.hpp"
 
 namespace py = pybind11;
 
@@ -35,15 +36,7 @@ template <class Float>
 py::dict bind_summary_moments(const Vector<Float> &probability, const Vector<Float> &prefers,
                               const Vector<Float> &probability_raw, const Vector<Float> &log_odds,
                               const Vector<Float> &coverage, const Vector<bool> &tie, int threads) {
-    require(probability.ndim() == 1, "probability", "a vector");
-    const std::int64_t n = probability.shape(0);
-    const ScoresProblem<Float> problem{vector_data(probability, n, "probability"),
-                                       vector_data(prefers, n, "prefers"),
-                                       vector_data(probability_raw, n, "probability_raw"),
-                                       vector_data(log_odds, n, "log_odds"),
-                                       vector_data(coverage, n, "coverage"),
-                                       vector_data(tie, n, "tie"),
-                                       n};
+    const auto problem = scores_problem(probability, prefers, probability_raw, log_odds, coverage, tie);
     Moments found;
     {
         const Computing computing;

@@ -12,7 +12,7 @@ from pyscore._extension import _C
 from pyscore.metrics.core.arrays import Keys
 from pyscore.metrics.core.calibration_error import BinSums, estimate_calibration_error, estimate_ece
 from pyscore.metrics.core.cluster_totals import ClusterTotals, totals_of
-from pyscore.metrics.core.columns import SUMMED, read_columns
+from pyscore.metrics.core.columns import SUMMED, read_columns, read_scores
 from pyscore.metrics.core.design import Sample, read_design
 from pyscore.metrics.core.intervals import Interval, intra_cluster_correlation
 from pyscore.metrics.core.mean_intervals import Mean, without_rounding
@@ -102,8 +102,9 @@ def summarize(
     """
     interval = Interval(confidence, method, seed=seed)
     if weights is None and not interval.resamples:
-        moments = read_moments(comparison)
-        totals = None if clusters is None else totals_of(comparison, clusters, moments.n)
+        scores = read_scores(comparison)
+        moments = read_moments(comparison, scores)
+        totals = None if clusters is None else totals_of(scores, clusters, moments.n)
         return summarize_moments(moments, interval, totals)
     columns, chance = read_columns(comparison), read_chance(comparison)
     design = read_design(len(columns), clusters, weights)

@@ -9,6 +9,7 @@ import torch
 
 from pyscore.metrics.core.arrays import Floats, Keys
 from pyscore.metrics.core.cluster_totals import ClusterTotals, cluster_totals
+from pyscore.metrics.core.columns import read_scores
 from pyscore.metrics.core.intervals import Interval
 from pyscore.metrics.core.moments import (
     NO_QUESTIONS,
@@ -74,9 +75,10 @@ class SummaryState:
                 raise ValueError(_CLUSTERS)
             self._sums_on(device).update(comparison)
             return self
-        added = _state_of(read_moments(comparison))
+        scores = read_scores(comparison)
+        added = _state_of(read_moments(comparison, scores))
         if clusters is not None:
-            added._clusters = _cluster_totals(comparison, clusters, added._moments.n)
+            added._clusters = _cluster_totals(scores, clusters, added._moments.n)
             if any(sums.read().n for sums in self._devices.values()):
                 raise ValueError(_CLUSTERS)
         self.__dict__.update(self._host_part()._join(added).__dict__, _devices=self._devices)
@@ -146,6 +148,6 @@ def _state_of(moments: Moments) -> SummaryState:
     return state
 
 
-def _cluster_totals(comparison: Comparison, clusters: Iterable[Hashable], n: int) -> dict[Hashable, Floats]:
+def _cluster_totals(scores: dict[str, Any], clusters: Iterable[Hashable], n: int) -> dict[Hashable, Floats]:
     codes, distinct = read_clusters(clusters, n)
-    return dict(zip(distinct, cluster_totals(comparison, codes, len(distinct)).rows(), strict=True))
+    return dict(zip(distinct, cluster_totals(scores, codes, len(distinct)).rows(), strict=True))

@@ -10,10 +10,9 @@ import torch
 from pyscore._extension import _C
 from pyscore.metrics.core.arrays import Codes, Floats, Keys
 from pyscore.metrics.core.calibration_error import BinSums
-from pyscore.metrics.core.columns import SUMMED, read_scores
+from pyscore.metrics.core.columns import SUMMED
 from pyscore.metrics.core.moments import Moments
 from pyscore.metrics.core.readers import are_integers, count_clusters
-from pyscore.ops import Comparison
 
 __all__ = ["ClusterTotals", "cluster_totals", "totals_of"]
 
@@ -47,12 +46,11 @@ class ClusterTotals(NamedTuple):
         )
 
 
-def cluster_totals(comparison: Comparison, keys: Codes, units: int, low: int = 0) -> ClusterTotals:
+def cluster_totals(scores: dict[str, Any], keys: Codes, units: int, low: int = 0) -> ClusterTotals:
     """The totals of ``units`` clusters; a question's key lies within [low, low + units).
 
-    One compiled pass over the fields, whose values must have been checked.
+    One compiled pass over the `read_scores` of a comparison, whose values must have been checked.
     """
-    scores: dict[str, Any] = read_scores(comparison)
     found = _C.cluster_totals(
         **scores,
         keys=np.ascontiguousarray(keys, np.int64),
@@ -63,12 +61,12 @@ def cluster_totals(comparison: Comparison, keys: Codes, units: int, low: int = 0
     return ClusterTotals(*found)
 
 
-def totals_of(comparison: Comparison, clusters: Keys, n: int) -> ClusterTotals:
-    """The totals of the clusters of n questions, in no order."""
+def totals_of(scores: dict[str, Any], clusters: Keys, n: int) -> ClusterTotals:
+    """The totals of the clusters of n questions, in no order, from their `read_scores`."""
     if are_integers(clusters, n) and clusters.dtype != np.uint64:
         low = int(clusters.min())
         span = int(clusters.max()) - low + 1
         if span <= n:  # Keys themselves can number the rows: no code needs to be looked up.
-            return cluster_totals(comparison, clusters, span, low)
+            return cluster_totals(scores, clusters, span, low)
     assert clusters is not None
-    return cluster_totals(comparison, *count_clusters(clusters, n))
+    return cluster_totals(scores, *count_clusters(clusters, n))

@@ -125,7 +125,7 @@ def read_fields(comparison: Comparison, name: str = "comparison") -> dict[str, N
     return fields
 
 
-def read_scores(comparison: Comparison) -> dict[str, NDArray[Any]]:
+def read_scores(comparison: Comparison) -> dict[str, Any]:
     """`read_fields` as the compiled kernels take them: contiguous, all scores float32 or all float64, ``tie`` bool."""
     fields = read_fields(comparison)
     tie = np.ascontiguousarray(fields.pop("tie"))

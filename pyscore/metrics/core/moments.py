@@ -20,7 +20,6 @@ from pyscore.metrics.core.columns import (
     Columns,
     check_fields,
     read_columns,
-    read_scores,
     why_refused,
 )
 from pyscore.metrics.core.design import Design
@@ -135,13 +134,12 @@ def join_policies(*policies: frozenset[str | None]) -> frozenset[str | None]:
     return joined
 
 
-def read_moments(comparison: Comparison) -> Moments:
-    """The sums of a comparison, from one compiled read of its fields.
+def read_moments(comparison: Comparison, scores: dict[str, Any]) -> Moments:
+    """The sums of a comparison, from one compiled read of its `read_scores`.
 
     Raises:
         ValueError: as `read_columns`.
     """
-    scores: dict[str, Any] = read_scores(comparison)
     found = _C.summary_moments(**scores, threads=torch.get_num_threads())
     if not found["valid"]:
         read_columns(comparison)  # This raises, naming the row.

@@ -15,7 +15,7 @@ from pyscore._extension import _C
 from pyscore.metrics import estimate_mean
 from pyscore.metrics.core.arrays import encode_integers
 from pyscore.metrics.core.cluster_totals import totals_of
-from pyscore.metrics.core.columns import read_columns
+from pyscore.metrics.core.columns import read_columns, read_scores
 from tests.metrics.cases import random_pairs
 
 DTYPES = [np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint64]
@@ -28,7 +28,7 @@ def test_totals_are_those_of_a_loop(seed: int, n: int, dtype: Any, threads: int)
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        totals = totals_of(comparison, keys, n)
+        totals = totals_of(read_scores(comparison), keys, n)
     finally:
         torch.set_num_threads(before)
     finite = read_columns(comparison).finite
@@ -73,7 +73,7 @@ def test_bits_do_not_depend_on_threads() -> None:
     found = []
     for threads in (1, 2, 5):
         torch.set_num_threads(threads)
-        found.append(totals_of(comparison, keys, 50_000).rows().tobytes())
+        found.append(totals_of(read_scores(comparison), keys, 50_000).rows().tobytes())
     torch.set_num_threads(before)
     assert len(set(found)) == 1
 
