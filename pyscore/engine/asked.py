@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from pyscore.engine.questions import dataset_of
+from pyscore.engine.questions import content_digest, dataset_of
 from pyscore.engine.settings import ScoreSettings
 from pyscore.engine.skipping import Skips
 from pyscore.engine.sources.source import Tokenizer
@@ -14,6 +14,7 @@ from pyscore.engine.texts import listed
 from pyscore.store import question_key, read_run
 from pyscore.store.grouping import group
 from pyscore.store.growing import FinishedFile
+from pyscore.store.reading import stored_datasets
 from pyscore.tasks import Question, render
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Asked:
         skips: what is done with a question for which the template fails.
 
     Attributes:
+        given: all questions, in order.
         questions: those that can be rendered, in order.
         keys: of these, in order; see `pyscore.store.question_key`.
     """
@@ -61,6 +63,7 @@ class Asked:
                 for question in some
             ]
 
+        self.given = questions
         made = skips.each(range(len(questions)), questions, keys)
         self.questions = [questions[i] for i, _ in made]
         self.keys = [key for _, key in made]
@@ -77,6 +80,28 @@ class Asked:
         stored = _contents(read_run(folder))
         other = [name for key, name in zip(keys, stored, strict=True) if key not in asked]
         raise ValueError(f"{folder} holds {self._told({name: stored[name] for name in other})}")
+
+    def not_asked(self, folder: str, done: Mapping[str, int]) -> list[str]:
+        """Keys of stored questions that are not asked for, of data sets that are; ``done`` as in `check_run`.
+
+        These were removed from their data set, or edited: what is asked for now stands for them.
+        """
+        if done.keys() <= set(self.keys):
+            return []
+        asked = {name for name, _ in self._positions}
+        stored = stored_datasets(folder)
+        return sorted(key for key in done.keys() - set(self.keys) if stored[key] in asked)
+
+    def contents(self, dataset: str | None) -> dict[str, dict[str, Any]]:
+        """What the manifest says of each data set: how many questions it has, and a digest of them.
+
+        Args:
+            dataset: of questions that name none themselves.
+        """
+        found: dict[str, list[Question]] = {}
+        for question in self.given:
+            found.setdefault(dataset_of(question, dataset) or "", []).append(question)
+        return {name: {"questions": len(own), "content_sha256": content_digest(own)} for name, own in found.items()}
 
     def positions_in(self, file: FinishedFile) -> list[int]:
         """Where each question of a finished file stands among those asked for; ValueError if it isn't one of them."""

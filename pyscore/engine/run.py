@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
+from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
@@ -24,7 +25,7 @@ from pyscore.engine.turns import turn
 from pyscore.store import RunStore, row_schema, run_folder
 from pyscore.store.files import locate
 from pyscore.store.growing import finished_file
-from pyscore.store.manifest import check_fields, read_manifest
+from pyscore.store.manifest import DATASETS, SET_ASIDE, check_fields, read_manifest
 from pyscore.tasks import ChatTemplate, Question
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def score_to(
     progress: bool = True,
     arguments: Mapping[str, Any] | None = None,
     chunk_questions: int = CHUNK_QUESTIONS,
+    keep_others: bool = False,
 ) -> None:
     """Score questions into the folder of a run, or a file, part by part, while the model runs.
 
@@ -68,10 +70,13 @@ def score_to(
             "<path>.skipped.jsonl" beside the one file.
         arguments: what the manifest is to say of this call besides, as JSON.
         chunk_questions: how many questions are planned together and become one part.
+        keep_others: let a folder hold data sets that are not asked for now, which stay as they are. Each data set is
+            asked for whole: stored questions of it that are no longer among its questions are set aside, that is,
+            readers leave them out until they are asked for again.
 
     Raises:
-        ValueError: the run was begun with other settings (each is named), or holds questions that are not asked for; as
-            for `Scorer.score`. What is stored stays.
+        ValueError: the run was begun with other settings (each is named), or holds questions that are not asked for,
+            and not ``keep_others``; ``keep_others`` with a file; as for `Scorer.score`. What is stored stays.
         FileExistsError: there is a run, and ``resume`` is False; or something else wrote the file meanwhile.
         BlockingIOError: another process writes this run.
     """
@@ -81,6 +86,8 @@ def score_to(
     if chunk_questions < 1:
         raise ValueError(f"chunk_questions={chunk_questions} must be at least 1")
     path = os.fspath(path)
+    if keep_others and run_folder(path) != path:
+        raise ValueError(f"keep_others=True is for folders: {path} names one file, which holds all of its run")
     skips = Skips(on_error, dataset)
     asked = Asked(checked_questions(questions, dataset), scorer.tokenizer, settings, skips)
     with turn(scorer.source):  # the weights are read, which another thread's run may have an adapter merged into
@@ -100,20 +107,45 @@ def score_to(
         RunStore.open(folder, manifest, resume=resume, earlier=earlier) as store,
         _removed_if_empty(store),
     ):
-        asked.check_run(folder, store.positions())
+        _set_aside(store, asked, folder, keep_others)
         if earlier is not None:
             store.take_up([asked.keys[i] for i in kept], kept)
-        done = store.positions()
         info = _info(scorer, store, folder, run_id)
-        if any(done.get(key, i) != i for i, key in enumerate(asked.keys)):
-            store.reorder(asked.keys)
+        done = store.positions()
+        places = _places(store, asked.keys)
         with open_session(scorer.source, store.manifest.get("state", {}), metadata) as session:
             left_out = [i for i, key in enumerate(asked.keys) if key in done]
             how: dict[str, Any] = {"skips": skips, "progress": progress, "chunk_questions": chunk_questions}
             chunks = score_chunks(session, scorer.tokens, asked.questions, settings, info, done=left_out, **how)
-            _store(chunks, session, store, asked.keys, metadata)
+            _store(chunks, session, store, asked.keys, places, metadata)
         _note_skipped(store, skips, path)
+        _note_datasets(store, skips, asked.contents(dataset))
         store.finish(target)
+
+
+def _set_aside(store: RunStore, asked: Asked, folder: str, keep_others: bool) -> None:
+    """Refuse a run that holds other questions, or set aside those that asked ones stand for."""
+    before = set(store.manifest.get(SET_ASIDE, ()))
+    done = {key: place for key, place in store.positions().items() if key not in before}
+    if keep_others:
+        aside = before.union(asked.not_asked(folder, done)).difference(asked.keys)
+    else:
+        asked.check_run(folder, done)
+        aside = before.difference(asked.keys)
+    if aside != before:
+        store.update(**{SET_ASIDE: sorted(aside)})
+
+
+def _places(store: RunStore, keys: Sequence[str]) -> list[int]:
+    """Where each question stands in the run: after the others, in the order in which they are asked for."""
+    done = store.positions()
+    asked = set(keys)
+    others = sorted(done.keys() - asked, key=lambda key: done[key])
+    first = 1 + max((done[key] for key in others), default=-1)
+    if any(done.get(key, first + i) != first + i for i, key in enumerate(keys)):
+        store.reorder([*others, *keys])
+        first = len(others)
+    return list(range(first, first + len(keys)))
 
 
 def _info(scorer: Scorer, store: RunStore, folder: str, asked: str | None) -> RunInfo:
@@ -133,15 +165,19 @@ def _store(
     session: Session,
     store: RunStore,
     keys: Sequence[str],
+    places: Sequence[int],
     described: Mapping[str, str],
 ) -> None:
-    """Store each chunk of rows as one part, with what the session found out until then, while the next one runs."""
+    """Store each chunk of rows as one part, with what the session found out until then, while the next one runs.
+
+    ``keys`` and ``places`` are of all questions that are asked for; see `_places`.
+    """
     writing: Future[None] | None = None
     # What was scored is stored even where a later chunk fails: leaving the pool waits for the writer.
     with closing(chunks), ThreadPoolExecutor(1, thread_name_prefix="pyscore-writer") as pool:
         for indices, rows in chunks:
             metadata = row_schema(metadata={**described, **session.findings}).metadata
-            part = rows.replace_schema_metadata(metadata), [keys[i] for i in indices], indices
+            part = rows.replace_schema_metadata(metadata), [keys[i] for i in indices], [places[i] for i in indices]
             entries = {"state": session.state, "metadata": session.findings}
             if writing is not None:
                 writing.result()
@@ -192,6 +228,13 @@ def _note_skipped(store: RunStore, skips: Skips, path: str) -> None:
     found = {name: text for name, text in store.manifest.get("metadata", {}).items() if name != SKIPPED}
     store.update(metadata=found | skips.metadata())
     skips.write(skipped_file(path))
+
+
+def _note_datasets(store: RunStore, skips: Skips, contents: Mapping[str, dict[str, Any]]) -> None:
+    """In the manifest: what the questions of each data set were that this run has scored, beside those of before."""
+    skipped = Counter(question.dataset or "" for question in skips.found)
+    found = {name: {**entry, "skipped": skipped[name]} for name, entry in contents.items()}
+    store.update(**{DATASETS: store.manifest.get(DATASETS, {}) | found})
 
 
 @contextmanager

@@ -12,7 +12,9 @@ from pyscore.store.files import Place
 from pyscore.store.renamed import renamed_manifest
 
 __all__ = [
+    "DATASETS",
     "MANIFEST",
+    "SET_ASIDE",
     "add_entries",
     "as_json",
     "begin",
@@ -26,6 +28,10 @@ __all__ = [
 ]
 
 MANIFEST = "manifest.json"
+DATASETS = "datasets"
+"""The entry that says of each data set which questions the run has scored."""
+SET_ASIDE = "set_aside"
+"""The entry that lists the keys of stored questions that readers leave out."""
 
 _FORMAT, _VERSION = "pyscore run", 1
 # What an error says of the components of a fingerprint: they are digests, whose values would tell nobody anything.

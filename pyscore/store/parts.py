@@ -49,12 +49,14 @@ class Parts(NamedTuple):
         names: of the files, in the order of their numbers.
         keys: of the questions in them, with the position of each in the run.
         positions: where the questions of each part stand in the run, in the order of their first rows.
+        part_keys: the keys of the questions of each part, in the same order.
         schema: of the rows, with the metadata of the first part; None where there is no part.
     """
 
     names: list[str]
     keys: dict[str, int]
     positions: list[list[int]]
+    part_keys: list[list[str]]
     schema: pa.Schema | None
 
     @property
@@ -105,7 +107,8 @@ def read_parts(folder: Place) -> Parts:
                     f"remove {name} and resume"
                 )
             where[key] = name
-    return Parts(names, found, [own for _, own, _ in footers], footers[0][2] if footers else None)
+    positions_of, keys_of = [own for _, own, _ in footers], [keys for keys, _, _ in footers]
+    return Parts(names, found, positions_of, keys_of, footers[0][2] if footers else None)
 
 
 def write_order(folder: Place, keys: Sequence[str]) -> None:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyscore.store.files import Place, check_target, locate
-from pyscore.store.grouping import by_position
-from pyscore.store.manifest import MANIFEST, read_manifest
+from pyscore.store.grouping import by_position, group
+from pyscore.store.manifest import MANIFEST, SET_ASIDE, read_manifest
 from pyscore.store.parquet import read_file
 from pyscore.store.parts import LOCK, ORDER, SKIPPED, Parts, is_leftover, is_part, read_part, read_parts, summary_of
 from pyscore.store.schema import row_schema
@@ -30,6 +30,7 @@ __all__ = [
     "remove_files",
     "remove_run",
     "run_folder",
+    "stored_datasets",
 ]
 
 MANIFEST_ENTRY = "manifest"
@@ -78,6 +79,18 @@ def read_run(path: str | Path) -> pa.Table:
     folder = locate(path)
     schema, tables = _open(folder, _manifest(folder))
     return pa.concat_tables([schema.empty_table(), *tables])
+
+
+def stored_datasets(path: str | Path) -> dict[str, str | None]:
+    """The data set of every stored question of a run, by its key; those that are set aside too."""
+    folder = locate(path)
+    parts = read_parts(folder)
+    found: dict[str, str | None] = {}
+    for name, keys in zip(parts.names, parts.part_keys, strict=True):
+        table = read_part(folder / name)
+        order, offsets = group(table)
+        found.update(zip(keys, table["dataset"].take(order[offsets[:-1]]).to_pylist(), strict=True))
+    return found
 
 
 def merge_run(path: str | Path, target: str | Path) -> None:
@@ -157,7 +170,8 @@ def _manifest(folder: Place) -> dict[str, Any]:
 def _open(folder: Place, manifest: Mapping[str, Any]) -> tuple[pa.Schema, Iterator[pa.Table]]:
     """The schema of a run's rows, and its parts one after the other.
 
-    The manifest is read before the parts are: "complete" must not be said of fewer than all.
+    The manifest is read before the parts are: "complete" must not be said of fewer than all. Questions that it sets
+    aside are left out.
     """
     parts = read_parts(folder)
     if manifest["complete"] and manifest["stored"] != summary_of(parts.keys):
@@ -167,8 +181,9 @@ def _open(folder: Place, manifest: Mapping[str, Any]) -> tuple[pa.Schema, Iterat
     # The manifest's metadata, which the last session wrote, replaces that of the parts.
     entries = {"complete": complete, **manifest.get("metadata", {})}
     schema = schema.with_metadata({**schema.metadata, **{k.encode(): v.encode() for k, v in entries.items()}})
+    aside = frozenset(manifest.get(SET_ASIDE, ()))
     return schema, (
-        _in_order(folder, parts, group).replace_schema_metadata(schema.metadata) for group in _overlapping(parts)
+        _in_order(folder, parts, some, aside).replace_schema_metadata(schema.metadata) for some in _overlapping(parts)
     )
 
 
@@ -185,7 +200,14 @@ def _overlapping(parts: Parts) -> list[list[int]]:
     return groups
 
 
-def _in_order(folder: Place, parts: Parts, indices: list[int]) -> pa.Table:
-    tables = [read_part(folder / parts.names[i]) for i in sorted(indices)]
-    positions = np.concatenate([parts.positions[i] for i in sorted(indices)])
-    return by_position(tables, positions)
+def _in_order(folder: Place, parts: Parts, indices: list[int], aside: frozenset[str]) -> pa.Table:
+    tables, positions = [], []
+    for i in sorted(indices):
+        table, kept = read_part(folder / parts.names[i]), np.array([key not in aside for key in parts.part_keys[i]])
+        if not kept.all():
+            # Before tables are joined: a question that was set aside may have the id of one that was not.
+            order, offsets = group(table)
+            table = table.take(order[np.repeat(kept, np.diff(offsets))])
+        tables.append(table)
+        positions.append(np.array(parts.positions[i])[kept])
+    return by_position(tables, np.concatenate(positions))
