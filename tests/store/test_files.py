@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from pyscore.store import RunStore, check_target, files, read_rows, write_rows
+from pyscore.store import RunStore, check_target, read_rows, remote_files, write_rows
 from pyscore.store.files import locate
 from tests.store.stores import ObjectStore, begin, keys_of, rows_of
 
@@ -77,7 +77,7 @@ def test_the_name_changes_after_the_content_is_on_disk_and_is_then_made_durable(
 
 def test_an_object_is_sent_in_one_call_and_a_large_one_from_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     write_rows(ROWS, "object://bucket/small.parquet")
-    monkeypatch.setattr(files, "_ONE_REQUEST", 100)
+    monkeypatch.setattr(remote_files, "_ONE_REQUEST", 100)
     write_rows(ROWS, "object://bucket/large.parquet")
     assert ObjectStore.calls == ["pipe_file", "put_file"]
     assert read_rows("object://bucket/large.parquet").equals(ROWS)
