@@ -63,7 +63,7 @@ class Asked:
                 for question in some
             ]
 
-        self.given = questions
+        self.given, self._dataset = questions, settings.dataset
         made = skips.each(range(len(questions)), questions, keys)
         self.questions = [questions[i] for i, _ in made]
         self.keys = [key for _, key in made]
@@ -92,15 +92,11 @@ class Asked:
         stored = stored_datasets(folder)
         return sorted(key for key in done.keys() - set(self.keys) if stored[key] in asked)
 
-    def contents(self, dataset: str | None) -> dict[str, dict[str, Any]]:
-        """What the manifest says of each data set: how many questions it has, and a digest of them.
-
-        Args:
-            dataset: of questions that name none themselves.
-        """
+    def contents(self) -> dict[str, dict[str, Any]]:
+        """What the manifest says of each data set: how many questions it has, and a digest of them."""
         found: dict[str, list[Question]] = {}
         for question in self.given:
-            found.setdefault(dataset_of(question, dataset) or "", []).append(question)
+            found.setdefault(dataset_of(question, self._dataset) or "", []).append(question)
         return {name: {"questions": len(own), "content_sha256": content_digest(own)} for name, own in found.items()}
 
     def positions_in(self, file: FinishedFile) -> list[int]:

@@ -46,7 +46,7 @@ def score_chunks(
     *,
     done: Collection[int] = (),
     skips: Skips | None = None,
-    progress: bool = True,
+    progress: bool | Callable[[float], None] = True,
     chunk_questions: int = CHUNK_QUESTIONS,
 ) -> Generator[tuple[list[int], pa.Table], None, None]:
     """Indices of the questions of each chunk, and the rows of their answers.

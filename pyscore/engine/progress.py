@@ -17,12 +17,14 @@ class Progress:
     """How many of ``total`` things are done, shown from here to the end of a ``with`` block.
 
     On a terminal it is a bar. Elsewhere it is a line of text every 30 seconds and, after the first of them, one at
-    the end: a run that takes less says nothing.
+    the end: a run that takes less says nothing. A function in place of ``enabled`` hears how many more are done, and
+    nothing is shown.
     """
 
-    def __init__(self, description: str, total: int, unit: str, enabled: bool) -> None:
+    def __init__(self, description: str, total: int, unit: str, enabled: bool | Callable[[float], None]) -> None:
         self._shown: _Bar | _Lines | None = None
-        if enabled and sys.stderr is not None:  # it is None in a program without a console
+        self._hears = enabled if callable(enabled) else None
+        if enabled and self._hears is None and sys.stderr is not None:  # it is None in a program without a console
             kind = _Bar if sys.stderr.isatty() else _Lines
             self._shown = kind(description, total, unit)
         self._done = 0.0
@@ -39,6 +41,8 @@ class Progress:
 
         def advance(part: float) -> None:
             self._done += part * count
+            if self._hears is not None:
+                self._hears(part * count)
             if self._shown is not None:
                 self._shown.show(self._done)
 

@@ -5,22 +5,20 @@ from __future__ import annotations
 import os
 import uuid
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from pyscore._integers import as_int
 from pyscore.engine.asked import Asked
 from pyscore.engine.chunks import CHUNK_QUESTIONS, score_chunks
-from pyscore.engine.fingerprint import describe
-from pyscore.engine.questions import checked_questions
+from pyscore.engine.prepared import PreparedRun, prepare_run
 from pyscore.engine.rows import RunInfo
 from pyscore.engine.scorer import Scorer
 from pyscore.engine.sessions import open_session
-from pyscore.engine.settings import ScoreSettings, check_text
+from pyscore.engine.settings import check_text
 from pyscore.engine.skipping import SKIPPED, Skips, skipped_file
-from pyscore.engine.sources.source import Session, SourceFacts
+from pyscore.engine.sources.source import Session
 from pyscore.engine.turns import turn
 from pyscore.store import RunStore, row_schema, run_folder
 from pyscore.store.files import locate
@@ -31,7 +29,7 @@ from pyscore.tasks import ChatTemplate, Question
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["score_to"]
+__all__ = ["score_to", "write_run"]
 
 
 def score_to(
@@ -47,7 +45,7 @@ def score_to(
     dataset: str | None = None,
     run_id: str | None = None,
     step: int | None = None,
-    progress: bool = True,
+    progress: bool | Callable[[float], None] = True,
     arguments: Mapping[str, Any] | None = None,
     chunk_questions: int = CHUNK_QUESTIONS,
     keep_others: bool = False,
@@ -80,20 +78,47 @@ def score_to(
         FileExistsError: there is a run, and ``resume`` is False; or something else wrote the file meanwhile.
         BlockingIOError: another process writes this run.
     """
-    settings = ScoreSettings(template, truncate, token_logprobs, dataset, step)
+    prepared = prepare_run(
+        scorer,
+        questions,
+        template=template,
+        truncate=truncate,
+        on_error=on_error,
+        token_logprobs=token_logprobs,
+        dataset=dataset,
+        step=step,
+        chunk_questions=chunk_questions,
+    )
     check_text(run_id, "run_id")
-    chunk_questions = as_int(chunk_questions, "chunk_questions")
-    if chunk_questions < 1:
-        raise ValueError(f"chunk_questions={chunk_questions} must be at least 1")
+    write_run(
+        scorer,
+        path,
+        prepared,
+        resume=resume,
+        run_id=run_id,
+        progress=progress,
+        arguments=arguments,
+        keep_others=keep_others,
+    )
+
+
+def write_run(
+    scorer: Scorer,
+    path: str | os.PathLike[str],
+    prepared: PreparedRun,
+    *,
+    resume: bool = False,
+    run_id: str | None = None,
+    progress: bool | Callable[[float], None] = True,
+    arguments: Mapping[str, Any] | None = None,
+    keep_others: bool = False,
+) -> None:
+    """`score_to` of questions that `prepare_run` prepared for this scorer; the other arguments are those of it."""
     path = os.fspath(path)
     if keep_others and run_folder(path) != path:
         raise ValueError(f"keep_others=True is for folders: {path} names one file, which holds all of its run")
-    skips = Skips(on_error, dataset)
-    asked = Asked(checked_questions(questions, dataset), scorer.tokenizer, settings, skips)
-    with turn(scorer.source):  # the weights are read, which another thread's run may have an adapter merged into
-        metadata, components = describe(scorer.source, scorer.tokens, settings, asked.questions)
-    manifest = _manifest(scorer.source.facts, metadata, components, settings, chunk_questions)
-    manifest["arguments"] = dict(arguments or {})
+    asked, skips = prepared.asked, prepared.skips
+    manifest = {**prepared.manifest, "arguments": dict(arguments or {})}
     folder = run_folder(path)
     target = None if folder == path else path
     earlier = None if target is None else finished_file(target, manifest["settings"], resume=resume)
@@ -111,15 +136,24 @@ def score_to(
         if earlier is not None:
             store.take_up([asked.keys[i] for i in kept], kept)
         info = _info(scorer, store, folder, run_id)
-        done = store.positions()
         places = _places(store, asked.keys)
-        with open_session(scorer.source, store.manifest.get("state", {}), metadata) as session:
+        done = store.positions()
+        with open_session(scorer.source, store.manifest.get("state", {}), prepared.metadata) as session:
             left_out = [i for i, key in enumerate(asked.keys) if key in done]
-            how: dict[str, Any] = {"skips": skips, "progress": progress, "chunk_questions": chunk_questions}
-            chunks = score_chunks(session, scorer.tokens, asked.questions, settings, info, done=left_out, **how)
-            _store(chunks, session, store, asked.keys, places, metadata)
+            chunks = score_chunks(
+                session,
+                scorer.tokens,
+                asked.questions,
+                prepared.settings,
+                info,
+                done=left_out,
+                skips=skips,
+                progress=progress,
+                chunk_questions=prepared.chunk_questions,
+            )
+            _store(chunks, session, store, asked.keys, places, prepared.metadata)
         _note_skipped(store, skips, path)
-        _note_datasets(store, skips, asked.contents(dataset))
+        _note_datasets(store, skips, asked.contents())
         store.finish(target)
 
 
@@ -191,36 +225,6 @@ def _write(store: RunStore, entries: Mapping[str, Any], part: tuple[pa.Table, li
     if any(store.manifest.get(name) != entry for name, entry in entries.items()):
         store.update(**entries)
     store.write(*part)
-
-
-def _manifest(
-    facts: SourceFacts,
-    metadata: Mapping[str, str],
-    fingerprint: Mapping[str, str],
-    settings: ScoreSettings,
-    chunk_questions: int,
-) -> dict[str, Any]:
-    """What values depend on, as "settings", and what else the manifest of a run says of a call.
-
-    What a session finds out is none of the settings: it follows from them.
-    """
-    own = {
-        **{name: metadata[name] for name in ("template", "dtype", "device", "add_bos_token", "prefix_tokens")},
-        "fingerprint": fingerprint,
-        "revision": facts.revision,
-        "step": settings.step,
-        "truncate": settings.truncate,
-        "token_logprobs": settings.token_logprobs,
-        "chunk_questions": chunk_questions,
-    }
-    if taken := sorted(own.keys() & facts.settings.keys()):
-        raise ValueError(f"the settings of {facts.name} can't set {taken[0]!r}: pyscore writes it itself")
-    return {
-        "settings": own | dict(facts.settings),
-        "versions": {k.removesuffix("_version"): v for k, v in metadata.items() if k.endswith("_version")},
-        "model": facts.name,
-        "commit": metadata.get("commit"),
-    }
 
 
 def _note_skipped(store: RunStore, skips: Skips, path: str) -> None:
