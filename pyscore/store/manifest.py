@@ -195,7 +195,7 @@ def write_manifest(folder: Place, manifest: Mapping[str, Any]) -> None:
 
 
 def now() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+    return datetime.now(timezone.utc).isoformat(timespec="microseconds")
 
 
 def _refuse(entries: Mapping[str, Any], taken: Mapping[str, Any] | tuple[str, ...]) -> None:

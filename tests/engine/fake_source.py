@@ -50,6 +50,9 @@ class FakeSource(Source):
     def facts(self) -> SourceFacts:
         return self._facts
 
+    def score(self, request: ScoreRequest) -> TokenScore:
+        return score_of(*request)
+
     @contextmanager
     def session(self, state: Mapping[str, Any] | None) -> Iterator[Session]:
         self.n_scored = (state or {}).get("n_scored", 0)
@@ -75,7 +78,7 @@ class FakeSession(Session):
         self._source.before_run(work)
         self._source.n_scored += len(work)
         advance(1.0)
-        return [score_of(*request) for request in work]
+        return [self._source.score(request) for request in work]
 
 
 def score_of(context: Sequence[int], continuation: Sequence[int]) -> TokenScore:
