@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pyscore.store import RunStore, check_target, read_rows, remote_files, write_rows
-from pyscore.store.files import locate
+from pyscore.store.files import locate, written_for
 from tests.store.stores import ObjectStore, begin, keys_of, rows_of
 
 ROWS = rows_of(1, 2, template="plain")
@@ -184,9 +184,9 @@ def test_file_systems_without_locks_have_none_and_other_failures_are_told(
 def test_a_temporary_file_tells_what_it_was_to_become(tmp_path: Path) -> None:
     with locate(tmp_path / "part-00001.parquet").replacing():
         (name,) = os.listdir(tmp_path)
-    assert files.written_for(name) == "part-00001.parquet"
-    assert files.written_for("part-00001.parquet") is None
-    assert files.written_for(Path("notes.tmp").name) is None
+    assert written_for(name) == "part-00001.parquet"
+    assert written_for("part-00001.parquet") is None
+    assert written_for(Path("notes.tmp").name) is None
 
 
 class RefusedError(Exception):
