@@ -19,6 +19,7 @@ from pyscore.store.studies import StudyFolder, run_name
 from pyscore.sweep.failures import Failure, note_failures
 from pyscore.sweep.grid import Unit
 from pyscore.sweep.models import loader_of
+from pyscore.sweep.shared_tokens import SharedTokens
 from pyscore.sweep.study import Dataset, Model, NamedTemplate, Study
 
 if TYPE_CHECKING:
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
     from pyscore.metrics import SummaryState
 
 __all__ = ["UnitResult", "score_unit"]
+
+
+_tokens = SharedTokens()
+"""Of this process, whose checkpoints mostly have one tokenizer."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +124,7 @@ class _Counted:
 def _load(model: Model) -> Scorer:
     scorer = loader_of(model.source).load(model)
     scorer.name = model.name
+    _tokens.adopt(scorer)
     return scorer
 
 
