@@ -15,7 +15,7 @@ from pyscore.results.question_scores import SCORES, QuestionScores
 
 __all__ = ["question_scores"]
 
-_VERDICTS = {"C": 1.0, "I": 0.0, "P": 0.5, "N": 0.0}
+_LETTERS = {"C": 1.0, "I": 0.0, "P": 0.5, "N": 0.0}
 """inspect's letters: correct, incorrect, partly correct, no answer."""
 _RULE = {"normalize": "sum", "sets": "max", "ties": "half"}
 """The arguments of the scorer `pyscore_rows` that decide how answers are compared, with what they are by default."""
@@ -33,8 +33,8 @@ def question_scores(
     """The scores of every sample of a log, by its id; the mean over epochs where there are several.
 
     A score that pyscore's own scorer wrote has everything that a comparison needs. One that is a number in [0, 1], true
-    or false, or one of inspect's letters C, I, P and N, is a verdict: preference rates alone can be compared, which
-    are then accuracies. The data set is that of the score's metadata, else that of the log.
+    or false, or one of inspect's letters C, I, P and N, says right or wrong: preference rates alone can be
+    compared, which are then accuracies. The data set is that of the score's metadata, else that of the log.
 
     Args:
         path: a log, ``.eval`` or ``.json``.
@@ -130,8 +130,8 @@ def _values(sample: Any, score: Any, ours: bool, path: str | Path) -> dict[str, 
         if ours and all(isinstance(value.get(name), int | float) for name in ("probability", "prefers")):
             # Some releases write infinite log odds as null.
             return {name: float(value[name]) for name in SCORES if isinstance(value.get(name), int | float)}
-        if isinstance(value, str) and value in _VERDICTS:
-            return {"prefers": _VERDICTS[value]}
+        if isinstance(value, str) and value in _LETTERS:
+            return {"prefers": _LETTERS[value]}
         if isinstance(value, int | float) and 0 <= value <= 1:
             return {"prefers": float(value)}
     raise ValueError(

@@ -22,12 +22,12 @@ class QuestionChange(Record):
     Attributes:
         run: the name of the other run.
         dataset, question_id: which question; the data set as the first run calls it.
-        first, other: the normalised probability of the matching answers in each run; where one of them knows verdicts
-            alone, the verdicts.
+        first, other: the normalised probability of the matching answers in each run; where one of them knows
+            preferences alone, the preferences.
         change: other - first.
-        prefers_first, prefers_other: the verdicts: 1 where the matching answer wins, 0 where another does, a tie
+        prefers_first, prefers_other: the preferences: 1 where the matching answer wins, 0 where another does, a tie
             between; None where a run doesn't know them.
-        flipped: the verdicts differ.
+        flipped: the preferences differ.
     """
 
     run: str
@@ -53,11 +53,11 @@ def largest_changes(
     a, b = first.value(by)[matched.first], other.value(by)[matched.other]
     change = pair_differences(b, a)
     order = np.argsort(-np.abs(change), kind="stable")[:n]
-    verdicts = _verdicts(first, matched.first), _verdicts(other, matched.other)
+    preferences = _preferences(first, matched.first), _preferences(other, matched.other)
     found = []
     for i in order[change[order] != 0].tolist():
         at = int(matched.first[i])
-        prefers = [None if column is None else float(column[i]) for column in verdicts]
+        prefers = [None if column is None else float(column[i]) for column in preferences]
         found.append(
             QuestionChange(
                 run=run,
@@ -74,5 +74,5 @@ def largest_changes(
     return found
 
 
-def _verdicts(scores: QuestionScores, indices: NDArray[np.int64]) -> Floats | None:
+def _preferences(scores: QuestionScores, indices: NDArray[np.int64]) -> Floats | None:
     return scores.value("prefers")[indices] if "prefers" in scores.values else None

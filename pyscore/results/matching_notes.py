@@ -22,7 +22,7 @@ def notes_on(
             notes.append(f"{label} differ: {values[0]} in {names[0]}, {values[1]} in {names[1]}")
     for scores, name in ((first, names[0]), (other, names[1])):
         if "probability" not in scores.values:
-            notes.append(f"{name} has verdicts alone: preference rates are compared, and they are its accuracy")
+            notes.append(f"{name} says right or wrong alone: its accuracy is compared, as the preference rate")
     return notes
 
 

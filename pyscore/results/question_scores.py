@@ -49,8 +49,8 @@ class QuestionScores:
 
     Attributes:
         question_ids: ``[Q]`` strings, once each within a data set.
-        values: name -> ``[Q]``: of `SCORES`, or some of them. With "prefers" alone, a verdict that is 0, 1 or between,
-            only preference rates can be compared.
+        values: name -> ``[Q]``: of `SCORES`, or some of them. With "prefers" alone, which is 0, 1 or between, only
+            preference rates can be compared: a log of right and wrong answers has these, and they are its accuracy.
         datasets: ``[Q]`` strings; None where nothing names one.
         clusters: ``[Q]`` strings; None for a question that stands alone, or for all of them.
         answers: what was compared; None where it isn't known.

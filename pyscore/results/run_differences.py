@@ -92,7 +92,7 @@ class RunDifference(Record):
         n_clusters: how many clusters, or None where none are used.
         one_cluster: all questions share one cluster, so the intervals count them as independent and speak for this
             cluster only.
-        n_raised, n_lowered: questions whose verdict rose or fell: to the matching answers or away from them.
+        n_raised, n_lowered: how many questions' preference went to the matching answers, and away from them.
         coverage_first, coverage_other, tie_rate_first, tie_rate_other: means of each run; NaN where it doesn't know.
     """
 

@@ -1,4 +1,4 @@
-"""Logs of inspect are compared by sample: with everything that pyscore's scorer wrote, or by verdicts alone."""
+"""Logs of inspect are compared by sample: with everything that pyscore's scorer wrote, or by right and wrong alone."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ N = 24
 
 @scorer(metrics=[accuracy()])
 def graded(seed: int = 0, kind: str = "letter") -> Any:
-    """A verdict for each sample, drawn by its number."""
+    """Right or wrong for each sample, drawn by its number."""
 
     async def score(state: TaskState, target: Target) -> Score:
-        right = bool(verdicts(seed)[int(str(state.sample_id)[1:])])
-        values: dict[str, Any] = {"letter": "C" if right else "I", "number": float(right), "text": "good"}
+        is_right = bool(right(seed)[int(str(state.sample_id)[1:])])
+        values: dict[str, Any] = {"letter": "C" if is_right else "I", "number": float(is_right), "text": "good"}
         return Score(value=values[kind], metadata={"topic": int(str(state.sample_id)[1:]) // 4})
 
     return score
 
 
-def verdicts(seed: int) -> Any:
+def right(seed: int) -> Any:
     return np.random.default_rng(seed).random(N) < 0.6
 
 
@@ -82,10 +82,10 @@ def test_scores_of_pyscores_scorer_give_the_differences_of_the_rows(
 
 
 @pytest.mark.parametrize("kind", ["letter", "number"])
-def test_verdicts_are_compared_as_by_mcnemars_test(tmp_path: Path, kind: str) -> None:
+def test_accuracies_are_compared_as_by_mcnemars_test(tmp_path: Path, kind: str) -> None:
     logs = [write_log(tmp_path, graded(seed, kind)) for seed in (1, 2)]
     (found,) = compare_runs(*(question_scores(log, cluster=None) for log in logs)).differences
-    x, y = verdicts(1), verdicts(2)
+    x, y = right(1), right(2)
     counts = [[np.sum((x == i) & (y == j)) for j in (True, False)] for i in (True, False)]
     assert found.preference_rate.p == pytest.approx(mcnemar(counts, exact=False, correction=False).pvalue)
     assert found.preference_rate.difference.value == pytest.approx(y.mean() - x.mean())

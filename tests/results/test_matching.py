@@ -117,7 +117,7 @@ def test_questions_without_a_cluster_stand_alone() -> None:
     assert compare_runs(*tables).differences[0].n_clusters == 2 + 6
 
 
-def test_scores_of_verdicts_alone_compare_preference_rates_alone() -> None:
+def test_scores_of_right_and_wrong_alone_compare_preference_rates_alone() -> None:
     a = QuestionScores(IDS, values(30, 1), model="x", kind="inspect")
     b = QuestionScores(IDS, values(30, 2), model="y", kind="inspect")
     found = compare_runs(a, b)
@@ -126,10 +126,10 @@ def test_scores_of_verdicts_alone_compare_preference_rates_alone() -> None:
     assert each.mean_probability.difference.reason == "one run knows no probability"
     assert each.mean_probability.verdict == "no verdict"
     assert {change.change for change in found.changes} <= {-1.0, 1.0}
-    assert "x has verdicts alone: preference rates are compared, and they are its accuracy" in found.notes
+    assert "x says right or wrong alone: its accuracy is compared, as the preference rate" in found.notes
 
 
-def test_verdicts_compare_with_rows_by_id() -> None:
+def test_right_and_wrong_compare_with_rows_by_id() -> None:
     a = rows(run(30, 1))
     b = QuestionScores(IDS, values(30), model="y", kind="inspect")
     found = compare_runs(a, b, match="id", margin=0.5)
