@@ -77,7 +77,9 @@ def _add_columns(table: Table, found: RunDifferences) -> None:
     headers = ["first", "other", "difference", f"{100 * found.confidence:g} % interval", p]
     headers += [] if found.margin is None else [f"± {found.margin:g}\n{p}"]
     for header in headers:
-        table.add_column(header, justify="right", no_wrap=True)
+        # In place of an interval may stand why there is none, which can be long.
+        is_interval = header.endswith("interval")
+        table.add_column(header, justify="right", no_wrap=not is_interval, min_width=18 if is_interval else None)
     table.add_column("verdict", min_width=len("equivalent"), overflow="fold")
 
 

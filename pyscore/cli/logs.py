@@ -35,10 +35,12 @@ _SUFFIXES = {".jsonl": "lm-eval", ".eval": "inspect", ".json": "inspect"}
 
 
 def check_runs(paths: Sequence[str]) -> None:
-    """Raise FileNotFoundError unless every path on this machine exists."""
+    """Raise FileNotFoundError unless every path on this machine exists, ValueError for a URL that can't be read."""
     for path in paths:
         if not is_url(path) and not Path(path).exists():
             raise FileNotFoundError(f"no such file: {path}")
+        if is_url(path) and _format(path) == "lm-eval":
+            raise ValueError(f"{path} is a URL, and samples are read from this machine: download the file first")
 
 
 def read_arguments(given: Sequence[str], paths: Sequence[str]) -> dict[str, str]:

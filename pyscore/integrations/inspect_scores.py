@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def question_scores(
             score's metadata, where it is there.
 
     Raises:
-        ModuleNotFoundError: inspect_ai isn't installed.
+        ImportError: inspect_ai isn't installed.
         FileNotFoundError: there is no such file.
         ValueError: no log of inspect; no samples; several scorers; a score of another kind, a sample without that
             cluster, or scores made by another rule, with what to do.
@@ -84,6 +85,8 @@ def question_scores(
 
 
 def _read(path: str | Path) -> Any:
+    if find_spec("inspect_ai") is None:
+        raise ImportError(f'{path} is read by inspect_ai: pip install "pyscore-engine[inspect]"')
     from inspect_ai.log import read_eval_log
 
     try:

@@ -84,7 +84,7 @@ def compare_runs(
         compared.append(_compared(name, other, len(matched.first)))
         cells += cells_of(name, first, other, matched, clusters, confidence)
         found += largest_changes(first, other, matched, changes, name)
-        notes += notes_on(first, other, matched, (first_name, name)) + ([remark] if remark else [])
+        notes += notes_on(first, other, matched, (first_name, name), normalize) + ([remark] if remark else [])
     return RunDifferences(
         runs=compared,
         differences=concluded(cells, settings),

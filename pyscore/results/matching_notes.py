@@ -11,7 +11,11 @@ _CONDITIONS = {"choices": "compared answers", "dtype": "dtype", "add_bos_token":
 
 
 def notes_on(
-    first: QuestionScores, other: QuestionScores, matched: Matched, names: tuple[str, str] = ("A", "B")
+    first: QuestionScores,
+    other: QuestionScores,
+    matched: Matched,
+    names: tuple[str, str] = ("A", "B"),
+    normalize: str = "sum",
 ) -> list[str]:
     """One sentence for each thing that differs, or that was left out."""
     notes = [f"{names[1]}: {note}" for note in other.notes]
@@ -20,6 +24,11 @@ def notes_on(
         values = first.metadata.get(key), other.metadata.get(key)
         if None not in values and values[0] != values[1]:
             notes.append(f"{label} differ: {values[0]} in {names[0]}, {values[1]} in {names[1]}")
+    tokenizers = {scores.metadata.get("tokenizer_hash") for scores in (first, other)}
+    if normalize == "token" and None not in tokenizers and len(tokenizers) > 1:
+        notes.append(
+            f"{names[0]} and {names[1]} have other tokenizers: log-probabilities per token are of other tokens"
+        )
     for scores, name in ((first, names[0]), (other, names[1])):
         if "probability" not in scores.values:
             notes.append(f"{name} says right or wrong alone: its accuracy is compared, as the preference rate")

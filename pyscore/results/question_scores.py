@@ -210,7 +210,7 @@ def _of_run(table: pa.Table, normalize: str, sets: str, ties: str) -> QuestionSc
             offsets, table["answer"].take(order).combine_chunks(), table["is_matching"].to_numpy()[order]
         ),
         metadata=metadata_of(table),
-        notes=_warnings(metadata_of(table)),
+        notes=_warnings(table),
         **names,
     )
 
@@ -219,5 +219,12 @@ def _has_one(table: pa.Table, name: str) -> bool:
     return len(table[name].unique()) == 1
 
 
-def _warnings(metadata: Mapping[str, str]) -> list[str]:
-    return ["it is not finished: these are its rows so far"] if metadata.get("complete") == "false" else []
+def _warnings(table: pa.Table) -> list[str]:
+    from pyscore.engine import skipped_questions
+
+    found = []
+    if metadata_of(table).get("complete") == "false":
+        found.append("it is not finished: these are its rows so far")
+    if skipped := len(skipped_questions(table)):
+        found.append(f"{skipped} questions are not among its rows, for they couldn't be scored")
+    return found

@@ -63,6 +63,13 @@ def test_names_are_shown_as_they_are_and_steer_nothing(tmp_path: Path) -> None:
     assert "\\x1b[31mz - m[/y]: [/x]" in shown and "[bold]0" in shown and "\x1b" not in shown
 
 
+def test_why_there_is_no_interval_is_shown_in_its_place(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_rows(rows(some_rows(9, 1)), tmp_path / f"{name}.parquet")
+    shown = run("compare", tmp_path / "a.parquet", tmp_path / "b.parquet").stdout
+    assert "every question has the" in shown and "no spread" in shown and "changed most" not in shown
+
+
 def test_one_data_set_has_one_table_of_all_metrics(tmp_path: Path) -> None:
     for seed in (1, 2):
         write_rows(rows(some_rows(20, seed, model=f"m{seed}")), tmp_path / f"{seed}.parquet")
@@ -194,6 +201,7 @@ MISTAKES: dict[str, tuple[list[str], str]] = {
     "code": (["q.jsonl", "--fail-if", "preference_rate < __import__('os')"], "is no finite number"),
     "no key": (["q.jsonl", "--log-arg", "topic"], "'topic' is not KEY=VALUE, such as cluster=topic"),
     "an argument for no log": (["bad.jsonl", "--log-arg", "scorer=x"], "no log among these runs takes it"),
+    "samples behind a URL": (["s3://a/samples_x.jsonl"], "download the file first"),
     "rows in a folder that is no run": (["run", "q.jsonl"], "run is a folder"),
 }
 

@@ -294,6 +294,17 @@ def test_what_a_reader_must_know_of_unlike_runs_is_said() -> None:
     ]
 
 
+def test_questions_that_were_not_scored_and_other_tokenizers_are_told() -> None:
+    skipped = json.dumps([{"dataset": "d", "question_id": "q9", "reason": "too long"}])
+    a, b = rows(run(9, 1), tokenizer_hash="1"), rows(run(9, 2), tokenizer_hash="2", skipped=skipped)
+    note = "B: 1 questions are not among its rows, for they couldn't be scored"
+    assert compare_runs(a, b).notes == [note]
+    assert compare_runs(a, b, normalize="token").notes == [
+        note,
+        "A and B have other tokenizers: log-probabilities per token are of other tokens",
+    ]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

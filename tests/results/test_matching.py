@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from pyscore.results import QuestionScores, compare_runs
-from pyscore.results.question_scores import joint_codes
+from pyscore.results.question_scores import AnswerTexts, joint_codes, scores_from_rows
 from tests.results.runs import rows, run
 
 IDS = [f"q{i}" for i in range(30)]
@@ -90,6 +91,16 @@ def test_answers_may_stand_in_another_order() -> None:
     assert found.differences[0].mean_probability.difference.value == pytest.approx(
         expected.differences[0].mean_probability.difference.value
     )
+
+
+def test_answers_of_others_logs_are_compared_without_the_space_before_them() -> None:
+    a = rows(run(10, 1))
+    (scores,) = scores_from_rows(rows(run(10, 2)))
+    texts = AnswerTexts(scores.answers.offsets, pa.array(["Yes", "No"] * 10), scores.answers.is_matching)
+    found = compare_runs(a, replace(scores, answers=texts, kind="lm-eval"))
+    assert found.differences == compare_runs(a, rows(run(10, 2))).differences
+    with pytest.raises(ValueError, match="has the answers ' Yes'"):
+        compare_runs(a, replace(scores, answers=texts))
 
 
 def test_other_clusters_are_refused_by_name_unless_clusters_are_set_aside() -> None:
