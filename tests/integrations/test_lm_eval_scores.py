@@ -14,6 +14,7 @@ from pyscore import paired_difference
 from pyscore.integrations.lm_eval import rescore
 from pyscore.integrations.lm_eval_scores import question_scores, sample_files
 from pyscore.results import compare_runs
+from tests.integrations.harness import hf_and_pyscore, run_task, write_task
 from tests.integrations.test_lm_eval_samples import sample, write
 
 TIME = "2026-01-01T00-00-00.000001"
@@ -102,3 +103,21 @@ def test_folders_that_are_no_single_run_are_refused(tmp_path: Path) -> None:
 def test_a_length_that_samples_dont_have_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="samples don't say how many tokens"):
         question_scores(log(tmp_path / "m", 1), normalize="token")
+
+
+def test_logs_of_the_harness_itself_have_the_difference_of_what_it_reported(tmp_path: Path) -> None:
+    reported, paths = [], []
+    for kind in ("gpt2", "llama"):
+        folder = tmp_path / kind
+        folder.mkdir()
+        write_task(folder, "options")
+        accuracies, path = run_task(folder, "options", hf_and_pyscore(kind)[1])
+        reported.append(accuracies)
+        paths.append(path)
+    for normalize, accuracy in (("sum", "acc"), ("char", "acc_norm")):
+        runs = [question_scores(path, normalize=normalize, ties="first", cluster="passage") for path in paths]
+        found = compare_runs(*runs, names=["gpt2", "llama"])
+        (each,) = found.differences
+        assert (each.dataset, each.n_clusters, found.notes) == ("options", 9, [])
+        assert each.preference_rate.first == pytest.approx(reported[0][accuracy])
+        assert each.preference_rate.difference.value == pytest.approx(reported[1][accuracy] - reported[0][accuracy])
