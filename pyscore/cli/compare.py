@@ -41,8 +41,8 @@ def compare(
     fail_if: Annotated[
         list[str] | None,
         typer.Option(
-            help="End with status 1 if this holds: [SCOPE:]METRIC[.PART] OP NUMBER, such as 'preference_rate < -0.02', "
-            "'any: mean_probability.high < 0'. SCOPE is pooled, macro, any (data set) or a data set; PART is low, "
+            help="End with status 1 if this holds: [SCOPE:]METRIC[.FIELD] OP NUMBER, such as 'preference_rate < -0.02' "
+            "or 'any: mean_probability.high < 0'. SCOPE is pooled, macro, any (data set) or a data set; FIELD is low, "
             "high, p, adjusted_p, first or other. Repeatable."
         ),
     ] = None,

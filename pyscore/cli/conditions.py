@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 __all__ = ["Condition", "Met", "read_condition"]
 
 _METRICS = ("mean_probability", "preference_rate", "mean_log_odds")
-_PARTS = ("value", "low", "high", "p", "adjusted_p", "first", "other")
+_FIELDS = ("value", "low", "high", "p", "adjusted_p", "first", "other")
 _OPERATORS: Mapping[str, Callable[[float, float], bool]] = MappingProxyType(
     {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 )
 _SYNTAX = re.compile(
-    r"\s*(?:(?P<scope>.*\S)\s*:)?\s*(?P<metric>\w+)(?:\.(?P<part>\w+))?\s*(?P<sign><=|>=|<|>)\s*(?P<number>\S+)\s*"
+    r"\s*(?:(?P<scope>.*\S)\s*:)?\s*(?P<metric>\w+)(?:\.(?P<field>\w+))?\s*(?P<sign><=|>=|<|>)\s*(?P<number>\S+)\s*"
 )
 
 
@@ -59,16 +59,16 @@ class Condition:
         text: as it was given.
         scope: "pooled", "macro", "any" (any data set), or the name of a data set.
         metric: which metric.
-        part: "value" of the difference, "low" or "high" of its interval, "p", "adjusted_p", or the metric in the
+        field: "value" of the difference, "low" or "high" of its interval, "p", "adjusted_p", or the metric in the
             "first" or the "other" run.
         sign: one of <, <=, >, >=.
-        number: what the part is compared with.
+        number: what the field is compared with.
     """
 
     text: str
     scope: str
     metric: str
-    part: str
+    field: str
     sign: str
     number: float
 
@@ -97,15 +97,15 @@ class Condition:
 
     def _value(self, each: RunDifference) -> float:
         metric = getattr(each, self.metric)
-        part: float = getattr(metric if hasattr(metric, self.part) else metric.difference, self.part)
-        if math.isnan(part):
+        value: float = getattr(metric if hasattr(metric, self.field) else metric.difference, self.field)
+        if math.isnan(value):
             why = metric.difference.reason or "it isn't defined"
             raise ValueError(f"--fail-if {self.text!r} can't be decided for {each.run}: {why}")
-        return part
+        return value
 
 
 def read_condition(text: str) -> Condition:
-    """Read [SCOPE:]METRIC[.PART] OP NUMBER.
+    """Read [SCOPE:]METRIC[.FIELD] OP NUMBER.
 
     Raises:
         ValueError: it isn't that; the message says what is allowed.
@@ -116,15 +116,15 @@ def read_condition(text: str) -> Condition:
             f"--fail-if {text!r} is not METRIC OP NUMBER, such as 'preference_rate < -0.02' or "
             "'any: mean_probability.high < 0'; OP is one of " + ", ".join(_OPERATORS)
         )
-    metric, part = parsed["metric"], parsed["part"] or "value"
+    metric, field = parsed["metric"], parsed["field"] or "value"
     if metric not in _METRICS:
         raise ValueError(f"--fail-if {text!r}: {metric!r} is not one of {', '.join(_METRICS)}")
-    if part not in _PARTS:
-        raise ValueError(f"--fail-if {text!r}: {part!r} is not one of {', '.join(_PARTS)}")
+    if field not in _FIELDS:
+        raise ValueError(f"--fail-if {text!r}: {field!r} is not one of {', '.join(_FIELDS)}")
     try:
         number = float(parsed["number"])
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
         raise ValueError(f"--fail-if {text!r}: {parsed['number']!r} is no finite number")
-    return Condition(" ".join(text.split()), parsed["scope"] or "pooled", metric, part, parsed["sign"], number)
+    return Condition(" ".join(text.split()), parsed["scope"] or "pooled", metric, field, parsed["sign"], number)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from pyscore._integers import as_int
 from pyscore.results.changes import QuestionChange, largest_changes
-from pyscore.results.families import Cell, Settings, cells_of, concluded
+from pyscore.results.conclusions import Cell, Settings, cells_of, concluded
 from pyscore.results.matching import match_clusters, match_questions
 from pyscore.results.matching_notes import notes_on
 from pyscore.results.question_scores import QuestionScores, scores_from_rows

@@ -154,7 +154,7 @@ def test_a_condition_that_cant_be_decided_is_no_pass(tmp_path: Path) -> None:
 
 def test_what_a_condition_may_be() -> None:
     found = read_condition(" my: set : mean_probability.adjusted_p>=1e-3 ")
-    assert (found.scope, found.metric, found.part, found.sign, found.number) == (
+    assert (found.scope, found.metric, found.field, found.sign, found.number) == (
         "my: set",
         "mean_probability",
         "adjusted_p",
@@ -196,7 +196,7 @@ MISTAKES: dict[str, tuple[list[str], str]] = {
     "no margin": (["q.jsonl", "--margin", "2"], "--margin must lie between 0 and 1, got 2"),
     "no condition": (["q.jsonl", "--fail-if", "preference_rate"], "is not METRIC OP NUMBER, such as 'preference_rate"),
     "a metric that is none": (["q.jsonl", "--fail-if", "accuracy < 1"], "'accuracy' is not one of mean_probability"),
-    "a part that is none": (["q.jsonl", "--fail-if", "preference_rate.up < 1"], "'up' is not one of value, low, high"),
+    "a field that is none": (["q.jsonl", "--fail-if", "preference_rate.up < 1"], "'up' is not one of value, low, high"),
     "no number": (["q.jsonl", "--fail-if", "preference_rate < nan"], "'nan' is no finite number"),
     "code": (["q.jsonl", "--fail-if", "preference_rate < __import__('os')"], "is no finite number"),
     "no key": (["q.jsonl", "--log-arg", "topic"], "'topic' is not KEY=VALUE, such as cluster=topic"),

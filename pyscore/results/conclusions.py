@@ -1,4 +1,4 @@
-"""Differences of runs with corrected p-values: what counts as one family of tests, and what is concluded."""
+"""Differences of runs with corrected p-values: which are corrected together, and what is concluded."""
 
 from __future__ import annotations
 
@@ -101,13 +101,13 @@ def cells_of(
 
 
 def concluded(cells: list[Cell], settings: Settings) -> list[RunDifference]:
-    """The cells with corrected p-values: a family is one metric in all cells of one kind of scope."""
+    """The cells with corrected p-values: those of one metric in all cells of one kind of scope belong together."""
     found: list[dict[str, Any]] = [{} for _ in cells]
     for kind in dict.fromkeys(cell.scope.kind for cell in cells):
-        family = [i for i, cell in enumerate(cells) if cell.scope.kind == kind]
+        members = [i for i, cell in enumerate(cells) if cell.scope.kind == kind]
         for metric in HEADLINES:
-            together = _family([cells[i].pairs[metric] for i in family], metric, settings)
-            for i, difference in zip(family, together, strict=True):
+            together = _corrected([cells[i].pairs[metric] for i in members], metric, settings)
+            for i, difference in zip(members, together, strict=True):
                 found[i][metric] = difference
     return [
         RunDifference(
@@ -124,7 +124,7 @@ def concluded(cells: list[Cell], settings: Settings) -> list[RunDifference]:
     ]
 
 
-def _family(pairs: list[Pairs], metric: str, settings: Settings) -> list[MetricDifference]:
+def _corrected(pairs: list[Pairs], metric: str, settings: Settings) -> list[MetricDifference]:
     adjusted = _adjusted([each.p for each in pairs], settings.correction)
     equivalences: list[Equivalence | None] = [None] * len(pairs)
     if settings.margin is not None and metric in _WITH_MARGIN:
