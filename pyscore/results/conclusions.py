@@ -15,6 +15,7 @@ from pyscore.metrics.core.design import Design
 from pyscore.metrics.core.report import NAN, write_signature
 from pyscore.metrics.differences import HEADLINES
 from pyscore.metrics.many_differences import ADJUSTMENTS
+from pyscore.metrics.question_values import Rule
 from pyscore.ops import checks
 from pyscore.results.matching import MATCHES, Matched
 from pyscore.results.paired import Pairs, Scope, average, column, differences_of, scopes_of
@@ -41,6 +42,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         check_confidence(self.confidence)
+        Rule(self.normalize, self.sets, self.ties)
         checks.check_choice(self.match, "match", MATCHES)
         checks.check_choice(self.correction, "correction", ADJUSTMENTS)
         if self.margin is None:

@@ -140,6 +140,12 @@ def test_scores_of_right_and_wrong_alone_compare_preference_rates_alone() -> Non
     assert "x says right or wrong alone: its accuracy is compared, as the preference rate" in found.notes
 
 
+def test_an_unknown_rule_is_refused_without_rows_too() -> None:
+    a = QuestionScores(IDS, values(30, 1), model="x")
+    with pytest.raises(ValueError, match="normalize"):
+        compare_runs(a, a, normalize="words")
+
+
 def test_right_and_wrong_compare_with_rows_by_id() -> None:
     a = rows(run(30, 1))
     b = QuestionScores(IDS, values(30), model="y", kind="inspect")
