@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from pyscore._version import __version__
+from pyscore.cli.compare import compare
 from pyscore.cli.errors import MISTAKE, Commands
 from pyscore.cli.info import info
 from pyscore.cli.score import score
@@ -43,4 +44,5 @@ def _root(
 
 app.command()(score)
 app.command()(summarize)
+app.command()(compare)
 app.command()(info)

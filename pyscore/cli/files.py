@@ -7,9 +7,14 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-__all__ = ["check_distinct", "check_output", "dataset_names", "expanded", "question_files"]
+__all__ = ["check_distinct", "check_output", "dataset_names", "expanded", "is_url", "question_files"]
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+
+
+def is_url(path: str) -> bool:
+    """Whether it is a URL, and no path on this machine."""
+    return _URL.match(path) is not None
 
 
 def expanded(paths: Iterable[str]) -> list[str]:

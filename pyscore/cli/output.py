@@ -21,7 +21,19 @@ if TYPE_CHECKING:
     from pyscore.metrics import Estimate
     from pyscore.results import RowsSummary
 
-__all__ = ["print_counts", "print_json", "print_skipped", "print_summaries"]
+__all__ = [
+    "PREFERENCES",
+    "TIES",
+    "as_interval",
+    "as_number",
+    "as_text",
+    "new_table",
+    "print_counts",
+    "print_json",
+    "print_skipped",
+    "print_summaries",
+    "print_tables",
+]
 
 _METRICS = (
     ("mean_probability", "mean probability"),
@@ -31,11 +43,11 @@ _METRICS = (
     ("mean_coverage", "coverage"),
     ("tie_rate", "tie rate"),
 )
-_PREFERENCES = {
+PREFERENCES = {
     "max": "the share of questions whose best matching answer beats every other answer",
     "sum": "the share of questions whose matching answers together beat the others together",
 }
-_TIES = {
+TIES = {
     "half": "ties count half",
     "strict": "ties don't count",
     "first": "ties go to the first answer",
@@ -58,7 +70,7 @@ def print_counts(counts: TokenCounts, as_json: bool) -> None:
     if as_json:
         print_json({**asdict(counts), "naive_per_run": naive, "run_per_distinct": overhead})
         return
-    table = _table("tokens", "what the run takes")
+    table = new_table("tokens", "what the run takes")
     table.add_column("number", justify="right")
     for label, value in (
         ("distinct: must be run", counts.distinct),
@@ -68,7 +80,7 @@ def print_counts(counts: TokenCounts, as_json: bool) -> None:
     ):
         table.add_row(label, f"{value:,}")
     note = f"{overhead:.3f} tokens run for one that must be; {naive:.2f} times fewer than one sequence an answer"
-    _print([table], [note])
+    print_tables([table], [note])
 
 
 def print_summaries(summaries: Sequence[RowsSummary], options: dict[str, Any], notes: Sequence[str] = ()) -> None:
@@ -91,22 +103,22 @@ def print_summaries(summaries: Sequence[RowsSummary], options: dict[str, Any], n
     if any(s.one_cluster for s in summaries):
         lines.append("one cluster: all questions share it, so the interval speaks for this cluster, not for others")
     lines += _remarks(summaries)
-    _print(tables, lines)
+    print_tables(tables, lines)
 
 
 def print_skipped(skipped: Sequence[Skipped], file: str | None) -> None:
     """The questions that couldn't be scored, with the reasons; the first ones, if ``file`` holds all."""
-    table = _table("data set", f"left out: {len(skipped)} questions that can't be scored")
+    table = new_table("data set", f"left out: {len(skipped)} questions that can't be scored")
     table.add_column("question", overflow="fold")
     table.add_column("reason", overflow="fold")
     shown = skipped if file is None else skipped[:_SHOWN]
     for question in shown:
-        table.add_row(*map(_text, (question.dataset or "(no name)", question.question_id, question.reason)))
+        table.add_row(*map(as_text, (question.dataset or "(no name)", question.question_id, question.reason)))
     more = f"{len(skipped) - len(shown)} more of them and " if len(shown) < len(skipped) else ""
-    _print([table], [] if file is None else [f"{more}all reasons are in {file}"])
+    print_tables([table], [] if file is None else [f"{more}all reasons are in {file}"])
 
 
-def _print(tables: Sequence[Table], lines: Sequence[str]) -> None:
+def print_tables(tables: Sequence[Table], lines: Sequence[str]) -> None:
     """Tables and the lines under them, laid out before the first of them is written."""
     from rich.console import Console
 
@@ -118,11 +130,11 @@ def _print(tables: Sequence[Table], lines: Sequence[str]) -> None:
     for table in tables:
         console.print(table)
     for line in lines:
-        console.print(_text(line), style="dim", soft_wrap=True)
+        console.print(as_text(line), style="dim", soft_wrap=True)
     write_out(out.getvalue())
 
 
-def _text(name: str) -> Text:
+def as_text(name: str) -> Text:
     """A name as it stands, brackets and all: plain strings are markup to rich."""
     from rich.text import Text
 
@@ -133,7 +145,7 @@ def _meaning(options: dict[str, Any], averaged: bool) -> list[str]:
     per = _NORMALIZED[options["normalize"]]
     lines = [
         "mean probability: how much of the compared answers' probability falls on the matching answer, on average",
-        f"preference rate: {_PREFERENCES[options['sets']]}; {_TIES[options['ties']]}",
+        f"preference rate: {PREFERENCES[options['sets']]}; {TIES[options['ties']]}",
         "coverage: the probability that all compared answers have together, on average",
     ]
     if per:
@@ -148,7 +160,7 @@ def _chance(summaries: Sequence[RowsSummary]) -> list[str]:
     chances = sorted(s.summary.chance for s in summaries if not math.isnan(s.summary.chance))
     if not chances:
         return []
-    shown = dict.fromkeys(_number(chance, 3) for chance in (chances[0], chances[-1]))
+    shown = dict.fromkeys(as_number(chance, 3) for chance in (chances[0], chances[-1]))
     return [f"chance: {' to '.join(shown)}, the preference rate of answers drawn at random"]
 
 
@@ -169,19 +181,23 @@ def _remarks(summaries: Sequence[RowsSummary]) -> list[str]:
 
 def _one(s: RowsSummary) -> Table:
     interval = f"{100 * s.summary.confidence:g} % interval"
-    table = _table(f"{_name(s)}: {_questions(s)}" if s.dataset else _questions(s), _model(s))
+    table = new_table(f"{_name(s)}: {_questions(s)}" if s.dataset else _questions(s), _model(s))
     for header in ("value", interval, "std. error"):
         table.add_column(header, justify="right")
     for field, label in _METRICS:
         estimate: Estimate = getattr(s.summary, field)
         headline = field in ("mean_probability", "preference_rate")
-        cells = (_number(estimate.value), _interval(estimate), "" if estimate.reason else _number(estimate.stderr))
+        cells = (
+            as_number(estimate.value),
+            as_interval(estimate),
+            "" if estimate.reason else as_number(estimate.stderr),
+        )
         table.add_row(label, *cells, style="bold" if headline else None)
     return table
 
 
 def _many(summaries: Sequence[RowsSummary]) -> Table:
-    table = _table("data set", _model(summaries[0]))
+    table = new_table("data set", _model(summaries[0]))
     table.add_column("questions", justify="right")
     table.add_column("clusters", justify="right")
     for header in ("mean probability", "preference rate"):
@@ -193,20 +209,20 @@ def _many(summaries: Sequence[RowsSummary]) -> Table:
             table.add_section()
         values = s.summary
         headline = [
-            f"{_number(estimate.value, 3)} {_interval(estimate, 3)}"
+            f"{as_number(estimate.value, 3)} {as_interval(estimate, 3)}"
             for estimate in (values.mean_probability, values.preference_rate)
         ]
         clusters = "one" if s.one_cluster else "-" if values.n_clusters is None else str(values.n_clusters)
-        shares = (_number(values.mean_coverage.value, 3), _number(values.tie_rate.value, 3))
-        table.add_row(_text(_name(s)), str(values.n_questions), clusters, *headline, *shares)
+        shares = (as_number(values.mean_coverage.value, 3), as_number(values.tie_rate.value, 3))
+        table.add_row(as_text(_name(s)), str(values.n_questions), clusters, *headline, *shares)
     return table
 
 
-def _table(first_column: str, title: str) -> Table:
+def new_table(first_column: str, title: str) -> Table:
     from rich.table import Table
 
-    table = Table(title=_text(title), title_justify="left", title_style="bold")
-    table.add_column(_text(first_column), overflow="fold")
+    table = Table(title=as_text(title), title_justify="left", title_style="bold")
+    table.add_column(as_text(first_column), overflow="fold")
     return table
 
 
@@ -229,13 +245,13 @@ def _model(s: RowsSummary) -> str:
     return ", ".join(part for part in (s.model, s.revision, step) if part)
 
 
-def _interval(estimate: Estimate, digits: int = 4) -> str:
+def as_interval(estimate: Estimate, digits: int = 4) -> str:
     if estimate.reason:
         return f"({estimate.reason})"
-    return f"[{_number(estimate.low, digits)}, {_number(estimate.high, digits)}]"
+    return f"[{as_number(estimate.low, digits)}, {as_number(estimate.high, digits)}]"
 
 
-def _number(value: float, digits: int = 4) -> str:
+def as_number(value: float, digits: int = 4) -> str:
     """Decimals as asked for, or powers of ten where those would show next to nothing."""
     small = 0 < abs(value) < 10 ** (1 - digits)
     return f"{value:.2e}" if small else f"{value:.{digits}f}"

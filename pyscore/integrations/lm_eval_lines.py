@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import json
 import string
 from collections.abc import Callable, Mapping, Sequence
@@ -28,6 +29,9 @@ class Sample(NamedTuple):
         target: as it stands in the file: what is right.
         logged: the accuracies that the file reports of this question.
         cluster: the value of the document's field that was asked for, or "".
+        question_id: the document's number in its data set, ``doc_id``; the line's where the file has none.
+        content: digest of the document, "" where the file has none.
+        prompt: digest of the text before the choices.
     """
 
     line: int
@@ -37,6 +41,9 @@ class Sample(NamedTuple):
     target: Any
     logged: dict[str, float]
     cluster: str
+    question_id: str
+    content: str
+    prompt: str
 
 
 def read_sample(values: Mapping[str, Any], line: int, delimiter: str, cluster: str | None) -> Sample:
@@ -63,7 +70,22 @@ def read_sample(values: Mapping[str, Any], line: int, delimiter: str, cluster: s
         choices = [text[len(delimiter) :] for text in choices]
     logged = {name: float(values[name]) for name in _METRICS if isinstance(values.get(name), (int, float))}
     target = required(dict(values), "target", (str, int, list))
-    return Sample(line, choices, logprobs, unconditional, target, logged, _cluster(values, cluster))
+    return Sample(
+        line,
+        choices,
+        logprobs,
+        unconditional,
+        target,
+        logged,
+        _cluster(values, cluster),
+        str(values.get("doc_id", line)),
+        _digest(values["doc"]) if "doc" in values else "",
+        _digest(pairs[0][0]),
+    )
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def _arguments(arguments: Any) -> list[tuple[str, str]]:

@@ -16,7 +16,7 @@ from pyscore.metrics.question_values import Rule, compare
 from pyscore.ops import Comparison, checks
 from pyscore.tasks.jsonl import read_records
 
-__all__ = ["NORMALIZATIONS", "Rescored", "rescore"]
+__all__ = ["NORMALIZATIONS", "Rescored", "read_samples", "rescore"]
 
 NORMALIZATIONS = ("sum", "char", "byte", "pmi")
 """What samples hold enough for; they don't say how many tokens an answer has."""
@@ -85,6 +85,40 @@ def rescore(
         ValueError: a bad argument; no lines; a line (named in the message) that is damaged, isn't of a multiple-choice
             task, doesn't say which choice is right (or targets that say it in two ways), or reports another accuracy.
     """
+    samples, answers, comparison = read_samples(
+        path,
+        normalize=normalize,
+        sets=sets,
+        ties=ties,
+        cluster=cluster,
+        target_delimiter=target_delimiter,
+        targets=targets,
+        filter_name=filter_name,
+    )
+    clusters = None if cluster is None else [sample.cluster for sample in samples]
+    summary = summarize(comparison, clusters=clusters, confidence=confidence)
+    preset = PRESETS["lm_eval"]
+    if (
+        np.add.reduceat(answers.is_matching.astype(int), answers.question_offsets[:-1]) > 1
+    ).any():  # a Brier score is of one right choice
+        metrics = tuple(metric for metric in preset.metrics if metric.value != "brier")
+        preset = replace(preset, name="lm_eval_several_right", metrics=metrics)
+    accuracy = apply_preset(answers, preset, clusters=clusters, confidence=confidence)
+    return Rescored(answers, comparison, summary, accuracy)
+
+
+def read_samples(
+    path: str | Path,
+    *,
+    normalize: str = "sum",
+    sets: str = "max",
+    ties: str = "half",
+    cluster: str | None = None,
+    target_delimiter: str = " ",
+    targets: str = "auto",
+    filter_name: str | None = None,
+) -> tuple[list[Sample], Answers, Comparison]:
+    """The questions of a file of samples, their choices and the comparison of right with wrong ones; as `rescore`."""
     if normalize == "token":
         raise ValueError("normalize='token': samples don't say how many tokens a choice has; give 'char' or 'byte'")
     checks.check_choice(normalize, "normalize", NORMALIZATIONS)
@@ -96,15 +130,7 @@ def rescore(
     answers = _answers(path, samples, golds, target_delimiter)
     if normalize == "pmi" and answers.unconditional is None:
         raise ValueError(f"normalize='pmi', but {path} is of a task without acc_mutual_info")
-    comparison = compare(answers, rule)
-    clusters = None if cluster is None else [sample.cluster for sample in samples]
-    summary = summarize(comparison, clusters=clusters, confidence=confidence)
-    preset = PRESETS["lm_eval"]
-    if any(len(gold) > 1 for gold in golds):  # a Brier score is of one right choice
-        metrics = tuple(metric for metric in preset.metrics if metric.value != "brier")
-        preset = replace(preset, name="lm_eval_several_right", metrics=metrics)
-    accuracy = apply_preset(answers, preset, clusters=clusters, confidence=confidence)
-    return Rescored(answers, comparison, summary, accuracy)
+    return samples, answers, compare(answers, rule)
 
 
 def _read(path: Path, delimiter: str, filter_name: str | None, cluster: str | None) -> list[Sample]:

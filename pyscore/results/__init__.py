@@ -7,13 +7,20 @@ from pyscore._lazy import lazy_names
 if TYPE_CHECKING:
     from pyscore.results.answers import answers_from_rows
     from pyscore.results.comparison import clusters_from_rows, comparison_from_rows
+    from pyscore.results.differences import compare_runs
     from pyscore.results.documents import perplexity
+    from pyscore.results.question_scores import QuestionScores
+    from pyscore.results.run_differences import RunDifference, RunDifferences
     from pyscore.results.summaries import RowsSummary, summarize_rows
 
 __all__ = [
+    "QuestionScores",
     "RowsSummary",
+    "RunDifference",
+    "RunDifferences",
     "answers_from_rows",
     "clusters_from_rows",
+    "compare_runs",
     "comparison_from_rows",
     "perplexity",
     "summarize_rows",
@@ -24,7 +31,10 @@ __getattr__, __dir__ = lazy_names(
     {
         ".answers": ["answers_from_rows"],
         ".comparison": ["clusters_from_rows", "comparison_from_rows"],
+        ".differences": ["compare_runs"],
         ".documents": ["perplexity"],
+        ".question_scores": ["QuestionScores"],
+        ".run_differences": ["RunDifference", "RunDifferences"],
         ".summaries": ["RowsSummary", "summarize_rows"],
     },
 )

@@ -1,0 +1,160 @@
+"""Differences of runs with corrected p-values: which are corrected together, and what is concluded."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyscore._confidence import check_confidence
+from pyscore.metrics import adjust_p_values
+from pyscore.metrics.core.design import Design
+from pyscore.metrics.core.report import NAN, write_signature
+from pyscore.metrics.differences import HEADLINES
+from pyscore.metrics.many_differences import ADJUSTMENTS
+from pyscore.metrics.question_values import Rule
+from pyscore.ops import checks
+from pyscore.results.matching import MATCHES, Matched
+from pyscore.results.paired import Pairs, Scope, average, column, differences_of, scopes_of
+from pyscore.results.question_scores import QuestionScores
+from pyscore.results.run_differences import Equivalence, MetricDifference, RunDifference
+
+__all__ = ["Cell", "Settings", "cells_of", "concluded"]
+
+_WITH_MARGIN = ("mean_probability", "preference_rate")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a comparison was told; checked."""
+
+    match: str
+    normalize: str
+    sets: str
+    ties: str
+    confidence: float
+    clustered: bool
+    correction: str
+    margin: float | None
+
+    def __post_init__(self) -> None:
+        check_confidence(self.confidence)
+        Rule(self.normalize, self.sets, self.ties)
+        checks.check_choice(self.match, "match", MATCHES)
+        checks.check_choice(self.correction, "correction", ADJUSTMENTS)
+        if self.margin is None:
+            return
+        if not 0 < self.margin < 1:
+            raise ValueError(
+                f"margin must lie between 0 and 1, got {self.margin!r}: the largest difference of shares that doesn't "
+                "matter (2 points are 0.02)"
+            )
+        if self.confidence <= 0.5:
+            raise ValueError(f"confidence={self.confidence:g} leaves no level to show equivalence at: give 0.95, say")
+
+    @property
+    def alpha(self) -> float:
+        return 1 - self.confidence
+
+    def signature(self) -> str:
+        rule = {name: getattr(self, name) for name in ("normalize", "sets", "ties", "match", "correction")}
+        margin = None if self.margin is None else f"{self.margin:g}"
+        return write_signature("compare_runs", **rule, margin=margin, interval=f"auto@{self.confidence:g}")
+
+
+class Cell(NamedTuple):
+    """One run on one scope, before p-values are corrected."""
+
+    run: str
+    scope: Scope
+    design: Design
+    pairs: dict[str, Pairs]
+    counts: dict[str, Any]
+
+
+def cells_of(
+    name: str,
+    first: QuestionScores,
+    other: QuestionScores,
+    matched: Matched,
+    clusters: NDArray[np.int64] | None,
+    confidence: float,
+) -> list[Cell]:
+    cells = []
+    for scope in scopes_of(first, matched):
+        one = clusters is not None and len(np.unique(clusters[scope.questions])) == 1
+        pairs, design = differences_of(first, other, matched, scope, None if one else clusters, confidence)
+        counts: dict[str, Any] = {"one_cluster": one, "n_raised": 0, "n_lowered": 0}
+        a, b = (
+            column(run, "prefers", indices[scope.questions])
+            for run, indices in ((first, matched.first), (other, matched.other))
+        )
+        if a is not None and b is not None:
+            counts |= {"n_raised": int(np.count_nonzero(b > a)), "n_lowered": int(np.count_nonzero(b < a))}
+        for label, field in (("coverage", "coverage"), ("tie_rate", "tie")):
+            for which, run, indices in (("first", first, matched.first), ("other", other, matched.other)):
+                values = column(run, field, indices[scope.questions])
+                counts[f"{label}_{which}"] = NAN if values is None else average(values, design)
+        cells.append(Cell(name, scope, design, pairs, counts))
+    return cells
+
+
+def concluded(cells: list[Cell], settings: Settings) -> list[RunDifference]:
+    """The cells with corrected p-values: those of one metric in all cells of one kind of scope belong together."""
+    found: list[dict[str, Any]] = [{} for _ in cells]
+    for kind in dict.fromkeys(cell.scope.kind for cell in cells):
+        members = [i for i, cell in enumerate(cells) if cell.scope.kind == kind]
+        for metric in HEADLINES:
+            together = _corrected([cells[i].pairs[metric] for i in members], metric, settings)
+            for i, difference in zip(members, together, strict=True):
+                found[i][metric] = difference
+    return [
+        RunDifference(
+            run=cell.run,
+            scope=cell.scope.kind,
+            dataset=cell.scope.dataset,
+            n_datasets=cell.scope.n_datasets,
+            n_questions=cell.design.sample.n,
+            n_clusters=cell.design.n_clusters,
+            **metrics,
+            **cell.counts,
+        )
+        for cell, metrics in zip(cells, found, strict=True)
+    ]
+
+
+def _corrected(pairs: list[Pairs], metric: str, settings: Settings) -> list[MetricDifference]:
+    adjusted = _adjusted([each.p for each in pairs], settings.correction)
+    equivalences: list[Equivalence | None] = [None] * len(pairs)
+    if settings.margin is not None and metric in _WITH_MARGIN:
+        tests = [each.equivalence(settings.margin, settings.alpha) for each in pairs]
+        corrected = _adjusted([p for p, _ in tests], settings.correction)
+        equivalences = [
+            Equivalence(settings.margin, p, q, interval.low, interval.high, q <= settings.alpha)
+            for (p, interval), q in zip(tests, corrected, strict=True)
+        ]
+    return [
+        MetricDifference(each.first, each.other, each.estimate, each.p, q, equal, _verdict(each, q, equal, settings))
+        for each, q, equal in zip(pairs, adjusted, equivalences, strict=True)
+    ]
+
+
+def _adjusted(p_values: list[float], method: str) -> list[float]:
+    """The p-values, corrected for how many of them there are; a NaN is no test and stays one."""
+    tested = {str(i): p for i, p in enumerate(p_values) if not math.isnan(p)}
+    found = adjust_p_values(tested, method) if tested else {}
+    return [found.get(str(i), NAN) for i in range(len(p_values))]
+
+
+def _verdict(pairs: Pairs, adjusted: float, equivalence: Equivalence | None, settings: Settings) -> str:
+    if math.isnan(adjusted):
+        return "no verdict"
+    told = []
+    if adjusted <= settings.alpha:
+        told.append("higher" if pairs.estimate.value > 0 else "lower")
+    if equivalence is not None and equivalence.shown:
+        told.append("equivalent")
+    return ", ".join(told) or "not shown"

@@ -1,0 +1,146 @@
+"""Paired differences of two runs, for each data set and averaged over data sets, before p-values are corrected."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyscore.metrics.core.arrays import Floats, pair_differences
+from pyscore.metrics.core.columns import METRICS
+from pyscore.metrics.core.design import Design, read_design
+from pyscore.metrics.core.intervals import Interval
+from pyscore.metrics.core.mean_intervals import Mean, mean_of
+from pyscore.metrics.core.means import infinite_pairs
+from pyscore.metrics.core.report import NAN, Estimate
+from pyscore.metrics.core.scales import RATE_DIFFERENCE, REAL, SHARE_DIFFERENCE
+from pyscore.metrics.differences import HEADLINES
+from pyscore.results.matching import Matched
+from pyscore.results.question_scores import QuestionScores, joint_codes
+
+__all__ = ["Pairs", "Scope", "average", "column", "differences_of", "scopes_of"]
+
+_SCALES = dict(zip(HEADLINES, (SHARE_DIFFERENCE, RATE_DIFFERENCE, REAL), strict=True))
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Which of the matched questions a difference is of.
+
+    Attributes:
+        kind: "dataset", "pooled" (all questions count the same) or "macro" (all data sets count the same).
+        dataset: the data set's name; None for an average, and for questions that name none.
+        n_datasets: how many data sets it is of.
+        questions: indices of matched questions.
+        weights: of the questions; None where all count the same.
+    """
+
+    kind: str
+    dataset: str | None
+    n_datasets: int
+    questions: NDArray[np.int64]
+    weights: Floats | None = None
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """One metric on the questions of a scope.
+
+    Attributes:
+        first, other: its mean in each run; NaN where a run doesn't know the metric.
+        estimate: of the mean of other - first.
+        p: the two-sided p-value of "the difference is 0", by the statistic that the interval is made of.
+        mean: what intervals and tests of other confidence are made of; None where there is no interval.
+    """
+
+    first: float
+    other: float
+    estimate: Estimate
+    p: float
+    mean: Mean | None
+
+    def equivalence(self, margin: float, alpha: float) -> tuple[float, Estimate]:
+        """`pyscore.metrics.equivalence`: the p-value of the two one-sided tests, and the interval 1 - 2 alpha."""
+        if self.mean is None:
+            return NAN, self.estimate
+        return max(self.mean.tails(-margin)[0], self.mean.tails(margin)[1]), self.mean.estimate(Interval(1 - 2 * alpha))
+
+
+def scopes_of(first: QuestionScores, matched: Matched) -> Iterator[Scope]:
+    """Every data set in the order of its first question; where there are several, their pooled and macro average.
+
+    The macro average weights questions by one over the number of questions of their data set, as `summarize_rows`.
+    """
+    names = first.datasets.take(matched.first)
+    (code,) = joint_codes((names,))
+    counts = np.bincount(code)
+    by_dataset = np.split(np.argsort(code, kind="stable"), np.cumsum(counts)[:-1])
+    by_dataset.sort(key=lambda questions: int(questions[0]))
+    for questions in by_dataset:
+        yield Scope("dataset", names[int(questions[0])].as_py(), 1, questions)
+    if len(by_dataset) > 1:
+        every = np.arange(len(code))
+        yield Scope("pooled", None, len(by_dataset), every)
+        yield Scope("macro", None, len(by_dataset), every, 1.0 / counts[code])
+
+
+def differences_of(
+    first: QuestionScores,
+    other: QuestionScores,
+    matched: Matched,
+    scope: Scope,
+    clusters: NDArray[np.int64] | None,
+    confidence: float,
+) -> tuple[dict[str, Pairs], Design]:
+    """The three headline differences on a scope, by name, and the design of its questions.
+
+    They are those of `paired_difference` (other, first); where questions have weights, weighted means with the same
+    kinds of intervals, linearised variances and the effective number of units.
+    """
+    own = None if clusters is None else clusters[scope.questions]
+    design = read_design(len(scope.questions), own, scope.weights)
+    return {name: _pairs(name, first, other, matched, scope, design, confidence) for name in HEADLINES}, design
+
+
+def _pairs(
+    name: str,
+    first: QuestionScores,
+    other: QuestionScores,
+    matched: Matched,
+    scope: Scope,
+    design: Design,
+    confidence: float,
+) -> Pairs:
+    field = METRICS[name]
+    a = column(first, field, matched.first[scope.questions])
+    b = column(other, field, matched.other[scope.questions])
+    means = {
+        "first": NAN if a is None else average(a, design),
+        "other": NAN if b is None else average(b, design),
+    }
+    if a is None or b is None:
+        reason = f"one run knows no {field.replace('_', ' ')}"
+        unknown = Estimate.without_interval(NAN, len(scope.questions), reason)
+        return Pairs(**means, estimate=unknown, p=NAN, mean=None)
+    infinite = infinite_pairs(b, a)
+    if infinite is not None:
+        return Pairs(**means, estimate=infinite, p=NAN, mean=None)
+    mean = mean_of(pair_differences(b, a), _SCALES[name], design)
+    estimate = mean.estimate(Interval(confidence))
+    return Pairs(**means, estimate=estimate, p=mean.p_value(), mean=None if estimate.reason else mean)
+
+
+def average(values: Floats, design: Design) -> float:
+    """The weighted mean; infinite where values are, NaN where they are infinite on both sides."""
+    infinite = values[np.isinf(values)]
+    if len(infinite):
+        return math.nan if infinite.min() < infinite.max() else float(infinite[0])
+    return float(design.means(values[:, None])[0])
+
+
+def column(scores: QuestionScores, field: str, indices: NDArray[np.int64]) -> Floats | None:
+    """A run's values of some questions; None where it doesn't know them."""
+    return scores.value(field)[indices] if field in scores.values else None
