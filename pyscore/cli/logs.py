@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from importlib import import_module
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,19 +16,28 @@ if TYPE_CHECKING:
 __all__ = ["check_runs", "read_arguments", "read_runs"]
 
 
-class _Format(NamedTuple):
-    """A kind of log: the module whose function ``question_scores`` reads it, and the arguments that it takes."""
+def _read_lm_eval(path: str, **options: Any) -> QuestionScores:
+    from pyscore.integrations.lm_eval_scores import question_scores
 
-    module: str
+    return question_scores(path, **options)
+
+
+def _read_inspect(path: str, **options: Any) -> QuestionScores:
+    from pyscore.integrations.inspect_scores import question_scores
+
+    return question_scores(path, **options)
+
+
+class _Format(NamedTuple):
+    """A kind of log: what reads it, and the arguments that this takes."""
+
+    read: Callable[..., QuestionScores]
     arguments: tuple[str, ...]
 
 
-# Modules are named and not imported: the command line doesn't depend on the harnesses that others install or don't.
 _FORMATS = {
-    "lm-eval": _Format(
-        "pyscore.integrations.lm_eval_scores", ("cluster", "target_delimiter", "targets", "filter_name")
-    ),
-    "inspect": _Format("pyscore.integrations.inspect_scores", ("cluster", "scorer")),
+    "lm-eval": _Format(_read_lm_eval, ("cluster", "target_delimiter", "targets", "filter_name")),
+    "inspect": _Format(_read_inspect, ("cluster", "scorer")),
 }
 _SUFFIXES = {".jsonl": "lm-eval", ".eval": "inspect", ".json": "inspect"}
 
@@ -79,10 +87,10 @@ def read_runs(
     return [tables[path] if path in tables else _read_log(path, rule, arguments) for path in paths]
 
 
-def _read_log(path: str, rule: Mapping[str, str], arguments: Mapping[str, str]) -> Any:
+def _read_log(path: str, rule: Mapping[str, str], arguments: Mapping[str, str]) -> QuestionScores:
     chosen = _FORMATS[_format(path) or ""]
     own: dict[str, Any] = {key: value for key, value in arguments.items() if key in chosen.arguments}
-    return import_module(chosen.module).question_scores(path, **rule, **own)
+    return chosen.read(path, **rule, **own)
 
 
 def _format(path: str) -> str | None:
