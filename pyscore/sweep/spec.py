@@ -11,4 +11,6 @@ __all__ = ["load"]
 
 def load(path: str | Path) -> Study:
     """The study that a file describes."""
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"no such file: {path}")
     raise NotImplementedError
