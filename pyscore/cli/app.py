@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,12 +12,24 @@ from pyscore.cli.errors import MISTAKE, Commands
 from pyscore.cli.info import info
 from pyscore.cli.score import score
 from pyscore.cli.summarize import summarize
+from pyscore.cli.sweep import status, sweep
 from pyscore.cli.text import write_out
 
 __all__ = ["app"]
 
+
+class _TwoWords(Commands):
+    """Finds commands of two words ("sweep status") before those of one."""
+
+    def resolve_command(self, context: Any, arguments: list[str]) -> Any:
+        name = " ".join(arguments[:2])
+        if len(arguments) > 1 and (found := self.get_command(context, name)) is not None:
+            return name, found, arguments[2:]
+        return super().resolve_command(context, arguments)
+
+
 app = typer.Typer(
-    cls=Commands,
+    cls=_TwoWords,
     help="Score the answers of language-model evaluations.",
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -46,3 +58,5 @@ app.command()(score)
 app.command()(summarize)
 app.command()(compare)
 app.command()(info)
+app.command()(sweep)
+app.command("sweep status")(status)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-__all__ = ["Progress"]
+__all__ = ["Progress", "duration"]
 
 _SECONDS = 30.0  # between two lines of a log
 
@@ -90,14 +90,14 @@ class _Lines:
         self._written = self._done
         rate = self._done / seconds if seconds > 0 else 0.0
         left = self._total - self._done
-        rest = f"about {_duration(left / rate)} left" if left >= 0.5 and rate else f"{_duration(seconds)} taken"
+        rest = f"about {duration(left / rate)} left" if left >= 0.5 and rate else f"{duration(seconds)} taken"
         count = f"{self._done:.0f}/{self._total} {self._unit}"
         with suppress(OSError):  # a log that can't be written doesn't end a run
             sys.stderr.write(f"{self._description}: {count}, {rate:.3g} a second, {rest}\n")
             sys.stderr.flush()
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """Hours, minutes and seconds, as 1:02:03 or 2:03."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)

@@ -9,16 +9,29 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import IO, Any, NamedTuple
 
 from pyscore.store.files import Place
 from pyscore.store.studies import StudyFolder
 
-__all__ = ["LEASE_SECONDS", "claim_of", "claimed", "holder_of"]
+__all__ = ["LEASE_SECONDS", "Holder", "claim_of", "claimed", "holder_of"]
 
 LEASE_SECONDS = 120.0
 """How long a claim on storage without locks stands after its holder has last confirmed it."""
 _CONFIRMATIONS = 4  # in one lease, so that a few that fail don't lose it
+
+
+class Holder(NamedTuple):
+    """Who holds a claim.
+
+    Attributes:
+        host, pid: where it runs.
+        is_alive: whether it still does; None where that can't be told from here: it has a lock, on another machine.
+    """
+
+    host: str
+    pid: int
+    is_alive: bool | None
 
 
 def claim_of(folder: StudyFolder, checkpoint: str) -> Place:
@@ -48,6 +61,7 @@ def claimed(place: Place, owner: str, *, lease: float = LEASE_SECONDS) -> Iterat
         yield False
         return
     if lock is not None:
+        _sign(lock)
         try:
             yield True
         finally:
@@ -70,20 +84,38 @@ def claimed(place: Place, owner: str, *, lease: float = LEASE_SECONDS) -> Iterat
                 place.remove()
 
 
-def holder_of(place: Place) -> str | None:
-    """Where the one runs that holds a claim, None where nobody does."""
-    if not place.is_file():
+def holder_of(place: Place) -> Holder | None:
+    """Who holds a claim, by what the file says, which is neither locked nor changed; None where nobody does.
+
+    To try the lock would hold it for a moment, in which a sweep would take the checkpoint for another one's.
+    """
+    found = _said(place)
+    if found is None or not {"host", "pid"} <= found.keys():
         return None
-    found = _read(place)
-    if found is None:  # a lock, which holds nothing
-        try:
-            lock = place.lock()
-        except BlockingIOError:
-            return "a process of this machine"
-        if lock is not None:
-            lock.close()
-        return None
-    return str(found.get("host")) if found["until"] > time.time() else None
+    host, pid = str(found["host"]), int(found["pid"])
+    if "until" in found:
+        return Holder(host, pid, True) if found["until"] > time.time() else None
+    if host != socket.gethostname() or os.name != "posix":
+        return Holder(host, pid, None)
+    return Holder(host, pid, True) if _runs(pid) else None
+
+
+def _sign(lock: IO[bytes]) -> None:
+    """Write into a lock's file who holds it: a killed process leaves the file, and whoever comes next writes anew."""
+    with suppress(OSError):  # the lock holds all the same
+        lock.truncate(0)
+        lock.write(json.dumps({"host": socket.gethostname(), "pid": os.getpid()}).encode())
+        lock.flush()
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # somebody else's
+        return True
+    return True
 
 
 def _take(place: Place, owner: str, lease: float) -> bool:
@@ -116,10 +148,15 @@ def _write(place: Place, content: bytes) -> None:
 
 
 def _read(place: Place) -> dict[str, Any] | None:
-    """What a claim says; None where it is gone, or is none that was written whole."""
+    """What a claim with a lease says; None where it is gone, or is none that was written whole."""
+    found = _said(place)
+    return found if found is not None and {"owner", "until"} <= found.keys() else None
+
+
+def _said(place: Place) -> dict[str, Any] | None:
     try:
         with place.open() as file:
             found = json.loads(file.read())
     except (FileNotFoundError, ValueError):
         return None
-    return found if isinstance(found, dict) and {"owner", "until"} <= found.keys() else None
+    return found if isinstance(found, dict) else None

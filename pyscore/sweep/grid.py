@@ -38,7 +38,7 @@ class Unit:
     def datasets(self, study: Study) -> Iterator[tuple[NamedTemplate, list[Dataset]]]:
         """Each template with the data sets that are missing under it."""
         for template in study.templates:
-            names = self.missing.get(template.name, ())
+            names = set(self.missing.get(template.name, ()))
             if names:
                 yield template, [each for each in study.datasets_of(template) if each.name in names]
 

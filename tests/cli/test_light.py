@@ -38,7 +38,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["--version"], ["score", "--help"], ["summarize", "--help"]], ids=str
+    "arguments", [["--help"], ["--version"], ["score", "--help"], ["summarize", "--help"], ["sweep", "--help"]], ids=str
 )
 def test_help_and_version_import_nothing_heavy(folder: Path, arguments: list[str]) -> None:
     done = run(folder, *arguments)
@@ -80,6 +80,10 @@ MISTAKES = {
     "a date that is none": (["score", "-t", "chat", "--template-date", "today"], "YYYY-MM-DD"),
     "rows that are missing": (["summarize", "none.parquet"], "no such file: none.parquet"),
     "rows in a pattern that matches none": (["summarize", "*.parquet"], "no file matches *.parquet"),
+    "a study that is missing": (["sweep", "none.yaml"], "none.yaml"),
+    "a part of a study that is none": (["sweep", "none.yaml", "--shard", "4/3"], "shard 4/3"),
+    "a status of no study": (["sweep", "status", "none"], "no study in none"),
+    "a runner that isn't there": (["sweep", "s.yaml", "--runner", "slurm"], "'slurm' is not one of 'local', 'ray'"),
     "rows in a folder that is no run": (["summarize", "run"], "run is a folder"),
 }
 
