@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from pyscore.cli.output import _print, _table, _text
+from pyscore.cli.output import as_text, new_table, print_tables
 from pyscore.engine.progress import duration
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def print_dry_run(found: DryRun) -> None:
         *(f"can't be read: {name}: {reason}" for name, reason in found.unreadable.items()),
         f"rows go to {found.output}; nothing was scored",
     ]
-    _print([_checkpoints(found.groups, found.name), _datasets(found)], lines)
+    print_tables([_checkpoints(found.groups, found.name), _datasets(found)], lines)
 
 
 def print_status(found: Status) -> None:
@@ -44,12 +44,12 @@ def print_status(found: Status) -> None:
         lines.append(f"working on {each.model}: {each.host}, process {each.pid}{alive.get(each.is_alive, '')}")
     if not found.sweeps and not found.working:
         lines.append("no sweep is under way")
-    _print([_checkpoints(found.groups, found.name)], [*lines, *_failures(found.failures)])
+    print_tables([_checkpoints(found.groups, found.name)], [*lines, *_failures(found.failures)])
 
 
 def _checkpoints(groups: Sequence[Group], title: str) -> Table:
     one_each = all(group.label is not None for group in groups)
-    shown = _table("checkpoint" if one_each else "family", title)
+    shown = new_table("checkpoint" if one_each else "family", title)
     for header in ("size", *(() if one_each else ("checkpoints",)), "cells", "stored", "missing", "failed"):
         shown.add_column(header, justify="right")
     has_reasons = any(group.reasons for group in groups)
@@ -58,18 +58,18 @@ def _checkpoints(groups: Sequence[Group], title: str) -> Table:
     for group in groups:
         numbers = [group.cells, group.stored, group.missing, group.failed]
         name = group.label if one_each else group.family or "(no family)"
-        cells: list[Any] = [_text(name or ""), _size(group.size), *([] if one_each else [f"{group.checkpoints:,}"])]
+        cells: list[Any] = [as_text(name or ""), _size(group.size), *([] if one_each else [f"{group.checkpoints:,}"])]
         cells += [f"{number:,}" for number in numbers]
-        shown.add_row(*cells, *([_text(_why(group, one_each))] if has_reasons else []))
+        shown.add_row(*cells, *([as_text(_why(group, one_each))] if has_reasons else []))
     return shown
 
 
 def _datasets(found: DryRun) -> Table:
-    shown = _table("data set", f"data sets under {', '.join(found.templates)}")
+    shown = new_table("data set", f"data sets under {', '.join(found.templates)}")
     for header in ("questions", "cells to run"):
         shown.add_column(header, justify="right")
     for name, (questions, missing) in list(found.datasets.items())[:_SHOWN]:
-        shown.add_row(_text(name), f"{questions:,}", f"{missing:,}")
+        shown.add_row(as_text(name), f"{questions:,}", f"{missing:,}")
     rest = list(found.datasets.values())[_SHOWN:]
     if rest:
         n, missing = sum(n for n, _ in rest), sum(missing for _, missing in rest)
