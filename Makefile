@@ -54,9 +54,11 @@ bench-metrics: $(STAMP)-bench ## time the bootstrap, summaries and texts alone
 		--benchmark-json=benchmarks/results/metrics.json
 	$(BIN)/python -m benchmarks.report benchmarks/results/metrics.json
 
-bench-engine: $(STAMP)-bench ## time the engine beside lm-evaluation-harness
+bench-engine: $(STAMP)-bench ## time the engine beside lm-evaluation-harness and beside a bare forward pass
 	$(BENCH) benchmarks/test_engine.py --benchmark-json=benchmarks/results/engine.json
 	$(BIN)/python -m benchmarks.report benchmarks/results/engine.json
+	$(BENCH) benchmarks/test_engine_cost.py --benchmark-json=benchmarks/results/engine_cost.json
+	$(BIN)/python -m benchmarks.report benchmarks/results/engine_cost.json
 
 bench-gpu: $(STAMP)-bench ## time the kernels on the GPU beside their peers; without one, compile them ahead of time
 	$(BIN)/python -m benchmarks.gpu

@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from benchmarks.bare_forward import BARE
 from benchmarks.clock import spread
 from benchmarks.gpu.contest import OURS
 from benchmarks.gpu.lab import Ceilings
@@ -37,7 +38,8 @@ def _facts(entry: dict[str, Any]) -> dict[str, Any]:
 
 def _peers(entries: Iterable[dict[str, Any]]) -> list[str]:
     """Every peer of any entry, in the order of first appearance."""
-    return list(dict.fromkeys(peer for facts in entries for peer in facts["seconds"] if peer != EVERY_OUTPUT))
+    peers = (peer for facts in entries for peer in facts["seconds"] if peer not in (EVERY_OUTPUT, BARE))
+    return list(dict.fromkeys(peers))
 
 
 def _case(facts: dict[str, Any]) -> str:
@@ -56,6 +58,8 @@ def _row(facts: dict[str, Any], peers: Iterable[str]) -> dict[str, str]:
         "read": f"{facts['bytes'] / median / rates['read']:.2f}" if rates.get("read") else "",
         "multiply-add": f"{facts['flops'] / median / rates['multiply-add']:.2f}" if rates.get("multiply-add") else "",
         "all outputs": f"{every / median:.2f}x" if every else "",
+        "of a bare forward pass": f"{median / seconds[BARE]:.2f}x" if BARE in seconds else "",
+        "CPU time": f"{facts['cpu_seconds'][OURS] / facts['cpu_seconds'][BARE]:.2f}x" if BARE in seconds else "",
     }
 
 

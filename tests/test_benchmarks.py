@@ -75,3 +75,14 @@ def test_a_row_of_the_table_holds_ratios_of_medians() -> None:
 def test_a_table_has_the_columns_that_its_rows_fill() -> None:
     row = row_of(kind="bootstrap", case="10 units", seconds={"scipy": 5.0}, rates={})
     assert row == {"case": "bootstrap 10 units", "scipy": "10.00x"}
+
+
+def test_what_scoring_costs_is_told_as_a_multiple_of_the_bare_forward_pass() -> None:
+    row = row_of(
+        kind="score",
+        case="10 questions",
+        seconds={"bare forward": 0.4},
+        cpu_seconds={"pyscore": 0.9, "bare forward": 0.6},
+        rates={},
+    )
+    assert row == {"case": "score 10 questions", "of a bare forward pass": "1.25x", "CPU time": "1.50x"}

@@ -7,6 +7,7 @@ import hashlib
 import json
 import unicodedata
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from pyscore.engine.prefix import prefix_of
@@ -278,9 +279,16 @@ def _short(text: str) -> str:
 def tokenizer_hash(tokenizer: Any) -> str:
     """SHA-256, in hex, of the tokenizer's whole definition, or of its vocabulary where it has no serialised form."""
     fast = getattr(tokenizer, "backend_tokenizer", None)
-    if fast is None:
-        text = json.dumps(sorted(tokenizer.get_vocab().items()))
-    else:
-        # Padding and truncation are left from the tokenizer's last call, and don't define it.
-        text = json.dumps(json.loads(fast.to_str()) | {"padding": None, "truncation": None}, ensure_ascii=False)
+    if fast is not None:
+        return _definition_hash(fast.to_str())
+    text = json.dumps(sorted(tokenizer.get_vocab().items()))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@lru_cache(
+    maxsize=2
+)  # a definition has megabytes, and to read and write one as JSON takes ten times as long as to get it
+def _definition_hash(definition: str) -> str:
+    # Padding and truncation are left from the tokenizer's last call, and don't define it.
+    text = json.dumps(json.loads(definition) | {"padding": None, "truncation": None}, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -31,7 +31,7 @@ class Sharing:
     The kind of plan that shares most is tried first: of packed rows with branches and of packed rows after stems, those
     that reach furthest are compared with the same sequences run alone. Where log-probabilities differ, or the model
     can't run it, the next kind of plan is tried, and a warning says why. What reaches further than anything checked
-    before is checked again.
+    before is checked again, and so is everything after `forget`.
 
     A tree mask hides tokens of other branches and knows nothing of an attention window, so a plan with a sequence that
     is longer than the model's window doesn't use it. Where rotary frequencies change with the longest sequence of a
@@ -52,10 +52,15 @@ class Sharing:
         self.checked_tokens = 0
         self.kind = SHARINGS[0]
         self._reasons: list[str] = []
+        self.forget()
         self.begin()
 
+    def forget(self) -> None:
+        """Forget what self-checks found out in earlier runs, for the model may have changed since."""
+        self._known: dict[str, int] = {}
+
     def begin(self) -> None:
-        """Forget what was checked and used, for the model may have changed since; a fallback stays."""
+        """Begin a run, in which nothing was checked and used; a fallback stays."""
         self._checked: dict[str, int] = {}
         self._used: dict[str, str] = {}
 
@@ -126,6 +131,9 @@ class Sharing:
             name = f"{plan.sharing} {kind}"
             if batch.reach <= self._checked.get(name, 0):
                 continue
+            if batch.reach <= self._known.get(name, 0):
+                self._checked[name] = batch.reach  # as if it had been checked in this run, which its state then says
+                continue
             if plan.sharing == "tree" and not takes_positions(self._forward.model):
                 return "needs a model that takes position_ids"
             for probe in [] if batch in passed else _probes(batch):
@@ -133,7 +141,7 @@ class Sharing:
                 if reason is not None:
                     return reason
             passed.append(batch)
-            self._checked[name] = batch.reach
+            self._checked[name] = self._known[name] = batch.reach
         return None
 
     def _difference(self, batch: Batch, sharing: str) -> str | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import torch
 from torch import nn
 
 from pyscore.engine.sources.huggingface.budget import check_batch_tokens, fastest_batch_tokens, limits_for
-from pyscore.engine.sources.huggingface.fingerprint import model_fingerprint
+from pyscore.engine.sources.huggingface.conditions import Conditions
 from pyscore.engine.sources.huggingface.forward import Forward
 from pyscore.engine.sources.huggingface.load import load_model
 from pyscore.engine.sources.huggingface.model import context_length, evaluation_mode, vocabulary_of
@@ -73,6 +72,7 @@ class HuggingFaceSource(Source):
                 fastest = fastest_batch_tokens(self.forward.run_blank)
             self.limits = self.forward.limits = limits_for(self.forward.device, fastest)
         self.sharing = Sharing(self.forward)
+        self._conditions = Conditions(model)
         self._backend = select(backend, self.forward.device, getattr(model, "dtype", torch.float32)).name
 
     @classmethod
@@ -100,7 +100,7 @@ class HuggingFaceSource(Source):
             self._revision,
             dtype=str(getattr(self.model, "dtype", "unknown")).removeprefix("torch."),
             device=str(self.forward.device),
-            fingerprint=partial(model_fingerprint, self.model),
+            fingerprint=self._conditions.fingerprint,
             context_length=context_length(self.model),
             vocabulary=vocabulary_of(self.model),
             settings={"backend": self._backend, "batch_tokens": self._asked_batch_tokens},
@@ -122,14 +122,21 @@ class HuggingFaceSource(Source):
     def session(self, state: Mapping[str, Any] | None) -> Iterator[Session]:
         """Put the model into evaluation mode, and keep nothing from before: it may have been trained since.
 
-        Of a fallback to less sharing, only a session without a state knows from earlier sessions.
+        Only what self-checks found out stays, where the model's fingerprint was read just before and says that it is
+        the same. Of a fallback to less sharing, only a session without a state knows from earlier sessions.
         """
+        is_known = self._conditions.begin()
+        if not is_known:
+            self.sharing.forget()
         limits = self._restored(state)
         tokens = self.tokenizer(_CHECK_TEXT, add_special_tokens=False)["input_ids"]
         known = vocabulary_of(self.model)
         with evaluation_mode(self.model):
             self.forward.limits = limits
-            self.forward.begin([token for token in tokens if known.first_known(token) == token] or [self.forward.pad])
+            if not is_known:
+                own = [token for token in tokens if known.first_known(token) == token]
+                self.forward.begin(own or [self.forward.pad])
+            self._conditions.passed()
             try:
                 yield _Session(self.forward, self.sharing, limits.batch_tokens)
             finally:
