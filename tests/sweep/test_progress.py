@@ -195,3 +195,14 @@ def test_every_watch_hears_all_in_order(tmp_path: Path) -> None:
         run(study, watch=Watches([Listing("a"), Listing("b")]))
     expected = ["began", "started", "done", "started", "done", "ended"]
     assert heard == [(name, event) for event in expected for name in "ab"]
+
+
+def test_what_a_failed_checkpoint_took_tells_nothing_of_the_others(begun: tuple[Tally, Grid], clock: Clock) -> None:
+    tally, grid = begun
+    clock.now = 1.0
+    failure = Failure("m", "plain", "d0", "x")
+    tally.done(grid.units[0], UnitResult("m", (failure,), n_questions=N, seconds=0.5))
+    tally.done(grid.units[1], UnitResult("m", n_questions=N, seconds=10.0))
+    clock.now = 10.5
+    assert tally.standing().seconds_left == pytest.approx(20.0)
+    assert tally.standing().questions_run == 2 * N
