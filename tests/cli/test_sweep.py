@@ -165,3 +165,16 @@ def test_a_study_that_is_called_status_is_given_as_a_path(study: Study) -> None:
 def test_a_mistake_is_one_line(arguments: list[str]) -> None:
     result = run(*arguments)
     assert result.exit_code == 2 and result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(("module", "extra"), [("yaml", "sweep"), ("pydantic", "sweep"), ("ray", "ray")])
+def test_a_package_that_is_missing_is_named_with_its_extra(
+    module: str, extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(path: str) -> Study:
+        raise ModuleNotFoundError(f"No module named {module!r}", name=module)
+
+    monkeypatch.setattr("pyscore.cli.sweep._load_study", load)
+    result = run("sweep", "study.yaml")
+    assert result.exit_code == 2
+    assert result.stderr == f'pyscore: {module} is not installed: pip install "pyscore-engine[{extra}]"\n'
