@@ -116,6 +116,13 @@ def test_a_log_gets_a_line_a_tick_and_one_at_the_end(begun: tuple[Tally, Grid], 
     assert out == "" and err.splitlines() == ["sweep: 0/4 checkpoints, 0/16 cells, 0 questions"] * 2
 
 
+def test_a_checkpoint_begun_again_is_a_line_of_its_own(begun: tuple[Tally, Grid], capsys: Any) -> None:
+    tally, grid = begun
+    Shown(tally).died(grid.units[0], "the bucket\ncan't be reached", 2)
+    line = "sweep: m, step 0 is begun again, at most 2 times more: the bucket can't be reached\n"
+    assert capsys.readouterr().err == line
+
+
 def test_a_short_sweep_writes_no_line(begun: tuple[Tally, Grid], capsys: Any) -> None:
     shown = Shown(begun[0])
     shown.began(begun[1], begun[1].units)
