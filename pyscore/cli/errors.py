@@ -20,7 +20,12 @@ STOPPED = 130
 """Exit status after Ctrl-C: what shells give for the signal SIGINT, 128 + 2."""
 
 _OWN_BUGS = ("illegal memory access", "misaligned address", "device-side assert")
-_EXTRAS = {"engine": ("fsspec", "jinja2", "pyarrow", "rich", "transformers", "typer"), "gguf": ("accelerate", "gguf")}
+_EXTRAS = {
+    "engine": ("fsspec", "jinja2", "pyarrow", "rich", "transformers", "typer"),
+    "gguf": ("accelerate", "gguf"),
+    "sweep": ("pydantic", "yaml"),
+    "ray": ("ray",),
+}
 
 
 class Commands(TyperGroup):

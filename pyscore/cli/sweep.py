@@ -129,7 +129,7 @@ def _run(study: Study, progress: bool, as_json: bool, **options: Any) -> None:
 
 def _told(standing: Standing, stored: int) -> str:
     parts = [
-        f"{standing.cells:,} cells scored ({standing.questions_run:,} questions)",
+        f"{standing.cells:,} cells scored",
         f"{stored:,} were stored before",
         *([f"{standing.cells_failed:,} failed"] if standing.cells_failed else []),
         *([f"{standing.cells_left:,} left to another sweep"] if standing.cells_left else []),
@@ -145,7 +145,7 @@ def _document(study: Study, standing: Standing, stored: int, failures: tuple[Fai
         "cells_stored_before": stored,
         "cells_failed": standing.cells_failed,
         "cells_left": standing.cells_left,
-        "questions": standing.questions_run,
+        "questions_run": standing.questions_run,
         "seconds": standing.seconds,
         "failures": [asdict(failure) for failure in failures],
     }

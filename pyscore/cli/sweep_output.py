@@ -23,7 +23,7 @@ _SHOWN = 20  # data sets and failures, of which --json has all
 
 def print_dry_run(found: DryRun) -> None:
     """What a sweep would do, as tables and lines."""
-    of = f"{found.n_cells:,} cells of {found.n_checkpoints:,} checkpoints"
+    of = f"{found.n_cells:,} cells of {_checkpoints_told(found.n_checkpoints)}"
     lines = [
         f"to run: {of}, at most {found.n_questions:,} questions",
         *_tokens(found),
@@ -86,17 +86,18 @@ def _tokens(found: DryRun) -> list[str]:
     lines = []
     if tokens.n_checkpoints:
         about = "" if tokens.is_exact else "about "
-        of = f" for {tokens.n_checkpoints:,} checkpoints" if tokens.unknown else ""
+        of = f" for {_checkpoints_told(tokens.n_checkpoints)}" if tokens.unknown else ""
         lines.append(f"tokens: {about}{tokens.distinct:,} distinct ones to run{of}, at most")
-    return lines + [f"tokens: not known for {n:,} checkpoints: {why}" for why, n in tokens.unknown.items()]
+    return lines + [f"tokens: not known for {_checkpoints_told(n)}: {why}" for why, n in tokens.unknown.items()]
 
 
 def _time(found: DryRun) -> str:
     time = found.time
     if time.seconds is None:
         return "time: no estimate, for nothing was measured yet"
-    scaled = f"; {time.n_scaled:,} to run are of sizes that weren't measured" if time.n_scaled else ""
-    based = f"told by {time.n_measured:,} checkpoints that were scored here before{scaled}"
+    scaled = f"; the size of {_checkpoints_told(time.n_scaled)} to run wasn't measured" if time.n_scaled else ""
+    were = "was" if time.n_measured == 1 else "were"
+    based = f"told by {_checkpoints_told(time.n_measured)} that {were} scored here before{scaled}"
     return f"time: about {duration(time.seconds)} of one worker, loading included ({based})"
 
 
@@ -112,6 +113,10 @@ def _failures(failures: Sequence[Failure]) -> list[str]:
     lines = [f"failed: {failure}" for failure in failures[:_SHOWN]]
     more = len(failures) - len(lines)
     return lines + ([f"{more:,} more failed: --json has all of them"] if more > 0 else [])
+
+
+def _checkpoints_told(n: int) -> str:
+    return f"{n:,} checkpoint{'' if n == 1 else 's'}"
 
 
 def _size(size: float | None) -> str:

@@ -149,13 +149,14 @@ def last_words(folder: StudyFolder) -> list[dict[str, Any]]:
 
 
 def measured(folder: StudyFolder) -> list[Measured]:
-    """What checkpoints took, by the events "done" of all sweeps of a study."""
+    """What checkpoints took of which nothing failed, by the events "done" of all sweeps of a study."""
     place = folder.place / _FOLDER
 
     def read(name: str) -> list[Measured]:
         with (place / name).open() as file:
             lines = [line for line in file.read().splitlines() if line.startswith(b'{"event": "done"')]
-        return [Measured(each["size"], each["n_questions"], each["seconds"]) for each in _parsed(lines)]
+        told = [each for each in _parsed(lines) if not each["n_failures"]]
+        return [Measured(each["size"], each["n_questions"], each["seconds"]) for each in told]
 
     with ThreadPoolExecutor(_READ_AT_ONCE) as pool:
         return [each for found in pool.map(read, _logs(place)) for each in found]
@@ -165,9 +166,10 @@ def _event(kind: str, **entries: Any) -> dict[str, Any]:
     return {"event": kind, "time": datetime.now(timezone.utc).isoformat(timespec="milliseconds"), **entries}
 
 
-def _numbers(estimate: Estimate) -> dict[str, float | None]:
+def _numbers(estimate: Estimate) -> dict[str, Any]:
     found = {"value": estimate.value, "low": estimate.low, "high": estimate.high}
-    return {name: float(value) if math.isfinite(value) else None for name, value in found.items()}
+    numbers = {name: float(value) if math.isfinite(value) else None for name, value in found.items()}
+    return numbers | ({"reason": estimate.reason} if estimate.reason else {})
 
 
 def _logs(place: Place) -> list[str]:

@@ -37,6 +37,8 @@ def line_of(standing: Standing) -> str:
 class Shown(Watch):
     """Shows where a sweep stands; a line of a log is written at each tick, and one at the end if there was any.
 
+    That a checkpoint is begun again is a line of its own.
+
     Args:
         tally: what is shown; it has to hear of everything before this does.
     """
@@ -62,6 +64,11 @@ class Shown(Watch):
         self._update()
 
     def died(self, unit: Unit, reason: str, n_left: int) -> None:
+        told = f"sweep: {unit.model.label} is begun again, at most {n_left} times more: {' '.join(reason.split())}"
+        if self._bar is None:
+            self._write(told)
+        else:
+            self._bar.console.print(told, markup=False, highlight=False)
         self._update()
 
     def done(self, unit: Unit, result: UnitResult) -> None:
@@ -69,7 +76,7 @@ class Shown(Watch):
 
     def ticked(self) -> None:
         if self._bar is None:
-            self._write()
+            self._write_standing()
             self._written = True
         self._update()
 
@@ -77,7 +84,7 @@ class Shown(Watch):
         if self._bar is not None:
             self._bar.stop()
         elif self._written:
-            self._write()
+            self._write_standing()
 
     def _update(self) -> None:
         if self._bar is not None:
@@ -85,9 +92,12 @@ class Shown(Watch):
             total = max(standing.n_questions, 1)
             self._bar.update(self._task, completed=standing.questions, total=total, description=line_of(standing))
 
-    def _write(self) -> None:
+    def _write_standing(self) -> None:
+        self._write(f"sweep: {line_of(self._tally.standing())}")
+
+    def _write(self, line: str) -> None:
         with suppress(OSError, ValueError, AttributeError):  # a log that can't be written, or is closed, ends no sweep
-            sys.stderr.write(f"sweep: {line_of(self._tally.standing())}\n")
+            sys.stderr.write(f"{line}\n")
             sys.stderr.flush()
 
 

@@ -25,11 +25,11 @@ class Standing:
         checkpoints, n_checkpoints: those that are finished, failed ones and those left to others among them, of all.
         cells, n_cells: those that are scored, of all.
         questions, n_questions: those that are done, of all; stored ones, and those of checkpoints that failed, count.
-        questions_run: those that were scored.
+        questions_run: those that weren't stored before; some of them may not have been scored.
         failures: what failed, a data set or a checkpoint each.
         cells_failed, cells_left: cells that could not be scored; cells of checkpoints that another sweep works on.
         seconds: since the sweep began.
-        rate: questions scored a second, loading included; None at the beginning.
+        rate: questions run a second, loading included; None at the beginning.
         seconds_left: about how long the rest takes; None where nothing tells yet.
     """
 
@@ -61,6 +61,7 @@ class Tally(Watch):
         self._to_do: dict[str, tuple[float | None, int]] = {}  # size and questions, by label
         self._checkpoints = self._n_checkpoints = self._cells = self._n_cells = self._n_questions = 0
         self._failures = self._cells_failed = self._cells_left = self._finished_questions = 0
+        self._run = 0
         self._advanced = 0.0  # questions of units that aren't finished
         self._measured: list[Measured] = []
 
@@ -86,15 +87,16 @@ class Tally(Watch):
         self._failures += len(result.failures)
         self._cells_failed += failed
         self._cells += _n_cells(unit) - failed
-        self._measured.append(Measured(unit.model.size, result.n_questions, result.seconds))
+        self._run += result.n_questions
+        if not result.failures:  # failing takes another time than scoring
+            self._measured.append(Measured(unit.model.size, result.n_questions, result.seconds))
         self._finish(unit)
 
     def standing(self) -> Standing:
         """Where the sweep stands now."""
         seconds = self._clock() - self._begun
         questions = min(self._finished_questions + round(self._advanced), self._n_questions)
-        run = sum(each.n_questions for each in self._measured)
-        running = run + round(self._advanced)
+        running = self._run + round(self._advanced)
         return Standing(
             self._checkpoints,
             self._n_checkpoints,
@@ -102,7 +104,7 @@ class Tally(Watch):
             self._n_cells,
             questions,
             self._n_questions,
-            run,
+            self._run,
             self._failures,
             self._cells_failed,
             self._cells_left,

@@ -38,16 +38,16 @@ def document(*arguments: object, status: int = 0) -> Any:
 def test_a_study_is_scored_and_a_line_says_how_much(study: Study) -> None:
     result = run("sweep", "study.yaml")
     assert result.exit_code == 0, result.output
-    assert result.stdout == f"12 cells scored (72 questions), 0 were stored before; rows are in {study.output}\n"
+    assert result.stdout == f"12 cells scored, 0 were stored before; rows are in {study.output}\n"
     assert result.stderr == ""
     again = run("sweep", "study.yaml")
-    assert again.stdout == f"0 cells scored (0 questions), 12 were stored before; rows are in {study.output}\n"
+    assert again.stdout == f"0 cells scored, 12 were stored before; rows are in {study.output}\n"
     assert (len(stored_values(study)), n_loads(study)) == (72 * 2, 3)
 
 
 def test_as_json_the_same_is_said(study: Study) -> None:
     found = document("sweep", "study.yaml")
-    assert (found["cells_scored"], found["cells_stored_before"], found["questions"]) == (CELLS, 0, 72)
+    assert (found["cells_scored"], found["cells_stored_before"], found["questions_run"]) == (CELLS, 0, 72)
     assert (found["failures"], found["output"]) == ([], study.output)
 
 
@@ -55,7 +55,7 @@ def test_failures_end_with_status_1_and_a_line_each_and_the_rest_is_scored(study
     (tmp_path / "m1").write_text("!no such\nweights")
     result = run("sweep", "study.yaml")
     assert result.exit_code == 1
-    assert result.stdout.startswith("8 cells scored (48 questions), 0 were stored before, 4 failed; rows are in ")
+    assert result.stdout.startswith("8 cells scored, 0 were stored before, 4 failed; rows are in ")
     assert result.stderr.splitlines() == [
         "pyscore: failed: m, step 100: no such",
         "pyscore: everything else is stored; --retry-failed takes the checkpoints that failed",
@@ -88,7 +88,7 @@ def test_shards_are_parts(study: Study) -> None:
 
 
 def test_a_limit_takes_the_first_questions_of_each_file(study: Study) -> None:
-    assert document("sweep", "study.yaml", "--limit", "3")["questions"] == 3 * 2 * 6
+    assert document("sweep", "study.yaml", "--limit", "3")["questions_run"] == 3 * 2 * 6
     run("sweep", "study.yaml")
     assert n_scored(study) == 72 * 2
 
@@ -107,7 +107,7 @@ def test_a_dry_run_shows_the_grid_and_changes_nothing(study: Study, tmp_path: Pa
         "not scored yet",
         "to run: 8 cells of 2 checkpoints, at most 48 questions",
         "tokens: not known for 2 checkpoints",
-        "told by 1 checkpoints that were scored here before",
+        "told by 1 checkpoint that was scored here before",
     ):
         assert words in result.stdout
     assert sorted(path for path in tmp_path.rglob("*")) == before
@@ -165,3 +165,16 @@ def test_a_study_that_is_called_status_is_given_as_a_path(study: Study) -> None:
 def test_a_mistake_is_one_line(arguments: list[str]) -> None:
     result = run(*arguments)
     assert result.exit_code == 2 and result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(("module", "extra"), [("yaml", "sweep"), ("pydantic", "sweep"), ("ray", "ray")])
+def test_a_package_that_is_missing_is_named_with_its_extra(
+    module: str, extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(path: str) -> Study:
+        raise ModuleNotFoundError(f"No module named {module!r}", name=module)
+
+    monkeypatch.setattr("pyscore.cli.sweep._load_study", load)
+    result = run("sweep", "study.yaml")
+    assert result.exit_code == 2
+    assert result.stderr == f'pyscore: {module} is not installed: pip install "pyscore-engine[{extra}]"\n'

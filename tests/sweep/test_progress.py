@@ -116,6 +116,13 @@ def test_a_log_gets_a_line_a_tick_and_one_at_the_end(begun: tuple[Tally, Grid], 
     assert out == "" and err.splitlines() == ["sweep: 0/4 checkpoints, 0/16 cells, 0 questions"] * 2
 
 
+def test_a_checkpoint_begun_again_is_a_line_of_its_own(begun: tuple[Tally, Grid], capsys: Any) -> None:
+    tally, grid = begun
+    Shown(tally).died(grid.units[0], "the bucket\ncan't be reached", 2)
+    line = "sweep: m, step 0 is begun again, at most 2 times more: the bucket can't be reached\n"
+    assert capsys.readouterr().err == line
+
+
 def test_a_short_sweep_writes_no_line(begun: tuple[Tally, Grid], capsys: Any) -> None:
     shown = Shown(begun[0])
     shown.began(begun[1], begun[1].units)
@@ -195,3 +202,14 @@ def test_every_watch_hears_all_in_order(tmp_path: Path) -> None:
         run(study, watch=Watches([Listing("a"), Listing("b")]))
     expected = ["began", "started", "done", "started", "done", "ended"]
     assert heard == [(name, event) for event in expected for name in "ab"]
+
+
+def test_what_a_failed_checkpoint_took_tells_nothing_of_the_others(begun: tuple[Tally, Grid], clock: Clock) -> None:
+    tally, grid = begun
+    clock.now = 1.0
+    failure = Failure("m", "plain", "d0", "x")
+    tally.done(grid.units[0], UnitResult("m", (failure,), n_questions=N, seconds=0.5))
+    tally.done(grid.units[1], UnitResult("m", n_questions=N, seconds=10.0))
+    clock.now = 10.5
+    assert tally.standing().seconds_left == pytest.approx(20.0)
+    assert tally.standing().questions_run == 2 * N
