@@ -21,6 +21,8 @@ __all__ = ["Cell", "StudyFolder", "StudyRun", "run_name"]
 
 _FORMAT, _VERSION = "pyscore study", 1
 _STUDY, _RUNS = "study.json", "runs"
+_OWN = (_RUNS, "claims", "events", "failures")
+"""Folders in that of a study."""
 _READ_AT_ONCE = 64
 """Manifests read at the same time: a remote file system takes as long for many of them as for one."""
 _OF_PROMPTS = ("prompts", "chat_template")
@@ -107,8 +109,9 @@ class StudyFolder:
         if self.place.is_file():
             raise FileExistsError(f"{self.place} is a file: name a folder for the study")
         other = [name for name in self.place.names() if not name.startswith(".")]
-        if other and _STUDY not in other and set(other) != {_RUNS}:
-            raise FileExistsError(f"{self.place} has files and is no study ({other[0]}): name a new or an empty folder")
+        strange = sorted(set(other) - {_STUDY, *_OWN})
+        if strange and _STUDY not in other:
+            raise FileExistsError(f"{self.place} has files and is no study ({strange[0]}): name a new or an empty folder")
         if not self.place.is_folder():
             self.place.check_writable()
 

@@ -206,3 +206,14 @@ def test_the_study_file_names_what_the_grid_is_of(tmp_path: Path) -> None:
     found = json.loads((tmp_path / "out" / "study.json").read_text())
     assert [model["step"] for model in found["models"]] == [0, 100, 200]
     assert [(each["name"], each["questions"]) for each in found["datasets"]] == [("d0", 7), ("d1", 5)]
+
+
+def test_a_study_that_lost_its_file_goes_on_with_its_runs(tmp_path: Path) -> None:
+    study = small_study(tmp_path)
+    (tmp_path / "m1").write_text("!no such weights")
+    with pytest.raises(FailedUnits):
+        run(study)
+    (tmp_path / "out" / "study.json").unlink()
+    (tmp_path / "m1").write_text("weights 1")
+    run(study)
+    assert n_scored(study) == len(stored_values(study)) == CELLS
