@@ -111,7 +111,8 @@ class StudyFolder:
         other = [name for name in self.place.names() if not name.startswith(".")]
         strange = sorted(set(other) - {_STUDY, *_OWN})
         if strange and _STUDY not in other:
-            raise FileExistsError(f"{self.place} has files and is no study ({strange[0]}): name a new or an empty folder")
+            which = f"{self.place} has files and is no study ({strange[0]})"
+            raise FileExistsError(f"{which}: name a new or an empty folder")
         if not self.place.is_folder():
             self.place.check_writable()
 
