@@ -161,7 +161,9 @@ class _Values:
                 return self._mapping(node.value, path)
         finally:
             self._open.pop()
-        self._mistakes.add(path, f"the tag {node.tag!r} is not allowed here: write plain text, numbers, lists, mappings")
+        self._mistakes.add(
+            path, f"the tag {node.tag!r} is not allowed here: write plain text, numbers, lists, mappings"
+        )
         return None
 
     def _mapping(self, pairs: Sequence[tuple[Any, Any]], path: Path) -> dict[str, Any]:
