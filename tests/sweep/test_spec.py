@@ -12,9 +12,12 @@ import pytest
 
 import pyscore
 from pyscore.sweep import ComparisonRule, Resources, Scoring
+from pyscore.sweep.spec_yaml import read_yaml
 from pyscore.tasks import ChatTemplate
+from tests.docs.pages import code_blocks
 from tests.paths import ROOT
 from tests.sweep.checkpoints import HEAD, checkpoint, read
+from tests.sweep.fake_models import small_study, stored_values
 
 EXAMPLES = sorted((ROOT / "examples").glob("study*.yaml"))
 
@@ -186,3 +189,40 @@ def test_examples_fit_the_schema(path: Path) -> None:
     jsonschema.validate(yaml.safe_load(path.read_text()), shipped)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({**yaml.safe_load(path.read_text()), "confidense": 1}, shipped)
+
+
+def test_the_studies_of_the_page_are_read(folder: Path) -> None:
+    """Each block that is a whole study, or with what it lacks; paths that aren't there are all that is wrong."""
+    blocks = code_blocks((ROOT / "docs" / "sweep.md").read_text(), "yaml")
+    needed = {"output": "out", "models": [{"hub": "a/b"}], "datasets": [{"files": "d0.jsonl"}]}
+    assert len(blocks) == 5
+    for block in blocks:
+        values, _ = read_yaml(block, "page")
+        whole = {**needed, **values}
+        if "hint" in str(whole["datasets"]):
+            whole["templates"] = {"plain": "plain", "hint": "Q: {{ question }}"}
+        try:
+            read(folder, json.dumps(whole))
+        except ValueError as error:
+            wrong = [line for line in str(error).splitlines() if " no such " not in line and " match" not in line]
+            assert [line for line in wrong if "more mistake" not in line] == []
+
+
+def test_a_study_of_a_file_is_run(tmp_path: Path) -> None:
+    made = small_study(tmp_path)
+    (tmp_path / "study.yaml").write_text(
+        "output: out\n"
+        "models:\n"
+        "  - {path: 'm[0-9]', pattern: 'm{step}', name: m, size: 1M, source: 'tests.sweep.fake_models:FileLoader'}\n"
+        "datasets: [{files: d*.jsonl}]\n"
+        "templates: [plain, {name: hint, text: '{{ question }} (one word)'}]\n"
+        "comparison: {ties: strict}\n"
+    )
+    study = pyscore.sweep.load(tmp_path / "study.yaml")
+    assert [(each.label, each.path) for each in study.models] == [
+        (f"m, step {i}", model.path) for i, model in enumerate(made.models)
+    ]
+    pyscore.sweep.run(study)
+    assert len(stored_values(study)) == 3 * 2 * (7 + 5) * 2
+    said = json.loads((tmp_path / "out" / "study.json").read_text())
+    assert said["comparison"] == {"normalize": "sum", "sets": "max", "ties": "strict"}
