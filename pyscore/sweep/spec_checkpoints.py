@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import math
 import os
 import re
 from collections.abc import Iterator
@@ -178,8 +177,6 @@ class _Entry:
                 self._wrong("size", str(error))
         elif entry.size is not None:
             size = entry.size
-        if size is not None and not math.isfinite(size):
-            self._wrong("size", "must be a finite number")
         given: dict[str, Any] = {"family": self.fields.family or named.family, "source": self.fields.source}
         return Model(
             entry.name or named.name or name,

@@ -20,6 +20,7 @@ _EXPECTED = {
     "dict_type": "a mapping",
     "model_type": "a mapping",
     "string_too_short": "text that is not empty",
+    "finite_number": "a finite number",
     "too_short": "a list with entries",
 }
 _BOUNDS = {
@@ -96,12 +97,16 @@ def _path(loc: Sequence[str | int], values: Any) -> Path:
     """Where an error is among the values: pydantic names the types of a union there as well."""
     found: list[str | int] = []
     for part in loc:
-        if (isinstance(values, dict) and part in values) or (
-            isinstance(values, list) and isinstance(part, int) and part < len(values)
-        ):
+        if _holds(values, part):
             values = values[part]
             found.append(part)
     return tuple(found)
+
+
+def _holds(values: Any, part: str | int) -> bool:
+    if isinstance(values, dict):
+        return part in values
+    return isinstance(values, list) and isinstance(part, int) and part < len(values)
 
 
 def _in_file(path: Path, origins: Mapping[str, Sequence[int]]) -> Path:

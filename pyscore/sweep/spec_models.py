@@ -26,7 +26,7 @@ Loops = dict[str, Any]
 class _Fields(BaseModel):
     """Fields and no others, of the types that they have."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
     def given(self) -> dict[str, Any]:
         """The fields that the file gives."""

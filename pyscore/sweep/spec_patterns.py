@@ -10,8 +10,9 @@ __all__ = ["NamePattern", "Named", "natural", "parse_size"]
 _FIELD = re.compile(r"\{([^{}]*)\}")
 _NUMBER = re.compile(r"(\d+)")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)([kmbt]?)", re.IGNORECASE)
+_LONGEST = 30  # characters; more digits are beyond a float
 _UNITS = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
-_FORMS = {"step": r"\d+", "size": r"\d+(?:\.\d+)?[kKmMbBtT]?"}
+_FORMS = {"step": r"\d{1,18}", "size": r"\d+(?:\.\d+)?[kKmMbBtT]?"}
 
 
 class Named(NamedTuple):
@@ -97,7 +98,7 @@ def parse_size(text: str) -> float:
         ValueError: it is none.
     """
     found = _SIZE.fullmatch(text.strip())
-    if found is None or not float(found[1]):
+    if found is None or len(text) > _LONGEST or not float(found[1]):
         raise ValueError(f"{text!r:.60} is no number of parameters: write 160M, 1.4B or 160000000")
     return float(f"{float(found[1]) * _UNITS[found[2].lower()]:.12g}")
 

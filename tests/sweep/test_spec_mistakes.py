@@ -52,6 +52,8 @@ BAD = [
     ("templates: [{nam: a, text: plain}]", "templates[0].nam: there is no such field: did you mean 'name'? Allowed: name, text, file, chat"),
     ("templates: [{name: a, chat: {date: tomorrow}}]", "templates[0].chat: date must be a day written YYYY-MM-DD, such as '2024-07-26', got 'tomorrow'"),
     ("metrics: [preference]", "metrics[0]: 'preference' is no metric: did you mean 'preference_rate'? Allowed: mean_probability, "),
+    ("resources: {gpus: .inf}", "resources.gpus: inf is not a finite number"),
+    ("defaults: {models: {dtpe: x}}", "defaults.models.dtpe: there is no such field: did you mean 'dtype'? Allowed: family, "),
     ("confidence: 95", "confidence: 95 is not less than 1"),
     ("scoring: {truncate: yes}", "scoring.truncate: 'yes' is not true or false"),
     ("resources: {memory: 5 apples}", "resources.memory: '5 apples' is no size of memory: write 24GiB, or a number of bytes"),
