@@ -1,13 +1,13 @@
-"""Files as they are named on the command line: which ones are meant, what their data sets are called, the output."""
+"""Files as they are named on the command line: which ones are meant, the output."""
 
 from __future__ import annotations
 
 import glob
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["check_distinct", "check_output", "dataset_names", "expanded", "is_url", "question_files"]
+__all__ = ["check_distinct", "check_output", "expanded", "is_url", "question_files"]
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
@@ -66,22 +66,6 @@ def check_distinct(paths: Iterable[str], kind: str) -> None:
         if name in seen:
             raise ValueError(f"the file {path} is given twice: name every file of {kind} once")
         seen.add(name)
-
-
-def dataset_names(files: Sequence[Path]) -> list[str]:
-    """What the data set of each file is called.
-
-    Its stem; where a file before it is called that, its name and as many of the folders that it is in as tell them
-    apart. So files that are added after others change no name, and a run that was begun without them goes on.
-    """
-    names: list[str] = []
-    for file in files:
-        parts = file.resolve().parts
-        candidates = [file.stem, *("/".join(parts[-n:]) for n in range(2, len(parts))), str(file.resolve())]
-        # Names of files may hold bytes that are no UTF-8, which no row can hold.
-        readable = (name.encode("utf-8", "backslashreplace").decode() for name in candidates)
-        names.append(next(name for name in readable if name not in names))
-    return names
 
 
 def check_output(output: str | None, resume: bool) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from pyscore.cli.files import check_output, dataset_names, question_files
+from pyscore.cli.files import check_output, question_files
 from pyscore.cli.options import Clusters, Confidence, Json, Normalize, Sets, Ties
 from pyscore.cli.output import print_counts, print_json, print_skipped, print_summaries
 from pyscore.cli.prompts import chosen_template
@@ -21,6 +21,7 @@ from pyscore.cli.text import say
 from pyscore.engine.settings import ScoreSettings, check_text
 from pyscore.engine.sources.huggingface.bundled import BUNDLED_MODEL
 from pyscore.tasks import TEMPLATES, Question, load_questions, render, sample_questions
+from pyscore.tasks.names import dataset_names
 
 if TYPE_CHECKING:
     import pyarrow as pa

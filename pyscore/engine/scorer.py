@@ -97,6 +97,7 @@ class Scorer:
         dtype: str | torch.dtype = "auto",
         device: str | torch.device = "auto",
         batch_tokens: int | str = "auto",
+        adapter: str | Path | None = None,
         trust_remote_code: bool = False,
         allow_unused_weights: bool = False,
         add_bos_token: bool | str = "auto",
@@ -110,6 +111,7 @@ class Scorer:
             revision: branch, tag or commit on the model hub.
             dtype: "auto" for the checkpoint's own, or a torch dtype or its name.
             device: "auto" for CUDA where there is one, else the CPU; or a torch device or its name.
+            adapter: a PEFT adapter to load over the model, as a folder or a name on the model hub; it is not merged.
             trust_remote_code: allow code that comes with the model to run.
             allow_unused_weights: accept a checkpoint that holds weights which the model has no use for, as it is
                 configured, and score without them.
@@ -119,8 +121,10 @@ class Scorer:
             FileNotFoundError, ImportError, ValueError: the model can't be loaded; one line says why.
             RuntimeError: as for `Scorer`.
         """
-        options = {"dtype": dtype, "device": device, "batch_tokens": batch_tokens, "backend": backend}
+        options: dict[str, Any] = {"dtype": dtype, "device": device, "batch_tokens": batch_tokens, "backend": backend}
         allowed = {"trust_remote_code": trust_remote_code, "allow_unused_weights": allow_unused_weights}
+        if adapter is not None:  # sources of other packages, which have none, never hear of it
+            options["adapter"] = adapter
         source = sources.load_source(model, revision=revision, **options, **allowed)
         return cls.from_source(source, add_bos_token=add_bos_token)
 

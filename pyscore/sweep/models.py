@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["HUGGINGFACE", "HuggingFaceLoader", "Loader", "loader_of"]
 
 HUGGINGFACE = "huggingface"
+_COMMIT, _REPOSITORY = re.compile(r"[0-9a-f]{40}"), re.compile(r"[\w.-]+(/[\w.-]+)?")
+_HUB_SECONDS = 10.0
 _BLOCK = 2**23  # bytes read at a time
 
 
@@ -42,13 +45,11 @@ class HuggingFaceLoader(Loader):
     """Models that `pyscore.Scorer.from_pretrained` loads."""
 
     def stamp(self, model: Model) -> str | None:
-        files = _files(model.path)
-        if files is not None:
-            # The time of the last change of an inode (ctime) can't be set back, as that of its content can.
-            found = {name: path.stat() for name, path in files}
-            return json_digest({name: (s.st_size, s.st_mtime_ns, s.st_ctime_ns) for name, s in found.items()})
-        commit = _cached_commit(model)
-        return None if commit is None else f"commit {commit}"
+        parts = [_stamp(model.path, model.revision)]
+        adapter = model.options.get("adapter")
+        if adapter is not None:
+            parts.append(_stamp(str(adapter), None))
+        return None if None in parts else " adapter ".join(map(str, parts))
 
     def load(self, model: Model) -> Scorer:
         from pyscore.engine import Scorer
@@ -60,7 +61,8 @@ class HuggingFaceLoader(Loader):
         if files is None:
             _download(model)
             return
-        for _, path in files:
+        adapter = model.options.get("adapter")
+        for _, path in [*files, *(_files(str(adapter)) or () if adapter is not None else ())]:
             with suppress(OSError), path.open("rb") as file:  # loading it says what is wrong
                 while file.read(_BLOCK):
                     pass
@@ -103,13 +105,30 @@ def _files(path: str) -> list[tuple[str, Path]] | None:
     )
 
 
-def _cached_commit(model: Model) -> str | None:
-    """The commit that the cache of the model hub has under this revision; a commit by its hash never changes."""
-    from huggingface_hub import try_to_load_from_cache
+def _stamp(path: str, revision: str | None) -> str | None:
+    files = _files(path)
+    if files is not None:
+        # The time of the last change of an inode (ctime) can't be set back, as that of its content can.
+        found = {name: file.stat() for name, file in files if file.exists()}  # a link may lead nowhere
+        return json_digest({name: (s.st_size, s.st_mtime_ns, s.st_ctime_ns) for name, s in found.items()})
+    commit = _commit(path, revision)
+    return None if commit is None else f"commit {commit}"
 
+
+def _commit(path: str, revision: str | None) -> str | None:
+    """The commit that loading takes: the hub's own, or where it can't be reached that of the cache."""
+    if not _REPOSITORY.fullmatch(path):
+        return None
+    if revision is not None and _COMMIT.fullmatch(revision):
+        return revision
+    from huggingface_hub import HfApi, try_to_load_from_cache
+
+    with suppress(Exception):  # loading it says what is wrong; without a connection, it takes what the cache has
+        return str(HfApi().model_info(path, revision=revision, timeout=_HUB_SECONDS).sha)
     found = None
     with suppress(ValueError):  # no name of a repository
-        found = try_to_load_from_cache(model.path, "config.json", revision=model.revision)
+        for name in ("config.json", "adapter_config.json"):
+            found = found or try_to_load_from_cache(path, name, revision=revision)
     return Path(found).parent.name if isinstance(found, str) else None
 
 

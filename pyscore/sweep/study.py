@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from pyscore._version import __version__
@@ -13,7 +13,7 @@ from pyscore.engine.texts import json_digest
 from pyscore.store.studies import run_name
 from pyscore.tasks import ChatTemplate, Question, load_questions, render
 
-__all__ = ["Dataset", "Model", "NamedTemplate", "Resources", "Scoring", "Study"]
+__all__ = ["ComparisonRule", "Dataset", "Model", "NamedTemplate", "Resources", "Scoring", "Study"]
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,7 @@ class Dataset:
         name: what rows call it.
         files: its files, in order.
         format, choices, limit: as for `pyscore.load_questions`; the limit is of each file.
+        columns: as for `pyscore.load_questions`, in pairs of a field and its columns; None for a known format.
         cluster: the entry of a question's ``meta`` that names its cluster; None for the format's own clusters.
         templates: names of the templates that it is scored under; None for all.
     """
@@ -69,6 +70,7 @@ class Dataset:
     limit: int | None = None
     cluster: str | None = None
     templates: tuple[str, ...] | None = None
+    columns: tuple[tuple[str, str | tuple[str, ...]], ...] | None = None
 
     @cached_property
     def questions(self) -> list[Question]:
@@ -77,10 +79,12 @@ class Dataset:
         Raises:
             FileNotFoundError, ValueError: as `pyscore.load_questions`; an id that two files use; no such cluster.
         """
+        columns = None if self.columns is None else dict(self.columns)
+        read = partial(load_questions, format=self.format, columns=columns, choices=self.choices, limit=self.limit)
         found = [
             replace(question, dataset=self.name, cluster=self._cluster(question))
             for file in self.files
-            for question in load_questions(file, format=self.format, choices=self.choices, limit=self.limit)
+            for question in read(file)
         ]
         return checked_questions(found, self.name)
 
@@ -154,6 +158,15 @@ class Resources:
 
 
 @dataclass(frozen=True)
+class ComparisonRule:
+    """How tables compare answers: the options of `pyscore.score_answers`."""
+
+    normalize: str = "sum"
+    sets: str = "max"
+    ties: str = "half"
+
+
+@dataclass(frozen=True)
 class Study:
     """Checkpoints x templates x data sets, and where their rows go.
 
@@ -164,6 +177,7 @@ class Study:
         scoring, resources: see there.
         metrics: fields of `pyscore.Summary`, and names of presets, that tables have.
         confidence: of the intervals.
+        comparison: how answers are compared.
 
     Raises:
         ValueError: a part of the grid is empty, two parts have one name, or a data set names an unknown template.
@@ -178,6 +192,7 @@ class Study:
     resources: Resources = Resources()
     metrics: tuple[str, ...] = ("mean_probability", "preference_rate")
     confidence: float = 0.95
+    comparison: ComparisonRule = ComparisonRule()
 
     def __post_init__(self) -> None:
         for kind in ("models", "datasets", "templates"):
@@ -247,4 +262,5 @@ class Study:
             "scoring": asdict(self.scoring),
             "metrics": list(self.metrics),
             "confidence": self.confidence,
+            "comparison": asdict(self.comparison),
         }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from itertools import islice
@@ -11,6 +11,7 @@ from typing import Any
 
 from pyscore._integers import as_int
 from pyscore.tasks.choices import with_listed_choices
+from pyscore.tasks.columns import check_columns, question_by_columns
 from pyscore.tasks.inverse_scaling import classification_question, completion_pair, logodds_questions, read_csv
 from pyscore.tasks.jsonl import Record, read_records, required
 from pyscore.tasks.model_written import model_written_question, winogenerated_question
@@ -62,13 +63,20 @@ BLANKS = ("pronoun", "whole")
 
 
 def load_questions(
-    path: str | Path, *, format: str = "auto", choices: str = "given", blank: str = "pronoun", limit: int | None = None
+    path: str | Path,
+    *,
+    format: str = "auto",
+    columns: Mapping[str, str | Sequence[str]] | None = None,
+    choices: str = "given",
+    blank: str = "pronoun",
+    limit: int | None = None,
 ) -> list[Question]:
     """Read the questions of a JSONL or CSV file, their text exactly as it stands there.
 
     Args:
         path: the file; CSV if its name ends in ".csv", else JSONL.
         format: a name in `FORMATS`, or "auto": told from the keys of the first row.
+        columns: of any other table: the columns that hold the fields of a question, by these; see docs/tasks.md.
         choices: "given" compares the answers that the file names; "listed" compares every option that a lettered
             question lists (see `pyscore.tasks.choices`). `Question.choices` says which was used for each question.
         blank: of winogenerated alone: "pronoun" compares the pronouns at the blank, "whole" what follows from there to
@@ -81,7 +89,7 @@ def load_questions(
 
     Raises:
         FileNotFoundError: there is no such file.
-        TypeError: a limit that is no integer (NumPy's and tensors without dimensions are).
+        TypeError: a limit that is no integer (NumPy's and tensors without dimensions are); columns of other types.
         ValueError: a bad argument, no questions, or a malformed line, named with what is wrong about it.
     """
     path = Path(path)
@@ -89,6 +97,10 @@ def load_questions(
         raise ValueError(_NO_COMPARISON)
     if format != "auto" and format not in FORMATS:
         raise ValueError(f"format {format!r} is unknown: give 'auto' or one of {', '.join(FORMATS)}")
+    if columns is not None:
+        check_columns(columns)
+        if format != "auto":
+            raise ValueError(f"format={format!r} and columns= both say what a row is: give one of them")
     if choices not in CHOICES:
         raise ValueError(f"choices must be 'given' or 'listed', got {choices!r}")
     if blank not in BLANKS:
@@ -96,8 +108,11 @@ def load_questions(
     questions: dict[str, Question] = {}
     for line, record in _numbered(path, limit):
         try:
-            format = _detect(record.values) if format == "auto" else format
-            made = FORMATS[format](record, path.stem)
+            if columns is not None:
+                made: Question | tuple[Question, ...] = question_by_columns(record, path.stem, columns)
+            else:
+                format = _detect(record.values) if format == "auto" else format
+                made = FORMATS[format](record, path.stem)
             for question in (made,) if isinstance(made, Question) else made:
                 if question.id in questions:
                     raise ValueError(f"the id {question.id!r} was used before")

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pyscore.cli.files import dataset_names, question_files
+from pyscore.cli.files import question_files
+from pyscore.tasks.names import dataset_names
 
 
 def test_the_first_file_of_a_stem_keeps_it_whatever_follows(tmp_path: Path) -> None:

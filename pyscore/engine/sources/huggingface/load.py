@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from pyscore.engine.sources.huggingface.adapters import check_adapter, with_adapter
 from pyscore.engine.sources.huggingface.bundled import BUNDLED_MODEL, bundled_model_path
 from pyscore.engine.sources.huggingface.checkpoint import check_checkpoint, gguf_read_once, recorded_gguf_tensors
 from pyscore.engine.sources.huggingface.load_errors import check_folder, one_line_errors
@@ -93,18 +94,21 @@ def load_model(
     revision: str | None = None,
     dtype: str | torch.dtype = "auto",
     device: str | torch.device = "auto",
+    adapter: str | Path | None = None,
     trust_remote_code: bool = False,
     allow_unused_weights: bool = False,
 ) -> Loaded:
     """Load a causal LM and its tokenizer; the arguments are those of `Scorer.from_pretrained`.
 
     Raises:
-        FileNotFoundError: there is no such folder or file.
-        ImportError: transformers, or a package that this model's format needs, isn't installed.
+        FileNotFoundError: there is no such folder or file, of the model or of the adapter.
+        ImportError: transformers, peft for an adapter, or a package that this model's format needs, isn't installed.
         ValueError: not a causal LM, nothing to load, weights missing from the checkpoint or unused, code that isn't
             trusted.
     """
     dtype, device = parse_dtype(dtype), parse_device(device)
+    if adapter is not None:
+        check_adapter(adapter)
     transformers = require_transformers()
     source = _resolve(model, revision=revision, trust_remote_code=trust_remote_code)
 
@@ -121,7 +125,9 @@ def load_model(
         with reading("weights"):
             made_of = {"config": config, "dtype": dtype, **source.options}
             whole = load_weights(source.location, allow_unused=allow_unused_weights, **made_of)
-            return Loaded(whole.to(device), tokenizer, source.name)
+        if adapter is not None:
+            whole = with_adapter(whole, adapter)
+        return Loaded(whole.to(device), tokenizer, source.name)
 
 
 def load_weights(location: str, *, allow_unused: bool = False, **options: Any) -> Any:
