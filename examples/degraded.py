@@ -20,8 +20,8 @@ class Degraded(HuggingFaceLoader):
     """Loads a model of transformers and makes it worse.
 
     Options beside those of `pyscore.Scorer.from_pretrained`:
-        noise: 0 to 1. Every weight matrix w becomes (1 - noise) w + noise s e, with s the standard deviation of w and e
-            standard normal, the same for every noise.
+        kept: percent. Every weight matrix w becomes c w + (1 - c) s e for c = kept / 100, with s the standard deviation
+            of w and e standard normal, the same for every c.
         layers: how many of the model's layers to keep, the first ones.
     """
 
@@ -30,21 +30,21 @@ class Degraded(HuggingFaceLoader):
 
     def load(self, model: Model) -> Scorer:
         options = dict(model.options)
-        noise, layers = float(options.pop("noise", 0.0)), options.pop("layers", None)
+        kept, layers = float(options.pop("kept", 100)) / 100, options.pop("layers", None)
         whole = Scorer.from_pretrained(model.path, revision=model.revision, **options)
         if layers is not None:
             whole.model.model.layers = whole.model.model.layers[: int(layers)]
             whole.model.config.num_hidden_layers = int(layers)
-        if noise:
-            _add_noise(whole.model, noise)
+        if kept < 1:
+            _add_noise(whole.model, kept)
         # A second scorer, because the first one has looked at the model as it was.
         return Scorer(whole.model, whole.tokenizer, name=model.name, revision=model.revision)
 
 
 @torch.no_grad()
-def _add_noise(model: torch.nn.Module, noise: float) -> None:
+def _add_noise(model: torch.nn.Module, kept: float) -> None:
     generator = torch.Generator().manual_seed(_SEED)
     for weight in model.parameters():
         if weight.ndim == 2:
             drawn = torch.randn(weight.shape, generator=generator).to(weight)
-            weight.mul_(1 - noise).add_(drawn, alpha=noise * float(weight.float().std()))
+            weight.mul_(kept).add_(drawn, alpha=(1 - kept) * float(weight.float().std()))

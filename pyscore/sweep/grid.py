@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
+from pyscore.engine.texts import json_digest
 from pyscore.store.studies import Cell, StudyFolder, StudyRun
 from pyscore.sweep.models import loader_of
 from pyscore.sweep.study import Dataset, Model, NamedTemplate, Study
 
 __all__ = ["Grid", "Unit"]
 
-NEW, CHANGED, UNTOLD = "not scored yet", "its files changed", "nothing tells whether it changed"
+NEW, CHANGED, UNTOLD = "not scored yet", "its files or options changed", "nothing tells whether it changed"
 """Why a checkpoint has to be loaded."""
 _STAMPS_AT_ONCE = 32
 
@@ -25,7 +26,8 @@ class Unit:
 
     Attributes:
         model: the checkpoint.
-        stamp: of its files, as they are now; see `pyscore.sweep.models.Loader.stamp`.
+        stamp: of its files, as they are now, and of how the study says to load and score it; None where nothing is
+            known of its files. See `pyscore.sweep.models.Loader.stamp`.
         missing: names of the data sets to score, by the name of the template.
         why: why it has to be loaded.
     """
@@ -120,7 +122,11 @@ def unreadable_datasets(study: Study) -> dict[str, str]:
 def _stamps(study: Study) -> list[str | None]:
     loaders = {source: loader_of(source) for source in {model.source for model in study.models}}
     with ThreadPoolExecutor(_STAMPS_AT_ONCE) as pool:
-        return list(pool.map(lambda model: loaders[model.source].stamp(model), study.models))
+        of_files = list(pool.map(lambda model: loaders[model.source].stamp(model), study.models))
+    return [
+        None if stamp is None else json_digest([stamp, study.conditions(model)])
+        for stamp, model in zip(of_files, study.models, strict=True)
+    ]
 
 
 def _unit(

@@ -6,7 +6,10 @@ import importlib
 import os
 import re
 from contextlib import suppress
+from functools import lru_cache
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from pyscore.engine.texts import json_digest
@@ -71,22 +74,39 @@ class HuggingFaceLoader(Loader):
 def loader_of(source: str) -> Loader:
     """The loader of models whose ``source`` is this.
 
+    Args:
+        source: "huggingface", "package.module:name" or "path/to/file.py:name"; a class or an object.
+
     Raises:
         ValueError: there is no such loader; the message says what it should be.
     """
     if source == HUGGINGFACE:
         return HuggingFaceLoader()
-    module, colon, name = source.partition(":")
+    module, colon, name = source.rpartition(":")
     if not colon or not module or not name:
-        raise ValueError(f"source {source!r} is neither {HUGGINGFACE!r} nor 'package.module:name' of a Loader")
+        kinds = "'package.module:name' nor 'file.py:name'"
+        raise ValueError(f"source {source!r} is neither {HUGGINGFACE!r} nor {kinds} of a Loader")
     try:
-        found: Any = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
+        found: Any = getattr(_module_of(module), name)
+    except (ImportError, AttributeError, OSError, SyntaxError) as error:
         raise ValueError(f"source {source!r} can't be imported: {error}") from error
     found = found() if isinstance(found, type) else found
     if not isinstance(found, Loader):
         raise ValueError(f"source {source!r} is no pyscore.sweep.models.Loader: it needs stamp, load and prefetch")
     return found
+
+
+@lru_cache
+def _module_of(name: str) -> ModuleType:
+    """A module by its name, or from its file, which need not be where Python looks for modules."""
+    if not name.endswith(".py"):
+        return importlib.import_module(name)
+    spec = spec_from_file_location(f"pyscore_source_{Path(name).stem}", name)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{name} is no file of Python code")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _files(path: str) -> list[tuple[str, Path]] | None:

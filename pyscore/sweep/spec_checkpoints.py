@@ -177,7 +177,10 @@ class _Entry:
                 self._wrong("size", str(error))
         elif entry.size is not None:
             size = entry.size
-        given: dict[str, Any] = {"family": self.fields.family or named.family, "source": self.fields.source}
+        source = self.fields.source
+        if source.rpartition(":")[0].endswith(".py"):
+            source = _absolute(source, self.folder)
+        given: dict[str, Any] = {"family": self.fields.family or named.family, "source": source}
         return Model(
             entry.name or named.name or name,
             path,

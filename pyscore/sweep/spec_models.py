@@ -50,7 +50,7 @@ class ModelOptions(_Fields):
     add_bos_token: Literal["auto"] | bool = Field(default="auto", description="Whether texts begin with BOS")
     trust_remote_code: bool = Field(default=False, description="Let code that comes with the model run")
     allow_unused_weights: bool = Field(default=False, description="Accept weights that the model has no use for")
-    source: Text = Field(default="huggingface", description="huggingface, or package.module:name of a Loader")
+    source: Text = Field(default="huggingface", description="huggingface, or module:name or file.py:name of a Loader")
     options: dict[str, Any] = Field(default={}, description="Further options, for a source of one's own")
     pattern: Text | None = Field(default=None, description="What names say, such as {family}-{size}/step{step}")
     ignore_unmatched: bool = Field(default=False, description="Leave out folders that the pattern doesn't fit")

@@ -216,10 +216,13 @@ class Study:
                     )
 
     def key(self, model: Model) -> str:
-        """What tells the runs of a checkpoint from those of others, before it is loaded."""
-        of_model = {"name": model.name, "path": model.path, "revision": model.revision, "step": model.step}
+        """What tells the runs of a checkpoint from those of others: what its rows call it, wherever it lies."""
+        return json_digest([model.name, model.revision, model.step])
+
+    def conditions(self, model: Model) -> dict[str, Any]:
+        """How the study says to load and score a checkpoint: it is loaded again if this changes."""
         scoring = {name: value for name, value in asdict(self.scoring).items() if name != "on_error"}
-        return json_digest({**of_model, "source": model.source, "options": dict(model.options), **scoring})
+        return {"path": model.path, "source": model.source, "options": dict(model.options), **scoring}
 
     def folder_of(self, model: Model) -> str:
         """The name of the folder that the runs of a checkpoint lie in."""

@@ -24,11 +24,13 @@ class WeightedSource(FakeSource):
     ``before_run`` hears of each chunk, as of `FakeSource`.
     """
 
-    def __init__(self, name: str, weights: str, before_run: Callable[[Any], None] = lambda _: None) -> None:
+    def __init__(
+        self, name: str, weights: str, before_run: Callable[[Any], None] = lambda _: None, dtype: str = "float64"
+    ) -> None:
         super().__init__(name, before_run=before_run)
         self.weights = weights
         self._facts = SourceFacts(
-            name, None, "float64", "none", lambda: {"source": "fake", "weights": weights}, 256, Vocabulary(258, 258)
+            name, None, dtype, "none", lambda: {"source": "fake", "weights": weights}, 256, Vocabulary(258, 258)
         )
 
     def score(self, request: ScoreRequest) -> TokenScore:
@@ -48,7 +50,9 @@ class FileLoader(Loader):
             file.write("x\n")
         if text.startswith("!"):
             raise ValueError(text[1:])
-        source = _Logging(model.path, text, float(model.options.get("seconds", 0)))
+        source = _Logging(
+            model.path, text, float(model.options.get("seconds", 0)), model.options.get("dtype", "float64")
+        )
         return Scorer.from_source(source)
 
     def prefetch(self, model: Model) -> None:
@@ -58,8 +62,8 @@ class FileLoader(Loader):
 class _Logging(WeightedSource):
     """Writes how many requests each chunk has into "<file>.chunks", and takes its time."""
 
-    def __init__(self, path: str, weights: str, seconds: float) -> None:
-        super().__init__(Path(path).name, weights, self._log)
+    def __init__(self, path: str, weights: str, seconds: float, dtype: str) -> None:
+        super().__init__(Path(path).name, weights, self._log, dtype)
         self._path, self._seconds = path, seconds
 
     def _log(self, work: Sequence[Any]) -> None:

@@ -133,7 +133,7 @@ def test_every_missing_cell_has_a_reason(tmp_path: Path) -> None:
         run(replace(study, models=study.models[:3]))
     (tmp_path / "m2").write_text("other weights")
     found = dry_run(study)
-    assert reasons(found) == [{}, {"failed before": 1}, {"its files changed": 1}, {"not scored yet": 1}]
+    assert reasons(found) == [{}, {"failed before": 1}, {"its files or options changed": 1}, {"not scored yet": 1}]
     assert [group.missing for group in found.groups] == [0, 4, 4, 4]
     assert [str(failure) for failure in found.failures] == ["m, step 100: no such weights"]
 

@@ -10,6 +10,7 @@ import huggingface_hub
 import pytest
 
 from pyscore.sweep import HuggingFaceLoader, Model
+from pyscore.sweep.models import loader_of
 
 
 def stamp(path: str, revision: str | None = None, **options: Any) -> str | None:
@@ -63,3 +64,11 @@ def test_a_hubs_own_commit_counts_where_it_can_be_reached_and_else_that_of_the_c
 def test_nothing_is_known_of_what_is_neither_here_nor_on_a_hub() -> None:
     assert stamp("s3://bucket/model") is None
     assert stamp("some/place/far") is None
+
+
+def test_a_loader_may_lie_in_a_file_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("from tests.sweep.fake_models import FileLoader as Mine\nbroken = 1\n")
+    assert type(loader_of(f"{tmp_path / 'mine.py'}:Mine")).__name__ == "FileLoader"
+    for name, why in (("mine.py:broken", "is no pyscore.sweep.models.Loader"), ("none.py:Mine", "can't be imported")):
+        with pytest.raises(ValueError, match=why):
+            loader_of(f"{tmp_path / name}")

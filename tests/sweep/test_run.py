@@ -217,3 +217,26 @@ def test_a_study_that_lost_its_file_goes_on_with_its_runs(tmp_path: Path) -> Non
     (tmp_path / "m1").write_text("weights 1")
     run(study)
     assert n_scored(study) == len(stored_values(study)) == CELLS
+
+
+def test_a_checkpoint_that_was_moved_is_loaded_and_not_scored_again(tmp_path: Path) -> None:
+    study = small_study(tmp_path)
+    run(study)
+    before = stored_values(study)
+    moved = tmp_path / "archive"
+    moved.mkdir()
+    shutil.move(tmp_path / "m1", moved / "m1")
+    run(replace(study, models=(study.models[0], replace(study.models[1], path=str(moved / "m1")), study.models[2])))
+    assert (moved / "m1.loads").exists()
+    assert not (moved / "m1.chunks").exists()
+    assert stored_values(study) == before
+
+
+def test_other_options_are_scored_beside_the_old_ones_which_come_back_with_them(tmp_path: Path) -> None:
+    study = small_study(tmp_path)
+    run(study)
+    again = small_study(tmp_path, options={"dtype": "float32"})
+    run(again)
+    assert (n_scored(study), len(stored_values(again))) == (2 * CELLS, CELLS)
+    run(study)
+    assert (n_scored(study), Grid.of(study).units) == (2 * CELLS, [])
