@@ -7,16 +7,23 @@ from pyscore._lazy import lazy_names
 if TYPE_CHECKING:
     from pyscore.results.answers import answers_from_rows
     from pyscore.results.comparison import clusters_from_rows, comparison_from_rows
+    from pyscore.results.curves import curve
     from pyscore.results.documents import perplexity
+    from pyscore.results.rows_of_runs import scan
     from pyscore.results.summaries import RowsSummary, summarize_rows
+    from pyscore.results.tables import tidy, write_table
 
 __all__ = [
     "RowsSummary",
     "answers_from_rows",
     "clusters_from_rows",
     "comparison_from_rows",
+    "curve",
     "perplexity",
+    "scan",
     "summarize_rows",
+    "tidy",
+    "write_table",
 ]
 
 __getattr__, __dir__ = lazy_names(
@@ -24,7 +31,10 @@ __getattr__, __dir__ = lazy_names(
     {
         ".answers": ["answers_from_rows"],
         ".comparison": ["clusters_from_rows", "comparison_from_rows"],
+        ".curves": ["curve"],
         ".documents": ["perplexity"],
+        ".rows_of_runs": ["scan"],
         ".summaries": ["RowsSummary", "summarize_rows"],
+        ".tables": ["tidy", "write_table"],
     },
 )
