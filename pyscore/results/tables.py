@@ -88,7 +88,7 @@ def tidy(
         with ThreadPoolExecutor(_RUNS_AT_ONCE) as pool:
             own = pool.map(partial(_lines, plan=plan, averages=averages), source.groups)
             lines = list(chain.from_iterable(own))
-        _add_spread(lines)
+        _add_spread(lines, by_template=bool(source.study))
         tables.append(_table(lines))
     import pyarrow as pa
 
@@ -204,12 +204,16 @@ def _number(value: float) -> float | None:
     return None if isnan(value) else value
 
 
-def _add_spread(lines: Sequence[dict[str, Any]]) -> None:
-    """Say beside each number what it is under other templates."""
+def _add_spread(lines: Sequence[dict[str, Any]], *, by_template: bool) -> None:
+    """Say beside each number what it is under other templates; lines of no study are each other's neighbours nowhere.
+
+    There, two runs of one model may have scored the same data set under the same template.
+    """
     keys = ("model", "revision", "family", "size", "step", "tags", "scope", "of", "metric")
     by_cell: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
-    for line in lines:
-        by_cell.setdefault(tuple(line[key] for key in keys), []).append(line)
+    for i, line in enumerate(lines):
+        cell = tuple(line[key] for key in keys) if by_template else (i,)
+        by_cell.setdefault(cell, []).append(line)
     for own in by_cell.values():
         values = [line["value"] for line in own if line["value"] is not None]
         spread: Mapping[str, Any] = {"n_templates": len(values), "template_min": None, "template_max": None}

@@ -106,7 +106,7 @@ def _read(
             parquet = pq.ParquetFile(file, page_checksum_verification=True)
             schema = parquet.schema_arrow
             keys, _ = keys_in(parquet.metadata.metadata or {})
-            if not any(schema.equals(each, check_metadata=False) for each in checked):
+            if not any(_same(schema, each) for each in checked):
                 as_rows(schema.empty_table(), str(place))
                 checked.append(schema)
             kept = np.array([key not in aside for key in keys]) if aside else np.ones(len(keys), dtype=bool)
@@ -121,6 +121,12 @@ def _read(
         order, offsets = group(table)
         table = table.take(pa.array(order[np.repeat(kept, np.diff(offsets))]))
     return some_columns(table, columns, str(place)), pa.array(keys, pa.large_string())
+
+
+def _same(schema: pa.Schema, other: pa.Schema) -> bool:
+    """Whether two parts have the same columns, of one version; the rest of their metadata differs always."""
+    versions = {(each.metadata or {}).get(b"schema_version") for each in (schema, other)}
+    return len(versions) == 1 and schema.equals(other, check_metadata=False)
 
 
 def _of_datasets(table: pa.Table, datasets: Collection[str]) -> pa.Table:

@@ -240,6 +240,7 @@ def test_rows_of_several_models_and_runs_are_averaged_as_summaries_are(tmp_path:
         for s in summarize_rows(table(rows))
     ]
     assert found == expected
+    assert tidy(tmp_path / "rows.parquet")["n_templates"].unique().to_pylist() == [1]
 
 
 def test_several_sources_stand_one_after_the_other(study: Study, tmp_path: Path) -> None:
