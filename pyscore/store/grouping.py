@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,36 +13,69 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-__all__ = ["by_position", "count_questions", "group", "group_rows", "nested_masks"]
+__all__ = ["by_position", "count_questions", "encode", "group", "group_rows", "nested_masks"]
 
 
-def group_rows(table: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def group_rows(table: pa.Table, *, key: Sequence[str] = QUESTION_KEY) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """A row order in which a question's rows stand together, and the questions' offsets in it; the rows are checked.
+
+    Args:
+        table: of rows; with another key, some columns of rows, read by `pyscore.store.scanning`, which checks the rest.
+        key: the columns that tell the questions of the table from each other.
 
     Raises:
         ValueError: as `comparison_from_rows`.
     """
-    check_schema(table.schema, "the table")
-    order, offsets = group(table)
-    ids = table["question_id"].take(order)
-    _check_logprobs(table["logprob"].to_numpy()[order], ids)
-    is_matching, answer_index = (table[name].to_numpy()[order] for name in ("is_matching", "answer_index"))
-    _check_answers(is_matching, answer_index, offsets, ids)
+    if key == QUESTION_KEY:
+        check_schema(table.schema, "the table")
+    order, offsets = group(table, key)
+    logprob, is_matching, answer_index = (
+        table[name].to_numpy()[order] for name in ("logprob", "is_matching", "answer_index")
+    )
+
+    def name_of(row: int) -> Any:
+        return table["question_id"][int(order[row])].as_py()
+
+    _check_logprobs(logprob, name_of)
+    _check_answers(is_matching, answer_index, offsets, name_of)
     return order, offsets
 
 
-def group(table: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def group(table: pa.Table, key: Sequence[str] = QUESTION_KEY) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """A row order in which a question's rows stand together, and the questions' offsets in it."""
     code = np.zeros(table.num_rows, dtype=np.int64)
-    for name in QUESTION_KEY:
-        column = table[name].combine_chunks().dictionary_encode(null_encoding="encode").indices.to_numpy()
-        # Codes are renumbered after every column, so that the product of the columns' counts can't overflow.
-        code = np.unique(code * (int(column.max(initial=0)) + 1) + column, return_inverse=True)[1].astype(np.int64)
-    first = np.full(int(code.max(initial=-1)) + 1, table.num_rows, dtype=np.int64)
-    np.minimum.at(first, code, np.arange(table.num_rows))
-    order = np.argsort(first[code], kind="stable")
-    counts = np.bincount(code, minlength=len(first))[np.argsort(first)]
-    return order, np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    for name in key:
+        column = encode(table[name].combine_chunks())[0]
+        n_values = int(column.max(initial=0)) + 1
+        if n_values > 1:
+            # Codes are renumbered after every column, so that the product of the columns' counts can't overflow.
+            code = _renumbered(code * n_values + column)
+    # Questions are numbered in the order of their first rows, so that rows which stand together are in order already.
+    together = bool((np.diff(code) >= 0).all())
+    order = np.arange(len(code)) if together else np.argsort(code, kind="stable")
+    return order, np.concatenate([[0], np.cumsum(np.bincount(code))]).astype(np.int64)
+
+
+def encode(column: pa.Array) -> tuple[NDArray[np.int64], pa.Array]:
+    """The values of a column as codes in the order in which they first appear, null being one, and what they stand for.
+
+    The dictionary of a column that has one may list its values in any order, or some that aren't used.
+    """
+    import pyarrow as pa
+
+    if not pa.types.is_dictionary(column.type):
+        column = column.dictionary_encode(null_encoding="encode")
+        return column.indices.to_numpy().astype(np.int64), column.dictionary
+    again = column.indices.dictionary_encode(null_encoding="encode")
+    return again.indices.to_numpy().astype(np.int64), column.dictionary.take(again.dictionary)
+
+
+def _renumbered(code: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The same codes as numbers in the order in which they first appear."""
+    import pyarrow as pa
+
+    found: NDArray[np.int64] = pa.array(code).dictionary_encode().indices.to_numpy().astype(np.int64)
+    return found
 
 
 def by_position(tables: Sequence[pa.Table], positions: NDArray[Any]) -> pa.Table:
@@ -60,32 +93,43 @@ def by_position(tables: Sequence[pa.Table], positions: NDArray[Any]) -> pa.Table
     return table.take(pa.array(order[np.argsort(by_row, kind="stable")])).combine_chunks()
 
 
-def _check_logprobs(logprob: NDArray[Any], ids: Any) -> None:
+def _check_logprobs(logprob: NDArray[Any], name_of: Callable[[int], Any]) -> None:
     bad = np.flatnonzero(~(logprob <= 0))
     if bad.size:
         row = int(bad[0])
         raise ValueError(
-            f"question {ids[row].as_py()!r} has the log-probability {logprob[row]}: "
+            f"question {name_of(row)!r} has the log-probability {logprob[row]}: "
             "it must be at most 0 and not NaN; score the question again"
         )
 
 
 def _check_answers(
-    is_matching: NDArray[np.bool_], answer_index: NDArray[Any], offsets: NDArray[np.int64], ids: Any
+    is_matching: NDArray[np.bool_],
+    answer_index: NDArray[Any],
+    offsets: NDArray[np.int64],
+    name_of: Callable[[int], Any],
 ) -> None:
-    question = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-    matching = np.bincount(question, weights=is_matching, minlength=len(offsets) - 1)
-    lacking = np.flatnonzero((matching == 0) | (matching == np.diff(offsets)))
+    starts, counts = offsets[:-1], np.diff(offsets)
+    if not len(starts):
+        return
+    matching = np.add.reduceat(is_matching, starts, dtype=np.int64)
+    lacking = np.flatnonzero((matching == 0) | (matching == counts))
     if lacking.size:
         which = int(lacking[0])
         missing = "matching" if matching[which] == 0 else "other"
-        raise ValueError(f"question {ids[int(offsets[which])].as_py()!r} has no {missing} answer to compare")
-    seen, counts = np.unique(np.stack([question, answer_index]), axis=1, return_counts=True)
-    twice = np.flatnonzero(counts > 1)
+        raise ValueError(f"question {name_of(offsets[which])!r} has no {missing} answer to compare")
+    rising = np.diff(answer_index) > 0
+    rising[starts[1:] - 1] = True
+    if rising.all():  # As rows are written: looking for repeats would take longer than all of the rest.
+        return
+    seen, times = np.unique(
+        np.stack([np.repeat(np.arange(len(starts)), counts), answer_index]), axis=1, return_counts=True
+    )
+    twice = np.flatnonzero(times > 1)
     if twice.size:
         which, answer = (int(value) for value in seen[:, twice[0]])
         raise ValueError(
-            f"question {ids[int(offsets[which])].as_py()!r} has the answer with answer_index {answer} more than once: "
+            f"question {name_of(offsets[which])!r} has the answer with answer_index {answer} more than once: "
             "give every run its own run_id"
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -24,10 +24,13 @@ __all__ = [
     "Parts",
     "is_leftover",
     "is_part",
+    "keys_in",
     "part_name",
+    "part_names",
     "read_part",
     "read_parts",
     "summary_of",
+    "unreadable",
     "write_order",
     "write_part",
 ]
@@ -91,7 +94,7 @@ def read_parts(folder: Place) -> Parts:
     Raises:
         ValueError: a part is damaged, or a question is in two of them; the message names the files.
     """
-    names = sorted((name for name in folder.names() if is_part(name)), key=_number)
+    names = part_names(folder)
     with ThreadPoolExecutor(16) as pool:  # A remote file system answers many requests at once.
         footers = list(pool.map(_footer, [folder / name for name in names]))
     where: dict[str, str] = {}
@@ -161,25 +164,40 @@ def _footer(place: Place) -> tuple[list[str], list[int], pa.Schema]:
     try:
         with place.open() as file:
             parquet = pq.ParquetFile(file)
-            metadata = parquet.metadata.metadata or {}
-            if _KEYS not in metadata or _POSITIONS not in metadata:
-                raise ValueError("it holds no keys of questions")
-            keys, positions = json.loads(metadata[_KEYS]), json.loads(metadata[_POSITIONS])
-            _check_footer(keys, positions)
-            return keys, positions, upgraded(parquet.schema_arrow)
+            return *keys_in(parquet.metadata.metadata or {}), upgraded(parquet.schema_arrow)
     except UnreachableError:
         raise
     except (pa.ArrowException, OSError, ValueError, RecursionError) as error:
-        raise ValueError(
-            f"{place} can't be read as a part of a run: {str(error).splitlines()[0]}. "
-            "If it is damaged, remove it and resume: its questions are then scored again"
-        ) from None
+        raise unreadable(place, error) from None
+
+
+def unreadable(place: Place, error: Exception) -> ValueError:
+    """What to raise of a part that can't be read."""
+    return ValueError(
+        f"{place} can't be read as a part of a run: {str(error).splitlines()[0]}. "
+        "If it is damaged, remove it and resume: its questions are then scored again"
+    )
+
+
+def keys_in(metadata: Mapping[bytes, bytes]) -> tuple[list[str], list[int]]:
+    """The keys and positions of a part's questions, from the metadata of its footer; ValueError where it has none."""
+    if _KEYS not in metadata or _POSITIONS not in metadata:
+        raise ValueError("it holds no keys of questions")
+    keys, positions = json.loads(metadata[_KEYS]), json.loads(metadata[_POSITIONS])
+    _check_footer(keys, positions)
+    return keys, positions
+
+
+def part_names(folder: Place) -> list[str]:
+    """The names of a run's parts, in the order of their numbers."""
+    return sorted((name for name in folder.names() if is_part(name)), key=_number)
 
 
 def _check_footer(keys: Any, positions: Any) -> None:
-    if not isinstance(keys, list) or not keys or not all(isinstance(key, str) for key in keys):
+    if not isinstance(keys, list) or not keys or {*map(type, keys)} != {str}:
         raise ValueError("its keys are no list of strings")
-    if not isinstance(positions, list) or not all(type(each) is int and 0 <= each < 2**63 for each in positions):
+    numbers = isinstance(positions, list) and {*map(type, positions)} <= {int}
+    if not numbers or (positions and not 0 <= min(positions) <= max(positions) < 2**63):
         raise ValueError("its positions are no list of numbers")
     if len(keys) != len(positions):
         raise ValueError(f"it has {len(keys)} keys and {len(positions)} positions")
