@@ -7,18 +7,20 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import IO, Any
 
 from pyscore.store.files import Place
 from pyscore.store.studies import StudyFolder
 
-__all__ = ["LEASE_SECONDS", "claim_of", "claimed", "holder_of"]
+__all__ = ["LEASE_SECONDS", "claim_of", "claimed", "holder_of", "holds", "outlived"]
 
 LEASE_SECONDS = 120.0
 """How long a claim on storage without locks stands after its holder has last confirmed it."""
 _CONFIRMATIONS = 4  # in one lease, so that a few that fail don't lose it
+_LOOK_SECONDS = 0.05
+"""How long `holder_of` may keep a lock, at most, while it looks whether somebody holds it."""
 
 
 def claim_of(folder: StudyFolder, checkpoint: str) -> Place:
@@ -43,7 +45,7 @@ def claimed(place: Place, owner: str, *, lease: float = LEASE_SECONDS) -> Iterat
         lease: seconds; clocks of different machines may differ by less than this.
     """
     try:
-        lock = place.lock()
+        lock = _locked(place)
     except BlockingIOError:
         yield False
         return
@@ -66,7 +68,7 @@ def claimed(place: Place, owner: str, *, lease: float = LEASE_SECONDS) -> Iterat
         stopped.set()
         confirming.join()
         with suppress(OSError):  # a claim that stays there ends by itself
-            if (_read(place) or {}).get("owner") == owner:
+            if holds(place, owner):
                 place.remove()
 
 
@@ -86,6 +88,48 @@ def holder_of(place: Place) -> str | None:
     return str(found.get("host")) if found["until"] > time.time() else None
 
 
+def holds(place: Place, owner: str) -> bool:
+    """Whether a claim on storage without locks is this owner's."""
+    return (_read(place) or {}).get("owner") == owner
+
+
+def outlived(places: Sequence[Place]) -> list[bool]:
+    """Of each claim, whether it is over: a claim whose holder died is waited for, until its lease ends.
+
+    A holder that lives confirms its claim, and is not waited for; nor is one that holds a lock, which its death ends.
+    """
+    found: list[bool | None] = [None] * len(places)
+    first = [_until(place) for place in places]
+    while True:
+        for i, place in enumerate(places):
+            if found[i] is None:
+                until = _until(place)
+                if until is None:
+                    found[i] = holder_of(place) is None
+                elif until != first[i]:
+                    found[i] = False
+                elif until < time.time():
+                    found[i] = True
+        waited_for = [until for until, each in zip(first, found, strict=True) if each is None and until is not None]
+        if not waited_for:
+            return [bool(each) for each in found]
+        time.sleep(max(0.0, min(LEASE_SECONDS / _CONFIRMATIONS, min(waited_for) - time.time())) + _LOOK_SECONDS)
+
+
+def _until(place: Place) -> float | None:
+    found = _read(place)
+    return None if found is None else float(found["until"])
+
+
+def _locked(place: Place) -> IO[bytes] | None:
+    """The lock of a claim, tried a second time: `holder_of` takes it for a moment."""
+    try:
+        return place.lock()
+    except BlockingIOError:
+        time.sleep(_LOOK_SECONDS)
+        return place.lock()
+
+
 def _take(place: Place, owner: str, lease: float) -> bool:
     content = _content(owner, lease)
     if place.create(content):
@@ -93,14 +137,14 @@ def _take(place: Place, owner: str, lease: float) -> bool:
     found = _read(place)
     if found is None or found["owner"] == owner or found["until"] < time.time():
         _write(place, content)
-        return True
+        return holds(place, owner)  # of several that take it over at once, the one that wrote last
     return False
 
 
 def _confirm(place: Place, owner: str, lease: float, stopped: threading.Event) -> None:
     while not stopped.wait(lease / _CONFIRMATIONS):
         with suppress(OSError):  # the next one may succeed, and the lease holds for a while
-            if (_read(place) or {}).get("owner") not in (None, owner):
+            if (_read(place) or {"owner": owner})["owner"] != owner:
                 return  # it was taken over: the run's own check stops whoever shouldn't write
             _write(place, _content(owner, lease))
 
