@@ -19,6 +19,7 @@ __all__ = ["LEASE_SECONDS", "claim_of", "claimed", "holder_of", "holds", "outliv
 LEASE_SECONDS = 120.0
 """How long a claim on storage without locks stands after its holder has last confirmed it."""
 _CONFIRMATIONS = 4  # in one lease, so that a few that fail don't lose it
+_POLL_SECONDS = 1.0
 _LOOK_SECONDS = 0.05
 """How long `holder_of` may keep a lock, at most, while it looks whether somebody holds it."""
 
@@ -113,7 +114,7 @@ def outlived(places: Sequence[Place]) -> list[bool]:
         waited_for = [until for until, each in zip(first, found, strict=True) if each is None and until is not None]
         if not waited_for:
             return [bool(each) for each in found]
-        time.sleep(max(0.0, min(LEASE_SECONDS / _CONFIRMATIONS, min(waited_for) - time.time())) + _LOOK_SECONDS)
+        time.sleep(max(0.0, min(_POLL_SECONDS, min(waited_for) - time.time())) + _LOOK_SECONDS)
 
 
 def _until(place: Place) -> float | None:
@@ -162,8 +163,7 @@ def _write(place: Place, content: bytes) -> None:
 def _read(place: Place) -> dict[str, Any] | None:
     """What a claim says; None where it is gone, or is none that was written whole."""
     try:
-        with place.open() as file:
-            found = json.loads(file.read())
+        found = json.loads(place.read())
     except (FileNotFoundError, ValueError):
         return None
     return found if isinstance(found, dict) and {"owner", "until"} <= found.keys() else None
