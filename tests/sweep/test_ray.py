@@ -54,15 +54,9 @@ class Heard(Watch):
 
 @pytest.fixture(scope="module", autouse=True)
 def cluster() -> Iterator[str]:
-    """A cluster of two CPUs, whose workers find the tests; its address."""
-    path = {"PYTHONPATH": f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
+    """A cluster of two CPUs; its address."""
     context = ray.init(
-        address="local",
-        num_cpus=2,
-        object_store_memory=2**27,
-        include_dashboard=False,
-        log_to_driver=False,
-        runtime_env={"env_vars": path},
+        address="local", num_cpus=2, object_store_memory=2**27, include_dashboard=False, log_to_driver=False
     )
     yield context.address_info["gcs_address"]
     ray.shutdown()
@@ -169,7 +163,7 @@ def test_storage_that_fails_for_a_worker_alone_fails_its_unit_and_for_all_ends_t
     on_ray_score = on_ray._score
     study = small_study(tmp_path, resources=Resources(cpus=0.5))
     monkeypatch.setattr(on_ray, "_score", failing)
-    with pytest.raises(FailedUnits, match="m, step 100: OSError: .*No space left on device"):
+    with pytest.raises(FailedUnits, match=r"m, step 100: OSError: .*No space left on device"):
         run(study, runner="ray")
     assert {key[0] for key in stored_values(study)} == {0, 200}
 
