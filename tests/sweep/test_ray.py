@@ -155,7 +155,7 @@ def holders(study: Study) -> list[str | None]:
 def test_storage_that_fails_for_a_worker_alone_fails_its_unit_and_for_all_ends_the_sweep(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def failing(shared: Any, unit: Unit, owner: str) -> None:
+    def failing(shared: Any, unit: Unit, owner: str) -> UnitResult | None:
         if unit.model.step == 100:
             raise OSError(28, "No space left on device")
         return on_ray_score(shared, unit, owner)
