@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 from multiprocessing.context import ForkServerContext
 
-_RUN_IN_PROCESSES = ["tests.engine.test_kill", "tests.ops.test_shards", "tests.store.test_kill"]
+_RUN_IN_PROCESSES = ["tests.engine.test_kill", "tests.ops.test_shards", "tests.store.test_kill", "tests.sweep.kills"]
 
 
 def forkserver() -> ForkServerContext:

@@ -57,6 +57,9 @@ class LocalPlace(Place):
     def open(self) -> IO[bytes]:
         return self.path.open("rb")
 
+    def read(self) -> bytes:
+        return self.path.read_bytes()
+
     @contextmanager
     def replacing(self) -> Iterator[IO[bytes]]:
         # The temporary file lies in the same folder, as os.replace is atomic only within one file system.

@@ -133,8 +133,7 @@ def read_manifest(folder: Place) -> dict[str, Any] | None:
     if not place.is_file():
         return None
     try:
-        with place.open() as file:
-            manifest = json.loads(file.read())
+        manifest = json.loads(place.read())
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"{place} is damaged, or no manifest of a run: {error}") from None
     return check_manifest(manifest, str(place))

@@ -124,8 +124,7 @@ def _read_order(place: Place) -> dict[str, int]:
     if not place.is_file():
         return {}
     try:
-        with place.open() as file:
-            keys = json.loads(file.read())
+        keys = json.loads(place.read())
         if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
             raise ValueError("it is no list of keys")
     except (ValueError, RecursionError) as error:

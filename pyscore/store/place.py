@@ -46,6 +46,10 @@ class Place(ABC):
         """The file, open for reading."""
 
     @abstractmethod
+    def read(self) -> bytes:
+        """What the file holds, as it was at one moment."""
+
+    @abstractmethod
     def replacing(self) -> AbstractContextManager[IO[bytes]]:
         """A file to write; what it holds becomes this file's content, whole, if the block ends without an error."""
 
@@ -55,7 +59,8 @@ class Place(ABC):
 
         Until this returns, a reader may find a part of the content. Of several processes that try at once one succeeds,
         where the file system can tell: a local one, and those behind URLs that write on condition (S3, Google Cloud
-        Storage, memory). Others look first, and then write.
+        Storage, memory). Others look first, and then write. No two of them may give the same content, which tells whose
+        the file is.
         """
 
     @abstractmethod

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 from pyscore.store.place import Place, UnreachableError
 
@@ -14,6 +15,12 @@ __all__ = ["RemotePlace", "told"]
 
 _ONE_REQUEST = 2**26
 """Bytes up to which a file is handed to a remote file system in one call; a larger one goes up in pieces, from disk."""
+
+_TRIES, _WAIT_SECONDS, _PATIENCE_SECONDS = 4, 0.1, 5.0
+"""How often a call is made, how long is waited before the second time, then twice as long each time, and after how long
+it isn't made again: a file system that tries by itself for long is not to be asked several times."""
+
+_Result = TypeVar("_Result")
 
 _OF_CONTENT = ("pyscore", "pyarrow", "json")
 """Packages whose errors are about what a file holds, and not about reaching it."""
@@ -32,19 +39,16 @@ class RemotePlace(Place):
 
     def is_file(self) -> bool:
         # isfile() would say of a file system that can't be reached that it has no such file; info() raises.
-        with told(self), suppress(FileNotFoundError, NotADirectoryError):
-            return bool(self.files.info(self.path)["type"] == "file")
+        with suppress(FileNotFoundError, NotADirectoryError):
+            return bool(self._fresh(lambda: self.files.info(self.path)["type"] == "file"))
         return False
 
     def is_folder(self) -> bool:
-        with told(self):
-            return bool(self.files.isdir(self.path))
+        return bool(self._fresh(lambda: self.files.isdir(self.path)))
 
     def names(self) -> list[str]:
         try:
-            with told(self):
-                self.files.invalidate_cache(self.path)  # Other machines may have written there.
-                found = self.files.ls(self.path, detail=False)
+            found = self._fresh(lambda: self.files.ls(self.path, detail=False))
         except FileNotFoundError:
             return []
         # Some object stores list a marker of the folder itself with its content; its name here is "".
@@ -53,50 +57,77 @@ class RemotePlace(Place):
 
     def make_folder(self) -> None:
         if not self.is_folder():
-            with told(self):
-                self.files.mkdir(self.path, create_parents=False)  # With parents, a mistyped bucket would be made.
+            with suppress(FileExistsError):  # another process made it meanwhile
+                # With parents, a mistyped bucket would be made.
+                self._tried(lambda: self.files.mkdir(self.path, create_parents=False))
 
     @contextmanager
     def open(self) -> Iterator[IO[bytes]]:
-        with told(self), self.files.open(self.path, "rb") as file:
+        with self._fresh(lambda: self.files.open(self.path, "rb")) as file, told(self):
             yield file
+
+    def read(self) -> bytes:
+        # In one request: a file that is opened first may be replaced before it is read, by one of another size.
+        return bytes(self._fresh(lambda: self.files.cat_file(self.path)))
 
     @contextmanager
     def replacing(self) -> Iterator[IO[bytes]]:
         with tempfile.NamedTemporaryFile() as file:
             yield file
             file.flush()
-            with told(self):
-                if os.path.getsize(file.name) <= _ONE_REQUEST:
-                    file.seek(0)
-                    self.files.pipe_file(self.path, file.read())
-                else:
-                    self.files.put_file(file.name, self.path)
+            if os.path.getsize(file.name) <= _ONE_REQUEST:
+                file.seek(0)
+                content = file.read()
+                self._tried(lambda: self.files.pipe_file(self.path, content))
+            else:
+                self._tried(lambda: self.files.put_file(file.name, self.path))
 
     def create(self, content: bytes) -> bool:
-        if self.is_file():
-            return False
+        return not self.is_file() and self._tried(lambda: self._create(content))
+
+    def _create(self, content: bytes) -> bool:
         try:
-            with told(self):
-                self.files.pipe_file(self.path, content, mode="create")
+            self.files.pipe_file(self.path, content, mode="create")
         except (TypeError, NotImplementedError):  # this file system writes without conditions
-            with told(self):
-                self.files.pipe_file(self.path, content)
-        except OSError:
+            self.files.pipe_file(self.path, content)
+        except OSError as error:
             # Each file system has an error of its own for a file that came to be meanwhile; S3's is "invalid argument".
             if self.is_file():
+                with suppress(FileNotFoundError):
+                    return self.read() == content  # the answer to a first try that succeeded may have been lost
                 return False
-            raise
+            if "not implemented" not in str(error):  # what servers say that know no conditions
+                raise
+            self.files.pipe_file(self.path, content)
         return True
 
     def remove(self) -> None:
-        with suppress(FileNotFoundError), told(self):
-            self.files.rm_file(self.path)
+        with suppress(FileNotFoundError):
+            self._tried(lambda: self.files.rm_file(self.path))
 
     def remove_folder(self) -> None:
         # Object stores have no folders: an empty one doesn't exist any more.
-        with suppress(FileNotFoundError), told(self):
-            self.files.rmdir(self.path)
+        with suppress(FileNotFoundError):
+            self._tried(lambda: self.files.rmdir(self.path))
+
+    def _fresh(self, ask: Callable[[], _Result]) -> _Result:
+        """`_tried` of what is there now: file systems keep listings, and other machines may have written since."""
+        self.files.invalidate_cache(self.path)
+        self.files.invalidate_cache(self.path.rpartition("/")[0])
+        return self._tried(ask)
+
+    def _tried(self, call: Callable[[], _Result]) -> _Result:
+        """What a call gives that may be made twice; it is made again where the network or a server failed."""
+        begun = time.monotonic()
+        for i in range(_TRIES):
+            try:
+                with told(self):
+                    return call()
+            except UnreachableError:
+                if i == _TRIES - 1 or time.monotonic() - begun > _PATIENCE_SECONDS:
+                    raise
+                time.sleep(_WAIT_SECONDS * 2**i)
+        raise AssertionError("the last try returns or raises")
 
 
 @contextmanager

@@ -182,8 +182,7 @@ class StudyFolder:
         if not place.is_file():
             return None
         try:
-            with place.open() as file:
-                found = json.loads(file.read())
+            found = json.loads(place.read())
         except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
             raise ValueError(f"{place} is damaged: {error}. Run the sweep again, which writes it anew") from None
         if not isinstance(found, dict) or found.get("format") != _FORMAT:

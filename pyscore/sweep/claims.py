@@ -7,18 +7,20 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import IO, Any, NamedTuple
 
 from pyscore.store.files import Place
 from pyscore.store.studies import StudyFolder
 
-__all__ = ["LEASE_SECONDS", "Holder", "claim_of", "claimed", "holder_of"]
+__all__ = ["LEASE_SECONDS", "Holder", "claim_of", "claimed", "holder_of", "holds", "outlived"]
 
 LEASE_SECONDS = 120.0
 """How long a claim on storage without locks stands after its holder has last confirmed it."""
 _CONFIRMATIONS = 4  # in one lease, so that a few that fail don't lose it
+_POLL_SECONDS = 1.0
+_MARGIN_SECONDS = 0.05  # after the end of a lease, before it is looked at again
 
 
 class Holder(NamedTuple):
@@ -80,7 +82,7 @@ def claimed(place: Place, owner: str, *, lease: float = LEASE_SECONDS) -> Iterat
         stopped.set()
         confirming.join()
         with suppress(OSError):  # a claim that stays there ends by itself
-            if (_read(place) or {}).get("owner") == owner:
+            if holds(place, owner):
                 place.remove()
 
 
@@ -118,6 +120,39 @@ def _runs(pid: int) -> bool:
     return True
 
 
+def holds(place: Place, owner: str) -> bool:
+    """Whether a claim on storage without locks is this owner's."""
+    return (_read(place) or {}).get("owner") == owner
+
+
+def outlived(places: Sequence[Place]) -> list[bool]:
+    """Of each claim, whether it is over: a claim whose holder died is waited for, until its lease ends.
+
+    A holder that lives confirms its claim, and is not waited for; nor is one that holds a lock, which its death ends.
+    """
+    found: list[bool | None] = [None] * len(places)
+    first = [_until(place) for place in places]
+    while True:
+        for i, place in enumerate(places):
+            if found[i] is None:
+                until = _until(place)
+                if until is None:
+                    found[i] = holder_of(place) is None
+                elif until != first[i]:
+                    found[i] = False
+                elif until < time.time():
+                    found[i] = True
+        waited_for = [until for until, each in zip(first, found, strict=True) if each is None and until is not None]
+        if not waited_for:
+            return [bool(each) for each in found]
+        time.sleep(max(0.0, min(_POLL_SECONDS, min(waited_for) - time.time())) + _MARGIN_SECONDS)
+
+
+def _until(place: Place) -> float | None:
+    found = _read(place)
+    return None if found is None else float(found["until"])
+
+
 def _take(place: Place, owner: str, lease: float) -> bool:
     content = _content(owner, lease)
     if place.create(content):
@@ -125,14 +160,14 @@ def _take(place: Place, owner: str, lease: float) -> bool:
     found = _read(place)
     if found is None or found["owner"] == owner or found["until"] < time.time():
         _write(place, content)
-        return True
+        return holds(place, owner)  # of several that take it over at once, the one that wrote last
     return False
 
 
 def _confirm(place: Place, owner: str, lease: float, stopped: threading.Event) -> None:
     while not stopped.wait(lease / _CONFIRMATIONS):
         with suppress(OSError):  # the next one may succeed, and the lease holds for a while
-            if (_read(place) or {}).get("owner") not in (None, owner):
+            if (_read(place) or {"owner": owner})["owner"] != owner:
                 return  # it was taken over: the run's own check stops whoever shouldn't write
             _write(place, _content(owner, lease))
 
@@ -155,8 +190,7 @@ def _read(place: Place) -> dict[str, Any] | None:
 
 def _said(place: Place) -> dict[str, Any] | None:
     try:
-        with place.open() as file:
-            found = json.loads(file.read())
+        found = json.loads(place.read())
     except (FileNotFoundError, ValueError):
         return None
     return found if isinstance(found, dict) else None

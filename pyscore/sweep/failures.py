@@ -61,8 +61,7 @@ def read_failures(folder: StudyFolder) -> dict[str, tuple[Failure, ...]]:
     names = [name for name in place.names() if name.endswith(".json") and not name.startswith(".")]
 
     def read(name: str) -> tuple[Failure, ...]:
-        with (place / name).open() as file:
-            content = file.read()
+        content = (place / name).read()
         try:
             found: Any = json.loads(content)
             return tuple(Failure(**each) for each in found)

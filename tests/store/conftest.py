@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from pyscore.store import remote_files
 from tests.store import stores
 
 
 @pytest.fixture(autouse=True)
-def _no_objects_from_other_tests() -> Iterator[None]:
+def _no_objects_from_other_tests(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(remote_files, "_WAIT_SECONDS", 0.0)
     stores.register()
     yield
     stores.clear()
