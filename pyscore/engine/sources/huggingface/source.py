@@ -13,7 +13,7 @@ from torch import nn
 
 from pyscore.engine.sources.huggingface.budget import check_batch_tokens, fastest_batch_tokens, limits_for
 from pyscore.engine.sources.huggingface.fingerprint import model_fingerprint
-from pyscore.engine.sources.huggingface.forward import Forward
+from pyscore.engine.sources.huggingface.forward import Forward, token_scores
 from pyscore.engine.sources.huggingface.load import load_model
 from pyscore.engine.sources.huggingface.model import context_length, evaluation_mode, vocabulary_of
 from pyscore.engine.sources.huggingface.plan import Limits, Plan
@@ -183,9 +183,4 @@ class _Session(Session):
     def run(self, work: tuple[Plan, Sequence[ScoreRequest]], advance: Callable[[float], None]) -> list[TokenScore]:
         plan = self._sharing.checked(*work)  # a self-check may choose another one
         total = max(1, sum(batch.n_tokens for batch in plan.batches))
-        results = self._forward(plan, lambda tokens: advance(tokens / total))
-        logprob, is_greedy = results.logprob.tolist(), results.is_greedy.tolist()
-        return [
-            TokenScore([logprob[slot] for slot in slots], all(is_greedy[slot] for slot in slots))
-            for slots in plan.slots
-        ]
+        return token_scores(plan, self._forward(plan, lambda tokens: advance(tokens / total)))
