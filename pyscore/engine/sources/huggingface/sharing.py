@@ -106,8 +106,12 @@ class Sharing:
         while (reason := self.objection(plan)) is not None:
             self.fall_back(plan.sharing, reason)
             plan = self.plan(requests)
-        self._used.setdefault(plan.sharing, self._allowed(requests)[2])
+        self.note(plan, requests)
         return plan
+
+    def note(self, plan: Plan, requests: Sequence[ScoreRequest]) -> None:
+        """Say from now on that such a plan is run for such requests."""
+        self._used.setdefault(plan.sharing, self._allowed(requests)[2])
 
     def fall_back(self, kind: str, reason: str) -> None:
         """Plan from now on with less sharing than this kind, and warn why."""

@@ -18,11 +18,19 @@ from pyscore.engine.sources.huggingface.load import load_model
 from pyscore.engine.sources.huggingface.model import context_length, evaluation_mode, vocabulary_of
 from pyscore.engine.sources.huggingface.plan import Limits, Plan
 from pyscore.engine.sources.huggingface.sharing import Sharing, damaged
-from pyscore.engine.sources.source import ScoreRequest, Session, Source, SourceFacts, TokenCounts, TokenScore
+from pyscore.engine.sources.source import (
+    ScoreRequest,
+    Session,
+    Source,
+    SourceFacts,
+    TokenCounts,
+    Tokenizer,
+    TokenScore,
+)
 from pyscore.engine.turns import turn
 from pyscore.ops.dispatch import check_backend_name, select
 
-__all__ = ["HuggingFaceSource"]
+__all__ = ["HuggingFaceSource", "check_tokens"]
 
 _CHECK_TEXT = "Question: Is 12 + 7 less than 20, or is it more? Answer: It is 19, which is less."
 
@@ -125,11 +133,9 @@ class HuggingFaceSource(Source):
         Of a fallback to less sharing, only a session without a state knows from earlier sessions.
         """
         limits = self._restored(state)
-        tokens = self.tokenizer(_CHECK_TEXT, add_special_tokens=False)["input_ids"]
-        known = vocabulary_of(self.model)
         with evaluation_mode(self.model):
             self.forward.limits = limits
-            self.forward.begin([token for token in tokens if known.first_known(token) == token] or [self.forward.pad])
+            self.forward.begin(check_tokens(self.forward, self.tokenizer))
             try:
                 yield _Session(self.forward, self.sharing, limits.batch_tokens)
             finally:
@@ -156,6 +162,13 @@ class HuggingFaceSource(Source):
             counts += plan.counts_after(last)
             last = plan
         return counts
+
+
+def check_tokens(forward: Forward, tokenizer: Tokenizer) -> list[int]:
+    """Ordinary text for the self-check of a model, of tokens that it knows."""
+    known = vocabulary_of(forward.model)
+    tokens = tokenizer(_CHECK_TEXT, add_special_tokens=False)["input_ids"]
+    return [token for token in tokens if known.first_known(token) == token] or [forward.pad]
 
 
 class _Session(Session):
