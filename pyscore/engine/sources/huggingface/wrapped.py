@@ -83,7 +83,7 @@ class WrappedParts(Parts):
         self._layer = _output_layer(module, self.model, head)
         self.objection: str | None = None
         self._hidden: list[Tensor] = []
-        self._autocast: torch.dtype | None = None
+        self._computed = set[torch.dtype]()
         self._takes = set[str]() if call is not None else _parameters(unwrapped(module), self.model)
         self.shares_tokens = all(name in self._takes for name in _SHARED)
         self.forget()
@@ -94,9 +94,8 @@ class WrappedParts(Parts):
 
     @property
     def dtype(self) -> torch.dtype:
-        """The coarsest of what it is kept in, what its head was multiplied in, and what autocast made of it."""
-        found = [super().dtype, None if self._taken is None else self._taken.weight.dtype, self._autocast]
-        return max((dtype for dtype in found if dtype is not None), key=lambda dtype: torch.finfo(dtype).eps)
+        """The coarsest of what it is kept in and what it was seen to compute in, by FSDP's policy or by autocast."""
+        return max({super().dtype, *self._computed}, key=lambda dtype: torch.finfo(dtype).eps)
 
     def forget(self) -> None:
         """Take the head anew with the next run of the body: its weight is another one after a step of training."""
@@ -109,6 +108,7 @@ class WrappedParts(Parts):
         logits = out if isinstance(out, Tensor) else getattr(out, "logits", None)
         if not isinstance(logits, Tensor):
             raise ValueError(f"its call gives {type(out).__name__}, not logits: give forward=, which gives them")
+        self._computed.add(logits.dtype)
         logits, taken = whole_tensor(logits), self._taken
         rows, columns = inputs["input_ids"].shape
         shape = [rows, len(inputs["logits_to_keep"]) if "logits_to_keep" in inputs else columns]
@@ -177,10 +177,11 @@ class WrappedParts(Parts):
         """In place of the output embedding: keep what it reads, and hand that on, which costs the model nothing."""
         kind = hidden.device.type
         if torch.is_autocast_enabled(kind):
-            self._autocast = torch.get_autocast_dtype(kind)
+            self._computed.add(torch.get_autocast_dtype(kind))
         self._hidden.append(whole_tensor(hidden.detach()))
         if self._taken is None:
             self._taken = self._take()
+            self._computed.add(self._taken.weight.dtype)
         return hidden
 
     def _take(self) -> _Taken:
