@@ -18,6 +18,7 @@ from pyscore import Scorer
 from pyscore.integrations.callback import Evaluator
 from pyscore.results import summarize_rows
 from pyscore.store import metadata_of, read_rows
+from tests.docs.pages import DOCS, code_blocks
 from tests.engine.tiny import question, some_questions, tiny_configs, tiny_model, tiny_tokenizer
 from tests.integrations.training import evaluator, headline, llama, logprobs, step_once
 
@@ -239,6 +240,25 @@ def test_a_plain_loop_asks_when_it_is_due() -> None:
     assert [step for step in range(8) if runs.due(step)] == [0, 3, 6]
     assert [step for step in range(8) if evaluator(every=3, at_start=False).due(step)] == [3, 6]
     assert [step for step in range(8) if evaluator().due(step)] == [0]
+
+
+def test_the_loop_of_the_page_runs_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (loop,) = (block for block in code_blocks((DOCS / "training.md").read_text(), "python") if "due" in block)
+    model, logged = llama(), list[tuple[dict[str, float], int]]()
+    names: dict[str, Any] = {
+        "questions": some_questions(4),
+        "tokenizer": tiny_tokenizer(),
+        "batches": range(501),
+        "model": model,
+        "optimizer": torch.optim.SGD(model.parameters(), 1e-2),
+        "log": lambda numbers, step: logged.append((numbers, step)),
+        "train_step": lambda model, optimizer, batch: None if batch % 250 else step_once(model, optimizer, batch),
+    }
+    exec(loop, names)
+    assert [step for _, step in logged] == [0, 500]
+    assert logged[1][0]["pyscore/mean_probability_change"] != 0
+    assert read_rows(tmp_path / "evals" / "step-00000500.parquet").num_rows == 9
 
 
 def test_an_answer_that_the_model_gives_nan_names_the_question() -> None:

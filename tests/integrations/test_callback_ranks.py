@@ -12,7 +12,7 @@ import torch
 import torch.distributed as dist
 from torch import nn
 from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
+from torch.distributed.fsdp import FullyShardedDataParallel, MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor, Replicate, Shard
 from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, parallelize_module
 from torch.multiprocessing.spawn import start_processes
@@ -21,8 +21,6 @@ from pyscore.engine.sources.huggingface.sharing import Sharing
 from pyscore.integrations.training import model as in_training
 from tests.integrations.training import evaluator, headline, llama, logprobs, step_once
 from tests.processes import forkserver
-
-WORLD = 2
 
 
 def replicated(mesh: Any) -> nn.Module:
@@ -47,7 +45,16 @@ def resharded(mesh: Any) -> nn.Module:
     return sharded(mesh, reshard_after_forward=True)
 
 
-def vocabulary_parallel(mesh: Any, **head: Any) -> nn.Module:
+def flat(mesh: Any) -> nn.Module:
+    return FullyShardedDataParallel(llama(), use_orig_params=False, device_id=torch.device("cpu"))
+
+
+def both(mesh: Any) -> nn.Module:
+    """Cut over the vocabulary by the second dimension of the mesh, then sharded by the first."""
+    return sharded(mesh["data"], vocabulary_parallel(mesh["model"], output_layouts=Shard(-1), use_local_output=False))
+
+
+def vocabulary_parallel(mesh: Any, **head: Any) -> Any:
     model = llama()
     plan: dict[str, Any] = {"lm_head": ColwiseParallel(**head)}
     for i in range(len(model.model.layers)):
@@ -67,7 +74,7 @@ def cut_logits(mesh: Any) -> nn.Module:
 
 KINDS: dict[str, Callable[[Any], nn.Module]] = {
     each.__name__: each
-    for each in (replicated, sharded, sharded_head, resharded, vocabulary_parallel, gathered_logits, cut_logits)
+    for each in (replicated, sharded, sharded_head, resharded, flat, vocabulary_parallel, gathered_logits, cut_logits)
 }
 PARALLEL = ("vocabulary_parallel", "gathered_logits", "cut_logits")
 
@@ -83,16 +90,30 @@ class Counted:
         self.calls[-1] += 1
 
 
-def evaluated(module: nn.Module, n: int) -> dict[str, Any]:
+def shrink(module: nn.Module) -> None:
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.mul_(0.9)
+
+
+def learn(module: nn.Module) -> None:
+    step_once(module, torch.optim.SGD(module.parameters(), 0.5), 0)
+
+
+# What FullyShardedDataParallel gathered for a pass stays until one with a backward.
+CHANGES = {"flat": learn}
+
+
+def evaluated(module: nn.Module, n: int, change: Callable[[nn.Module], None] = shrink) -> dict[str, Any]:
     """Two evaluations with other weights between them."""
     runs, counted = evaluator(n, token_logprobs=True), Counted(module)
     found = []
     for step in range(2):
         counted.calls.append(0)
         found.append(runs.run(module, step))
-        with torch.no_grad():
-            for parameter in module.parameters():
-                parameter.mul_(0.9)
+        counted.calls.append(0)  # of the change
+        change(module)
+        del counted.calls[-1]
     rows = found[0].rows
     return {
         "share": [i for chunk in runs._model.chunks for i in chunk.indices],
@@ -106,7 +127,7 @@ def evaluated(module: nn.Module, n: int) -> dict[str, Any]:
 
 
 def of_kinds(mesh: Any) -> dict[Any, Any]:
-    found: dict[Any, Any] = {kind: evaluated(make(mesh), 13) for kind, make in KINDS.items()}
+    found: dict[Any, Any] = {kind: evaluated(make(mesh), 13, CHANGES.get(kind, shrink)) for kind, make in KINDS.items()}
     return found | {n: evaluated(sharded(mesh), n) for n in (1, 7)}
 
 
@@ -175,28 +196,38 @@ def of_rounding(mesh: Any) -> tuple[str, Any]:
     return found.findings["head"], None if found.rows is None else found.rows.schema.metadata[b"dtype"].decode()
 
 
-def _on_a_rank(rank: int, folder: str) -> None:
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=WORLD)
-    mesh = init_device_mesh("cpu", (WORLD,))
+def on_two_ranks() -> dict[str, Any]:
+    mesh = init_device_mesh("cpu", (2,))
     parts = (of_kinds, of_training, of_failures, of_fallback, of_rounding)
-    found = {part.__name__: part(mesh) for part in parts}
-    Path(folder, f"{rank}.pkl").write_bytes(pickle.dumps(found))
+    return {part.__name__: part(mesh) for part in parts}
+
+
+def on_four_ranks() -> dict[str, Any]:
+    return evaluated(both(init_device_mesh("cpu", (2, 2), mesh_dim_names=("data", "model"))), 7)
+
+
+def _on_a_rank(rank: int, world: int, folder: str, work: Callable[[], Any]) -> None:
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=world)
+    Path(folder, f"{rank}.pkl").write_bytes(pickle.dumps(work()))
     dist.destroy_process_group()
+
+
+def found_by(world: int, folder: Path, work: Callable[[], Any]) -> list[dict[str, Any]]:
+    """What each rank found."""
+    forkserver()
+    start_processes(_on_a_rank, (world, str(folder), work), nprocs=world, start_method="forkserver")
+    return [pickle.loads((folder / f"{rank}.pkl").read_bytes()) for rank in range(world)]
 
 
 @pytest.fixture(scope="module")
 def ranks(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    """What each of two ranks found."""
-    folder = tmp_path_factory.mktemp("ranks")
-    forkserver()
-    start_processes(_on_a_rank, (str(folder),), nprocs=WORLD, start_method="forkserver")
-    return [pickle.loads((folder / f"{rank}.pkl").read_bytes()) for rank in range(WORLD)]
+    return found_by(2, tmp_path_factory.mktemp("ranks"), on_two_ranks)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_two_ranks_give_the_numbers_of_one(ranks: list[dict[str, Any]], kind: str) -> None:
-    one = evaluated(llama(), 13)
+    one = evaluated(llama(), 13, CHANGES.get(kind, shrink))
     first, second = (each["of_kinds"][kind] for each in ranks)
     assert first["findings"]["head"] == "fused" and first["findings"]["sharing"] == "tree"
     assert first["rows"].equals(one["rows"]) and second["rows"] is None
@@ -224,6 +255,15 @@ def test_few_questions_on_two_ranks_give_the_numbers_of_one(ranks: list[dict[str
     one, two = evaluated(llama(), n), ranks[0]["of_kinds"][n]
     assert two["rows"].equals(one["rows"])
     assert two["logprobs"] == pytest.approx(one["logprobs"], abs=2e-5)
+
+
+def test_four_ranks_that_hold_two_models_give_the_numbers_of_one(tmp_path: Path) -> None:
+    found, one = found_by(4, tmp_path, on_four_ranks), evaluated(llama(), 7)
+    assert found[0]["logprobs"] == pytest.approx(one["logprobs"], abs=2e-5)
+    assert found[0]["rows"].equals(one["rows"]) and found[0]["findings"]["head"] == "fused"
+    shares = [each["share"] for each in found]
+    assert shares[0] == shares[1] and shares[2] == shares[3] and sorted(shares[0] + shares[2]) == list(range(7))
+    assert all(each["calls"] == found[0]["calls"] and each["log"] == found[0]["log"] for each in found)
 
 
 def test_fsdp_learns_bit_for_bit_the_same_and_stays_sharded(ranks: list[dict[str, Any]]) -> None:
