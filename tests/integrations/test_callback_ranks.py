@@ -141,9 +141,10 @@ def of_training(mesh: Any) -> list[Any]:
         for step in range(4):
             if runs is not None:
                 runs.run(model, step)
-                kinds = {type(value) for value in model.state_dict().values()}
-                kinds |= {type(parameter.data) for parameter in model.parameters()}
-                assert kinds == {DTensor}
+                # Parameters first: to ask for the state shards what is gathered.
+                kinds = [type(parameter.data) for parameter in model.parameters()]
+                kinds += [type(value) for value in model.state_dict().values()]
+                assert set(kinds) == {DTensor}
             losses.append(step_once(model, optimizer, step))
         states = [value for state in optimizer.state.values() for value in state.values()]
         tensors = [*model.state_dict().values(), *states]

@@ -25,7 +25,7 @@ _SHARED = ("attention_mask", "past_key_values", "use_cache")  # what a model tak
 
 
 def unwrapped(module: nn.Module) -> nn.Module:
-    """The module that a wrapper (DDP, FullyShardedDataParallel, DeepSpeed, a compiler) calls in the end."""
+    """The module that a wrapper (DDP, FullyShardedDataParallel, a compiler) calls in the end."""
     while True:
         inner = getattr(module, "_orig_mod", None)
         if inner is None and isinstance(getattr(module, "module", None), nn.Module):
