@@ -190,6 +190,28 @@ def of_fallback(mesh: Any) -> str:
         Sharing._difference = difference
 
 
+class Range(nn.Module):
+    """A model with a plain output embedding of this rank's range of the vocabulary, and logits of that range."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        model, rank = llama(), dist.get_rank()
+        self.layers, (start, end) = model.model, ((0, 100), (100, 320))[rank]
+        self.output = nn.Linear(model.lm_head.in_features, end - start, bias=False)
+        self.output.weight.data = model.lm_head.weight.data[start:end]
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        return self.output(self.layers(input_ids=tokens).last_hidden_state)
+
+
+def of_group(mesh: Any) -> tuple[str, list[int], Any]:
+    """How ranks score that hold ranges of the vocabulary which only ``group=`` tells of."""
+    runs = evaluator(group=dist.group.WORLD)
+    found = runs.run(Range(), 0)
+    share = [i for chunk in runs._model.chunks for i in chunk.indices]
+    return found.findings["head"], sorted(share), None if found.rows is None else logprobs(found.rows)
+
+
 def of_rounding(mesh: Any) -> tuple[str, Any]:
     """What rows say of a model that is kept in float32 and computed in bfloat16."""
     model = sharded(mesh, policy=MixedPrecisionPolicy(param_dtype=torch.bfloat16))
@@ -199,7 +221,7 @@ def of_rounding(mesh: Any) -> tuple[str, Any]:
 
 def on_two_ranks() -> dict[str, Any]:
     mesh = init_device_mesh("cpu", (2,))
-    parts = (of_kinds, of_training, of_failures, of_fallback, of_rounding)
+    parts = (of_kinds, of_training, of_failures, of_fallback, of_rounding, of_group)
     return {part.__name__: part(mesh) for part in parts}
 
 
@@ -284,6 +306,12 @@ def test_a_rank_that_fails_fails_on_all_ranks_by_name(ranks: list[dict[str, Any]
 def test_ranks_fall_back_together(ranks: list[dict[str, Any]]) -> None:
     for each in ranks:
         assert each["of_fallback"] == "plain: cache sharing is off here"
+
+
+def test_a_group_says_who_holds_a_model_together(ranks: list[dict[str, Any]]) -> None:
+    (head, share, values), (_, others, nothing) = (each["of_group"] for each in ranks)
+    assert head == "fused" and share == others == list(range(13)) and nothing is None
+    assert values == pytest.approx(logprobs(evaluator().run(llama(), 0).rows), abs=2e-5)
 
 
 def test_rows_say_what_fsdp_computes_in(ranks: list[dict[str, Any]]) -> None:

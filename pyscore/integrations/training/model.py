@@ -79,6 +79,8 @@ class ModelInTraining:
         options = self.options
         parts = WrappedParts(self.module, call=options.forward, head=options.head, group=options.group)
         known, tokenizer = vocabulary_of(parts.model), options.tokenizer
+        if options.group is not None:
+            known = known._replace(predicted=None)  # the output embedding may say how large this rank's range is
         self.forward = TrainingForward(
             parts,
             Limits(1, 1, 1),

@@ -231,6 +231,7 @@ def _joined(logits: Tensor, taken: _Taken) -> Tensor:
     from pyscore.ops.group import shard_sizes
 
     sizes: Sequence[int] = shard_sizes(taken.group, logits.shape[-1], logits.device)
-    parts = [logits.new_empty(*logits.shape[:-1], size) for size in sizes]
-    torch.distributed.all_gather(parts, logits.contiguous(), group=taken.group)
-    return torch.cat(parts, -1)
+    own = nn.functional.pad(logits, (0, max(sizes) - logits.shape[-1]))  # gloo gathers tensors of one size
+    parts = [torch.empty_like(own) for _ in sizes]
+    torch.distributed.all_gather(parts, own.contiguous(), group=taken.group)
+    return torch.cat([part[..., :size] for part, size in zip(parts, sizes, strict=True)], -1)
