@@ -1,1 +1,1 @@
-"""Adapters to evaluation harnesses, lm-evaluation-harness and Inspect: their runs, scored by pyscore's engine."""
+"""Adapters to evaluation harnesses, lm-evaluation-harness and Inspect, and to training, whose models pyscore scores."""
