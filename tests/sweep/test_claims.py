@@ -127,14 +127,6 @@ def test_of_several_that_take_over_a_claim_the_last_one_has_it(monkeypatch: pyte
         assert not mine
 
 
-def test_who_looks_for_the_holder_keeps_nobody_from_a_claim(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    place = locate(str(tmp_path / "claim"))
-    looking = [place.lock()]
-    monkeypatch.setattr("time.sleep", lambda _: looking.pop().close())
-    with claimed(place, "a") as mine:
-        assert mine
-
-
 def test_a_dead_holder_is_waited_for_and_a_living_one_is_not() -> None:
     dead, gone, living = (locate(f"{BUCKET}/{name}") for name in ("dead", "gone", "living"))
     with claimed(living, "a", lease=0.2):
