@@ -1,1 +1,1 @@
-"""Adapters to evaluation harnesses, lm-evaluation-harness and Inspect: their runs, scored by pyscore's engine."""
+"""Adapters: lm-evaluation-harness and Inspect, whose runs pyscore's engine scores, and Ray Data."""
