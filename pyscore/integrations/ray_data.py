@@ -21,9 +21,10 @@ class ScoreQuestions:
     """Scores batches of questions with one model, which each actor loads once.
 
     ``dataset.map_batches(ScoreQuestions, batch_format="pyarrow", concurrency=1, fn_constructor_kwargs={"model": ...})``
-    turns a data set of questions into one of rows; beside it ``num_gpus`` and ``batch_size``. A batch's columns are fields of `pyscore.Question`: ``id``,
-    ``prompt``, ``answers`` and ``is_matching`` (lists), and ``cluster``, ``group``, ``meta``, ``dataset`` and
-    ``choices`` where there are any; other columns are left out. Ids differ within a data set.
+    turns a data set of questions into one of rows; beside these, ``num_gpus`` and ``batch_size``. A batch's columns are
+    fields of `pyscore.Question`: ``id``, ``prompt``, ``answers`` and ``is_matching`` (lists), and ``cluster``,
+    ``group``, ``meta``, ``dataset`` and ``choices`` where there are any; other columns are left out. Ids differ within
+    a data set.
 
     Args:
         model: what `pyscore.Scorer.from_pretrained` takes, or a function that gives a scorer, called on the worker.
