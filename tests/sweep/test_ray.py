@@ -59,9 +59,9 @@ class Heard(Watch):
 
 @pytest.fixture(scope="module", autouse=True)
 def cluster() -> Iterator[str]:
-    """A cluster of two CPUs; its address."""
+    """A cluster of two CPUs, which says that it has a GPU; its address."""
     context = ray.init(
-        address="local", num_cpus=2, object_store_memory=2**27, include_dashboard=False, log_to_driver=False
+        address="local", num_cpus=2, num_gpus=1, object_store_memory=2**27, include_dashboard=False, log_to_driver=False
     )
     yield context.address_info["gcs_address"]
     ray.shutdown()
@@ -194,6 +194,14 @@ def test_the_driver_gives_ray_a_bounded_number_of_tasks(tmp_path: Path, monkeypa
     run(study, runner="ray", watch=Counting())
     assert max(at_once) == 2
     assert Grid.of(study).units == []
+
+
+def test_each_task_with_a_gpu_has_a_new_worker(tmp_path: Path) -> None:
+    study = killing_study(tmp_path)
+    two = Study(**{**vars(study), "models": study.models[::2], "resources": Resources(cpus=0.5, gpus=1)})
+    run(two, runner="ray")
+    pids = [lines(f"{model.path}.pids") for model in two.models]
+    assert len({pid for each in pids for pid in each}) == 2
 
 
 def test_a_ray_data_pipeline_scores_questions_as_the_engine_does() -> None:
