@@ -104,7 +104,8 @@ class _Sweep:
         left = []
         try:
             while waiting or running:
-                while waiting and len(running) < self._at_once():
+                at_once = self._at_once()  # a cluster may grow
+                while waiting and len(running) < at_once:
                     unit, retries = waiting.popleft()
                     running[self._task.remote(self._shared, unit, self._owner)] = unit, retries
                     self._watch.started(unit)
