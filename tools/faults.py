@@ -26,8 +26,8 @@ from typing import Any
 
 from benchmarks.machine import cpu_facts
 from pyscore.sweep import claims
-from pyscore.sweep.run import run
 from pyscore.sweep.study import NamedTemplate, Resources, Scoring, Study
+from pyscore.sweep.sweeps import run
 from tests.sweep.fake_models import n_scored, small_study, stored_values
 from tests.sweep.object_store import Faults, object_store
 

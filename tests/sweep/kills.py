@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from pyscore import Scorer
-from pyscore.sweep.run import run
 from pyscore.sweep.study import Model, Study
+from pyscore.sweep.sweeps import run
 from tests.processes import forkserver
 from tests.sweep.fake_models import FileLoader
 

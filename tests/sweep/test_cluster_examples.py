@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from pyscore.sweep.run import Shard
+from pyscore.sweep.sweeps import Shard
 from tests.paths import ROOT
 
 FOLDER = ROOT / "examples" / "cluster"

@@ -19,8 +19,8 @@ from pyscore.store.studies import StudyFolder
 from pyscore.sweep import on_ray
 from pyscore.sweep.failures import read_failures
 from pyscore.sweep.grid import Grid, Unit
-from pyscore.sweep.run import FailedUnits, run
 from pyscore.sweep.study import Model, NamedTemplate, Resources, Scoring, Study
+from pyscore.sweep.sweeps import FailedUnits, run
 from pyscore.sweep.unit import UnitResult
 from pyscore.sweep.watch import Watch
 from tests.engine.fake_source import fake_scorer
@@ -33,7 +33,7 @@ ray = pytest.importorskip("ray")
 pytest.importorskip("ray.data")
 
 CHUNK = 2
-DRIVER = "import pickle, sys; from pyscore.sweep.run import run; run(pickle.load(sys.stdin.buffer), runner='ray')"
+DRIVER = "import pickle, sys; from pyscore.sweep.sweeps import run; run(pickle.load(sys.stdin.buffer), runner='ray')"
 
 
 class Heard(Watch):
