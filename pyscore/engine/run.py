@@ -132,7 +132,8 @@ def write_run(
         RunStore.open(folder, manifest, resume=resume, earlier=earlier) as store,
         _removed_if_empty(store),
     ):
-        _set_aside(store, asked, folder, keep_others)
+        contents = asked.contents()
+        _set_aside(store, asked, contents, folder, keep_others)
         if earlier is not None:
             store.take_up([asked.keys[i] for i in kept], kept)
         info = _info(scorer, store, folder, run_id)
@@ -153,21 +154,31 @@ def write_run(
             )
             _store(chunks, session, store, asked.keys, places, prepared.metadata)
         _note_skipped(store, skips, path)
-        _note_datasets(store, skips, asked.contents())
+        _note_datasets(store, skips, contents)
         store.finish(target)
 
 
-def _set_aside(store: RunStore, asked: Asked, folder: str, keep_others: bool) -> None:
-    """Refuse a run that holds other questions, or set aside those that asked ones stand for."""
-    before = set(store.manifest.get(SET_ASIDE, ()))
-    done = {key: place for key, place in store.positions().items() if key not in before}
+def _set_aside(
+    store: RunStore, asked: Asked, contents: Mapping[str, dict[str, Any]], folder: str, keep_others: bool
+) -> None:
+    """Refuse a run that holds other questions, or set aside those that asked ones stand for.
+
+    The manifest's entries of data sets whose rows are about to change go at the same moment. A run that is stopped
+    before `_note_datasets` holds neither the questions of before nor all of those that are asked for, and such an entry
+    would call them stored as soon as the data set's file has its old content again.
+    """
+    before, stored = set(store.manifest.get(SET_ASIDE, ())), store.positions()
+    done = {key: place for key, place in stored.items() if key not in before}
     if keep_others:
         aside = before.union(asked.not_asked(folder, done)).difference(asked.keys)
     else:
         asked.check_run(folder, done)
         aside = before.difference(asked.keys)
-    if aside != before:
-        store.update(**{SET_ASIDE: sorted(aside)})
+    noted, changing = store.manifest.get(DATASETS, {}), asked.unfinished(stored)
+    changing |= {name for name, own in contents.items() if not own.items() <= noted.get(name, {}).items()}
+    if aside != before or changing & noted.keys():
+        kept = {name: entry for name, entry in noted.items() if name not in changing}
+        store.update(**{SET_ASIDE: sorted(aside)} if aside != before else {}, **{DATASETS: kept} if noted else {})
 
 
 def _places(store: RunStore, keys: Sequence[str]) -> list[int]:
