@@ -150,12 +150,16 @@ class StudyFolder:
         folder = self.place / _RUNS
 
         def read(checkpoint: str) -> list[StudyRun]:
-            names = [f"{checkpoint}/{name}" for name in (folder / checkpoint).names()]
-            manifests = [read_manifest(folder / name) for name in names]
-            return [StudyRun(name, each) for name, each in zip(names, manifests, strict=True) if each is not None]
+            own = [f"{checkpoint}/{name}" for name in (folder / checkpoint).names()]
+            manifests = [read_manifest(folder / name) for name in own]
+            return [StudyRun(name, each) for name, each in zip(own, manifests, strict=True) if each is not None]
 
-        with ThreadPoolExecutor(_READ_AT_ONCE) as pool:
-            found = list(chain.from_iterable(pool.map(read, folder.names() if checkpoints is None else checkpoints)))
+        names = folder.names() if checkpoints is None else checkpoints
+        if len(names) == 1:  # as each checkpoint asks before it is scored: threads would take longer to start
+            found = read(names[0])
+        else:
+            with ThreadPoolExecutor(_READ_AT_ONCE) as pool:
+                found = list(chain.from_iterable(pool.map(read, names)))
         return sorted(found, key=lambda run: run.manifest["sessions"][-1]["started"], reverse=True)
 
     def cells(self, study: Mapping[str, Any] | None = None, runs: Sequence[StudyRun] | None = None) -> Iterator[Cell]:
