@@ -127,9 +127,10 @@ def write_run(
         _run_id(earlier.manifest.get("run_id"), run_id, path)
         if kept and len(kept) == len(asked.questions) and read_manifest(locate(folder)) is None:
             return
+    names = {"run_id": run_id or uuid.uuid4().hex, "model": scorer.name}
     with (
         turn(scorer.source),
-        RunStore.open(folder, manifest, resume=resume, earlier=earlier) as store,
+        RunStore.open(folder, manifest, resume=resume, earlier=earlier, entries=names) as store,
         _removed_if_empty(store),
     ):
         _set_aside(store, asked, folder, keep_others)
@@ -152,9 +153,8 @@ def write_run(
                 chunk_questions=prepared.chunk_questions,
             )
             _store(chunks, session, store, asked.keys, places, prepared.metadata)
-        _note_skipped(store, skips, path)
-        _note_datasets(store, skips, asked.contents())
-        store.finish(target)
+        skips.write(skipped_file(path))
+        store.finish(target, _noted(store, skips, asked.contents()))
 
 
 def _set_aside(store: RunStore, asked: Asked, folder: str, keep_others: bool) -> None:
@@ -227,18 +227,17 @@ def _write(store: RunStore, entries: Mapping[str, Any], part: tuple[pa.Table, li
     store.write(*part)
 
 
-def _note_skipped(store: RunStore, skips: Skips, path: str) -> None:
-    """In the manifest and in a file: what the run left out this time, in place of what it left out before."""
-    found = {name: text for name, text in store.manifest.get("metadata", {}).items() if name != SKIPPED}
-    store.update(metadata=found | skips.metadata())
-    skips.write(skipped_file(path))
+def _noted(store: RunStore, skips: Skips, contents: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """What a finished run's manifest is to say, of what it left out and of each data set.
 
-
-def _note_datasets(store: RunStore, skips: Skips, contents: Mapping[str, dict[str, Any]]) -> None:
-    """In the manifest: what the questions of each data set were that this run has scored, beside those of before."""
+    What it left out this time stands in place of what it left out before; the questions of each data set that it has
+    scored now, beside those of data sets that it scored before.
+    """
+    manifest = store.manifest
+    found = {name: text for name, text in manifest.get("metadata", {}).items() if name != SKIPPED}
     skipped = Counter(question.dataset or "" for question in skips.found)
-    found = {name: {**entry, "skipped": skipped[name]} for name, entry in contents.items()}
-    store.update(**{DATASETS: store.manifest.get(DATASETS, {}) | found})
+    datasets = {name: {**entry, "skipped": skipped[name]} for name, entry in contents.items()}
+    return {"metadata": found | skips.metadata(), DATASETS: manifest.get(DATASETS, {}) | datasets}
 
 
 @contextmanager
