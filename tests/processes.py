@@ -5,7 +5,13 @@ from __future__ import annotations
 import multiprocessing
 from multiprocessing.context import ForkServerContext
 
-_RUN_IN_PROCESSES = ["tests.engine.test_kill", "tests.ops.test_shards", "tests.store.test_kill", "tests.sweep.kills"]
+_RUN_IN_PROCESSES = [
+    "tests.engine.test_kill",
+    "tests.integrations.test_callback_ranks",
+    "tests.ops.test_shards",
+    "tests.store.test_kill",
+    "tests.sweep.kills",
+]
 
 
 def forkserver() -> ForkServerContext:

@@ -13,6 +13,7 @@ from pyscore.cli.info import info
 from pyscore.cli.score import score
 from pyscore.cli.summarize import summarize
 from pyscore.cli.sweep import status, sweep
+from pyscore.cli.sweep_table import table
 from pyscore.cli.text import write_out
 
 __all__ = ["app"]
@@ -60,3 +61,4 @@ app.command()(compare)
 app.command()(info)
 app.command()(sweep)
 app.command("sweep status")(status)
+app.command("sweep table")(table)

@@ -178,3 +178,27 @@ def test_a_package_that_is_missing_is_named_with_its_extra(
     result = run("sweep", "study.yaml")
     assert result.exit_code == 2
     assert result.stderr == f'pyscore: {module} is not installed: pip install "pyscore-engine[{extra}]"\n'
+
+
+def test_the_table_has_a_line_a_cell_and_the_range_over_templates(study: Study, tmp_path: Path) -> None:
+    run("sweep", "study.yaml")
+    result = run("sweep", "table", study.output)
+    assert result.exit_code == 0, result.output
+    shown = [[cell.strip() for cell in line.strip("│\n").split("│")] for line in result.stdout.splitlines()]
+    named = [cells for cells in shown if len(cells) == 6 and cells[2] in ("plain", "hint", "range")]
+    assert [cells[2] for cells in named] == ["plain", "hint", "range"] * 3 * 4  # d0, d1, pooled, macro
+    lines = document("sweep", "table", study.output)["lines"]
+    first = [line for line in lines if (line["step"], line["dataset"], line["metric"]) == (0, "d0", "preference_rate")]
+    assert [f"{line['value']:.3f}" in named[i][5] for i, line in enumerate(first)] == [True, True]
+    values = sorted(line["value"] for line in first)
+    assert named[2][5] == f"[{values[0]:.3f}, {values[1]:.3f}]"
+
+
+def test_the_table_goes_to_a_file_of_the_kind_that_its_name_says(study: Study, tmp_path: Path) -> None:
+    run("sweep", "study.yaml")
+    result = run("sweep", "table", study.output, "-o", tmp_path / "tidy.csv")
+    assert result.stdout == f"48 lines written to {tmp_path / 'tidy.csv'}\n"
+    assert len((tmp_path / "tidy.csv").read_text().splitlines()) == 49
+    refused = run("sweep", "table", study.output, "-o", tmp_path / "tidy.xlsx")
+    assert (refused.exit_code, (tmp_path / "tidy.xlsx").exists()) == (2, False)
+    assert "must end in .parquet or .csv" in refused.stderr

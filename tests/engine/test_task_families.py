@@ -188,6 +188,8 @@ def test_the_snippets_of_the_documents_run(
     write_csv(tmp_path / "logodds.csv", ["prompt", "other_prompt", "classes", "answer_index"], LOGODDS)
     write_csv(tmp_path / "sequence_prob.csv", ["prompt", "completion"], COMPLETIONS)
     write_blanks(tmp_path / "winogenerated.jsonl")
+    table = [("k1", "Is 2 + 2 four?", " Yes", " No", "A"), ("k2", "Is 2 + 2 five?", " Yes", " No", "B")]
+    write_csv(tmp_path / "table.csv", ["key", "question", "choice_a", "choice_b", "correct"], table)
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / name).read_text(encoding="utf-8"), re.DOTALL)
     other = Scorer(tiny_model(tiny_configs()["granite"]), tiny_tokenizer(), name="other")
     names: dict[str, Any] = {"scorer": scorer, "reference": scorer, "model": other}

@@ -18,7 +18,7 @@ from pyscore.sweep import claims
 from pyscore.sweep.claims import claim_of, claimed, holder_of, outlived
 from pyscore.sweep.grid import Grid
 from pyscore.sweep.local import abandoned, score_claimed
-from pyscore.sweep.run import run
+from pyscore.sweep.sweeps import run
 from tests.store import stores
 from tests.sweep.fake_models import n_scored, small_study, stored_values
 
@@ -125,14 +125,6 @@ def test_of_several_that_take_over_a_claim_the_last_one_has_it(monkeypatch: pyte
     monkeypatch.setattr(claims, "_write", then_another)
     with claimed(place, "a") as mine:
         assert not mine
-
-
-def test_who_looks_for_the_holder_keeps_nobody_from_a_claim(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    place = locate(str(tmp_path / "claim"))
-    looking = [place.lock()]
-    monkeypatch.setattr("time.sleep", lambda _: looking.pop().close())
-    with claimed(place, "a") as mine:
-        assert mine
 
 
 def test_a_dead_holder_is_waited_for_and_a_living_one_is_not() -> None:

@@ -49,7 +49,7 @@ def test_blank_tokens_run_in_rows_of_the_usual_length(monkeypatch: pytest.Monkey
     model, shapes = tiny_model(tiny_configs()["llama"]), []
     scorer: Any = Scorer(model, tiny_tokenizer(), batch_tokens=100)
     forward = scorer.source.forward
-    monkeypatch.setattr(forward, "model", lambda input_ids, **_: shapes.append(tuple(input_ids.shape)))
+    monkeypatch.setattr(forward.parts, "whole", lambda input_ids, **_: shapes.append(tuple(input_ids.shape)))
     monkeypatch.setattr(type(forward), "device", torch.device("cpu"))
     forward.run_blank(1000)
     assert shapes == [(10, 100)]

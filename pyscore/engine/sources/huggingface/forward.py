@@ -7,20 +7,21 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import wraps
-from typing import Any, NamedTuple, ParamSpec, TypeVar
+from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor
 
-from pyscore.engine.sources.huggingface.head import Separation, hidden_states, score_states, separate
+from pyscore.engine.sources.huggingface.head import Parts, Separation, hidden_states, score_states, separate
 from pyscore.engine.sources.huggingface.inputs import host_ids, plain_inputs, tree_inputs
 from pyscore.engine.sources.huggingface.plan import Batch, Limits, PackedRow, Plan
 from pyscore.engine.sources.huggingface.stems import Stem, copied, first_tokens, seen_by
+from pyscore.engine.sources.source import TokenScore
 
-__all__ = ["Forward", "Position", "TokenResults"]
+__all__ = ["AUTOCAST", "Forward", "Position", "TokenResults", "no_autocast", "token_scores"]
 
 _CHECKED_TOKENS = 16
-_AUTOCAST = ("cpu", "cuda", "xpu", "mps", "hpu")
+AUTOCAST = ("cpu", "cuda", "xpu", "mps", "hpu")
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -36,21 +37,28 @@ class TokenResults(NamedTuple):
     is_greedy: Tensor
 
 
-def plain_arithmetic(run: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-    """Run a function without gradients and without autocast.
+@contextmanager
+def no_autocast() -> Iterator[None]:
+    """Without autocast, which would round what a float32 model computes to bfloat16, while rows say float32."""
+    with ExitStack() as settings:
+        for kind in AUTOCAST:
+            if torch.is_autocast_enabled(kind):
+                settings.enter_context(torch.autocast(kind, enabled=False))
+        yield
 
-    Autocast would round what a float32 model computes to bfloat16, while rows say float32. It is turned off for the
-    call only, not for a run: it is a setting of the thread, which reads the stream of a run in between.
+
+def _plain_arithmetic(
+    run: Callable[Concatenate[Forward, Arguments], Result],
+) -> Callable[Concatenate[Forward, Arguments], Result]:
+    """Run a method under `Forward.arithmetic`, for the call only and not for a run.
+
+    Its settings are the thread's, which reads the stream of a run in between.
     """
 
     @wraps(run)
-    def plain(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-        with ExitStack() as settings:
-            for kind in _AUTOCAST:
-                if torch.is_autocast_enabled(kind):
-                    settings.enter_context(torch.autocast(kind, enabled=False))
-            settings.enter_context(torch.inference_mode())
-            return run(*args, **kwargs)
+    def plain(self: Forward, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        with self.arithmetic():
+            return run(self, *args, **kwargs)
 
     return plain
 
@@ -70,7 +78,11 @@ class Forward:
 
     Attributes:
         separation: of body and head, known after `begin`.
+        parts: how the model is run.
+        halves: whether a batch is run in halves where the device is out of memory.
     """
+
+    halves = True
 
     def __init__(self, model: Any, limits: Limits, *, pad: int = 0, backend: str = "auto") -> None:
         self.model = model
@@ -78,9 +90,16 @@ class Forward:
         self.pad = pad
         self.backend = backend
         self.separation = Separation("not run", None, None, 0)
+        self.parts = Parts(model)
         self._keeps_logits = "logits_to_keep" in inspect.signature(model.forward).parameters
         self._stems: list[Stem] = []
         self._sharing = "plain"
+
+    @contextmanager
+    def arithmetic(self) -> Iterator[None]:
+        """What the model runs under: no gradients, no autocast."""
+        with no_autocast(), torch.inference_mode():
+            yield
 
     @property
     def device(self) -> torch.device:
@@ -89,7 +108,7 @@ class Forward:
         device: torch.device = next((embedding or self.model).parameters()).device
         return device
 
-    @plain_arithmetic
+    @_plain_arithmetic
     def __call__(self, plan: Plan, advance: Callable[[int], None] = lambda tokens: None) -> TokenResults:
         """The results of a plan by slot, [n_slots] on the CPU; ``advance`` hears of the tokens of each batch.
 
@@ -106,17 +125,17 @@ class Forward:
             advance(batch.n_tokens)
         return _by_slot(found, plan.n_slots)
 
-    @plain_arithmetic
+    @_plain_arithmetic
     def run_blank(self, n_tokens: int) -> None:
         """Run so many tokens, in rows of the usual length, and wait: to measure how long that takes."""
         length = min(n_tokens, self.limits.row_tokens)
         row = PackedRow([self.pad] * length)
         inputs = plain_inputs([row] * (n_tokens // length), 0, self.pad, self.device) | {"use_cache": False}
-        self.model(**inputs, **({"logits_to_keep": 1} if self._keeps_logits else {}))
+        self.parts.whole(**inputs, **({"logits_to_keep": 1} if self._keeps_logits else {}))
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
 
-    @plain_arithmetic
+    @_plain_arithmetic
     def begin(self, tokens: Sequence[int]) -> None:
         """Before a run: forget stems and head, for the model may have changed since, and choose the head anew.
 
@@ -130,7 +149,7 @@ class Forward:
         whole = list(tokens[:_CHECKED_TOKENS])
         rows = [PackedRow(whole), PackedRow(whole[: (len(whole) + 1) // 2])]
         inputs = plain_inputs(rows, 0, self.pad, self.device) | {"use_cache": False}
-        self.separation = separate(self.model, inputs, self.backend)
+        self.separation = separate(self.model, self.parts, inputs, self.backend)
 
     def release(self) -> None:
         """Forget the cached stems."""
@@ -141,7 +160,7 @@ class Forward:
         """Whether what is cached is keys and values of every token."""
         return all(stem.is_plain for stem in self._stems)
 
-    @plain_arithmetic
+    @_plain_arithmetic
     def states(self, batch: Batch, positions: Sequence[Position], sharing: str) -> Tensor:
         """What the head reads at positions of a batch, [N, D] (logits [N, V] where the head isn't separated)."""
         self._sharing = sharing
@@ -149,7 +168,7 @@ class Forward:
             self._run_stems(batch.stems)
             return self._run(batch.stems, batch.rows, positions)[0]
 
-    @plain_arithmetic
+    @_plain_arithmetic
     def logprobs_of(self, states: Tensor, targets: Tensor) -> Tensor:
         """Log-probabilities of K candidates a state, [N, K], on the CPU."""
         offsets = torch.arange(len(states) + 1, dtype=torch.int64, device="cpu") * targets.shape[1]
@@ -195,7 +214,7 @@ class Forward:
             positions, targets, offsets, slots = _targets(rows)
             return [(slots, self._score(self._run(stems, rows, positions)[0], targets, offsets))]
         except torch.OutOfMemoryError:
-            if len(rows) == 1:
+            if len(rows) == 1 or not self.halves:
                 raise
         torch.cuda.empty_cache()
         # Where even half of the rows don't fit, the recursion lowers the limit further.
@@ -210,7 +229,7 @@ class Forward:
         """States at positions of rows after stems that are cached, and the cache with the rows in it if it is kept."""
         past = sum(len(stem.tokens) for stem in stems)
         if self._sharing == "tree" and not all(row.is_chain for row in rows):
-            dtype = getattr(self.model, "dtype", torch.float32)
+            dtype = self.parts.dtype
             mask_dtype = dtype if dtype.is_floating_point else torch.float32
             inputs = tree_inputs(rows, past, self.pad, self.device, mask_dtype)
         else:
@@ -232,7 +251,7 @@ class Forward:
         """The model's own logits at positions, computed at their columns alone where the model can do that."""
         columns = sorted({column for _, column in positions}) or [inputs["input_ids"].shape[1] - 1]
         options = {"logits_to_keep": host_ids(columns).to(self.device)} if self._keeps_logits else {}
-        out = self.model(**inputs, **options)
+        out = self.parts.whole(**inputs, **options)
         if self._keeps_logits:
             where = {column: i for i, column in enumerate(columns)}
             positions = [(row, where[column]) for row, column in positions]
@@ -242,6 +261,14 @@ class Forward:
         scores = score_states(self.separation.head, states, targets, offsets, self.backend)
         assert scores.logprob is not None and scores.is_greedy is not None  # both were asked for
         return TokenResults(scores.logprob, scores.is_greedy)
+
+
+def token_scores(plan: Plan, results: TokenResults) -> list[TokenScore]:
+    """The scores of a plan's requests, in order."""
+    logprob, is_greedy = results.logprob.tolist(), results.is_greedy.tolist()
+    return [
+        TokenScore([logprob[slot] for slot in slots], all(is_greedy[slot] for slot in slots)) for slots in plan.slots
+    ]
 
 
 def _targets(rows: list[PackedRow]) -> tuple[list[Position], Tensor, Tensor, list[int]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any, NamedTuple
 
@@ -14,11 +15,14 @@ from pyscore import ops
 __all__ = [
     "Head",
     "NoHead",
+    "Parts",
     "Separation",
     "find_body",
     "find_heads",
     "fixed_candidates",
+    "heads_with",
     "hidden_states",
+    "plain_layer",
     "score_states",
     "separate",
     "text_config",
@@ -33,12 +37,26 @@ class NoHead(Exception):
 
 @dataclass(frozen=True)
 class Head:
-    """Logits are ``softcap * tanh(s / softcap)`` of ``s = logit_scale * (hidden @ weight.T + bias)``."""
+    """Logits are ``softcap * tanh(s / softcap)`` of ``s = logit_scale * (hidden @ weight.T + bias)``.
+
+    Attributes:
+        weight, bias: of the whole vocabulary, or of this rank's share of it.
+        logit_scale, softcap: as above.
+        group: the `torch.distributed` group whose ranks hold the vocabulary together, None where each holds all of it.
+        whole: how many entries all of them hold; None where this one holds all.
+    """
 
     weight: Tensor
     bias: Tensor | None
     logit_scale: float
     softcap: float | None
+    group: Any = None
+    whole: int | None = None
+
+    @property
+    def vocab_size(self) -> int:
+        """How many logits it gives."""
+        return self.weight.shape[0] if self.whole is None else self.whole
 
 
 # Names that configurations give to a factor of the logits, and whether to multiply or to divide by it. Granite divides
@@ -66,17 +84,31 @@ def find_heads(model: Any) -> list[Head]:
     Raises:
         NoHead: there is no plain, loaded ``nn.Linear`` of floating weights after the body.
     """
-    layer = model.get_output_embeddings() if hasattr(model, "get_output_embeddings") else None
+    layer = plain_layer(model.get_output_embeddings() if hasattr(model, "get_output_embeddings") else None)
+    bias = None if layer.bias is None else layer.bias.detach()
+    return heads_with(Head(layer.weight.detach(), bias, 1.0, None), model)
+
+
+def plain_layer(layer: Any) -> nn.Linear:
+    """An output embedding whose products can be computed apart from it.
+
+    Raises:
+        NoHead: it is no plain, loaded ``nn.Linear`` of floating weights.
+    """
     if not isinstance(layer, nn.Linear):
         raise NoHead(f"the output embedding is {type(layer).__name__}, not a linear layer")
     if not layer.weight.is_floating_point():
         raise NoHead(f"the output embedding is quantised ({layer.weight.dtype})")
     if layer.weight.is_meta:
         raise NoHead("the output embedding is offloaded")
-    bias = None if layer.bias is None else layer.bias.detach()
+    return layer
+
+
+def heads_with(head: Head, model: Any) -> list[Head]:
+    """This head with what a model's configuration may do to its logits, the likeliest first."""
     config = text_config(model)
     softcap = _number(config, "final_logit_softcapping")
-    return [Head(layer.weight.detach(), bias, scale, softcap) for scale in _logit_scales(config)]
+    return [replace(head, logit_scale=scale, softcap=softcap) for scale in _logit_scales(config)]
 
 
 def _logit_scales(config: Any) -> list[float]:
@@ -104,34 +136,74 @@ class Separation(NamedTuple):
 
     Attributes:
         name: "fused" or "logits: <reason>".
+        body: takes the model's inputs, and gives what has ``last_hidden_state``.
         body, head: None where they can't be separated.
         vocab_size: how many logits the model gives.
     """
 
     name: str
-    body: nn.Module | None
+    body: Callable[..., Any] | None
     head: Head | None
     vocab_size: int
 
 
-@torch.inference_mode()
-def separate(model: Any, inputs: dict[str, Any], backend: str) -> Separation:
-    """Separate body and head, if together they give the model's own log-probabilities.
+class Parts:
+    """How a model is run, whole and without its head, and what its head may be.
 
     Args:
-        model: a causal LM, in evaluation mode.
+        model: a causal LM that runs as it is: its body is a module of it, and its head holds all of its weight.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What it computes in."""
+        dtype: torch.dtype = getattr(self._model, "dtype", torch.float32)
+        return dtype
+
+    def whole(self, **inputs: Any) -> Any:
+        """What has ``logits``."""
+        return self._model(**inputs)
+
+    def body(self) -> Callable[..., Any]:
+        """The body, as `Separation` has it; it is asked for after the whole model ran.
+
+        Raises:
+            NoHead: there is none, or no head that it could run without.
+        """
+        found = find_body(self._model)
+        find_heads(self._model)
+        return found
+
+    def heads(self) -> list[Head]:
+        """What the head may be, the likeliest first; it is asked for after the body ran.
+
+        Raises:
+            NoHead: as `find_heads`.
+        """
+        return find_heads(self._model)
+
+
+def separate(model: Any, parts: Parts, inputs: dict[str, Any], backend: str) -> Separation:
+    """Separate body and head, if together they give the model's own log-probabilities; runs without gradients.
+
+    Args:
+        model: a causal LM, in evaluation mode, by which messages name it.
+        parts: how to run it.
         inputs: of two sequences, the second one the padded first half of the first.
         backend: as in `pyscore.linear_logprobs`.
 
     Raises:
         ValueError: the model can't be run, is not causal, or gives NaN.
     """
-    logits = _own_logits(model, inputs)
+    logits = _own_logits(model, parts, inputs)
     own = logits.double().log_softmax(-1).cpu()
-    tolerance = _tolerance(model, logits).cpu()
+    tolerance = _tolerance(parts, logits).cpu()
     half = int(inputs["attention_mask"][1].sum())
     if own[0].isnan().any():
-        dtype = _dtype(model, logits)
+        dtype = _dtype(parts, logits)
         raise ValueError(f"{type(model).__name__} gives NaN logits in {dtype}: try another dtype")
     if not _close(own[1, :half], own[0, :half], tolerance[0, :half]):
         raise ValueError(
@@ -139,15 +211,15 @@ def separate(model: Any, inputs: dict[str, Any], backend: str) -> Separation:
             "its log-probabilities change when later tokens are appended"
         )
     try:
-        body, head = _find_fused(model, inputs, own[0], tolerance[0], backend)
+        body, head = _find_fused(parts, inputs, own[0], tolerance[0], backend)
     except NoHead as reason:
         return Separation(f"logits: {reason}", None, None, own.shape[-1])
     return Separation("fused", body, head, own.shape[-1])
 
 
-def _own_logits(model: Any, inputs: dict[str, Any]) -> Tensor:
+def _own_logits(model: Any, parts: Parts, inputs: dict[str, Any]) -> Tensor:
     try:
-        logits: Tensor = model(**inputs).logits
+        logits: Tensor = parts.whole(**inputs).logits
     except torch.OutOfMemoryError:
         raise
     except Exception as error:  # the model's code may have come with its checkpoint, and raise anything
@@ -167,11 +239,11 @@ def score_states(head: Head | None, states: Tensor, targets: Tensor, offsets: Te
     how: dict[str, Any] = {"target_offsets": offsets.to(device), "outputs": wanted, "backend": backend}
     if head is None:
         return ops.logprobs(states, targets, **how)
-    how |= {"bias": head.bias, "logit_scale": head.logit_scale, "softcap": head.softcap}
+    how |= {"bias": head.bias, "logit_scale": head.logit_scale, "softcap": head.softcap, "group": head.group}
     return ops.linear_logprobs(states.to(device=device, dtype=head.weight.dtype), head.weight, targets, **how)
 
 
-def hidden_states(out: Any, body: nn.Module) -> Tensor:
+def hidden_states(out: Any, body: Callable[..., Any]) -> Tensor:
     """What the head reads, of a body's output.
 
     Raises:
@@ -191,12 +263,13 @@ def fixed_candidates(vocab_size: int, n: int) -> Tensor:
 
 
 def _find_fused(
-    model: Any, inputs: dict[str, Any], own: Tensor, tolerance: Tensor, backend: str
-) -> tuple[nn.Module, Head]:
+    parts: Parts, inputs: dict[str, Any], own: Tensor, tolerance: Tensor, backend: str
+) -> tuple[Callable[..., Any], Head]:
     """The body and the head that reproduce ``own``, the log-probabilities [L, V] of the first sequence."""
-    body, heads = find_body(model), find_heads(model)
+    body = parts.body()
     hidden = hidden_states(body(**inputs), body)[0]
-    vocab_size = heads[0].weight.shape[0]
+    heads = parts.heads()
+    vocab_size = heads[0].vocab_size
     if vocab_size != own.shape[-1]:
         raise NoHead(f"the output embedding has {vocab_size} rows, the model's logits have {own.shape[-1]}")
     ids = inputs["input_ids"][0].cpu()
@@ -214,17 +287,16 @@ def _find_fused(
     raise NoHead(f"the separated head is off by {min(worst):.3g} from the model's own log-probabilities")
 
 
-def _dtype(model: Any, logits: Tensor) -> torch.dtype:
+def _dtype(parts: Parts, logits: Tensor) -> torch.dtype:
     """The coarser of the model's dtype and that of its logits: some models widen logits that they rounded."""
-    own: torch.dtype = getattr(model, "dtype", logits.dtype)
-    return max(own, logits.dtype, key=lambda dtype: torch.finfo(dtype).eps)
+    return max(parts.dtype, logits.dtype, key=lambda dtype: torch.finfo(dtype).eps)
 
 
-def _tolerance(model: Any, logits: Tensor) -> Tensor:
+def _tolerance(parts: Parts, logits: Tensor) -> Tensor:
     """How far off a log-probability may be: it is the difference of two numbers that were rounded as logits."""
     size = logits.double().abs()
     size = size + size.gather(-1, logits.argmax(-1, keepdim=True))
-    tolerance = 5e-4 + 2 * torch.finfo(_dtype(model, logits)).eps * size
+    tolerance = 5e-4 + 2 * torch.finfo(_dtype(parts, logits)).eps * size
     return tolerance.masked_fill(tolerance.isinf(), 0.0)
 
 

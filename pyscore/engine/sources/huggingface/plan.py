@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pyscore.engine.sources.huggingface.tree import SHARINGS, Limits, PackedRow, Span, Tree, spans
 from pyscore.engine.sources.source import ScoreRequest, TokenCounts
 
-__all__ = ["SHARINGS", "Batch", "Limits", "PackedRow", "Plan", "plan_batches"]
+__all__ = ["SHARINGS", "Batch", "Limits", "PackedRow", "Plan", "count_passes", "is_same_stem", "plan_batches"]
 
 _KEPT = 8  # the keys and values of one batch are at most so many times those of ``batch_tokens`` tokens
 
@@ -66,6 +66,23 @@ class Plan:
                     break
                 kept += len(ours.tokens)
         return replace(self.counts, distinct=self.counts.distinct - kept, run=self.counts.run - kept)
+
+
+def is_same_stem(kept: PackedRow, stem: PackedRow) -> bool:
+    """Whether a stem in the cache serves as this one, perhaps of another plan; one with targets has to run again."""
+    return stem is kept or (not stem.targets and (stem.depths[0], stem.tokens) == (kept.depths[0], kept.tokens))
+
+
+def count_passes(plans: Sequence[Plan]) -> int:
+    """How many times the model is called to run these plans one after the other, with nothing cached before."""
+    passes, cached = 0, list[PackedRow]()
+    for batch in (batch for plan in plans for batch in plan.batches):
+        kept = 0
+        while kept < min(len(batch.stems), len(cached)) and is_same_stem(cached[kept], batch.stems[kept]):
+            kept += 1
+        cached[kept:] = batch.stems[kept:]
+        passes += len(batch.stems) - kept + bool(batch.rows)
+    return passes
 
 
 def plan_batches(requests: Sequence[ScoreRequest], limits: Limits, sharing: str = "tree") -> Plan:

@@ -18,7 +18,7 @@ from pyscore.engine.sources.huggingface.stems import NotShared
 from pyscore.engine.sources.huggingface.tree import chain_of
 from pyscore.engine.sources.source import ScoreRequest
 
-__all__ = ["Sharing", "damaged"]
+__all__ = ["Sharing", "damaged", "furthest"]
 
 _PROBES = 8  # positions compared of each sequence
 _SHORT = 512  # from so many tokens on, fewer sequences are compared: to run them alone costs more than it tells
@@ -39,14 +39,15 @@ class Sharing:
 
     Args:
         forward: runs the plans.
+        agree: makes one answer of each process's own to "why not?", where several run one model.
 
     Attributes:
         kind: the kind of plan that is tried first.
         checked_tokens: how many tokens self-checks ran.
     """
 
-    def __init__(self, forward: Forward) -> None:
-        self._forward = forward
+    def __init__(self, forward: Forward, agree: Callable[[str | None], str | None] | None = None) -> None:
+        self._forward, self._agree = forward, agree or _own
         self._window = attention_window(forward.model)
         self._rope_limit = rope_limit(forward.model)
         self.checked_tokens = 0
@@ -107,13 +108,18 @@ class Sharing:
         """This plan, or one that shares less, if a self-check says so."""
         if SHARINGS.index(plan.sharing) < SHARINGS.index(self.kind):
             plan = self.plan(requests)  # the given one was made ahead, before a self-check of the last chunk failed
-        while (reason := self._objection(plan)) is not None:
-            self._fall_back(plan.sharing, reason)
+        while (reason := self.objection(plan)) is not None:
+            self.fall_back(plan.sharing, reason)
             plan = self.plan(requests)
-        self._used.setdefault(plan.sharing, self._allowed(requests)[2])
+        self.note(plan, requests)
         return plan
 
-    def _fall_back(self, kind: str, reason: str) -> None:
+    def note(self, plan: Plan, requests: Sequence[ScoreRequest]) -> None:
+        """Say from now on that such a plan is run for such requests."""
+        self._used.setdefault(plan.sharing, self._allowed(requests)[2])
+
+    def fall_back(self, kind: str, reason: str) -> None:
+        """Plan from now on with less sharing than this kind, and warn why."""
         self.kind = SHARINGS[SHARINGS.index(kind) + 1]
         self._reasons.append(f"{kind} sharing {reason}")
         name = type(self._forward.model).__name__
@@ -122,12 +128,12 @@ class Sharing:
             stacklevel=2,
         )
 
-    def _objection(self, plan: Plan) -> str | None:
-        """Why a plan can't be run, or None."""
+    def objection(self, plan: Plan) -> str | None:
+        """Why a plan can't be run, or None; what reaches no further than what was checked before isn't run again."""
         if plan.sharing == "plain":
             return None
         passed: list[Batch] = []
-        for kind, batch in _furthest(plan).items():
+        for kind, batch in furthest(plan).items():
             name = f"{plan.sharing} {kind}"
             if batch.reach <= self._checked.get(name, 0):
                 continue
@@ -137,7 +143,7 @@ class Sharing:
             if plan.sharing == "tree" and not takes_positions(self._forward.model):
                 return "needs a model that takes position_ids"
             for probe in [] if batch in passed else _probes(batch):
-                reason = self._difference(probe, plan.sharing)
+                reason = self._agree(self._difference(probe, plan.sharing))
                 if reason is not None:
                     return reason
             passed.append(batch)
@@ -171,11 +177,15 @@ class Sharing:
 
         Strict for recurrent states, which can be slightly wrong where keys and values are right or far off.
         """
-        eps = torch.finfo(getattr(self._forward.model, "dtype", torch.float32)).eps
+        eps = torch.finfo(self._forward.parts.dtype).eps
         return (2e-3 + 4 * eps, 2e-3 + 2 * eps) if strict else (2e-3 + 64 * eps, 2e-3 + 16 * eps)
 
 
-def _furthest(plan: Plan) -> dict[str, Batch]:
+def _own(reason: str | None) -> str | None:
+    return reason
+
+
+def furthest(plan: Plan) -> dict[str, Batch]:
     """Of each way of sharing in a plan, the row that reaches furthest, with the shortest row of its batch behind it."""
     found: dict[str, Batch] = {}
     for batch in plan.batches:

@@ -12,16 +12,24 @@ from torch import nn
 
 from pyscore.engine.sources.huggingface.budget import check_batch_tokens, fastest_batch_tokens, limits_for
 from pyscore.engine.sources.huggingface.conditions import Conditions
-from pyscore.engine.sources.huggingface.forward import Forward
+from pyscore.engine.sources.huggingface.forward import Forward, token_scores
 from pyscore.engine.sources.huggingface.load import load_model
 from pyscore.engine.sources.huggingface.model import context_length, evaluation_mode, vocabulary_of
 from pyscore.engine.sources.huggingface.plan import Limits, Plan
 from pyscore.engine.sources.huggingface.sharing import Sharing, damaged
-from pyscore.engine.sources.source import ScoreRequest, Session, Source, SourceFacts, TokenCounts, TokenScore
+from pyscore.engine.sources.source import (
+    ScoreRequest,
+    Session,
+    Source,
+    SourceFacts,
+    TokenCounts,
+    Tokenizer,
+    TokenScore,
+)
 from pyscore.engine.turns import turn
 from pyscore.ops.dispatch import check_backend_name, select
 
-__all__ = ["HuggingFaceSource"]
+__all__ = ["HuggingFaceSource", "check_tokens"]
 
 _CHECK_TEXT = "Question: Is 12 + 7 less than 20, or is it more? Answer: It is 19, which is less."
 
@@ -129,13 +137,10 @@ class HuggingFaceSource(Source):
         if not is_known:
             self.sharing.forget()
         limits = self._restored(state)
-        tokens = self.tokenizer(_CHECK_TEXT, add_special_tokens=False)["input_ids"]
-        known = vocabulary_of(self.model)
         with evaluation_mode(self.model):
             self.forward.limits = limits
             if not is_known:
-                own = [token for token in tokens if known.first_known(token) == token]
-                self.forward.begin(own or [self.forward.pad])
+                self.forward.begin(check_tokens(self.forward, self.tokenizer))
             self._conditions.passed()
             try:
                 yield _Session(self.forward, self.sharing, limits.batch_tokens)
@@ -165,6 +170,13 @@ class HuggingFaceSource(Source):
         return counts
 
 
+def check_tokens(forward: Forward, tokenizer: Tokenizer) -> list[int]:
+    """Ordinary text for the self-check of a model, of tokens that it knows."""
+    known = vocabulary_of(forward.model)
+    tokens = tokenizer(_CHECK_TEXT, add_special_tokens=False)["input_ids"]
+    return [token for token in tokens if known.first_known(token) == token] or [forward.pad]
+
+
 class _Session(Session):
     """A source's model under one set of limits; what self-checks find out is kept in ``sharing``."""
 
@@ -190,9 +202,4 @@ class _Session(Session):
     def run(self, work: tuple[Plan, Sequence[ScoreRequest]], advance: Callable[[float], None]) -> list[TokenScore]:
         plan = self._sharing.checked(*work)  # a self-check may choose another one
         total = max(1, sum(batch.n_tokens for batch in plan.batches))
-        results = self._forward(plan, lambda tokens: advance(tokens / total))
-        logprob, is_greedy = results.logprob.tolist(), results.is_greedy.tolist()
-        return [
-            TokenScore([logprob[slot] for slot in slots], all(is_greedy[slot] for slot in slots))
-            for slots in plan.slots
-        ]
+        return token_scores(plan, self._forward(plan, lambda tokens: advance(tokens / total)))

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from pyscore.engine.sources.huggingface.plan import PackedRow
+from pyscore.engine.sources.huggingface.plan import PackedRow, is_same_stem
 
 __all__ = ["NotShared", "Stem", "copied", "first_tokens", "seen_by"]
 
@@ -31,9 +31,7 @@ class Stem(NamedTuple):
 
     def serves(self, row: PackedRow) -> bool:
         """Whether it is this stem, perhaps of an earlier plan; one with tokens to score has to be run again."""
-        return row is self.row or (
-            not row.targets and (row.depths[0], row.tokens) == (self.row.depths[0], self.row.tokens)
-        )
+        return is_same_stem(self.row, row)
 
 
 def copied(cache: Any, n_rows: int) -> Any:

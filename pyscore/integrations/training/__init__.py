@@ -1,0 +1,1 @@
+"""Scoring within training: `pyscore.integrations.callback` has its public names."""
