@@ -10,7 +10,9 @@ import argparse
 import json
 import os
 import pickle
+import platform
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -24,8 +26,8 @@ from typing import Any
 
 from benchmarks.machine import cpu_facts
 from pyscore.sweep import claims
-from pyscore.sweep.run import run
 from pyscore.sweep.study import NamedTemplate, Resources, Scoring, Study
+from pyscore.sweep.sweeps import run
 from tests.sweep.fake_models import n_scored, small_study, stored_values
 from tests.sweep.object_store import Faults, object_store
 
@@ -62,7 +64,8 @@ def main() -> None:
             found.append(_one(kinds[i % len(kinds)], Path(folder) / f"run{i}", rng, values))
             print(i + 1, json.dumps(found[-1]), flush=True)
     if arguments.only is None:
-        _report({"machine": cpu_facts("ray", "moto", "s3fs"), "seed": arguments.seed, "runs": found})
+        machine = {"cpu": _cpu(), "cores": os.cpu_count(), **cpu_facts("ray", "moto", "s3fs")}
+        _report({"machine": machine, "seed": arguments.seed, "runs": found})
     if any(each["lost"] or each["doubled"] or each["changed"] or each["too_much"] for each in found):
         sys.exit("rows were lost, doubled or changed, or more was scored again than was in flight")
 
@@ -261,10 +264,16 @@ KINDS: dict[str, Callable[[Path, random.Random], Any]] = {
 OF_ROOT = ("full disk", "read-only output")
 
 
+def _cpu() -> str:
+    names = re.findall(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    return names[0] if names else platform.machine()
+
+
 def _report(found: dict[str, Any]) -> None:
     """Both files."""
     (RESULTS / "faults.json").write_text(json.dumps(found, indent=1) + "\n")
-    machine = ", ".join(f"{name} {value}" for name, value in found["machine"].items() if value is not None)
+    facts = {**found["machine"], **found["machine"]["peers"]}
+    machine = ", ".join(f"{name} {value}" for name, value in facts.items() if name != "peers" and value is not None)
     text = [
         "# Faults",
         "",
@@ -283,6 +292,7 @@ def _report(found: dict[str, Any]) -> None:
         sums = " | ".join(str(sum(each[name] for each in own)) for name in ("lost", "doubled", "changed"))
         sweeps = max(int(each["what"].rsplit(", ", 1)[1].split()[0]) for each in own)
         text.append(f"| {kind} | {len(own)} | {sums} | {again[len(again) // 2]}, {again[-1]} | {sweeps} |")
+    text += ["", *found["notes"]] if found.get("notes") else []
     (RESULTS / "faults.md").write_text("\n".join(text) + "\n")
 
 

@@ -50,7 +50,7 @@ def sweep(
     json: Json = False,
 ) -> None:
     """Score what is missing of a study: checkpoints x templates x data sets."""
-    from pyscore.sweep.run import Shard  # here, for it imports NumPy
+    from pyscore.sweep.sweeps import Shard  # here, for it imports NumPy
 
     part = None if shard is None else Shard.parse(shard)
     read = _load_study(study)
@@ -94,7 +94,7 @@ def _run(study: Study, progress: bool, as_json: bool, **options: Any) -> None:
     from pyscore.store.studies import StudyFolder
     from pyscore.sweep.events import EventLog
     from pyscore.sweep.progress import Shown
-    from pyscore.sweep.run import FailedUnits, run
+    from pyscore.sweep.sweeps import FailedUnits, run
     from pyscore.sweep.tally import Tally
     from pyscore.sweep.watch import Watch, Watches
 

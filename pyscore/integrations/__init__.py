@@ -1,1 +1,1 @@
-"""Adapters to evaluation harnesses, lm-evaluation-harness and Inspect, and to training, whose models pyscore scores."""
+"""Adapters to other frameworks: lm-evaluation-harness, inspect_ai, Ray Data, and training; see each module."""

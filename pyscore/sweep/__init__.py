@@ -3,12 +3,12 @@
 from typing import TYPE_CHECKING
 
 from pyscore._lazy import lazy_names
-from pyscore.sweep.run import FailedUnits, Shard, run  # at once: imported later, the module would take the name `run`
 
 if TYPE_CHECKING:
     from pyscore.sweep.models import HuggingFaceLoader, Loader
     from pyscore.sweep.spec import load
     from pyscore.sweep.study import ComparisonRule, Dataset, Model, NamedTemplate, Resources, Scoring, Study
+    from pyscore.sweep.sweeps import FailedUnits, Shard, run
     from pyscore.sweep.watch import Watch
 
 __all__ = [
@@ -35,6 +35,7 @@ __getattr__, __dir__ = lazy_names(
         "pyscore.sweep.models": ["HuggingFaceLoader", "Loader"],
         "pyscore.sweep.spec": ["load"],
         "pyscore.sweep.study": _STUDY,
+        "pyscore.sweep.sweeps": ["FailedUnits", "Shard", "run"],
         "pyscore.sweep.watch": ["Watch"],
     },
 )

@@ -12,8 +12,8 @@ from pyscore.sweep.events import measured
 from pyscore.sweep.failures import Failure, read_failures
 from pyscore.sweep.grid import NEW, Grid, Unit
 from pyscore.sweep.groups import Group, grouped
-from pyscore.sweep.run import Shard, units_of
 from pyscore.sweep.study import Study
+from pyscore.sweep.sweeps import Shard, units_of
 from pyscore.sweep.tokens import TokensToRun, tokens_to_run
 
 __all__ = ["DryRun", "TimeToRun", "dry_run"]

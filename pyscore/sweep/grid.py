@@ -121,8 +121,15 @@ def unreadable_datasets(study: Study) -> dict[str, str]:
 
 def _stamps(study: Study) -> list[str | None]:
     loaders = {source: loader_of(source) for source in {model.source for model in study.models}}
-    with ThreadPoolExecutor(_STAMPS_AT_ONCE) as pool:
-        of_files = list(pool.map(lambda model: loaders[model.source].stamp(model), study.models))
+
+    def stamp_of(model: Model) -> str | None:
+        return loaders[model.source].stamp(model)
+
+    if len(study.models) == 1:  # as each unit asks before it begins: a thread would take longer to start
+        of_files = [stamp_of(study.models[0])]
+    else:
+        with ThreadPoolExecutor(_STAMPS_AT_ONCE) as pool:
+            of_files = list(pool.map(stamp_of, study.models))
     return [
         None if stamp is None else json_digest([stamp, study.conditions(model)])
         for stamp, model in zip(of_files, study.models, strict=True)

@@ -85,14 +85,16 @@ class _Sweep:
         self.failures: list[Failure] = []
         self._ray, self._study, self._owner, self._watch = ray, study, owner, watch
         wanted = study.resources
-        self._task = ray.remote(_score).options(
+        # GPUs are asked for here and not by options(), so that Ray gives each task a new worker: a process that has
+        # used one GPU goes on using it when Ray has assigned it another.
+        declared = ray.remote(
             num_cpus=wanted.cpus,
             num_gpus=wanted.gpus,
             memory=wanted.memory,
             resources=dict(wanted.custom) or None,
             max_retries=0,
-            name=f"pyscore {study.name}",
         )
+        self._task = declared(_score).options(name=f"pyscore {study.name}")
         self._shared = [ray.put(study)]  # in a list, a reference is passed as it is: each worker fetches it once
 
     def run(self, units: Sequence[Unit]) -> list[Unit]:
@@ -102,7 +104,8 @@ class _Sweep:
         left = []
         try:
             while waiting or running:
-                while waiting and len(running) < self._at_once():
+                at_once = self._at_once()  # a cluster may grow
+                while waiting and len(running) < at_once:
                     unit, retries = waiting.popleft()
                     running[self._task.remote(self._shared, unit, self._owner)] = unit, retries
                     self._watch.started(unit)

@@ -16,8 +16,8 @@ from pyscore import comparison_from_rows, metrics, summarize
 from pyscore.results import clusters_from_rows, curve
 from pyscore.store import read_run, write_rows
 from pyscore.store.studies import StudyFolder
-from pyscore.sweep.run import FailedUnits, run
 from pyscore.sweep.study import Scoring, Study
+from pyscore.sweep.sweeps import FailedUnits, run
 from tests.store.tables import pair, table
 from tests.sweep.fake_models import small_study
 

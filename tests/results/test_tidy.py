@@ -19,8 +19,8 @@ from pyscore.metrics.presets import apply_preset
 from pyscore.results import answers_from_rows, clusters_from_rows, scan, summarize_rows, tidy, write_table
 from pyscore.store import merge_run, read_run, write_rows
 from pyscore.store.studies import StudyFolder
-from pyscore.sweep.run import FailedUnits, run
 from pyscore.sweep.study import Dataset, Model, Scoring, Study
+from pyscore.sweep.sweeps import FailedUnits, run
 from tests.store.tables import pair, table
 from tests.sweep.fake_models import questions_file, small_study
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pyscore.results import tidy
-from pyscore.sweep.run import run
+from pyscore.sweep.sweeps import run
 from tests.docs.pages import DOCS, code_blocks
 from tests.sweep.fake_models import small_study
 

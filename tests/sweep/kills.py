@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from pyscore import Scorer
-from pyscore.sweep.run import run
 from pyscore.sweep.study import Model, Study
+from pyscore.sweep.sweeps import run
 from tests.processes import forkserver
 from tests.sweep.fake_models import FileLoader
 
@@ -18,10 +18,15 @@ SOURCE = "tests.sweep.kills:KillingLoader"
 
 
 class KillingLoader(FileLoader):
-    """`FileLoader`; a checkpoint whose option "kills" says how often kills its process so often, in chunk "at"."""
+    """`FileLoader`; a checkpoint whose option "kills" says how often kills its process so often, in chunk "at".
+
+    Beside its file, "<file>.pids" gets the number of each process that loads it.
+    """
 
     def load(self, model: Model) -> Scorer:
         scorer = super().load(model)
+        with Path(f"{model.path}.pids").open("a") as file:
+            file.write(f"{os.getpid()}\n")
         source: Any = scorer.source
         log, chunks = source.before_run, []
 

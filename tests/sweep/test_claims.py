@@ -18,7 +18,7 @@ from pyscore.sweep import claims
 from pyscore.sweep.claims import claim_of, claimed, holder_of, outlived
 from pyscore.sweep.grid import Grid
 from pyscore.sweep.local import abandoned, score_claimed
-from pyscore.sweep.run import run
+from pyscore.sweep.sweeps import run
 from tests.store import stores
 from tests.sweep.fake_models import n_scored, small_study, stored_values
 

@@ -10,8 +10,8 @@ import pytest
 
 from pyscore.sweep import tokens
 from pyscore.sweep.dry_run import DryRun, dry_run
-from pyscore.sweep.run import FailedUnits, Shard, run
 from pyscore.sweep.study import Dataset, NamedTemplate, Study
+from pyscore.sweep.sweeps import FailedUnits, Shard, run
 from pyscore.tasks import render
 from tests.engine.fake_source import FakeTokenizer
 from tests.engine.tiny import tiny_tokenizer

@@ -18,8 +18,8 @@ from pyscore.sweep import events
 from pyscore.sweep.estimate import Measured
 from pyscore.sweep.events import EventLog, last_words, measured
 from pyscore.sweep.grid import Grid
-from pyscore.sweep.run import FailedUnits, run
 from pyscore.sweep.study import Study
+from pyscore.sweep.sweeps import FailedUnits, run
 from pyscore.sweep.tally import Tally
 from pyscore.sweep.watch import Watches
 from tests.store import stores

@@ -13,8 +13,8 @@ import pytest
 
 from pyscore.store.studies import StudyFolder
 from pyscore.sweep import local
-from pyscore.sweep.run import run
 from pyscore.sweep.study import NamedTemplate, Resources, Scoring, Study
+from pyscore.sweep.sweeps import run
 from tests.sweep.fake_models import n_loads, n_scored, small_study, stored_values
 from tests.sweep.kills import begin
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pyscore.engine import run as engine_run
-from pyscore.sweep.run import run
+from pyscore.sweep.sweeps import run
 from pyscore.sweep.study import Dataset, NamedTemplate, Study
 from tests.sweep.fake_models import small_study, stored_values
 
@@ -39,7 +39,7 @@ def stopped(study: Study, monkeypatch: pytest.MonkeyPatch, module: Any, name: st
         run(study)
 
 
-@pytest.mark.parametrize("where", ["_store", "_note_datasets"])
+@pytest.mark.parametrize("where", ["_store", "_noted"])
 def test_a_file_that_was_put_back_after_a_stopped_sweep_has_its_own_rows(
     where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -61,6 +61,6 @@ def test_a_lower_limit_that_was_stopped_leaves_out_no_question_later(
     run(study)
     before = stored_values(study)
     limited = replace(study, datasets=tuple(Dataset(each.name, each.files, limit=2) for each in study.datasets))
-    stopped(limited, monkeypatch, engine_run, "_note_datasets")
+    stopped(limited, monkeypatch, engine_run, "_noted")
     run(read_again(study))
     assert stored_values(study) == before

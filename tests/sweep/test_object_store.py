@@ -11,8 +11,8 @@ import pytest
 
 from pyscore.store.files import locate
 from pyscore.store.remote_files import RemotePlace
-from pyscore.sweep.run import run
 from pyscore.sweep.study import NamedTemplate, Scoring
+from pyscore.sweep.sweeps import run
 from tests.sweep.fake_models import n_loads, n_scored, small_study, stored_values
 from tests.sweep.kills import begin
 from tests.sweep.object_store import Faults, object_store

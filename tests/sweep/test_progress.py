@@ -13,7 +13,7 @@ import pytest
 from pyscore.sweep.failures import Failure
 from pyscore.sweep.grid import Grid
 from pyscore.sweep.progress import Shown, line_of
-from pyscore.sweep.run import FailedUnits, run
+from pyscore.sweep.sweeps import FailedUnits, run
 from pyscore.sweep.tally import Standing, Tally
 from pyscore.sweep.unit import UnitResult
 from pyscore.sweep.watch import Watch, Watches

@@ -11,24 +11,29 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow
 import pytest
 
+from pyscore.integrations.ray_data import ScoreQuestions
 from pyscore.store.studies import StudyFolder
 from pyscore.sweep import on_ray
 from pyscore.sweep.failures import read_failures
 from pyscore.sweep.grid import Grid, Unit
-from pyscore.sweep.run import FailedUnits, run
 from pyscore.sweep.study import Model, NamedTemplate, Resources, Scoring, Study
+from pyscore.sweep.sweeps import FailedUnits, run
 from pyscore.sweep.unit import UnitResult
 from pyscore.sweep.watch import Watch
+from tests.engine.fake_source import fake_scorer
+from tests.engine.tiny import some_questions
 from tests.paths import ROOT
 from tests.sweep import kills
 from tests.sweep.fake_models import lines, n_loads, n_scored, small_study, stored_values
 
 ray = pytest.importorskip("ray")
+pytest.importorskip("ray.data")
 
 CHUNK = 2
-DRIVER = "import pickle, sys; from pyscore.sweep.run import run; run(pickle.load(sys.stdin.buffer), runner='ray')"
+DRIVER = "import pickle, sys; from pyscore.sweep.sweeps import run; run(pickle.load(sys.stdin.buffer), runner='ray')"
 
 
 class Heard(Watch):
@@ -54,9 +59,9 @@ class Heard(Watch):
 
 @pytest.fixture(scope="module", autouse=True)
 def cluster() -> Iterator[str]:
-    """A cluster of two CPUs; its address."""
+    """A cluster of two CPUs, which says that it has a GPU; its address."""
     context = ray.init(
-        address="local", num_cpus=2, object_store_memory=2**27, include_dashboard=False, log_to_driver=False
+        address="local", num_cpus=2, num_gpus=1, object_store_memory=2**27, include_dashboard=False, log_to_driver=False
     )
     yield context.address_info["gcs_address"]
     ray.shutdown()
@@ -189,3 +194,40 @@ def test_the_driver_gives_ray_a_bounded_number_of_tasks(tmp_path: Path, monkeypa
     run(study, runner="ray", watch=Counting())
     assert max(at_once) == 2
     assert Grid.of(study).units == []
+
+
+def test_each_task_with_a_gpu_has_a_new_worker(tmp_path: Path) -> None:
+    study = killing_study(tmp_path)
+    two = Study(**{**vars(study), "models": study.models[::2], "resources": Resources(cpus=0.5, gpus=1)})
+    run(two, runner="ray")
+    pids = [lines(f"{model.path}.pids") for model in two.models]
+    assert len({pid for each in pids for pid in each}) == 2
+
+
+def test_a_ray_data_pipeline_scores_questions_as_the_engine_does() -> None:
+    questions = some_questions(12)
+    columns = [
+        {"id": each.id, "prompt": each.prompt, "answers": each.answers, "is_matching": each.is_matching, "more": 1}
+        for each in questions
+    ]
+    data = ray.data.from_items(columns, override_num_blocks=2).map_batches(
+        ScoreQuestions,
+        batch_format="pyarrow",
+        batch_size=5,
+        concurrency=1,
+        num_cpus=0.5,
+        fn_constructor_kwargs={"model": fake_scorer, "run_id": "r", "dataset": "d"},
+    )
+    found = {(row["question_id"], row["answer"]): row for row in data.take_all()}
+    expected = fake_scorer().score(questions, run_id="r", dataset="d", progress=False).to_pylist()
+    assert len(found) == len(expected)
+    for row in expected:
+        assert found[row["question_id"], row["answer"]]["logprob"] == row["logprob"]
+
+
+def test_a_batch_that_holds_no_questions_says_what_it_lacks() -> None:
+    score = ScoreQuestions(fake_scorer)
+    with pytest.raises(ValueError, match="lacks the columns answers, is_matching: it has id, prompt"):
+        score(pyarrow.table({"id": ["q"], "prompt": ["?"]}))
+    with pytest.raises(TypeError, match="batch_format"):
+        score({"id": ["q"]})

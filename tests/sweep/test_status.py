@@ -20,9 +20,9 @@ from pyscore.store.studies import StudyFolder
 from pyscore.sweep.claims import Holder, claim_of, claimed, holder_of
 from pyscore.sweep.events import EventLog
 from pyscore.sweep.grid import Grid
-from pyscore.sweep.run import FailedUnits, Shard, run
 from pyscore.sweep.status import Status, Working, status_of
 from pyscore.sweep.study import Scoring
+from pyscore.sweep.sweeps import FailedUnits, Shard, run
 from pyscore.sweep.tally import Tally
 from pyscore.sweep.watch import Watch, Watches
 from tests.store import stores

@@ -12,8 +12,8 @@ import pytest
 
 from pyscore.sweep.claims import claim_of, claimed
 from pyscore.sweep.grid import Grid
-from pyscore.sweep.run import FailedUnits, Shard, run
 from pyscore.sweep.study import Dataset, NamedTemplate, Scoring
+from pyscore.sweep.sweeps import FailedUnits, Shard, run
 from tests.sweep.fake_models import n_loads, n_scored, questions_file, small_study, stored_values
 
 CELLS = 3 * 2 * (7 + 5) * 2  # checkpoints, templates, questions, answers
