@@ -161,7 +161,8 @@ def _score(
     folder = StudyFolder(study.output)
     digest = json_digest([prepared.manifest["settings"], scorer.name])
     path = folder.run_path(f"{study.folder_of(unit.model)}/{run_name(template.name, digest)}")
-    arguments: dict[str, Any] = {"model": study.key(unit.model), "template": template.text, "stamp": unit.stamp}
+    arguments: dict[str, Any] = {"model": study.key(unit.model), "template": template.text}
+    arguments |= {"stamp": unit.stamp, "turn": unit.turn}
     write_run(scorer, path, prepared, resume=True, keep_others=True, progress=advance, arguments=arguments)
     return read_run(path)
 
