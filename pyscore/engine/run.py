@@ -127,12 +127,14 @@ def write_run(
         _run_id(earlier.manifest.get("run_id"), run_id, path)
         if kept and len(kept) == len(asked.questions) and read_manifest(locate(folder)) is None:
             return
+    names = {"run_id": run_id or uuid.uuid4().hex, "model": scorer.name}
     with (
         turn(scorer.source),
-        RunStore.open(folder, manifest, resume=resume, earlier=earlier) as store,
+        RunStore.open(folder, manifest, resume=resume, earlier=earlier, entries=names) as store,
         _removed_if_empty(store),
     ):
-        _set_aside(store, asked, folder, keep_others)
+        contents = asked.contents()
+        _set_aside(store, asked, contents, folder, keep_others)
         if earlier is not None:
             store.take_up([asked.keys[i] for i in kept], kept)
         info = _info(scorer, store, folder, run_id)
@@ -152,22 +154,31 @@ def write_run(
                 chunk_questions=prepared.chunk_questions,
             )
             _store(chunks, session, store, asked.keys, places, prepared.metadata)
-        _note_skipped(store, skips, path)
-        _note_datasets(store, skips, asked.contents())
-        store.finish(target)
+        skips.write(skipped_file(path))
+        store.finish(target, _noted(store, skips, contents))
 
 
-def _set_aside(store: RunStore, asked: Asked, folder: str, keep_others: bool) -> None:
-    """Refuse a run that holds other questions, or set aside those that asked ones stand for."""
-    before = set(store.manifest.get(SET_ASIDE, ()))
-    done = {key: place for key, place in store.positions().items() if key not in before}
+def _set_aside(
+    store: RunStore, asked: Asked, contents: Mapping[str, dict[str, Any]], folder: str, keep_others: bool
+) -> None:
+    """Refuse a run that holds other questions, or set aside those that asked ones stand for.
+
+    The manifest's entries of data sets whose rows are about to change go at the same moment. A run that is stopped
+    before it is finished holds neither the questions of before nor all of those that are asked for, and such an entry
+    would call them stored as soon as the data set's file has its old content again.
+    """
+    before, stored = set(store.manifest.get(SET_ASIDE, ())), store.positions()
+    done = {key: place for key, place in stored.items() if key not in before}
     if keep_others:
         aside = before.union(asked.not_asked(folder, done)).difference(asked.keys)
     else:
         asked.check_run(folder, done)
         aside = before.difference(asked.keys)
-    if aside != before:
-        store.update(**{SET_ASIDE: sorted(aside)})
+    noted, changing = store.manifest.get(DATASETS, {}), asked.unfinished(stored)
+    changing |= {name for name, own in contents.items() if not own.items() <= noted.get(name, {}).items()}
+    if aside != before or changing & noted.keys():
+        kept = {name: entry for name, entry in noted.items() if name not in changing}
+        store.update(**{SET_ASIDE: sorted(aside)} if aside != before else {}, **{DATASETS: kept} if noted else {})
 
 
 def _places(store: RunStore, keys: Sequence[str]) -> list[int]:
@@ -227,18 +238,17 @@ def _write(store: RunStore, entries: Mapping[str, Any], part: tuple[pa.Table, li
     store.write(*part)
 
 
-def _note_skipped(store: RunStore, skips: Skips, path: str) -> None:
-    """In the manifest and in a file: what the run left out this time, in place of what it left out before."""
-    found = {name: text for name, text in store.manifest.get("metadata", {}).items() if name != SKIPPED}
-    store.update(metadata=found | skips.metadata())
-    skips.write(skipped_file(path))
+def _noted(store: RunStore, skips: Skips, contents: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """What a finished run's manifest is to say, of what it left out and of each data set.
 
-
-def _note_datasets(store: RunStore, skips: Skips, contents: Mapping[str, dict[str, Any]]) -> None:
-    """In the manifest: what the questions of each data set were that this run has scored, beside those of before."""
+    What it left out this time stands in place of what it left out before; the questions of each data set that it has
+    scored now, beside those of data sets that it scored before.
+    """
+    manifest = store.manifest
+    found = {name: text for name, text in manifest.get("metadata", {}).items() if name != SKIPPED}
     skipped = Counter(question.dataset or "" for question in skips.found)
-    found = {name: {**entry, "skipped": skipped[name]} for name, entry in contents.items()}
-    store.update(**{DATASETS: store.manifest.get(DATASETS, {}) | found})
+    datasets = {name: {**entry, "skipped": skipped[name]} for name, entry in contents.items()}
+    return {"metadata": found | skips.metadata(), DATASETS: manifest.get(DATASETS, {}) | datasets}
 
 
 @contextmanager

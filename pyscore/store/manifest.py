@@ -130,10 +130,10 @@ def read_manifest(folder: Place) -> dict[str, Any] | None:
         ValueError: it isn't the manifest of a run, is damaged, or of another version.
     """
     place = folder / MANIFEST
-    if not place.is_file():
-        return None
     try:
         manifest = json.loads(place.read())
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        return None
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"{place} is damaged, or no manifest of a run: {error}") from None
     return check_manifest(manifest, str(place))

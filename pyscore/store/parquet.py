@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from pyscore.store.files import Place, UnreachableError, check_target, locate
+from pyscore.store.remote_files import RemotePlace
 from pyscore.store.schema import as_rows, check_schema
 
 if TYPE_CHECKING:
@@ -38,17 +41,22 @@ def read_file(place: Place) -> pa.Table:
     Raises:
         FileNotFoundError, ValueError: as `read_rows`.
     """
-    if not place.is_file():
-        raise FileNotFoundError(f"no such file: {place}")
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        with place.open() as file:
+        with _content(place) as file:
             table = pq.ParquetFile(file, page_checksum_verification=True).read()
         table.validate(full=True)  # Nothing less finds damaged text.
+    except (FileNotFoundError, IsADirectoryError):
+        raise FileNotFoundError(f"no such file: {place}") from None
     except UnreachableError:
         raise
     except (pa.ArrowException, OSError) as error:
         raise ValueError(f"{place} is not a Parquet file of rows, or damaged: {str(error).splitlines()[0]}") from None
     return as_rows(table, str(place))
+
+
+def _content(place: Place) -> AbstractContextManager[IO[bytes]]:
+    """The file, to be read as a whole: behind a URL in one request, and not one for each column."""
+    return BytesIO(place.read()) if isinstance(place, RemotePlace) else place.open()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -88,17 +88,22 @@ def is_leftover(name: str) -> bool:
     return target in (MANIFEST, ORDER, SKIPPED) or is_part(target)
 
 
-def read_parts(folder: Place) -> Parts:
+def read_parts(folder: Place, listed: Sequence[str] | None = None) -> Parts:
     """The footers of all parts.
+
+    Args:
+        folder: of the run.
+        listed: the names in it, where they are known.
 
     Raises:
         ValueError: a part is damaged, or a question is in two of them; the message names the files.
     """
-    names = part_names(folder)
+    listed = folder.names() if listed is None else listed
+    names = part_names(listed)
     with ThreadPoolExecutor(16) as pool:  # A remote file system answers many requests at once.
         footers = list(pool.map(_footer, [folder / name for name in names]))
     where: dict[str, str] = {}
-    order = _read_order(folder / ORDER)
+    order = _read_order(folder / ORDER) if ORDER in listed else {}
     found: dict[str, int] = {}
     for name, (keys, positions, _) in zip(names, footers, strict=True):
         positions[:] = [order.get(key, position) for key, position in zip(keys, positions, strict=True)]
@@ -121,8 +126,6 @@ def write_order(folder: Place, keys: Sequence[str]) -> None:
 
 
 def _read_order(place: Place) -> dict[str, int]:
-    if not place.is_file():
-        return {}
     try:
         keys = json.loads(place.read())
         if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
@@ -187,9 +190,9 @@ def keys_in(metadata: Mapping[bytes, bytes]) -> tuple[list[str], list[int]]:
     return keys, positions
 
 
-def part_names(folder: Place) -> list[str]:
-    """The names of a run's parts, in the order of their numbers."""
-    return sorted((name for name in folder.names() if is_part(name)), key=_number)
+def part_names(listed: Iterable[str]) -> list[str]:
+    """The names of a run's parts among those in its folder, in the order of their numbers."""
+    return sorted(filter(is_part, listed), key=_number)
 
 
 def _check_footer(keys: Any, positions: Any) -> None:

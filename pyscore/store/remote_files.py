@@ -67,8 +67,12 @@ class RemotePlace(Place):
             yield file
 
     def read(self) -> bytes:
-        # In one request: a file that is opened first may be replaced before it is read, by one of another size.
-        return bytes(self._fresh(lambda: self.files.cat_file(self.path)))
+        # In one request: a file that is opened first may be replaced before it is read, by one of another size. s3fs
+        # asks for the size first, unless it may not read pieces side by side.
+        protocol = self.files.protocol
+        is_s3 = "s3" in ((protocol,) if isinstance(protocol, str) else protocol)
+        options = {"max_concurrency": 1} if is_s3 else {}
+        return bytes(self._fresh(lambda: self.files.cat_file(self.path, **options)))
 
     @contextmanager
     def replacing(self) -> Iterator[IO[bytes]]:

@@ -25,6 +25,7 @@ from pyscore.store.manifest import (
 )
 from pyscore.store.parts import (
     LOCK,
+    Parts,
     is_leftover,
     is_part,
     part_name,
@@ -79,11 +80,15 @@ class RunStore:
     """
 
     def __init__(
-        self, folder: Place, manifest: dict[str, Any], lock: IO[bytes] | None, earlier: FinishedFile | None
+        self,
+        folder: Place,
+        manifest: dict[str, Any],
+        lock: IO[bytes] | None,
+        earlier: FinishedFile | None,
+        parts: Parts,
     ) -> None:
         self._folder, self._manifest, self._lock, self._earlier = folder, manifest, lock, earlier
         self._open = True
-        parts = read_parts(folder)
         self._keys, self._next = parts.keys, parts.next
         self._columns = None if parts.schema is None else parts.schema.names
         self._first = parts.names[0] if parts.names else None
@@ -98,7 +103,13 @@ class RunStore:
 
     @classmethod
     def open(
-        cls, path: str | Path, manifest: Mapping[str, Any], *, resume: bool = False, earlier: FinishedFile | None = None
+        cls,
+        path: str | Path,
+        manifest: Mapping[str, Any],
+        *,
+        resume: bool = False,
+        earlier: FinishedFile | None = None,
+        entries: Mapping[str, Any] | None = None,
     ) -> RunStore:
         """Begin a run in a new or empty folder, or go on with the one that is there.
 
@@ -109,6 +120,7 @@ class RunStore:
                 has digests, of which those that differ are named without their values.
             resume: go on if there is a run. A run without this is an error; no run with it is begun.
             earlier: a finished run, which a run that is begun now goes on with; see `take_up`.
+            entries: what the manifest of a run that is begun now has besides, as by `update`.
 
         Raises:
             FileExistsError: there is a run, and resume is False; or the folder has other files, and no run.
@@ -119,24 +131,26 @@ class RunStore:
             TypeError: an entry of the manifest is not JSON.
         """
         opening = begin(manifest)
+        new = add_entries(opening, entries or {})
         folder = locate(path)
         _check_folder(folder, resume)
         folder.make_folder()
         lock = _locked(folder)
         try:
             # Checked a second time, as another process may have begun a run before the lock was held.
-            found = _check_folder(folder, resume)
+            found = _check_folder(folder, resume, is_made=True)
             if found is not None:
                 check_settings(folder, found, opening["settings"])
             if found is None and earlier is not None:
                 found = earlier.manifest
-            current = opening if found is None else resumed(found, opening)
+            current = new if found is None else resumed(found, opening)
             write_manifest(folder, current)
             # Only once the manifest is written: without locks, that is what stops a writer whose file this might be.
-            for name in folder.names():
+            names = folder.names()
+            for name in names:
                 if is_leftover(name):
                     (folder / name).remove()
-            return cls(folder, current, lock, earlier)
+            return cls(folder, current, lock, earlier, read_parts(folder, names))
         except BaseException:
             if lock is not None:
                 lock.close()
@@ -242,25 +256,26 @@ class RunStore:
         """
         self._replace_manifest(add_entries(self._manifest, entries))
 
-    def finish(self, target: str | Path | None = None) -> None:
+    def finish(self, target: str | Path | None = None, entries: Mapping[str, Any] | None = None) -> None:
         """Mark the run as complete, and close the store; the parts are read first, to see that they are all there.
 
         Args:
+            entries: added to the manifest, as by `update`.
             target: a file, a path or an fsspec URL, that the run becomes, as by `merge_run`; the folder is then
                 removed. Until the file is whole it holds what it held before, and the folder all rows.
 
         Raises:
+            TypeError: as `update`.
             FileExistsError: the target has come to be, or was replaced, since the run was opened.
             ValueError: a part is damaged, or the parts don't hold what was written; or the store is closed.
             BlockingIOError: another process has opened the run since.
         """
+        added = add_entries(self._manifest, entries or {})
         self._check_mine()
         parts = read_parts(self._folder)
         if parts.keys != self._keys:
             raise ValueError(f"{self._folder} doesn't hold what was written to it: something else changed it; resume")
-        self._replace_manifest(
-            {**self._manifest, "complete": True, "finished": now(), "stored": summary_of(parts.keys)}
-        )
+        self._replace_manifest({**added, "complete": True, "finished": now(), "stored": summary_of(parts.keys)})
         if target is not None:
             self._check_target(locate(target))
             # Both steps hold the lock: rows that another process stored between them would be removed unread.
@@ -320,8 +335,9 @@ class RunStore:
         if self._lock is not None:
             write_part(place, rows, keys, positions)
             return
-        # What an earlier session began to write can have arrived after the folder was read.
-        if place.is_file():
+        # What an earlier session began to write can have arrived after the folder was read. To list is one request to
+        # an object store, to ask for an object that isn't there are two.
+        if name in self._folder.names():
             raise BlockingIOError(f"another process wrote {place} since: resume, to go on after it")
         write_part(place, rows, keys, positions)
         self._check_mine()
@@ -339,17 +355,18 @@ class RunStore:
             raise ValueError(f"keys[{stored[0]}] is stored already: leave out the questions in done()")
 
 
-def _check_folder(folder: Place, resume: bool) -> dict[str, Any] | None:
+def _check_folder(folder: Place, resume: bool, *, is_made: bool = False) -> dict[str, Any] | None:
     """The manifest of the run to go on with, None for a new one; raises where neither is possible."""
-    if folder.is_file():
+    names = folder.names()
+    if not names and not is_made and folder.is_file():
         check_format(str(folder))
         raise FileExistsError(f"{folder} is a file: name a folder for the run")
-    found = read_manifest(folder)
+    found = read_manifest(folder) if MANIFEST in names else None
     if found is None:
         check_format(str(folder))
     if found is not None and not resume:
         raise FileExistsError(f"{folder} has a run already: pass resume (--resume) to go on, or name another output")
-    other = [name for name in folder.names() if not is_leftover(name) and name != LOCK]
+    other = [name for name in names if not is_leftover(name) and name != LOCK]
     if found is None and other:
         raise FileExistsError(f"{folder} has files and is no run ({other[0]}): name a new or an empty folder")
     return found

@@ -55,7 +55,7 @@ def scan_run(
     aside, keys = frozenset(manifest.get(SET_ASIDE, ())), []
     waiting: list[pa.Table] = []
     checked: list[pa.Schema] = []
-    for name in part_names(folder):
+    for name in part_names(folder.names()):
         table, own = _read(folder / name, columns, aside, checked)
         keys.append(own)
         waiting.append(table if datasets is None else _of_datasets(table, datasets))

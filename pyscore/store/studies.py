@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
@@ -25,7 +26,11 @@ _OWN = (_RUNS, "claims", "events", "failures")
 """Folders in that of a study."""
 _READ_AT_ONCE = 64
 """Manifests read at the same time: a remote file system takes as long for many of them as for one."""
-_OF_PROMPTS = ("prompts", "chat_template")
+_REMEMBERED = 16
+"""Different entries on data sets that manifests are compared with: those of 150 data sets take 54 kB of memory."""
+_OF_DAY = "prompts"
+"""The component of a fingerprint that differs where a template prints another day."""
+_OF_TEMPLATE = (_OF_DAY, "chat_template")
 """Components of a fingerprint that say nothing of the model."""
 
 
@@ -42,9 +47,18 @@ class StudyRun(NamedTuple):
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """What the sweep that opened it last said of it: "model" (the key of a model), "template" and "stamp"."""
+        """What the sweep that opened it last said of it: "model" (the key of a model), "template", "stamp", "turn"."""
         found = self.manifest["sessions"][-1].get("arguments", {})
         return found if isinstance(found, dict) else {}
+
+    @property
+    def turn(self) -> int:
+        """A number above that of all runs of its checkpoint that were there when it was opened last.
+
+        Clocks don't tell which run was opened last: those of two machines differ, and they are set back.
+        """
+        found = self.arguments.get("turn")
+        return found if isinstance(found, int) else 0
 
     def holds(self, dataset: Mapping[str, Any]) -> bool:
         """Whether it has scored these questions: an entry "datasets" of `StudyFolder.read`."""
@@ -58,7 +72,14 @@ class StudyRun(NamedTuple):
 
     def is_of_model(self, other: StudyRun) -> bool:
         """Whether both have rows of the same model under the same settings, though templates may print another day."""
-        return _of_model(self) == _of_model(other)
+        settings = (dict(run.manifest["settings"]) for run in (self, other))
+        mine, others = ({**each, "fingerprint": _without(each, (_OF_DAY,))} for each in settings)
+        return mine == others
+
+    def has_weights_of(self, other: StudyRun) -> bool:
+        """Whether both have rows of the same weights, tokenizer and configuration, under whichever template."""
+        mine, others = (_without(run.manifest["settings"], _OF_TEMPLATE) for run in (self, other))
+        return mine == others
 
 
 class Cell(NamedTuple):
@@ -147,28 +168,35 @@ class StudyFolder:
         Raises:
             ValueError: a manifest is damaged; the message names it.
         """
-        folder = self.place / _RUNS
+        folder, kept = self.place / _RUNS, _Kept()
 
         def read(checkpoint: str) -> list[StudyRun]:
-            names = [f"{checkpoint}/{name}" for name in (folder / checkpoint).names()]
-            manifests = [read_manifest(folder / name) for name in names]
-            return [StudyRun(name, each) for name, each in zip(names, manifests, strict=True) if each is not None]
+            own = [f"{checkpoint}/{name}" for name in (folder / checkpoint).names()]
+            manifests = [read_manifest(folder / name) for name in own]
+            return [StudyRun(name, kept.once(m)) for name, m in zip(own, manifests, strict=True) if m is not None]
 
-        with ThreadPoolExecutor(_READ_AT_ONCE) as pool:
-            found = list(chain.from_iterable(pool.map(read, folder.names() if checkpoints is None else checkpoints)))
-        return sorted(found, key=lambda run: run.manifest["sessions"][-1]["started"], reverse=True)
+        names = folder.names() if checkpoints is None else checkpoints
+        if len(names) == 1:  # as each checkpoint asks before it is scored: threads would take longer to start
+            found = read(names[0])
+        else:
+            with ThreadPoolExecutor(_READ_AT_ONCE) as pool:
+                found = list(chain.from_iterable(pool.map(read, names)))
+        return sorted(found, key=lambda run: (run.turn, run.manifest["sessions"][-1]["started"]), reverse=True)
 
     def cells(self, study: Mapping[str, Any] | None = None, runs: Sequence[StudyRun] | None = None) -> Iterator[Cell]:
         """Every cell of the grid, model by model, template by template, data sets in their order.
 
-        A cell's run is the last one that holds its data set, among those of the same weights and settings as the run of
-        its model and template that was opened last: rows of weights that were overwritten since are none of it.
+        A cell's run is the last one that holds its data set, among those of the same settings as the run of its model
+        and template that was opened last, and of the same weights as the last one of its model under any template: rows
+        of weights that were overwritten since are none of it.
         """
         entries = self.read() if study is None else study
         by_cell: dict[tuple[Any, Any], list[StudyRun]] = {}
+        last: dict[Any, StudyRun] = {}
         for run in self.runs() if runs is None else runs:
-            own = by_cell.setdefault((run.arguments.get("model"), run.arguments.get("template")), [])
-            if not own or run.is_of_model(own[0]):
+            model = run.arguments.get("model")
+            own = by_cell.setdefault((model, run.arguments.get("template")), [])
+            if run.has_weights_of(last.setdefault(model, run)) and (not own or run.is_of_model(own[0])):
                 own.append(run)
         for model in entries["models"]:
             for template in entries["templates"]:
@@ -196,10 +224,26 @@ class StudyFolder:
         return found
 
 
-def _of_model(run: StudyRun) -> dict[str, Any]:
-    settings = run.manifest["settings"]
-    fingerprint = settings.get("fingerprint", {})
-    return {**settings, "fingerprint": {k: v for k, v in fingerprint.items() if k not in _OF_PROMPTS}}
+class _Kept:
+    """What manifests say of their data sets, kept once where they say the same, as most runs of a study do."""
+
+    def __init__(self) -> None:
+        self._known: deque[Any] = deque(maxlen=_REMEMBERED)
+
+    def once(self, manifest: dict[str, Any]) -> dict[str, Any]:
+        found = manifest.get(DATASETS)
+        # A copy, as other threads add to it meanwhile.
+        same = next((known for known in tuple(self._known) if known == found), None)
+        if same is not None:
+            return {**manifest, DATASETS: same}
+        if found:
+            self._known.append(found)
+        return manifest
+
+
+def _without(settings: Mapping[str, Any], components: Sequence[str]) -> dict[str, Any]:
+    """The fingerprint of a run's settings without some of its components."""
+    return {name: digest for name, digest in settings.get("fingerprint", {}).items() if name not in components}
 
 
 def run_name(label: str, digest: str) -> str:

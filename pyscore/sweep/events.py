@@ -24,7 +24,6 @@ from pyscore.sweep.tally import Tally
 from pyscore.sweep.watch import Watch
 
 if TYPE_CHECKING:
-    from pyscore.metrics import Estimate
     from pyscore.sweep.grid import Grid, Unit
     from pyscore.sweep.unit import UnitResult
 
@@ -35,7 +34,6 @@ _SEGMENT = 2**20  # bytes of a file behind a URL, which is written anew as long 
 _WRITE_SECONDS = 60.0  # between two writings of it
 _TAIL = 2**16  # bytes at the end of a log that are read first
 _READ_AT_ONCE = 32
-_HEADLINE = ("mean_probability", "preference_rate")
 
 
 class EventLog(Watch):
@@ -56,10 +54,8 @@ class EventLog(Watch):
         self._file: IO[bytes] | None = None
         self._segment, self._kept, self._written = 0, b"", -math.inf
         self._failed = False
-        self._confidence = 0.95
 
     def began(self, grid: Grid, units: Sequence[Unit]) -> None:
-        self._confidence = grid.study.confidence
         about = {"sweep": self.sweep, "host": socket.gethostname(), "pid": os.getpid(), "pyscore_version": __version__}
         events = [_event("began", study=grid.study.name, **about, **self._standing())]
         events += [_event("failed", dataset=name, reason=why) for name, why in grid.unreadable.items()]
@@ -72,11 +68,8 @@ class EventLog(Watch):
     def done(self, unit: Unit, result: UnitResult) -> None:
         label = unit.model.label
         events = []
-        for (template, dataset), state in result.states.items():
-            summary = state.summarize(self._confidence)
-            headline = {name: _numbers(getattr(summary, name)) for name in _HEADLINE}
-            about = {"template": template, "dataset": dataset, "n_questions": summary.n_questions}
-            events.append(_event("scored", model=label, **about, **headline))
+        for (template, dataset), numbers in result.headline.items():
+            events.append(_event("scored", model=label, template=template, dataset=dataset, **numbers))
         events += [_event("failed", **asdict(failure)) for failure in result.failures]
         took = {"n_questions": result.n_questions, "seconds": round(result.seconds, 3)}
         events.append(_event("done", model=label, size=unit.model.size, **took, n_failures=len(result.failures)))
@@ -164,12 +157,6 @@ def measured(folder: StudyFolder) -> list[Measured]:
 
 def _event(kind: str, **entries: Any) -> dict[str, Any]:
     return {"event": kind, "time": datetime.now(timezone.utc).isoformat(timespec="milliseconds"), **entries}
-
-
-def _numbers(estimate: Estimate) -> dict[str, Any]:
-    found = {"value": estimate.value, "low": estimate.low, "high": estimate.high}
-    numbers = {name: float(value) if math.isfinite(value) else None for name, value in found.items()}
-    return numbers | ({"reason": estimate.reason} if estimate.reason else {})
 
 
 def _logs(place: Place) -> list[str]:

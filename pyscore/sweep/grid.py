@@ -30,12 +30,14 @@ class Unit:
             known of its files. See `pyscore.sweep.models.Loader.stamp`.
         missing: names of the data sets to score, by the name of the template.
         why: why it has to be loaded.
+        turn: of the runs that it opens; see `pyscore.store.studies.StudyRun.turn`.
     """
 
     model: Model
     stamp: str | None
     missing: Mapping[str, tuple[str, ...]]
     why: str
+    turn: int = 1
 
     def datasets(self, study: Study) -> Iterator[tuple[NamedTemplate, list[Dataset]]]:
         """Each template with the data sets that are missing under it."""
@@ -82,8 +84,10 @@ class Grid:
         entries = study.to_dict([each.name for each in study.datasets if each.name not in unreadable])
         runs = folder.runs(None if only is None else [study.folder_of(only)])
         latest: dict[tuple[Any, Any], StudyRun] = {}
+        turns: dict[Any, int] = {}
         for run in runs:
             latest.setdefault((run.arguments.get("model"), run.arguments.get("template")), run)
+            turns.setdefault(run.arguments.get("model"), run.turn)
         cells = list(folder.cells(entries, runs))
         stamps = _stamps(study)
         units = []
@@ -91,7 +95,7 @@ class Grid:
         for model, stamp in zip(study.models, stamps, strict=True):
             unit = _unit(study, model, stamp, by_model.get(study.key(model), []), latest)
             if unit is not None:
-                units.append(unit)
+                units.append(replace(unit, turn=1 + turns.get(study.key(model), 0)))
         return cls(study, cells, units, unreadable)
 
     @property
@@ -121,8 +125,15 @@ def unreadable_datasets(study: Study) -> dict[str, str]:
 
 def _stamps(study: Study) -> list[str | None]:
     loaders = {source: loader_of(source) for source in {model.source for model in study.models}}
-    with ThreadPoolExecutor(_STAMPS_AT_ONCE) as pool:
-        of_files = list(pool.map(lambda model: loaders[model.source].stamp(model), study.models))
+
+    def stamp_of(model: Model) -> str | None:
+        return loaders[model.source].stamp(model)
+
+    if len(study.models) == 1:  # as each unit asks before it begins: a thread would take longer to start
+        of_files = [stamp_of(study.models[0])]
+    else:
+        with ThreadPoolExecutor(_STAMPS_AT_ONCE) as pool:
+            of_files = list(pool.map(stamp_of, study.models))
     return [
         None if stamp is None else json_digest([stamp, study.conditions(model)])
         for stamp, model in zip(of_files, study.models, strict=True)

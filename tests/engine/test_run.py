@@ -153,9 +153,9 @@ def test_a_file_that_something_else_wrote_meanwhile_is_not_written_over(
         if before:
             run(scorer, path, questions[:before])
 
-        def late(store: RunStore, target: Path) -> None:
+        def late(store: RunStore, target: Path, entries: Any) -> None:
             write_rows(other, target)
-            finish(store, target)
+            finish(store, target, entries)
 
         with (
             monkeypatch.context() as patch,

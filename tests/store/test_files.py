@@ -200,7 +200,7 @@ def test_a_store_that_cannot_be_reached_is_one_error_that_names_the_url(
     def refuse(*arguments: Any, **options: Any) -> None:
         raise error
 
-    for name in ("info", "ls", "pipe_file", "open"):
+    for name in ("info", "ls", "pipe_file", "open", "cat_file"):
         monkeypatch.setattr(ObjectStore, name, refuse)
     url = "object://bucket/run"
     for attempt in (
