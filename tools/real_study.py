@@ -56,7 +56,7 @@ def main() -> None:
     arguments = parser.parse_args()
     os.environ.update(OMP_NUM_THREADS=str(arguments.threads), RAY_ADDRESS="local")
     with tempfile.TemporaryDirectory() as folder:
-        found = {name: _run(Path(folder) / name, run, arguments.limit) for name, run in _WAYS.items()}
+        found = {name: _run(Path(folder) / str(i), run, arguments.limit) for i, (name, run) in enumerate(_WAYS.items())}
         tables = {name: table for name, (table, _) in found.items()}
         seconds = {name: each for name, (_, each) in found.items()}
     first = tables["one process"]
