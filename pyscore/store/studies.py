@@ -34,6 +34,10 @@ _OF_TEMPLATE = (_OF_DAY, "chat_template")
 """Components of a fingerprint that say nothing of the model."""
 
 
+class DamagedStudyError(ValueError):
+    """study.json is none that was written whole."""
+
+
 class StudyRun(NamedTuple):
     """A run of a study.
 
@@ -121,7 +125,11 @@ class StudyFolder:
         self.check()
         self.place.make_folder()
         (self.place / _RUNS).make_folder()
-        if self._found() != entries:
+        try:
+            is_said = self._found() == entries
+        except DamagedStudyError:
+            is_said = False
+        if not is_said:
             with (self.place / _STUDY).replacing() as file:
                 file.write(json.dumps(entries, indent=1).encode() + b"\n")
 
@@ -212,7 +220,7 @@ class StudyFolder:
         try:
             found = json.loads(place.read())
         except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise ValueError(f"{place} is damaged: {error}. Run the sweep again, which writes it anew") from None
+            raise DamagedStudyError(f"{place} is damaged: {error}. Run the sweep again, which writes it anew") from None
         if not isinstance(found, dict) or found.get("format") != _FORMAT:
             raise ValueError(f"{place} is no study of pyscore's: name another folder")
         if found.get("version") != _VERSION:

@@ -119,6 +119,18 @@ def test_the_run_that_was_opened_last_is_found_though_its_clock_was_slow(
     assert Grid.of(study).units == []
 
 
+@pytest.mark.parametrize("damaged", ["", '{"format": "pyscore st', "[" * 100_000])
+def test_a_damaged_study_file_is_written_anew_as_its_message_says(damaged: str, tmp_path: Path) -> None:
+    study = small_study(tmp_path, models=1, datasets=(3,))
+    run(study)
+    before, file = stored_values(study), tmp_path / "out" / "study.json"
+    file.write_text(damaged)
+    with pytest.raises(ValueError, match="Run the sweep again"):
+        stored_values(study)
+    run(study)
+    assert stored_values(study) == before
+
+
 class ChatTokenizer(FakeTokenizer):
     """With a chat template that puts a text before each question."""
 
