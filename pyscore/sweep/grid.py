@@ -110,24 +110,44 @@ class Grid:
 
 
 def unreadable_datasets(study: Study) -> dict[str, str]:
-    """Data sets whose questions can't be read, or rendered as far as that is told without a model, with the reason."""
+    """Data sets whose questions can't be read, with the reason; or whose first one no template of theirs can render.
+
+    One that only some templates can't render is left to be scored: those fail by themselves, or skip its questions.
+    """
     found = {}
     for dataset in study.datasets:
         try:
-            for template in study.templates:
-                if dataset.templates is None or template.name in dataset.templates:
-                    template.check(dataset.questions[0])
             _ = dataset.content_sha256
+            reasons = [_unrendered(template, dataset) for template in _templates_of(study, dataset)]
         except (ValueError, OSError) as error:
             found[dataset.name] = str(error)
+            continue
+        if study.scoring.on_error == "raise" and None not in reasons:
+            found[dataset.name] = str(reasons[0])
     return found
+
+
+def _templates_of(study: Study, dataset: Dataset) -> list[NamedTemplate]:
+    return [each for each in study.templates if dataset.templates is None or each.name in dataset.templates]
+
+
+def _unrendered(template: NamedTemplate, dataset: Dataset) -> str | None:
+    """Why a template can't render a data set's first question, as far as that is told without a model."""
+    try:
+        template.check(dataset.questions[0])
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 def _stamps(study: Study) -> list[str | None]:
     loaders = {source: loader_of(source) for source in {model.source for model in study.models}}
 
     def stamp_of(model: Model) -> str | None:
-        return loaders[model.source].stamp(model)
+        try:
+            return loaders[model.source].stamp(model)
+        except Exception:  # such as files that are being removed: loading the checkpoint says what is wrong with it
+            return None
 
     if len(study.models) == 1:  # as each unit asks before it begins: a thread would take longer to start
         of_files = [stamp_of(study.models[0])]

@@ -82,7 +82,7 @@ def _scored(study: Study, unit: Unit, advance: Callable[[float], None]) -> UnitR
     begun, label = time.perf_counter(), unit.model.label
     try:
         scorer = _load(unit.model)
-    except Exception as error:  # whatever is wrong with a checkpoint, the others are scored
+    except (Exception, SystemExit) as error:  # whatever is wrong with a checkpoint, the others are scored
         return UnitResult(label, (Failure(label, None, None, _line(error)),), seconds=time.perf_counter() - begun)
     failures: list[Failure] = []
     states: dict[tuple[str, str], SummaryState] = {}
@@ -95,7 +95,7 @@ def _scored(study: Study, unit: Unit, advance: Callable[[float], None]) -> UnitR
                 rows = _score(study, unit, scorer, template, prepared, counted)
             except OSError:
                 raise
-            except Exception as error:
+            except (Exception, SystemExit) as error:  # code that comes with a model may want to end the process
                 failures.append(Failure(label, template.name, None, _line(error)))
                 continue
             finally:
@@ -210,7 +210,7 @@ def _free_memory() -> None:
         torch.cuda.empty_cache()
 
 
-def _line(error: Exception) -> str:
+def _line(error: BaseException) -> str:
     text = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
     known = isinstance(error, ValueError | OSError | ImportError | MemoryError)
     return text if known and text else f"{type(error).__name__}: {text}"

@@ -1,0 +1,88 @@
+"""Whatever one checkpoint's code or one data set's file does wrong, it is reported, and everything else is scored."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pyscore.sweep.study import Dataset, Model, NamedTemplate, Scoring
+from pyscore.sweep.sweeps import FailedUnits, run
+from tests.sweep.fake_models import FileLoader, WeightedSource, small_study, stored_values
+
+
+@pytest.mark.parametrize(
+    "error", [SystemExit(0), RecursionError("deep"), MemoryError(), KeyError("k"), OSError("gone")]
+)
+def test_a_loader_that_ends_the_process_or_fails_in_any_way_fails_alone(
+    error: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = small_study(tmp_path, models=2, datasets=(3,))
+    load = FileLoader.load
+
+    def failing(self: FileLoader, model: Model) -> object:
+        if model.step == 0:
+            raise error
+        return load(self, model)
+
+    monkeypatch.setattr(FileLoader, "load", failing)
+    with pytest.raises(FailedUnits) as caught:
+        run(study)
+    assert [failure.model for failure in caught.value.failures] == ["m, step 0"]
+    assert {step for step, *_ in stored_values(study)} == {100}
+
+
+def test_code_that_ends_the_process_while_it_scores_fails_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = small_study(tmp_path, models=2, datasets=(3,))
+    score = WeightedSource.score
+
+    def ending(self: WeightedSource, request: object) -> object:
+        if self.weights == "weights 0":
+            raise SystemExit(0)
+        return score(self, request)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(WeightedSource, "score", ending)
+    with pytest.raises(FailedUnits, match="SystemExit: 0"):
+        run(study)
+    assert {step for step, *_ in stored_values(study)} == {100}
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError("a file was removed meanwhile"), KeyError("k")])
+def test_a_checkpoint_without_a_stamp_for_once_is_loaded(
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = small_study(tmp_path, models=2, datasets=(3,))
+
+    def failing(self: FileLoader, model: Model) -> str:
+        raise error
+
+    monkeypatch.setattr(FileLoader, "stamp", failing)
+    run(study)
+    assert {step for step, *_ in stored_values(study)} == {0, 100}
+
+
+def test_a_data_set_without_files_fails_alone(tmp_path: Path) -> None:
+    study = small_study(tmp_path, models=1, datasets=(3,))
+    with pytest.raises(FailedUnits, match="'none' has no files"):
+        run(replace(study, datasets=(*study.datasets, Dataset("none", ()))))
+    assert len(stored_values(study)) == 2 * 3 * 2
+
+
+def test_a_template_that_fails_takes_no_data_set_from_the_others(tmp_path: Path) -> None:
+    templates = (NamedTemplate("plain"), NamedTemplate("bad", "{{ question }}{{ 1 // 0 }}"))
+    study = small_study(tmp_path, models=1, datasets=(3,), templates=templates)
+    with pytest.raises(FailedUnits) as caught:
+        run(study)
+    assert [(failure.template, failure.dataset) for failure in caught.value.failures] == [("bad", "d0")]
+    assert len(stored_values(study)) == 3 * 2
+
+
+def test_where_questions_may_be_skipped_the_first_one_may_be_too(tmp_path: Path) -> None:
+    template = NamedTemplate("odd", "{{ question }}{% if 'Is 0' in question %}{{ 1 // 0 }}{% endif %}")
+    skipping = Scoring(on_error="skip")
+    study = small_study(tmp_path, models=1, datasets=(3,), templates=(template,), scoring=skipping)
+    run(study)
+    assert {question for _, _, _, question, _ in stored_values(study)} == {"q1", "q2"}
