@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from pyscore.store.files import locate
 from pyscore.store.manifest import DATASETS, as_json, check_fields, read_manifest
 
-__all__ = ["Cell", "StudyFolder", "StudyRun", "run_name"]
+__all__ = ["OF_TEMPLATE", "Cell", "StudyFolder", "StudyRun", "run_name"]
 
 _FORMAT, _VERSION = "pyscore study", 1
 _STUDY, _RUNS = "study.json", "runs"
@@ -30,7 +30,7 @@ _REMEMBERED = 16
 """Different entries on data sets that manifests are compared with: those of 150 data sets take 54 kB of memory."""
 _OF_DAY = "prompts"
 """The component of a fingerprint that differs where a template prints another day."""
-_OF_TEMPLATE = (_OF_DAY, "chat_template")
+OF_TEMPLATE = (_OF_DAY, "chat_template")
 """Components of a fingerprint that say nothing of the model."""
 
 
@@ -82,7 +82,7 @@ class StudyRun(NamedTuple):
 
     def has_weights_of(self, other: StudyRun) -> bool:
         """Whether both have rows of the same weights, tokenizer and configuration, under whichever template."""
-        mine, others = (_without(run.manifest["settings"], _OF_TEMPLATE) for run in (self, other))
+        mine, others = (_without(run.manifest["settings"], OF_TEMPLATE) for run in (self, other))
         return mine == others
 
 
