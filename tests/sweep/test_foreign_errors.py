@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from pyscore.engine.skipping import skipped_questions
+from pyscore.results import curve
+from pyscore.store import read_run
 from pyscore.sweep.study import Dataset, Model, NamedTemplate, Scoring
 from pyscore.sweep.sweeps import FailedUnits, run
 from tests.sweep.fake_models import FileLoader, WeightedSource, small_study, stored_values
@@ -86,3 +89,21 @@ def test_where_questions_may_be_skipped_the_first_one_may_be_too(tmp_path: Path)
     study = small_study(tmp_path, models=1, datasets=(3,), templates=(template,), scoring=skipping)
     run(study)
     assert {question for _, _, _, question, _ in stored_values(study)} == {"q1", "q2"}
+
+
+def test_a_run_still_names_the_questions_it_left_out_after_another_data_set_is_added(tmp_path: Path) -> None:
+    template = NamedTemplate("odd", "{{ question }}{% if 'Is 0' in question %}{{ 1 // 0 }}{% endif %}")
+    study = small_study(tmp_path, models=1, templates=(template,), scoring=Scoring(on_error="skip"))
+    run(replace(study, datasets=study.datasets[:1]))
+    run(study)
+    folder = next((tmp_path / "out" / "runs").glob("*/*"))
+    found = [(each.dataset, each.question_id) for each in skipped_questions(read_run(folder))]
+    assert found == [("d0", "q0"), ("d1", "q0")]
+    assert len((folder / "skipped.jsonl").read_text().splitlines()) == 2
+
+
+def test_steps_that_are_one_place_on_a_curve_are_refused(tmp_path: Path) -> None:
+    study = small_study(tmp_path, models=3, datasets=(5,), templates=(NamedTemplate("plain"),))
+    run(replace(study, models=tuple(replace(each, step=2**60 + i) for i, each in enumerate(study.models))))
+    with pytest.raises(ValueError, match="two checkpoints of one curve"):
+        curve(study.output)
