@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pyscore.engine.skipping import skipped_questions
-from pyscore.results import curve
+from pyscore.results import curve, tidy
 from pyscore.store import read_run
 from pyscore.sweep.study import Dataset, Model, NamedTemplate, Scoring
 from pyscore.sweep.sweeps import FailedUnits, run
@@ -107,3 +108,18 @@ def test_steps_that_are_one_place_on_a_curve_are_refused(tmp_path: Path) -> None
     run(replace(study, models=tuple(replace(each, step=2**60 + i) for i, each in enumerate(study.models))))
     with pytest.raises(ValueError, match="two checkpoints of one curve"):
         curve(study.output)
+
+
+def test_a_part_that_is_gone_is_told_with_what_to_do_and_that_helps(tmp_path: Path) -> None:
+    study = small_study(tmp_path, models=1, datasets=(5,), templates=(NamedTemplate("plain"),))
+    run(study)
+    before = tidy(study.output)
+    part = next((tmp_path / "out" / "runs").glob("*/*/part-*"))
+    part.unlink()
+    run(study)
+    with pytest.raises(ValueError, match=r"remove the folder .* and run the sweep again") as caught:
+        tidy(study.output)
+    assert str(part.parent) in str(caught.value)
+    shutil.rmtree(part.parent)
+    run(study)
+    assert tidy(study.output).equals(before)
