@@ -28,6 +28,12 @@ _READ_AT_ONCE = 64
 """Manifests read at the same time: a remote file system takes as long for many of them as for one."""
 _REMEMBERED = 16
 """Different entries on data sets that manifests are compared with: those of 150 data sets take 54 kB of memory."""
+_ENTRIES: dict[str, dict[str, type]] = {
+    "models": {"key": str, "folder": str, "name": str},
+    "templates": {"name": str, "text": str},
+    "datasets": {"name": str, "content_sha256": str, "templates": list},
+}
+"""What each entry of study.json has, at least."""
 _OF_DAY = "prompts"
 """The component of a fingerprint that differs where a template prints another day."""
 OF_TEMPLATE = (_OF_DAY, "chat_template")
@@ -229,6 +235,11 @@ class StudyFolder:
                 "use the pyscore that wrote it"
             )
         check_fields(found, str(place), "", {"name": str, "models": list, "templates": list, "datasets": list})
+        for kind, fields in _ENTRIES.items():
+            for n, entry in enumerate(found[kind]):
+                check_fields({f"{kind}[{n}]": entry}, str(place), "", {f"{kind}[{n}]": dict})
+                check_fields(entry, str(place), f"{kind}[{n}].", fields)
+        check_fields(found, str(place), "", {"scoring": dict, "comparison": dict}, optional=True)
         return found
 
 

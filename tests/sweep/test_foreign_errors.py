@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -123,3 +124,23 @@ def test_a_part_that_is_gone_is_told_with_what_to_do_and_that_helps(tmp_path: Pa
     shutil.rmtree(part.parent)
     run(study)
     assert tidy(study.output).equals(before)
+
+
+@pytest.mark.parametrize(
+    ("entries", "named"),
+    [
+        ({"models": [{}]}, r"models\[0\]\.key is missing"),
+        ({"datasets": [{"name": "d0", "content_sha256": ""}]}, r"datasets\[0\]\.templates is missing"),
+        ({"templates": [1]}, r"templates\[0\] is of type int"),
+        ({"scoring": None}, "scoring is of type NoneType"),
+    ],
+)
+def test_a_study_file_that_was_edited_is_an_error_that_names_the_entry(
+    entries: dict[str, object], named: str, tmp_path: Path
+) -> None:
+    study = small_study(tmp_path, models=1, datasets=(3,))
+    run(study)
+    file = tmp_path / "out" / "study.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **entries}))
+    with pytest.raises(ValueError, match=named):
+        tidy(study.output)
