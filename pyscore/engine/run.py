@@ -153,9 +153,11 @@ def write_run(
                 progress=progress,
                 chunk_questions=prepared.chunk_questions,
             )
-            _store(chunks, session, store, asked.keys, places, prepared.metadata)
-        skips.write(skipped_file(path))
-        store.finish(target, _noted(store, skips, contents))
+            others = Skips("skip").with_others(store.manifest.get("metadata", {}), contents).metadata()
+            _store(chunks, session, store, asked.keys, places, prepared.metadata, others)
+        told = skips.with_others(others, contents)
+        told.write(skipped_file(path))
+        store.finish(target, _noted(store, skips, told, contents))
 
 
 def _set_aside(
@@ -212,10 +214,12 @@ def _store(
     keys: Sequence[str],
     places: Sequence[int],
     described: Mapping[str, str],
+    kept: Mapping[str, str],
 ) -> None:
     """Store each chunk of rows as one part, with what the session found out until then, while the next one runs.
 
-    ``keys`` and ``places`` are of all questions that are asked for; see `_places`.
+    ``keys`` and ``places`` are of all questions that are asked for; see `_places`. ``kept`` is what the manifest's
+    metadata says besides.
     """
     writing: Future[None] | None = None
     # What was scored is stored even where a later chunk fails: leaving the pool waits for the writer.
@@ -223,7 +227,7 @@ def _store(
         for indices, rows in chunks:
             metadata = row_schema(metadata={**described, **session.findings}).metadata
             part = rows.replace_schema_metadata(metadata), [keys[i] for i in indices], [places[i] for i in indices]
-            entries = {"state": session.state, "metadata": session.findings}
+            entries = {"state": session.state, "metadata": {**session.findings, **kept}}
             if writing is not None:
                 writing.result()
             writing = pool.submit(_write, store, entries, part)
@@ -238,17 +242,17 @@ def _write(store: RunStore, entries: Mapping[str, Any], part: tuple[pa.Table, li
     store.write(*part)
 
 
-def _noted(store: RunStore, skips: Skips, contents: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+def _noted(store: RunStore, skips: Skips, told: Skips, contents: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     """What a finished run's manifest is to say, of what it left out and of each data set.
 
-    What it left out this time stands in place of what it left out before; the questions of each data set that it has
-    scored now, beside those of data sets that it scored before.
+    What it left out this time stands in place of what it left out of these data sets before; the questions of each data
+    set that it has scored now, beside those of data sets that it scored before.
     """
     manifest = store.manifest
     found = {name: text for name, text in manifest.get("metadata", {}).items() if name != SKIPPED}
     skipped = Counter(question.dataset or "" for question in skips.found)
     datasets = {name: {**entry, "skipped": skipped[name]} for name, entry in contents.items()}
-    return {"metadata": found | skips.metadata(), DATASETS: manifest.get(DATASETS, {}) | datasets}
+    return {"metadata": found | told.metadata(), DATASETS: manifest.get(DATASETS, {}) | datasets}
 
 
 @contextmanager

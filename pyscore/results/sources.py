@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, groupby
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -124,8 +124,13 @@ def _of_cells(folder: StudyFolder, cells: Sequence[Cell], refuses: bool) -> Grou
         runs.setdefault(cell.run.name, []).append(name)
 
     def scan(columns: Sequence[str]) -> Iterator[pa.Table]:
-        each = (scan_run(folder.run_path(name), columns, datasets=own) for name, own in runs.items())
-        return chain.from_iterable(each)
+        for name, own in runs.items():
+            try:
+                yield from scan_run(folder.run_path(name), columns, datasets=own)
+            except ValueError as error:
+                # What is stored is told by manifests, so that no sweep goes on with a run that lost a part.
+                remedy = f"remove the folder {folder.run_path(name)} and run the sweep again, which scores it anew"
+                raise ValueError(f"{error}. If a part is gone or damaged, {remedy}") from None
 
     model = cells[0].model
     size = model.get("size")

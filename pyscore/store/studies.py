@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from pyscore.store.files import locate
 from pyscore.store.manifest import DATASETS, as_json, check_fields, read_manifest
 
-__all__ = ["Cell", "StudyFolder", "StudyRun", "run_name"]
+__all__ = ["OF_TEMPLATE", "Cell", "StudyFolder", "StudyRun", "run_name"]
 
 _FORMAT, _VERSION = "pyscore study", 1
 _STUDY, _RUNS = "study.json", "runs"
@@ -28,10 +28,20 @@ _READ_AT_ONCE = 64
 """Manifests read at the same time: a remote file system takes as long for many of them as for one."""
 _REMEMBERED = 16
 """Different entries on data sets that manifests are compared with: those of 150 data sets take 54 kB of memory."""
+_ENTRIES: dict[str, dict[str, type]] = {
+    "models": {"key": str, "folder": str, "name": str},
+    "templates": {"name": str, "text": str},
+    "datasets": {"name": str, "content_sha256": str, "templates": list},
+}
+"""What each entry of study.json has, at least."""
 _OF_DAY = "prompts"
 """The component of a fingerprint that differs where a template prints another day."""
-_OF_TEMPLATE = (_OF_DAY, "chat_template")
+OF_TEMPLATE = (_OF_DAY, "chat_template")
 """Components of a fingerprint that say nothing of the model."""
+
+
+class DamagedStudyError(ValueError):
+    """study.json is none that was written whole."""
 
 
 class StudyRun(NamedTuple):
@@ -78,7 +88,7 @@ class StudyRun(NamedTuple):
 
     def has_weights_of(self, other: StudyRun) -> bool:
         """Whether both have rows of the same weights, tokenizer and configuration, under whichever template."""
-        mine, others = (_without(run.manifest["settings"], _OF_TEMPLATE) for run in (self, other))
+        mine, others = (_without(run.manifest["settings"], OF_TEMPLATE) for run in (self, other))
         return mine == others
 
 
@@ -121,7 +131,11 @@ class StudyFolder:
         self.check()
         self.place.make_folder()
         (self.place / _RUNS).make_folder()
-        if self._found() != entries:
+        try:
+            is_said = self._found() == entries
+        except DamagedStudyError:
+            is_said = False
+        if not is_said:
             with (self.place / _STUDY).replacing() as file:
                 file.write(json.dumps(entries, indent=1).encode() + b"\n")
 
@@ -212,7 +226,7 @@ class StudyFolder:
         try:
             found = json.loads(place.read())
         except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise ValueError(f"{place} is damaged: {error}. Run the sweep again, which writes it anew") from None
+            raise DamagedStudyError(f"{place} is damaged: {error}. Run the sweep again, which writes it anew") from None
         if not isinstance(found, dict) or found.get("format") != _FORMAT:
             raise ValueError(f"{place} is no study of pyscore's: name another folder")
         if found.get("version") != _VERSION:
@@ -221,6 +235,11 @@ class StudyFolder:
                 "use the pyscore that wrote it"
             )
         check_fields(found, str(place), "", {"name": str, "models": list, "templates": list, "datasets": list})
+        for kind, fields in _ENTRIES.items():
+            for n, entry in enumerate(found[kind]):
+                check_fields({f"{kind}[{n}]": entry}, str(place), "", {f"{kind}[{n}]": dict})
+                check_fields(entry, str(place), f"{kind}[{n}].", fields)
+        check_fields(found, str(place), "", {"scoring": dict, "comparison": dict}, optional=True)
         return found
 
 

@@ -79,6 +79,8 @@ class Dataset:
         Raises:
             FileNotFoundError, ValueError: as `pyscore.load_questions`; an id that two files use; no such cluster.
         """
+        if not self.files:
+            raise ValueError(f"data set {self.name!r} has no files: name at least one")
         columns = None if self.columns is None else dict(self.columns)
         read = partial(load_questions, format=self.format, columns=columns, choices=self.choices, limit=self.limit)
         found = [

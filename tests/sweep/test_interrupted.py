@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 
 from pyscore.engine import run as engine_run
+from pyscore.engine.sources.source import SourceFacts
 from pyscore.store import manifest
 from pyscore.sweep import unit
 from pyscore.sweep.grid import Grid
 from pyscore.sweep.study import Dataset, NamedTemplate, Study
 from pyscore.sweep.sweeps import run
 from tests.engine.fake_source import FakeSource, FakeTokenizer
-from tests.sweep.fake_models import small_study, stored_values
+from tests.sweep.fake_models import n_scored, small_study, stored_values
 
 PLAIN = (NamedTemplate("plain"),)
 
@@ -117,6 +118,35 @@ def test_the_run_that_was_opened_last_is_found_though_its_clock_was_slow(
         run(study)
     assert not set(before.values()) & set(stored_values(study).values())
     assert Grid.of(study).units == []
+
+
+@pytest.mark.parametrize("damaged", ["", '{"format": "pyscore st', "[" * 100_000])
+def test_a_damaged_study_file_is_written_anew_as_its_message_says(damaged: str, tmp_path: Path) -> None:
+    study = small_study(tmp_path, models=1, datasets=(3,))
+    run(study)
+    before, file = stored_values(study), tmp_path / "out" / "study.json"
+    file.write_text(damaged)
+    with pytest.raises(ValueError, match="Run the sweep again"):
+        stored_values(study)
+    run(study)
+    assert stored_values(study) == before
+
+
+def test_a_data_set_that_is_added_on_another_device_brings_the_others_there_in_the_same_sweep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = small_study(tmp_path, models=1)
+    run(replace(study, datasets=study.datasets[:1]))
+
+    def elsewhere(self: FakeSource) -> SourceFacts:
+        return replace(self._facts, device="other")
+
+    monkeypatch.setattr(FakeSource, "facts", property(elsewhere))
+    run(study)
+    assert len(stored_values(study)) == 2 * (7 + 5) * 2
+    n = n_scored(study)
+    run(study)
+    assert n_scored(study) == n == 2 * (7 + 7 + 5) * 2
 
 
 class ChatTokenizer(FakeTokenizer):
