@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from pyscore.store.files import locate
 from pyscore.store.manifest import DATASETS, as_json, check_fields, read_manifest
 
-__all__ = ["Cell", "StudyFolder", "StudyRun", "run_name"]
+__all__ = ["Cell", "StudyFolder", "StudyRun", "is_study", "run_name"]
 
 _FORMAT, _VERSION = "pyscore study", 1
 _STUDY, _RUNS = "study.json", "runs"
@@ -194,6 +194,12 @@ class StudyFolder:
             )
         check_fields(found, str(place), "", {"name": str, "models": list, "templates": list, "datasets": list})
         return found
+
+
+def is_study(path: str | Path) -> bool:
+    """Whether a path, or an fsspec URL, is the folder of a study."""
+    place = locate(path)
+    return place.is_folder() and (place / _STUDY).is_file()
 
 
 def _of_model(run: StudyRun) -> dict[str, Any]:
