@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from pyscore.store.files import locate
 from pyscore.store.manifest import DATASETS, as_json, check_fields, read_manifest
 
-__all__ = ["OF_TEMPLATE", "Cell", "StudyFolder", "StudyRun", "run_name"]
+__all__ = ["OF_TEMPLATE", "Cell", "StudyFolder", "StudyRun", "is_study", "run_name"]
 
 _FORMAT, _VERSION = "pyscore study", 1
 _STUDY, _RUNS = "study.json", "runs"
@@ -241,6 +241,12 @@ class StudyFolder:
                 check_fields(entry, str(place), f"{kind}[{n}].", fields)
         check_fields(found, str(place), "", {"scoring": dict, "comparison": dict}, optional=True)
         return found
+
+
+def is_study(path: str | Path) -> bool:
+    """Whether a path, or an fsspec URL, is the folder of a study."""
+    place = locate(path)
+    return place.is_folder() and (place / _STUDY).is_file()
 
 
 class _Kept:
