@@ -208,7 +208,8 @@ class Study:
         ):
             if len(set(names)) < len(names):
                 twice = next(name for name in names if names.count(name) > 1)
-                raise ValueError(f"the {kind} {twice!r} is there twice: give each one its own name")
+                way = ", or a pattern that reads {step} or {name}" if kind == "model" else ""
+                raise ValueError(f"the {kind} {twice!r} is there twice: give each one its own name{way}")
         known = [each.name for each in self.templates]
         for dataset in self.datasets:
             for name in dataset.templates or ():
