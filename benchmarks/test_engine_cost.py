@@ -22,6 +22,7 @@ from benchmarks.bare_forward import bare_forward, fastest_length, load_of, score
 from pyscore import Question, Scorer, load_questions
 from pyscore._extension import _C
 from pyscore.engine import score_to
+from pyscore.integrations.callback import Evaluator
 from pyscore.store import read_rows
 from pyscore.tasks import sample_questions
 from tests.paths import DATA
@@ -43,15 +44,16 @@ def _persona(n_files: int, n: int) -> list[Question]:
     return [Question(**{**vars(q), "dataset": file.stem}) for file in files for q in load_questions(file, limit=n)]
 
 
-CASES: dict[str, tuple[bool, Callable[[], list[Question]]]] = {
-    "bundled sample": (False, sample_questions),
-    "200 questions, Yes/No": (False, lambda: _published("persona/agreeableness.jsonl", 200)),
-    "200 questions, lettered": (False, lambda: _published(LETTERED, 200)),
-    "200 questions, sycophancy": (False, lambda: _published(SYCOPHANCY, 200)),
-    "2,000 questions, Yes/No": (False, lambda: _persona(2, 1000)),
-    "score_to, 2,000 questions of 20 data sets": (True, lambda: _persona(_SMALL_FILES, _FROM_EACH)),
+CASES: dict[str, tuple[str, Callable[[], list[Question]]]] = {
+    "bundled sample": ("score", sample_questions),
+    "200 questions, Yes/No": ("score", lambda: _published("persona/agreeableness.jsonl", 200)),
+    "200 questions, lettered": ("score", lambda: _published(LETTERED, 200)),
+    "200 questions, sycophancy": ("score", lambda: _published(SYCOPHANCY, 200)),
+    "2,000 questions, Yes/No": ("score", lambda: _persona(2, 1000)),
+    "Evaluator.run, 200 questions, sycophancy": ("evaluate", lambda: _published(SYCOPHANCY, 200)),
+    "score_to, 2,000 questions of 20 data sets": ("score_to", lambda: _persona(_SMALL_FILES, _FROM_EACH)),
 }
-"""Name -> whether rows go to a run's folder, and the questions."""
+"""Name -> what is called, and the questions."""
 
 
 @lru_cache(maxsize=1)
@@ -83,14 +85,18 @@ def test_score_beside_a_bare_forward_pass(benchmark: Any, tmp_path: Path, dtype:
         pytest.skip("this CPU has no bfloat16 arithmetic")
     if name != "bundled sample" and not DATA.is_dir():
         pytest.skip(f"model-written evals not found at {DATA}: set PYSCORE_DATA to the folder that holds them")
-    stored, questions = CASES[name][0], CASES[name][1]()
+    called, questions = CASES[name][0], CASES[name][1]()
     scorer, seconds = _scorer(dtype)
     load, runs, tables = load_of(scorer, questions), count(), []
     length = fastest_length(seconds, load)
 
+    evaluator = Evaluator(questions, tokenizer=scorer.tokenizer, batch_tokens=scorer.batch_tokens)
+
     def score() -> None:
-        if stored:
+        if called == "score_to":
             score_to(scorer, tmp_path / str(next(runs)), questions, progress=False)
+        elif called == "evaluate":
+            tables.append(evaluator.run(scorer.model, next(runs)).rows)
         else:
             tables.append(scorer.score(questions, progress=False))
 
@@ -99,6 +105,6 @@ def test_score_beside_a_bare_forward_pass(benchmark: Any, tmp_path: Path, dtype:
         benchmark, bare, score, rounds=ROUNDS,
         case=f"{name}: {load.tokens:,} tokens, {load.positions:,} positions", dtype=dtype, row_tokens=length,
     )  # fmt: skip
-    rows = read_rows(tmp_path / "0") if stored else tables[0]
+    rows = read_rows(tmp_path / "0") if called == "score_to" else tables[0]
     columns = [rows[name].to_pylist() for name in ("dataset", "question_id", "answer_index", "logprob")]
     _check(scorer, questions, {(*key,): value for *key, value in zip(*columns, strict=True)})

@@ -15,14 +15,23 @@ if TYPE_CHECKING:
     from pyscore.results.changes import QuestionChange
     from pyscore.results.run_differences import MetricDifference
 
-__all__ = ["print_differences"]
+__all__ = [
+    "HEADLINES",
+    "METRICS",
+    "add_columns",
+    "as_cells",
+    "change_table",
+    "is_known",
+    "meaning",
+    "print_differences",
+]
 
-_METRICS = {
+METRICS = {
     "mean_probability": "mean probability",
     "preference_rate": "preference rate",
     "mean_log_odds": "mean log odds (nats)",
 }
-_HEADLINES = ("mean_probability", "preference_rate")
+HEADLINES = ("mean_probability", "preference_rate")
 _CORRECTIONS = {"holm": "Holm", "benjamini-hochberg": "Benjamini and Hochberg"}
 
 
@@ -36,11 +45,12 @@ def print_differences(found: RunDifferences) -> None:
             tables.append(_one(found, own[0], title))
         else:
             every = [each for each in found.differences if each.run == run.name]
-            tables += [_many(found, every, metric, title) for metric in _HEADLINES if _known(every, metric)]
+            tables += [_many(found, every, metric, title) for metric in HEADLINES if is_known(every, metric)]
         changes = [change for change in found.changes if change.run == run.name]
         if changes:
-            tables.append(_changes(changes, found.runs[0].name, run.name))
-    print_tables(tables, _meaning(found))
+            tables.append(change_table(changes, found.runs[0].name, run.name))
+    first = f"the first run is {found.runs[0].name}"
+    print_tables(tables, meaning(found, first, found.find("pooled")))
 
 
 def _one(found: RunDifferences, each: RunDifference, title: str) -> Table:
@@ -49,30 +59,31 @@ def _one(found: RunDifferences, each: RunDifference, title: str) -> Table:
     where = where if each.n_clusters is None else f"in {each.n_clusters} clusters"
     named = f"{title}: {each.dataset}" if each.dataset else title
     table = new_table(f"{each.n_questions} questions {where}", named)
-    _add_columns(table, found)
-    for metric, label in _METRICS.items():
-        if _known([each], metric):
+    add_columns(table, found)
+    for metric, label in METRICS.items():
+        if is_known([each], metric):
             own: MetricDifference = getattr(each, metric)
-            table.add_row(label, *_cells(own, found), style="bold" if metric in _HEADLINES else None)
+            table.add_row(label, *as_cells(own, found), style="bold" if metric in HEADLINES else None)
     return table
 
 
 def _many(found: RunDifferences, differences: Sequence[RunDifference], metric: str, title: str) -> Table:
     """One metric of several data sets, and its averages."""
-    table = new_table("data set", f"{title}: {_METRICS[metric]}")
+    table = new_table("data set", f"{title}: {METRICS[metric]}")
     table.add_column("questions", justify="right", no_wrap=True)
     table.add_column("clusters", justify="right", no_wrap=True)
-    _add_columns(table, found)
+    add_columns(table, found)
     for each in differences:
         if each.scope == "pooled":
             table.add_section()
         name = each.dataset or "(no name)" if each.scope == "dataset" else f"{each.scope} average"
         clusters = "one" if each.one_cluster else "-" if each.n_clusters is None else str(each.n_clusters)
-        table.add_row(as_text(name), str(each.n_questions), clusters, *_cells(getattr(each, metric), found))
+        table.add_row(as_text(name), str(each.n_questions), clusters, *as_cells(getattr(each, metric), found))
     return table
 
 
-def _add_columns(table: Table, found: RunDifferences) -> None:
+def add_columns(table: Table, found: RunDifferences) -> None:
+    """Columns for what `as_cells` gives."""
     p = "corrected\np" if _n_tests(found) > 1 else "p"
     headers = ["first", "other", "difference", f"{100 * found.confidence:g} % interval", p]
     headers += [] if found.margin is None else [f"± {found.margin:g}\n{p}"]
@@ -83,7 +94,8 @@ def _add_columns(table: Table, found: RunDifferences) -> None:
     table.add_column("verdict", min_width=len("equivalent"), overflow="fold")
 
 
-def _cells(own: MetricDifference, found: RunDifferences) -> list[str]:
+def as_cells(own: MetricDifference, found: RunDifferences) -> list[str]:
+    """A difference: both means, itself, its interval, its p-values and the verdict."""
     difference = own.difference
     bounds = f"[{difference.low:+.4f}, {difference.high:+.4f}]"
     cells = [as_number(own.first, 3), as_number(own.other, 3), f"{difference.value:+.4f}"]
@@ -98,7 +110,8 @@ def _n_tests(found: RunDifferences) -> int:
     return len(found.find("dataset"))
 
 
-def _changes(changes: Sequence[QuestionChange], first: str, other: str) -> Table:
+def change_table(changes: Sequence[QuestionChange], first: str, other: str) -> Table:
+    """The questions that changed most, of one run."""
     table = new_table("question", f"changed most: {other} - {first} (probability)")
     table.add_column("data set", overflow="fold")
     for header in ("first", "other", "change"):
@@ -117,11 +130,12 @@ def _flip(change: QuestionChange) -> str:
     return f"{change.prefers_first:g} -> {change.prefers_other:g}"
 
 
-def _meaning(found: RunDifferences) -> list[str]:
+def meaning(found: RunDifferences, first: str, averages: Sequence[RunDifference]) -> list[str]:
+    """What the numbers mean; ``first`` says what others are compared with, flips are told of ``averages``."""
     alpha, p = 1 - found.confidence, "the corrected p" if _n_tests(found) > 1 else "p"
     n_datasets = max(each.n_datasets for each in found.differences)
     lines = [
-        f"difference: other - first, question by question; the first run is {found.runs[0].name}",
+        f"difference: other - first, question by question; {first}",
         "mean probability: how much of the compared answers' probability falls on the matching answer, on average",
         f"preference rate: {PREFERENCES[found.sets]}; {TIES[found.ties]}",
         f"verdict: higher or lower where {p} is at most {alpha:.3g}",
@@ -129,15 +143,17 @@ def _meaning(found: RunDifferences) -> list[str]:
     if found.margin is not None:
         lines[-1] += f"; equivalent where the p of both one-sided tests against ± {found.margin:g} is at most that"
     if _n_tests(found) > 1:
+        n_averages = sum(each.scope == "pooled" for each in found.differences) or len(found.find("pooled"))
         lines.append(
             f"corrected p: after {_CORRECTIONS[found.correction]}, of data sets for {_n_tests(found)} comparisons of a "
-            f"metric, of averages for {len(found.runs) - 1}; intervals are not corrected"
+            f"metric, of averages for {n_averages}; intervals are not corrected"
         )
     if n_datasets > 1:
         lines.append("pooled average: every question counts the same; macro average: every data set counts the same")
-    for each in found.find("pooled"):
+    for each in averages:
+        name = each.run if each.template is None else f"{each.run}, template {each.template}"
         lines.append(
-            f"{each.run}: of {each.n_questions} preferences {each.n_raised} went to the matching answer, "
+            f"{name}: of {each.n_questions} preferences {each.n_raised} went to the matching answer, "
             f"{each.n_lowered} away from it"
         )
     if any(each.one_cluster for each in found.differences):
@@ -145,7 +161,8 @@ def _meaning(found: RunDifferences) -> list[str]:
     return [*lines, *found.notes]
 
 
-def _known(differences: Sequence[RunDifference], metric: str) -> bool:
+def is_known(differences: Sequence[RunDifference], metric: str) -> bool:
+    """Whether any of these knows the metric."""
     return any(not math.isnan(getattr(each, metric).difference.value) for each in differences)
 
 

@@ -32,19 +32,21 @@ class Met:
     Attributes:
         condition: as it was given.
         run: the name of the run that it holds for.
+        template: of a study, under which template; None of runs.
         scope, dataset: what it holds on.
         value: what was found there.
     """
 
     condition: str
     run: str
+    template: str | None
     scope: str
     dataset: str | None
     value: float
 
     def __str__(self) -> str:
         where = f"{self.scope} average" if self.dataset is None else repr(self.dataset)
-        return f"{self.condition} holds for {self.run}, {where}: {self.value:.6g}"
+        return f"{self.condition} holds for {_named(self)}, {where}: {self.value:.6g}"
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""
@@ -73,13 +75,13 @@ class Condition:
     number: float
 
     def met_by(self, found: RunDifferences) -> list[Met]:
-        """Where the condition holds, run by run.
+        """Where the condition holds, run by run and, of a study, template by template: one is enough.
 
         Raises:
             ValueError: no data set is called like the scope, or the number can't be had; the message says why.
         """
         return [
-            Met(self.text, each.run, each.scope, each.dataset, value)
+            Met(self.text, each.run, each.template, each.scope, each.dataset, value)
             for each in self._differences(found)
             if _OPERATORS[self.sign](value := self._value(each), self.number)
         ]
@@ -100,8 +102,12 @@ class Condition:
         value: float = getattr(metric if hasattr(metric, self.field) else metric.difference, self.field)
         if math.isnan(value):
             why = metric.difference.reason or "it isn't defined"
-            raise ValueError(f"--fail-if {self.text!r} can't be decided for {each.run}: {why}")
+            raise ValueError(f"--fail-if {self.text!r} can't be decided for {_named(each)}: {why}")
         return value
+
+
+def _named(of: Met | RunDifference) -> str:
+    return of.run if of.template is None else f"{of.run} under {of.template!r}"
 
 
 def read_condition(text: str) -> Condition:

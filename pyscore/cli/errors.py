@@ -1,4 +1,4 @@
-"""A user's mistake ends with exit status 2 and one line on standard error; a bug keeps its traceback."""
+"""A user's mistake ends with exit status 2 and a line on standard error; a bug keeps its traceback."""
 
 from __future__ import annotations
 
@@ -36,10 +36,11 @@ class Commands(TyperGroup):
             with _one_line_warnings():
                 status = super().main(*arguments, **{**options, "standalone_mode": False})
         except Exception as error:
-            line = _told(error)
-            if line is None:
+            told = _told(error)
+            if told is None:
                 raise
-            say(line)
+            for line in getattr(error, "lines", (told,)):  # the mistakes of a study file are several
+                say(line)
             sys.exit(MISTAKE)
         except SystemExit as error:
             # Typer writes help by itself, and ends with 1 and without a word where nobody reads it.

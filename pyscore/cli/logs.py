@@ -96,6 +96,8 @@ def _read_log(path: str, rule: Mapping[str, str], arguments: Mapping[str, str]) 
 def _format(path: str) -> str | None:
     """What wrote a log, by its name; None for rows."""
     if not is_url(path) and Path(path).is_dir():
+        if (Path(path) / "study.json").is_file():
+            return None
         # A folder of rows has a manifest; `read_rows` says what is wrong with one that has neither.
         return "lm-eval" if next(Path(path).rglob("samples_*.jsonl"), None) else None
     return _SUFFIXES.get(Path(path).suffix.lower())

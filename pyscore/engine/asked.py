@@ -92,6 +92,11 @@ class Asked:
         stored = stored_datasets(folder)
         return sorted(key for key in done.keys() - set(self.keys) if stored[key] in asked)
 
+    def unfinished(self, done: Mapping[str, int]) -> set[str]:
+        """Data sets of which a question isn't stored, by the names that `contents` gives them."""
+        named = zip(self.questions, self.keys, strict=True)
+        return {dataset_of(question, self._dataset) or "" for question, key in named if key not in done}
+
     def contents(self) -> dict[str, dict[str, Any]]:
         """What the manifest says of each data set: how many questions it has, and a digest of them."""
         found: dict[str, list[Question]] = {}

@@ -133,7 +133,8 @@ def write_run(
         RunStore.open(folder, manifest, resume=resume, earlier=earlier, entries=names) as store,
         _removed_if_empty(store),
     ):
-        _set_aside(store, asked, folder, keep_others)
+        contents = asked.contents()
+        _set_aside(store, asked, contents, folder, keep_others)
         if earlier is not None:
             store.take_up([asked.keys[i] for i in kept], kept)
         info = _info(scorer, store, folder, run_id)
@@ -152,22 +153,34 @@ def write_run(
                 progress=progress,
                 chunk_questions=prepared.chunk_questions,
             )
-            _store(chunks, session, store, asked.keys, places, prepared.metadata)
-        skips.write(skipped_file(path))
-        store.finish(target, _noted(store, skips, asked.contents()))
+            others = Skips("skip").with_others(store.manifest.get("metadata", {}), contents).metadata()
+            _store(chunks, session, store, asked.keys, places, prepared.metadata, others)
+        told = skips.with_others(others, contents)
+        told.write(skipped_file(path))
+        store.finish(target, _noted(store, skips, told, contents))
 
 
-def _set_aside(store: RunStore, asked: Asked, folder: str, keep_others: bool) -> None:
-    """Refuse a run that holds other questions, or set aside those that asked ones stand for."""
-    before = set(store.manifest.get(SET_ASIDE, ()))
-    done = {key: place for key, place in store.positions().items() if key not in before}
+def _set_aside(
+    store: RunStore, asked: Asked, contents: Mapping[str, dict[str, Any]], folder: str, keep_others: bool
+) -> None:
+    """Refuse a run that holds other questions, or set aside those that asked ones stand for.
+
+    The manifest's entries of data sets whose rows are about to change go at the same moment. A run that is stopped
+    before it is finished holds neither the questions of before nor all of those that are asked for, and such an entry
+    would call them stored as soon as the data set's file has its old content again.
+    """
+    before, stored = set(store.manifest.get(SET_ASIDE, ())), store.positions()
+    done = {key: place for key, place in stored.items() if key not in before}
     if keep_others:
         aside = before.union(asked.not_asked(folder, done)).difference(asked.keys)
     else:
         asked.check_run(folder, done)
         aside = before.difference(asked.keys)
-    if aside != before:
-        store.update(**{SET_ASIDE: sorted(aside)})
+    noted, changing = store.manifest.get(DATASETS, {}), asked.unfinished(stored)
+    changing |= {name for name, own in contents.items() if not own.items() <= noted.get(name, {}).items()}
+    if aside != before or changing & noted.keys():
+        kept = {name: entry for name, entry in noted.items() if name not in changing}
+        store.update(**{SET_ASIDE: sorted(aside)} if aside != before else {}, **{DATASETS: kept} if noted else {})
 
 
 def _places(store: RunStore, keys: Sequence[str]) -> list[int]:
@@ -201,10 +214,12 @@ def _store(
     keys: Sequence[str],
     places: Sequence[int],
     described: Mapping[str, str],
+    kept: Mapping[str, str],
 ) -> None:
     """Store each chunk of rows as one part, with what the session found out until then, while the next one runs.
 
-    ``keys`` and ``places`` are of all questions that are asked for; see `_places`.
+    ``keys`` and ``places`` are of all questions that are asked for; see `_places`. ``kept`` is what the manifest's
+    metadata says besides.
     """
     writing: Future[None] | None = None
     # What was scored is stored even where a later chunk fails: leaving the pool waits for the writer.
@@ -212,7 +227,7 @@ def _store(
         for indices, rows in chunks:
             metadata = row_schema(metadata={**described, **session.findings}).metadata
             part = rows.replace_schema_metadata(metadata), [keys[i] for i in indices], [places[i] for i in indices]
-            entries = {"state": session.state, "metadata": session.findings}
+            entries = {"state": session.state, "metadata": {**session.findings, **kept}}
             if writing is not None:
                 writing.result()
             writing = pool.submit(_write, store, entries, part)
@@ -227,17 +242,17 @@ def _write(store: RunStore, entries: Mapping[str, Any], part: tuple[pa.Table, li
     store.write(*part)
 
 
-def _noted(store: RunStore, skips: Skips, contents: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+def _noted(store: RunStore, skips: Skips, told: Skips, contents: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     """What a finished run's manifest is to say, of what it left out and of each data set.
 
-    What it left out this time stands in place of what it left out before; the questions of each data set that it has
-    scored now, beside those of data sets that it scored before.
+    What it left out this time stands in place of what it left out of these data sets before; the questions of each data
+    set that it has scored now, beside those of data sets that it scored before.
     """
     manifest = store.manifest
     found = {name: text for name, text in manifest.get("metadata", {}).items() if name != SKIPPED}
     skipped = Counter(question.dataset or "" for question in skips.found)
     datasets = {name: {**entry, "skipped": skipped[name]} for name, entry in contents.items()}
-    return {"metadata": found | skips.metadata(), DATASETS: manifest.get(DATASETS, {}) | datasets}
+    return {"metadata": found | told.metadata(), DATASETS: manifest.get(DATASETS, {}) | datasets}
 
 
 @contextmanager

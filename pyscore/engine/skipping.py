@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -81,6 +81,13 @@ class Skips:
                 return []
         half = len(indices) // 2
         return self.each(indices[:half], questions, make) + self.each(indices[half:], questions, make)
+
+    def with_others(self, metadata: Mapping[str, str], datasets: Collection[str]) -> Skips:
+        """The same, after what a run's metadata says of data sets other than these, "" being the one without a name."""
+        found = Skips("skip")
+        before = [Skipped(**entry) for entry in json.loads(metadata.get(SKIPPED, "[]"))]
+        found.found = [each for each in before if (each.dataset or "") not in datasets] + self.found
+        return found
 
     def write(self, target: str) -> None:
         """Write what was left out as JSONL, one question a line; no file where nothing was."""

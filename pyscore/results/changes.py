@@ -21,6 +21,7 @@ class QuestionChange(Record):
 
     Attributes:
         run: the name of the other run.
+        template: of a study, under which template; None of runs.
         dataset, question_id: which question; the data set as the first run calls it.
         first, other: the normalised probability of the matching answers in each run; where one of them knows
             preferences alone, the preferences.
@@ -31,6 +32,7 @@ class QuestionChange(Record):
     """
 
     run: str
+    template: str | None
     dataset: str | None
     question_id: str
     first: float
@@ -42,7 +44,7 @@ class QuestionChange(Record):
 
 
 def largest_changes(
-    first: QuestionScores, other: QuestionScores, matched: Matched, n: int, run: str
+    first: QuestionScores, other: QuestionScores, matched: Matched, n: int, run: str, template: str | None = None
 ) -> list[QuestionChange]:
     """The n questions whose probability changed most, largest change first; those that didn't change are left out.
 
@@ -61,6 +63,7 @@ def largest_changes(
         found.append(
             QuestionChange(
                 run=run,
+                template=template,
                 dataset=first.datasets[at].as_py(),
                 question_id=first.question_ids[at].as_py(),
                 first=float(a[i]),

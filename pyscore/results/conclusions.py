@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,7 +23,7 @@ from pyscore.results.paired import Pairs, Scope, average, column, differences_of
 from pyscore.results.question_scores import QuestionScores
 from pyscore.results.run_differences import Equivalence, MetricDifference, RunDifference
 
-__all__ = ["Cell", "Settings", "cells_of", "concluded"]
+__all__ = ["Cell", "Named", "Settings", "cells_of", "concluded"]
 
 _WITH_MARGIN = ("mean_probability", "preference_rate")
 
@@ -65,10 +66,24 @@ class Settings:
         return write_signature("compare_runs", **rule, margin=margin, interval=f"auto@{self.confidence:g}")
 
 
+class Named(NamedTuple):
+    """What a pair of runs is called.
+
+    Attributes:
+        run: the other run.
+        against: the first run.
+        template: of a study, under which template both were scored.
+    """
+
+    run: str
+    against: str
+    template: str | None = None
+
+
 class Cell(NamedTuple):
     """One run on one scope, before p-values are corrected."""
 
-    run: str
+    named: Named
     scope: Scope
     design: Design
     pairs: dict[str, Pairs]
@@ -76,7 +91,7 @@ class Cell(NamedTuple):
 
 
 def cells_of(
-    name: str,
+    named: Named,
     first: QuestionScores,
     other: QuestionScores,
     matched: Matched,
@@ -98,7 +113,7 @@ def cells_of(
             for which, run, indices in (("first", first, matched.first), ("other", other, matched.other)):
                 values = column(run, field, indices[scope.questions])
                 counts[f"{label}_{which}"] = NAN if values is None else average(values, design)
-        cells.append(Cell(name, scope, design, pairs, counts))
+        cells.append(Cell(named, scope, design, pairs, counts))
     return cells
 
 
@@ -111,12 +126,13 @@ def concluded(cells: list[Cell], settings: Settings) -> list[RunDifference]:
             together = _corrected([cells[i].pairs[metric] for i in members], metric, settings)
             for i, difference in zip(members, together, strict=True):
                 found[i][metric] = difference
+    _add_ranges(cells, found)
     return [
         RunDifference(
-            run=cell.run,
+            **cell.named._asdict(),
             scope=cell.scope.kind,
             dataset=cell.scope.dataset,
-            n_datasets=cell.scope.n_datasets,
+            n_datasets=len(cell.scope.datasets),
             n_questions=cell.design.sample.n,
             n_clusters=cell.design.n_clusters,
             **metrics,
@@ -124,6 +140,21 @@ def concluded(cells: list[Cell], settings: Settings) -> list[RunDifference]:
         )
         for cell, metrics in zip(cells, found, strict=True)
     ]
+
+
+def _add_ranges(cells: Sequence[Cell], found: Sequence[dict[str, Any]]) -> None:
+    """Say beside each difference what it is between under all templates; averages over other data sets are left out."""
+    alike: dict[Any, list[int]] = {}
+    for i, (named, scope, *_) in enumerate(cells):
+        key = (named.run, named.against, scope.kind, scope.dataset, frozenset(scope.datasets))
+        alike.setdefault(key, []).append(i)
+    for members in alike.values():
+        for metric in HEADLINES:
+            values = [found[i][metric].difference.value for i in members]
+            known = [value for value in values if not math.isnan(value)]
+            if len(known) > 1:
+                for i in members:
+                    found[i][metric] = replace(found[i][metric], template_min=min(known), template_max=max(known))
 
 
 def _corrected(pairs: list[Pairs], metric: str, settings: Settings) -> list[MetricDifference]:

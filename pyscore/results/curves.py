@@ -117,7 +117,7 @@ def _curves(
     for own in found.values():
         own.sort(key=lambda group: float(group.labels[x]))
         for before, after in pairwise(own):
-            if before.labels[x] == after.labels[x]:
+            if float(before.labels[x]) == float(after.labels[x]):  # places are floats: beyond 2**53 steps may be one
                 raise ValueError(
                     f"two checkpoints of one curve have the {x} {after.labels[x]}, {before.name} and {after.name}: "
                     "give each its own family, or tags that tell them apart"

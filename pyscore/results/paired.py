@@ -33,14 +33,14 @@ class Scope:
     Attributes:
         kind: "dataset", "pooled" (all questions count the same) or "macro" (all data sets count the same).
         dataset: the data set's name; None for an average, and for questions that name none.
-        n_datasets: how many data sets it is of.
+        datasets: the names of all data sets that it is of.
         questions: indices of matched questions.
         weights: of the questions; None where all count the same.
     """
 
     kind: str
     dataset: str | None
-    n_datasets: int
+    datasets: tuple[str | None, ...]
     questions: NDArray[np.int64]
     weights: Floats | None = None
 
@@ -79,12 +79,13 @@ def scopes_of(first: QuestionScores, matched: Matched) -> Iterator[Scope]:
     counts = np.bincount(code)
     by_dataset = np.split(np.argsort(code, kind="stable"), np.cumsum(counts)[:-1])
     by_dataset.sort(key=lambda questions: int(questions[0]))
-    for questions in by_dataset:
-        yield Scope("dataset", names[int(questions[0])].as_py(), 1, questions)
+    datasets = tuple(names[int(questions[0])].as_py() for questions in by_dataset)
+    for name, questions in zip(datasets, by_dataset, strict=True):
+        yield Scope("dataset", name, (name,), questions)
     if len(by_dataset) > 1:
         every = np.arange(len(code))
-        yield Scope("pooled", None, len(by_dataset), every)
-        yield Scope("macro", None, len(by_dataset), every, 1.0 / counts[code])
+        yield Scope("pooled", None, datasets, every)
+        yield Scope("macro", None, datasets, every, 1.0 / counts[code])
 
 
 def differences_of(

@@ -22,6 +22,8 @@ class ComparedRun(Record):
         kind: what wrote the scores: "rows", "lm-eval" or "inspect".
         n_questions: how many it has.
         n_matched: how many of them the first run has as well.
+        template: of a study, under which template it was scored: each checkpoint is a run under every template.
+        against: the name of the run that it is compared with; None for that one itself.
     """
 
     name: str
@@ -32,6 +34,8 @@ class ComparedRun(Record):
     kind: str
     n_questions: int
     n_matched: int
+    template: str | None = None
+    against: str | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,8 @@ class MetricDifference(Record):
         verdict: "higher" or "lower" where ``adjusted_p`` is at most alpha; "equivalent" where that is shown; both,
             "higher, equivalent", of a difference that is there and doesn't matter; else "not shown". "no verdict"
             where there is no p-value.
+        template_min, template_max: of a study, the smallest and the largest difference over the templates; None where
+            there is one template.
     """
 
     first: float
@@ -76,6 +82,8 @@ class MetricDifference(Record):
     adjusted_p: float
     equivalence: Equivalence | None
     verdict: str
+    template_min: float | None = None
+    template_max: float | None = None
 
 
 @dataclass(frozen=True)
@@ -84,6 +92,8 @@ class RunDifference(Record):
 
     Attributes:
         run: the other run's name.
+        against: the name of the first run, which it is compared with.
+        template: of a study, under which template both were scored; None of runs.
         scope: "dataset"; "pooled": all questions count the same; "macro": all data sets count the same.
         dataset: its name in the first run; None for an average, and for questions that name no data set.
         n_datasets: how many data sets it is of.
@@ -97,6 +107,8 @@ class RunDifference(Record):
     """
 
     run: str
+    against: str
+    template: str | None
     scope: str
     dataset: str | None
     n_datasets: int
@@ -118,12 +130,14 @@ class RunDifference(Record):
 class RunDifferences(Record):
     """Runs against the first of them, as returned by `compare_runs`. Every difference is other - first.
 
-    P-values of one metric are corrected together over all data sets and all runs; those of pooled averages over all
-    runs, and those of macro averages likewise, since each of these three answers a question of its own.
+    P-values of one metric are corrected together over all data sets, all runs and, of a study, all templates; those of
+    pooled averages over all runs and templates, and those of macro averages likewise, since each of these three answers
+    a question of its own.
 
     Attributes:
-        runs: all of them, the first one first.
-        differences: run by run, for each data set and, where there are several, pooled and macro.
+        runs: all of them, the first one first; of a study those of each curve, its first one first.
+        differences: run by run and template by template, for each data set and, where there are several, pooled and
+            macro.
         changes: the questions whose probability changed most, run by run.
         notes: what to know when reading this, a sentence each.
         match, normalize, sets, ties, clustered, correction, margin: as `compare_runs` was told.
@@ -145,24 +159,35 @@ class RunDifferences(Record):
     confidence: float
     signature: str
 
-    def find(self, scope: str = "pooled", *, run: str | None = None, dataset: str | None = None) -> list[RunDifference]:
-        """The differences of one scope: of a run or all, of a data set or all.
+    def find(
+        self,
+        scope: str = "pooled",
+        *,
+        run: str | None = None,
+        dataset: str | None = None,
+        template: str | None = None,
+    ) -> list[RunDifference]:
+        """The differences of one scope: of a run or all, of a data set or all, under a template or all.
 
         Where there is one data set, its difference is found as "pooled" and "macro" as well, which it is.
         """
-        found = [each for each in self.differences if run in (None, each.run) and dataset in (None, each.dataset)]
-        averaged = {each.run for each in found if each.scope == scope}
-        return [
-            each for each in found if each.scope == scope or (scope in ("pooled", "macro") and each.run not in averaged)
+        found = [
+            each
+            for each in self.differences
+            if run in (None, each.run) and dataset in (None, each.dataset) and template in (None, each.template)
         ]
+        averaged = {(each.run, each.template) for each in found if each.scope == scope}
+        single = scope in ("pooled", "macro")
+        return [each for each in found if each.scope == scope or (single and (each.run, each.template) not in averaged)]
 
     def __str__(self) -> str:
-        reports = [str(self._report(run.name, metric)) for run in self.runs[1:] for metric in _SHOWN]
+        pairs = dict.fromkeys((each.run, each.against) for each in self.differences)
+        reports = [str(self._report(*pair, metric)) for pair in pairs for metric in _SHOWN]
         return "\n\n".join([*reports, *self.notes])
 
-    def _report(self, run: str, metric: str) -> Report:
-        own = [each for each in self.differences if each.run == run]
-        title = f"{metric.replace('_', ' ')}: {run} - {self.runs[0].name}"
+    def _report(self, run: str, against: str, metric: str) -> Report:
+        own = [each for each in self.differences if (each.run, each.against) == (run, against)]
+        title = f"{metric.replace('_', ' ')}: {run} - {against}"
         rows = [_row(each, getattr(each, metric)) for each in own]
         return Report(title + in_clusters(own[-1].n_clusters), {}, self.signature, self.confidence, {}, rows)
 
@@ -171,7 +196,10 @@ _SHOWN = ("mean_probability", "preference_rate")
 
 
 def _row(each: RunDifference, found: MetricDifference) -> dict[str, str | float | None]:
+    template = {} if each.template is None else {"template": each.template}
+    between = {"template_min": found.template_min, "template_max": found.template_max}
     return {
+        **template,
         "dataset": each.dataset if each.scope == "dataset" else f"{each.scope} average",
         "questions": each.n_questions,
         "first": found.first,
@@ -182,4 +210,5 @@ def _row(each: RunDifference, found: MetricDifference) -> dict[str, str | float 
         "p": found.p,
         "adjusted_p": found.adjusted_p,
         "verdict": found.verdict,
+        **(between if template else {}),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, groupby
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from pyscore.store.grouping import encode
 from pyscore.store.manifest import read_manifest
 from pyscore.store.scanning import scan_run, some_columns
 from pyscore.store.schema import RUN_KEY, as_rows, metadata_of
-from pyscore.store.studies import Cell, StudyFolder
+from pyscore.store.studies import Cell, StudyFolder, is_study
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -39,6 +39,7 @@ class Group:
         lacking: those that can't be used, by name, each with the reason.
         skipped: how many questions of each were left out since they can't be scored; empty where nothing says so.
         scan: takes names of columns; tables of the rows of the data sets that can be used, of whole questions.
+        metadata: of a study, what it knows of the metadata of these rows.
     """
 
     labels: Mapping[str, Any]
@@ -46,6 +47,7 @@ class Group:
     lacking: Mapping[str | None, str]
     skipped: Mapping[str | None, int]
     scan: Callable[[Sequence[str]], Iterator[pa.Table]]
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -87,7 +89,7 @@ def open_sources(paths: Paths) -> list[Source]:
 
 def _open(path: str | Path) -> Source:
     place = locate(path)
-    if place.is_folder() and (place / "study.json").is_file():
+    if is_study(path):
         return _study(path)
     if place.is_folder() and read_manifest(place) is None:
         raise FileNotFoundError(f"{place} holds neither a study nor a run: name the folder of one, or a file of rows")
@@ -124,8 +126,13 @@ def _of_cells(folder: StudyFolder, cells: Sequence[Cell], refuses: bool) -> Grou
         runs.setdefault(cell.run.name, []).append(name)
 
     def scan(columns: Sequence[str]) -> Iterator[pa.Table]:
-        each = (scan_run(folder.run_path(name), columns, datasets=own) for name, own in runs.items())
-        return chain.from_iterable(each)
+        for name, own in runs.items():
+            try:
+                yield from scan_run(folder.run_path(name), columns, datasets=own)
+            except ValueError as error:
+                # What is stored is told by manifests, so that no sweep goes on with a run that lost a part.
+                remedy = f"remove the folder {folder.run_path(name)} and run the sweep again, which scores it anew"
+                raise ValueError(f"{error}. If a part is gone or damaged, {remedy}") from None
 
     model = cells[0].model
     size = model.get("size")
@@ -138,7 +145,16 @@ def _of_cells(folder: StudyFolder, cells: Sequence[Cell], refuses: bool) -> Grou
         "tags": json.dumps(model.get("tags") or {}, sort_keys=True, ensure_ascii=False),
         "template": cells[0].template["name"],
     }
-    return Group(labels, [cell.dataset["name"] for cell in cells], lacking, skipped, scan)
+    metadata = next((_metadata(cell.run.manifest["settings"]) for cell in cells if cell.run is not None), {})
+    return Group(labels, [cell.dataset["name"] for cell in cells], lacking, skipped, scan, metadata)
+
+
+def _metadata(settings: Mapping[str, Any]) -> dict[str, str]:
+    """What a run's settings say of how its rows were scored, as the metadata of rows calls it."""
+    of = settings.get("fingerprint", {})
+    told = {name: settings.get(name) for name in ("template", "dtype", "add_bos_token")}
+    told |= {"tokenizer_hash": of.get("tokenizer"), "template_hash": of.get("prompts")}
+    return {name: str(value) for name, value in told.items() if value is not None}
 
 
 def _plain_groups(path: str | Path, place: Place) -> list[Group]:

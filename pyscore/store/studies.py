@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from pyscore.store.files import locate
 from pyscore.store.manifest import DATASETS, as_json, check_fields, read_manifest
 
-__all__ = ["Cell", "StudyFolder", "StudyRun", "run_name"]
+__all__ = ["OF_TEMPLATE", "Cell", "StudyFolder", "StudyRun", "is_study", "run_name"]
 
 _FORMAT, _VERSION = "pyscore study", 1
 _STUDY, _RUNS = "study.json", "runs"
@@ -28,8 +28,20 @@ _READ_AT_ONCE = 64
 """Manifests read at the same time: a remote file system takes as long for many of them as for one."""
 _REMEMBERED = 16
 """Different entries on data sets that manifests are compared with: those of 150 data sets take 54 kB of memory."""
-_OF_PROMPTS = ("prompts", "chat_template")
+_ENTRIES: dict[str, dict[str, type]] = {
+    "models": {"key": str, "folder": str, "name": str},
+    "templates": {"name": str, "text": str},
+    "datasets": {"name": str, "content_sha256": str, "templates": list},
+}
+"""What each entry of study.json has, at least."""
+_OF_DAY = "prompts"
+"""The component of a fingerprint that differs where a template prints another day."""
+OF_TEMPLATE = (_OF_DAY, "chat_template")
 """Components of a fingerprint that say nothing of the model."""
+
+
+class DamagedStudyError(ValueError):
+    """study.json is none that was written whole."""
 
 
 class StudyRun(NamedTuple):
@@ -45,9 +57,18 @@ class StudyRun(NamedTuple):
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """What the sweep that opened it last said of it: "model" (the key of a model), "template" and "stamp"."""
+        """What the sweep that opened it last said of it: "model" (the key of a model), "template", "stamp", "turn"."""
         found = self.manifest["sessions"][-1].get("arguments", {})
         return found if isinstance(found, dict) else {}
+
+    @property
+    def turn(self) -> int:
+        """A number above that of all runs of its checkpoint that were there when it was opened last.
+
+        Clocks don't tell which run was opened last: those of two machines differ, and they are set back.
+        """
+        found = self.arguments.get("turn")
+        return found if isinstance(found, int) else 0
 
     def holds(self, dataset: Mapping[str, Any]) -> bool:
         """Whether it has scored these questions: an entry "datasets" of `StudyFolder.read`."""
@@ -61,7 +82,14 @@ class StudyRun(NamedTuple):
 
     def is_of_model(self, other: StudyRun) -> bool:
         """Whether both have rows of the same model under the same settings, though templates may print another day."""
-        return _of_model(self) == _of_model(other)
+        settings = (dict(run.manifest["settings"]) for run in (self, other))
+        mine, others = ({**each, "fingerprint": _without(each, (_OF_DAY,))} for each in settings)
+        return mine == others
+
+    def has_weights_of(self, other: StudyRun) -> bool:
+        """Whether both have rows of the same weights, tokenizer and configuration, under whichever template."""
+        mine, others = (_without(run.manifest["settings"], OF_TEMPLATE) for run in (self, other))
+        return mine == others
 
 
 class Cell(NamedTuple):
@@ -103,7 +131,11 @@ class StudyFolder:
         self.check()
         self.place.make_folder()
         (self.place / _RUNS).make_folder()
-        if self._found() != entries:
+        try:
+            is_said = self._found() == entries
+        except DamagedStudyError:
+            is_said = False
+        if not is_said:
             with (self.place / _STUDY).replacing() as file:
                 file.write(json.dumps(entries, indent=1).encode() + b"\n")
 
@@ -163,19 +195,22 @@ class StudyFolder:
         else:
             with ThreadPoolExecutor(_READ_AT_ONCE) as pool:
                 found = list(chain.from_iterable(pool.map(read, names)))
-        return sorted(found, key=lambda run: run.manifest["sessions"][-1]["started"], reverse=True)
+        return sorted(found, key=lambda run: (run.turn, run.manifest["sessions"][-1]["started"]), reverse=True)
 
     def cells(self, study: Mapping[str, Any] | None = None, runs: Sequence[StudyRun] | None = None) -> Iterator[Cell]:
         """Every cell of the grid, model by model, template by template, data sets in their order.
 
-        A cell's run is the last one that holds its data set, among those of the same weights and settings as the run of
-        its model and template that was opened last: rows of weights that were overwritten since are none of it.
+        A cell's run is the last one that holds its data set, among those of the same settings as the run of its model
+        and template that was opened last, and of the same weights as the last one of its model under any template: rows
+        of weights that were overwritten since are none of it.
         """
         entries = self.read() if study is None else study
         by_cell: dict[tuple[Any, Any], list[StudyRun]] = {}
+        last: dict[Any, StudyRun] = {}
         for run in self.runs() if runs is None else runs:
-            own = by_cell.setdefault((run.arguments.get("model"), run.arguments.get("template")), [])
-            if not own or run.is_of_model(own[0]):
+            model = run.arguments.get("model")
+            own = by_cell.setdefault((model, run.arguments.get("template")), [])
+            if run.has_weights_of(last.setdefault(model, run)) and (not own or run.is_of_model(own[0])):
                 own.append(run)
         for model in entries["models"]:
             for template in entries["templates"]:
@@ -191,7 +226,7 @@ class StudyFolder:
         try:
             found = json.loads(place.read())
         except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise ValueError(f"{place} is damaged: {error}. Run the sweep again, which writes it anew") from None
+            raise DamagedStudyError(f"{place} is damaged: {error}. Run the sweep again, which writes it anew") from None
         if not isinstance(found, dict) or found.get("format") != _FORMAT:
             raise ValueError(f"{place} is no study of pyscore's: name another folder")
         if found.get("version") != _VERSION:
@@ -200,7 +235,18 @@ class StudyFolder:
                 "use the pyscore that wrote it"
             )
         check_fields(found, str(place), "", {"name": str, "models": list, "templates": list, "datasets": list})
+        for kind, fields in _ENTRIES.items():
+            for n, entry in enumerate(found[kind]):
+                check_fields({f"{kind}[{n}]": entry}, str(place), "", {f"{kind}[{n}]": dict})
+                check_fields(entry, str(place), f"{kind}[{n}].", fields)
+        check_fields(found, str(place), "", {"scoring": dict, "comparison": dict}, optional=True)
         return found
+
+
+def is_study(path: str | Path) -> bool:
+    """Whether a path, or an fsspec URL, is the folder of a study."""
+    place = locate(path)
+    return place.is_folder() and (place / _STUDY).is_file()
 
 
 class _Kept:
@@ -220,10 +266,9 @@ class _Kept:
         return manifest
 
 
-def _of_model(run: StudyRun) -> dict[str, Any]:
-    settings = run.manifest["settings"]
-    fingerprint = settings.get("fingerprint", {})
-    return {**settings, "fingerprint": {k: v for k, v in fingerprint.items() if k not in _OF_PROMPTS}}
+def _without(settings: Mapping[str, Any], components: Sequence[str]) -> dict[str, Any]:
+    """The fingerprint of a run's settings without some of its components."""
+    return {name: digest for name, digest in settings.get("fingerprint", {}).items() if name not in components}
 
 
 def run_name(label: str, digest: str) -> str:

@@ -9,11 +9,11 @@ from itertools import groupby
 from typing import Any
 
 from pyscore.engine.texts import json_digest
-from pyscore.store.studies import Cell, StudyFolder, StudyRun
+from pyscore.store.studies import OF_TEMPLATE, Cell, StudyFolder, StudyRun
 from pyscore.sweep.models import loader_of
 from pyscore.sweep.study import Dataset, Model, NamedTemplate, Study
 
-__all__ = ["Grid", "Unit"]
+__all__ = ["Grid", "Unit", "conditions_of", "unreadable_datasets"]
 
 NEW, CHANGED, UNTOLD = "not scored yet", "its files or options changed", "nothing tells whether it changed"
 """Why a checkpoint has to be loaded."""
@@ -30,12 +30,16 @@ class Unit:
             known of its files. See `pyscore.sweep.models.Loader.stamp`.
         missing: names of the data sets to score, by the name of the template.
         why: why it has to be loaded.
+        turn: of the runs that it opens; see `pyscore.store.studies.StudyRun.turn`.
+        held: `conditions_of` the run of this checkpoint that was opened last; None where there is none.
     """
 
     model: Model
     stamp: str | None
     missing: Mapping[str, tuple[str, ...]]
     why: str
+    turn: int = 1
+    held: str | None = None
 
     def datasets(self, study: Study) -> Iterator[tuple[NamedTemplate, list[Dataset]]]:
         """Each template with the data sets that are missing under it."""
@@ -82,8 +86,10 @@ class Grid:
         entries = study.to_dict([each.name for each in study.datasets if each.name not in unreadable])
         runs = folder.runs(None if only is None else [study.folder_of(only)])
         latest: dict[tuple[Any, Any], StudyRun] = {}
+        last: dict[Any, StudyRun] = {}
         for run in runs:
             latest.setdefault((run.arguments.get("model"), run.arguments.get("template")), run)
+            last.setdefault(run.arguments.get("model"), run)
         cells = list(folder.cells(entries, runs))
         stamps = _stamps(study)
         units = []
@@ -91,7 +97,9 @@ class Grid:
         for model, stamp in zip(study.models, stamps, strict=True):
             unit = _unit(study, model, stamp, by_model.get(study.key(model), []), latest)
             if unit is not None:
-                units.append(unit)
+                before = last.get(study.key(model))
+                held = None if before is None else conditions_of(before.manifest["settings"])
+                units.append(replace(unit, turn=1 + (before.turn if before else 0), held=held))
         return cls(study, cells, units, unreadable)
 
     @property
@@ -106,24 +114,52 @@ class Grid:
 
 
 def unreadable_datasets(study: Study) -> dict[str, str]:
-    """Data sets whose questions can't be read, or rendered as far as that is told without a model, with the reason."""
+    """Data sets whose questions can't be read, with the reason; or whose first one no template of theirs can render.
+
+    One that only some templates can't render is left to be scored: those fail by themselves, or skip its questions.
+    """
     found = {}
     for dataset in study.datasets:
         try:
-            for template in study.templates:
-                if dataset.templates is None or template.name in dataset.templates:
-                    template.check(dataset.questions[0])
             _ = dataset.content_sha256
+            reasons = [_unrendered(template, dataset) for template in _templates_of(study, dataset)]
         except (ValueError, OSError) as error:
             found[dataset.name] = str(error)
+            continue
+        if study.scoring.on_error == "raise" and None not in reasons:
+            found[dataset.name] = str(reasons[0])
     return found
+
+
+def _templates_of(study: Study, dataset: Dataset) -> list[NamedTemplate]:
+    return [each for each in study.templates if dataset.templates is None or each.name in dataset.templates]
+
+
+def _unrendered(template: NamedTemplate, dataset: Dataset) -> str | None:
+    """Why a template can't render a data set's first question, as far as that is told without a model."""
+    try:
+        template.check(dataset.questions[0])
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def conditions_of(settings: Mapping[str, Any]) -> str:
+    """A digest of what the settings of a run say of its model and of how it is scored, under whichever template."""
+    of_template = ("template", *OF_TEMPLATE)
+    fingerprint = {name: value for name, value in settings.get("fingerprint", {}).items() if name not in of_template}
+    rest = {name: value for name, value in settings.items() if name not in of_template}
+    return json_digest({**rest, "fingerprint": fingerprint})
 
 
 def _stamps(study: Study) -> list[str | None]:
     loaders = {source: loader_of(source) for source in {model.source for model in study.models}}
 
     def stamp_of(model: Model) -> str | None:
-        return loaders[model.source].stamp(model)
+        try:
+            return loaders[model.source].stamp(model)
+        except Exception:  # such as files that are being removed: loading the checkpoint says what is wrong with it
+            return None
 
     if len(study.models) == 1:  # as each unit asks before it begins: a thread would take longer to start
         of_files = [stamp_of(study.models[0])]

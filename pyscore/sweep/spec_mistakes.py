@@ -64,6 +64,8 @@ def note_errors(
         if len(texts) > 1 and any("one of" in text or "number" in text for text in texts):
             texts = [text for text in texts if text != _EXPECTED["string_too_short"]]
         what = " or ".join(dict.fromkeys(texts))
+        if isinstance(given[path], dict) and what == _EXPECTED["string_type"]:
+            what = "text: what begins with a brace stands in quotes"
         mistakes.add(_in_file(path, origins), _said(given[path], what))
 
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-__all__ = ["Document", "Mistakes", "Path", "nearest", "read_yaml", "written"]
+__all__ = ["Document", "Mistakes", "Path", "WrongStudyError", "nearest", "read_yaml", "written"]
 
 Path = tuple[str | int, ...]
 """Where a value stands: keys, and positions in lists."""
@@ -29,6 +29,18 @@ _SCALARS = {
     ),
 }
 _TAG = "tag:yaml.org,2002:"
+
+
+class WrongStudyError(ValueError):
+    """Mistakes in a study file.
+
+    Attributes:
+        lines: of the message, one a mistake.
+    """
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = tuple(lines)
 
 
 class Mistakes:
@@ -55,13 +67,13 @@ class Mistakes:
         self._found.setdefault(f"{self.name}, line {line}: {where}{text}", line)
 
     def check(self) -> None:
-        """Raise ValueError if there are any: the first ones, a line each, and how many more."""
+        """Raise WrongStudyError if there are any: the first ones, a line each, and how many more."""
         if not self._found:
             return
         texts = sorted(self._found, key=lambda text: self._found[text])
         more = len(texts) - _SHOWN
         rest = [f"and {more} more {'mistake' if more == 1 else 'mistakes'}"] if more > 0 else []
-        raise ValueError("\n".join([*texts[:_SHOWN], *rest]))
+        raise WrongStudyError([*texts[:_SHOWN], *rest])
 
 
 class Document(NamedTuple):

@@ -79,6 +79,8 @@ class Dataset:
         Raises:
             FileNotFoundError, ValueError: as `pyscore.load_questions`; an id that two files use; no such cluster.
         """
+        if not self.files:
+            raise ValueError(f"data set {self.name!r} has no files: name at least one")
         columns = None if self.columns is None else dict(self.columns)
         read = partial(load_questions, format=self.format, columns=columns, choices=self.choices, limit=self.limit)
         found = [
@@ -206,7 +208,8 @@ class Study:
         ):
             if len(set(names)) < len(names):
                 twice = next(name for name in names if names.count(name) > 1)
-                raise ValueError(f"the {kind} {twice!r} is there twice: give each one its own name")
+                way = ", or a pattern that reads {step} or {name}" if kind == "model" else ""
+                raise ValueError(f"the {kind} {twice!r} is there twice: give each one its own name{way}")
         known = [each.name for each in self.templates]
         for dataset in self.datasets:
             for name in dataset.templates or ():

@@ -20,7 +20,15 @@ from pyscore.tasks import Question
 
 __all__ = ["TokensToRun", "tokens_to_run"]
 
-_TOKENIZER_FILES = ("tokenizer*", "vocab*", "merges.txt", "added_tokens.json", "special_tokens_map.json", "*.model")
+_TOKENIZER_FILES = (
+    "tokenizer*",
+    "vocab*",
+    "merges.txt",
+    "added_tokens.json",
+    "special_tokens_map.json",
+    "*.model",
+    "chat_template*",
+)
 _AT_MOST = 16
 """Different tokenizers that are counted: each takes seconds to load."""
 _COUNTED_QUESTIONS = 20_000

@@ -8,7 +8,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from pyscore.engine.prepared import PreparedRun, prepare_run
@@ -16,9 +16,10 @@ from pyscore.engine.run import write_run
 from pyscore.engine.texts import json_digest
 from pyscore.results.states import states_of_rows
 from pyscore.store import read_run
+from pyscore.store.manifest import as_json
 from pyscore.store.studies import StudyFolder, run_name
 from pyscore.sweep.failures import Failure, note_failures
-from pyscore.sweep.grid import Unit
+from pyscore.sweep.grid import Unit, conditions_of, unreadable_datasets
 from pyscore.sweep.models import loader_of
 from pyscore.sweep.shared_tokens import SharedTokens
 from pyscore.sweep.study import Dataset, Model, NamedTemplate, Study
@@ -82,20 +83,20 @@ def _scored(study: Study, unit: Unit, advance: Callable[[float], None]) -> UnitR
     begun, label = time.perf_counter(), unit.model.label
     try:
         scorer = _load(unit.model)
-    except Exception as error:  # whatever is wrong with a checkpoint, the others are scored
+    except (Exception, SystemExit) as error:  # whatever is wrong with a checkpoint, the others are scored
         return UnitResult(label, (Failure(label, None, None, _line(error)),), seconds=time.perf_counter() - begun)
     failures: list[Failure] = []
     states: dict[tuple[str, str], SummaryState] = {}
     n_questions = 0.0
     try:
-        for template, datasets in unit.datasets(study):
+        for template, datasets in _widened(study, unit, scorer).datasets(study):
             counted = _Counted(advance)
             try:
                 prepared = _prepared(study, scorer, unit.model, template, datasets)
                 rows = _score(study, unit, scorer, template, prepared, counted)
             except OSError:
                 raise
-            except Exception as error:
+            except (Exception, SystemExit) as error:  # code that comes with a model may want to end the process
                 failures.append(Failure(label, template.name, None, _line(error)))
                 continue
             finally:
@@ -110,6 +111,26 @@ def _scored(study: Study, unit: Unit, advance: Callable[[float], None]) -> UnitR
         _free_memory()
     headline = {names: _headline(state.summarize(study.confidence)) for names, state in states.items()}
     return UnitResult(label, tuple(failures), round(n_questions), time.perf_counter() - begun, states, headline)
+
+
+def _widened(study: Study, unit: Unit, scorer: Scorer) -> Unit:
+    """The unit, or all cells of its checkpoint where the rows of the others aren't of the model as it is loaded now.
+
+    Files that didn't change may be another model all the same, on another device or under other code: cells that seemed
+    to be stored belong to it no more once it has rows, and would be missing at the end of a sweep that missed none.
+    """
+    if unit.held is None:
+        return unit
+    try:
+        settings = _prepared(study, scorer, unit.model, study.templates[0], ()).manifest["settings"]
+    except Exception:  # each template then fails, and says why
+        return unit
+    if conditions_of(as_json(settings)) == unit.held:
+        return unit
+    unreadable = unreadable_datasets(study)
+    names = {each.name: tuple(own.name for own in study.datasets_of(each)) for each in study.templates}
+    every = {name: tuple(each for each in own if each not in unreadable) for name, own in names.items()}
+    return replace(unit, missing=every)
 
 
 class _Counted:
@@ -161,7 +182,8 @@ def _score(
     folder = StudyFolder(study.output)
     digest = json_digest([prepared.manifest["settings"], scorer.name])
     path = folder.run_path(f"{study.folder_of(unit.model)}/{run_name(template.name, digest)}")
-    arguments: dict[str, Any] = {"model": study.key(unit.model), "template": template.text, "stamp": unit.stamp}
+    arguments: dict[str, Any] = {"model": study.key(unit.model), "template": template.text}
+    arguments |= {"stamp": unit.stamp, "turn": unit.turn}
     write_run(scorer, path, prepared, resume=True, keep_others=True, progress=advance, arguments=arguments)
     return read_run(path)
 
@@ -209,7 +231,7 @@ def _free_memory() -> None:
         torch.cuda.empty_cache()
 
 
-def _line(error: Exception) -> str:
+def _line(error: BaseException) -> str:
     text = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
     known = isinstance(error, ValueError | OSError | ImportError | MemoryError)
     return text if known and text else f"{type(error).__name__}: {text}"

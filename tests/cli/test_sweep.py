@@ -167,6 +167,18 @@ def test_a_mistake_is_one_line(arguments: list[str]) -> None:
     assert result.exit_code == 2 and result.stderr.count("\n") == 1
 
 
+def test_mistakes_in_a_study_are_a_line_each(tmp_path: Path) -> None:
+    (tmp_path / "study.yaml").write_text("output: out\nmodel: []\n")
+    result = run("sweep", tmp_path / "study.yaml")
+    assert result.exit_code == 2
+    starts = [line.split(": ")[:3] for line in result.stderr.splitlines()]
+    assert starts == [
+        ["pyscore", "study.yaml, line 1", "models"],
+        ["pyscore", "study.yaml, line 1", "datasets"],
+        ["pyscore", "study.yaml, line 2", "model"],
+    ]
+
+
 @pytest.mark.parametrize(("module", "extra"), [("yaml", "sweep"), ("pydantic", "sweep"), ("ray", "ray")])
 def test_a_package_that_is_missing_is_named_with_its_extra(
     module: str, extra: str, monkeypatch: pytest.MonkeyPatch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
@@ -85,3 +86,19 @@ def test_cut_prompts_are_kept_apart_from_whole_ones() -> None:
     assert cut["truncated"].to_pylist() == [True, True]
     with pytest.raises(ValueError, match="more than the model's context"):
         scorer.score(long, progress=False)
+
+
+@pytest.mark.parametrize("other", ["A: {{ messages[-1].content }}", None])
+def test_checkpoints_of_one_tokenizer_keep_their_own_chat_templates(other: str | None) -> None:
+    shared, questions = SharedTokens(), some_questions(3)
+    for template in ("Q: {{ messages[-1].content }}", other):
+        tokenizer = copy.deepcopy(tiny_tokenizer())
+        tokenizer.chat_template = template
+        scorer = tiny_scorer(1, tokenizer)
+        shared.adopt(scorer)
+        if template is None:
+            with pytest.raises(ValueError, match="has no chat template"):
+                scorer.score(questions, template="chat", progress=False)
+        else:
+            found = values(scorer.score(questions, template="chat", progress=False))
+            assert found.equals(values(tiny_scorer(1, tokenizer).score(questions, template="chat", progress=False)))

@@ -38,6 +38,10 @@ BAD = [
     ("models: [{hub: a/b, for_each: {x: 5}}]", "models[0].for_each.x: must be a list of texts or numbers, or {range: [first, last, by]}"),
     ("variables: {a: '${a}'}", "variables.a: there is no variable 'a': There are none: give them under variables"),
     ("datasets: [{file: d0.jsonl}]", "datasets[0].file: there is no such field: did you mean 'files'? Allowed: format, choices, columns, cluster, limit, templates, files, name, for_each"),
+    (
+        "models: [{path: final, pattern: {step}}]",
+        "models[0].pattern: a mapping is not text: what begins with a brace stands in quotes",
+    ),
     ("datasets: [{files: [1]}]", "datasets[0].files[0]: 1 is not text, in quotes if it looks like a number"),
     ("datasets: [{files: none.jsonl}]", "datasets[0].files: no such file: {folder}/none.jsonl"),
     ("datasets: [{files: 'none*'}]", "datasets[0].files: no file matches {folder}/none*"),
