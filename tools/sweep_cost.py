@@ -68,7 +68,7 @@ class Sizes:
     unit_ms: float = 125.0
     dataset_ms: float = 0.6
     question_ms: float = 0.07
-    driver_ms: float = 10.0
+    driver_ms: float = 15.0
 
     @property
     def of_run(self) -> int:

@@ -60,8 +60,10 @@ SHARES = (0.1, 0.5, 1.0)
 _ABOUT = """
 *Scoring* is `score_unit` with a model that takes no time: tokenising, rows, parts, manifests, reading back and sums.
 *Scheduling* is what a runner adds to it between two units: claim, grid of the checkpoint, note of failures, events, and
-with Ray a task and its result; for w workers, (w x seconds of the sweep - seconds of scoring) / units. All of it is
-wall time. The seconds below are those of new processes, imports included; each is the fastest of three.
+with Ray a task and its result; for w workers, (w x seconds of the sweep - seconds of scoring) / units. Both are wall
+time, which other programs on the machine lengthen. Ray's workers run at a niceness of 0 here. The driver of the local
+runner is the process that scores. The seconds above are those of new processes, imports included; each is the fastest
+of three.
 """.strip()
 
 
@@ -301,8 +303,10 @@ def _about() -> dict[str, Any]:
 
 def _markdown(found: Mapping[str, Any]) -> str:
     """The results as tables."""
-    sizes, runs = found["sizes"], [found[name] for name in RUNNERS if name in found]
-    shown = [["", *(f"{each['runner']}, {each['workers']} worker{'s' * (each['workers'] > 1)}" for each in runs)]]
+    sizes, runs = found["sizes"], [each for each in found.values() if "runner" in each]
+    looked = [name for name, each in found.items() if "Grid.of" in each]
+    shown = [["", *(f"{each['runner']}, {each['workers']} at a time" for each in runs)]]
+    shown.append(["checkpoints", *(f"{each['units']:,}" for each in runs)])
     shown.append(["scheduling of a unit, ms, mean", *(f"{each['scheduling_ms']:.1f}" for each in runs)])
     shown.append(["CPU time of the driver, ms a unit", *(f"{each['driver_cpu_ms']:.1f}" for each in runs)])
     shown.append(["scoring of a unit, ms, median", *(f"{each['scoring_ms']['median']:.0f}" for each in runs)])
@@ -310,7 +314,6 @@ def _markdown(found: Mapping[str, Any]) -> str:
     for at in ("begin", *(f"{share:.0%}" for share in SHARES)):
         shown.append([f"MiB of the driver, {at}", *(f"{each['driver_mib'][at]:.0f}" for each in runs)])
     shown.append(["load of the machine at the end", *(f"{each['load']:.1f}" for each in runs)])
-    looked = [name for name in found if name not in ("about", "sizes", *RUNNERS)]
     times = [["seconds", *found[looked[0]]], *([name, *(f"{v:.1f}" for v in found[name].values())] for name in looked)]
     about = ", ".join(f"{name} {value}" for name, value in found["about"].items())
     of = f"{sizes['checkpoints']:,} checkpoints x {sizes['datasets']} data sets of {sizes['questions']} questions"
