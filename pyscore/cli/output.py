@@ -55,7 +55,8 @@ TIES = {
 }
 _NORMALIZED = {"sum": "", "token": " per token", "char": " per character", "byte": " per byte"}
 _SHOWN = 20  # questions in a table of those left out, where a file has all of them
-_PLAIN_WIDTH = 120  # of a file or a pipe, which has no width of its own
+_PLAIN_WIDTH = 120  # of a file or a pipe, which has no width of its own; more where a table would be cut
+_WIDEST = 1000
 
 
 def print_json(document: dict[str, Any]) -> None:
@@ -121,12 +122,16 @@ def print_skipped(skipped: Sequence[Skipped], file: str | None) -> None:
 def print_tables(tables: Sequence[Table], lines: Sequence[str]) -> None:
     """Tables and the lines under them, laid out before the first of them is written."""
     from rich.console import Console
+    from rich.measure import Measurement
 
     out = StringIO()
     is_terminal = sys.stdout is not None and sys.stdout.isatty()
     console = Console(
         file=out, highlight=False, force_terminal=is_terminal, width=None if is_terminal else _PLAIN_WIDTH
     )
+    if not is_terminal:
+        free = console.options.update(max_width=_WIDEST)
+        console.width = max([_PLAIN_WIDTH, *(Measurement.get(console, free, table).minimum for table in tables)])
     for table in tables:
         console.print(table)
     for line in lines:

@@ -156,4 +156,5 @@ def _say_failures(failures: tuple[Failure, ...], folder: str) -> None:
         say(f"failed: {failure}")
     if len(failures) > _SHOWN:
         say(f"{len(failures) - _SHOWN} more failed: `pyscore sweep status {folder} --json` has all of them")
-    say("everything else is stored; --retry-failed takes the checkpoints that failed")
+    more = "--retry-failed takes the checkpoints that failed" if any(each.model for each in failures) else ""
+    say(f"everything else is stored; {more or 'the same command tries these again'}")

@@ -23,11 +23,8 @@ _SHOWN = 20  # data sets and failures, of which --json has all
 
 def print_dry_run(found: DryRun) -> None:
     """What a sweep would do, as tables and lines."""
-    of = f"{found.n_cells:,} cells of {_checkpoints_told(found.n_checkpoints)}"
     lines = [
-        f"to run: {of}, at most {found.n_questions:,} questions",
-        *_tokens(found),
-        _time(found),
+        *_to_run(found),
         *_failures(found.failures),
         *(f"can't be read: {name}: {reason}" for name, reason in found.unreadable.items()),
         f"rows go to {found.output}; nothing was scored",
@@ -38,7 +35,7 @@ def print_dry_run(found: DryRun) -> None:
 def print_status(found: Status) -> None:
     """How far a study is, as a table and lines."""
     lines = [f"{found.n_stored:,} of {found.n_cells:,} cells are stored in {found.folder}"]
-    lines += [_sweep(each) for each in found.sweeps]
+    lines += [_sweep(each, bool(found.working)) for each in found.sweeps]
     alive = {True: "", None: " (or was: that can't be told from here)"}
     for each in found.working:
         lines.append(f"working on {each.model}: {each.host}, process {each.pid}{alive.get(each.is_alive, '')}")
@@ -81,6 +78,13 @@ def _why(group: Group, one_each: bool) -> str:
     return ", ".join(reason if one_each else f"{n:,} {reason}" for reason, n in group.reasons.items())
 
 
+def _to_run(found: DryRun) -> list[str]:
+    if not found.n_cells:
+        return ["to run: nothing"]
+    of = f"{found.n_cells:,} cells of {_checkpoints_told(found.n_checkpoints)}"
+    return [f"to run: {of}, at most {found.n_questions:,} questions", *_tokens(found), _time(found)]
+
+
 def _tokens(found: DryRun) -> list[str]:
     tokens = found.tokens
     lines = []
@@ -101,12 +105,13 @@ def _time(found: DryRun) -> str:
     return f"time: about {duration(time.seconds)} of one worker, loading included ({based})"
 
 
-def _sweep(each: Sweep) -> str:
+def _sweep(each: Sweep, is_working: bool) -> str:
     from pyscore.sweep.progress import line_of
     from pyscore.sweep.tally import Standing
 
     known = {name: value for name, value in each.standing.items() if name in Standing.__dataclass_fields__}
-    return f"under way: {line_of(Standing(**known))}; heard of {duration(each.heard)} ago ({each.log})"
+    way = "under way" if is_working else "under way, or killed, for no checkpoint is being worked on"
+    return f"{way}: {line_of(Standing(**known))}; heard of {duration(each.heard)} ago ({each.log})"
 
 
 def _failures(failures: Sequence[Failure]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pyscore.cli.output import print_summaries
+from pyscore.cli.output import new_table, print_summaries, print_tables
 from pyscore.results import summarize_rows
 from tests.store.tables import pair, table
 
@@ -36,3 +36,12 @@ def test_the_preference_rate_stands_beside_what_chance_would_score(capsys: pytes
     assert "ties count as the share of matching answers among those that tie" in shown
     print_summaries(summarize_rows(table([*two, *three])), OPTIONS)
     assert "chance: 0.333 to 0.500, the preference rate" in capsys.readouterr().out
+
+
+def test_in_a_pipe_no_table_is_cut(capsys: pytest.CaptureFixture[str]) -> None:
+    wide = new_table("first", "wide")
+    for name in ("a" * 70, "b" * 70):
+        wide.add_column(name, no_wrap=True)
+    print_tables([wide], [])
+    out = capsys.readouterr().out
+    assert "a" * 70 in out and "b" * 70 in out
