@@ -66,6 +66,8 @@ def sweep(
             print_json(found.to_dict())
         else:
             print_dry_run(found)
+        if found.unreadable:
+            raise typer.Exit(FAILED)
         return
     _run(read, progress, json, runner=runner, resume=resume, **options)
 

@@ -49,7 +49,7 @@ def table(
     notes = ["range: the smallest and the largest value over the templates"] if any(r.is_range for r in rows) else []
     if len(rows) > _SHOWN:
         notes.append(f"{len(rows) - _SHOWN:,} more lines: --output tidy.csv writes all of them")
-    print_tables([_table(rows[:_SHOWN])], notes)
+    print_tables([_table(rows[:_SHOWN], ", ".join(output))], notes)
 
 
 @dataclass
@@ -76,9 +76,7 @@ def _rows(lines: list[dict[str, Any]]) -> list[_Row]:
             row = templates.setdefault(
                 name, _Row(checkpoint, dataset, name, line["n"] if name != _RANGE else None, {}, name == _RANGE)
             )
-            between = (line["template_min"], line["template_max"]) if row.is_range else (line["low"], line["high"])
-            value = "" if row.is_range or line["value"] is None else as_number(line["value"], 3)
-            row.numbers[line["metric"]] = f"{value} {_between(*between, line['reason'])}".strip()
+            row.numbers[line["metric"]] = _range(line) if row.is_range else _number(line)
     return [
         row
         for templates in found.values()
@@ -86,9 +84,9 @@ def _rows(lines: list[dict[str, Any]]) -> list[_Row]:
     ]
 
 
-def _table(rows: list[_Row]) -> Table:
+def _table(rows: list[_Row], title: str) -> Table:
     metrics = list(dict.fromkeys(metric for row in rows for metric in row.numbers))
-    shown = new_table("checkpoint", "study")
+    shown = new_table("checkpoint", title)
     for header in ("data set", "template"):
         shown.add_column(header, overflow="fold")
     for header in ("questions", *(metric.replace("_", " ") for metric in metrics)):
@@ -111,7 +109,13 @@ def _step(step: int | None) -> str | None:
     return None if step is None else f"step {step}"
 
 
-def _between(low: float | None, high: float | None, reason: str | None) -> str:
-    if low is None or high is None:
-        return f"({reason})" if reason else ""
-    return f"[{as_number(low, 3)}, {as_number(high, 3)}]"
+def _number(line: dict[str, Any]) -> str:
+    value = "" if line["value"] is None else as_number(line["value"], 3)
+    if line["low"] is None or line["high"] is None:
+        return f"{value} ({line['reason']})".strip() if line["reason"] else value
+    return f"{value} [{as_number(line['low'], 3)}, {as_number(line['high'], 3)}]"
+
+
+def _range(line: dict[str, Any]) -> str:
+    """Not in the brackets of an interval, which it is none of."""
+    return f"{as_number(line['template_min'], 3)} to {as_number(line['template_max'], 3)}"

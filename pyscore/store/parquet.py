@@ -41,20 +41,29 @@ def read_file(place: Place) -> pa.Table:
     Raises:
         FileNotFoundError, ValueError: as `read_rows`.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     try:
-        with _content(place) as file:
-            table = pq.ParquetFile(file, page_checksum_verification=True).read()
-        table.validate(full=True)  # Nothing less finds damaged text.
+        opened = _content(place)
     except (FileNotFoundError, IsADirectoryError):
         raise FileNotFoundError(f"no such file: {place}") from None
     except UnreachableError:
         raise
+    except OSError as error:
+        raise _damaged(place, error) from None
+    # Only where there is a file: a mistyped name is told without them, which take long to import.
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with opened as file:
+            table = pq.ParquetFile(file, page_checksum_verification=True).read()
+        table.validate(full=True)  # Nothing less finds damaged text.
     except (pa.ArrowException, OSError) as error:
-        raise ValueError(f"{place} is not a Parquet file of rows, or damaged: {str(error).splitlines()[0]}") from None
+        raise _damaged(place, error) from None
     return as_rows(table, str(place))
+
+
+def _damaged(place: Place, error: Exception) -> ValueError:
+    return ValueError(f"{place} is not a Parquet file of rows, or damaged: {str(error).splitlines()[0]}")
 
 
 def _content(place: Place) -> AbstractContextManager[IO[bytes]]:

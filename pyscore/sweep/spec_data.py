@@ -55,6 +55,9 @@ def templates(given: Any, folder: Path, mistakes: Mistakes) -> list[NamedTemplat
         place: Place = ("templates", key)
         entry = each
         if isinstance(each, str):
+            if not each:
+                mistakes.add(place, "is empty: write {name: ..., text: ...}, or one of " + ", ".join(TEMPLATES))
+                continue
             entry = TemplateEntry(name=None if isinstance(key, str) else each, text=each)
             if not isinstance(key, str) and each not in TEMPLATES:
                 names = ", ".join(TEMPLATES)

@@ -203,7 +203,14 @@ def test_the_table_has_a_line_a_cell_and_the_range_over_templates(study: Study, 
     first = [line for line in lines if (line["step"], line["dataset"], line["metric"]) == (0, "d0", "preference_rate")]
     assert [f"{line['value']:.3f}" in named[i][5] for i, line in enumerate(first)] == [True, True]
     values = sorted(line["value"] for line in first)
-    assert named[2][5] == f"[{values[0]:.3f}, {values[1]:.3f}]"
+    assert named[2][5] == f"{values[0]:.3f} to {values[1]:.3f}"
+
+
+def test_a_dry_run_that_finds_what_can_not_be_read_ends_as_the_sweep_would(study: Study) -> None:
+    Path(study.datasets[0].files[0]).write_text("{\n")
+    result = run("sweep", "study.yaml", "--dry-run")
+    assert result.exit_code == 1
+    assert "can't be read: d0: " in result.stdout
 
 
 def test_the_table_goes_to_a_file_of_the_kind_that_its_name_says(study: Study, tmp_path: Path) -> None:

@@ -45,6 +45,7 @@ BAD = [
     ("datasets: [{files: [1]}]", "datasets[0].files[0]: 1 is not text, in quotes if it looks like a number"),
     ("datasets: [{files: none.jsonl}]", "datasets[0].files: no such file: {folder}/none.jsonl"),
     ("datasets: [{files: 'none*'}]", "datasets[0].files: no file matches {folder}/none*"),
+    ("templates: ['']", "templates[0]: is empty: write {name: ..., text: ...}, or one of plain, human-assistant, chat"),
     ("datasets: [{files: runs}]", "datasets[0].files: {folder}/runs is a folder: name its files, such as {folder}/runs/*.jsonl"),
     ("datasets: [{files: 's3://b/x'}]", "datasets[0].files: 's3://b/x' is a URL, and questions are read from files: download it first"),
     ("datasets: [{files: d0.jsonl, limit: 0}]", "datasets[0].limit: 0 is not at least 1"),
