@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING
 
 from pyscore._lazy import lazy_names
 from pyscore.store.files import check_target
+from pyscore.store.keys import question_key
 from pyscore.store.parquet import write_rows
 from pyscore.store.reading import check_no_file, merge_run, read_rows, read_run, remove_run, run_folder
-from pyscore.store.run import RunStore, question_key
+from pyscore.store.run import RunStore
 from pyscore.store.schema import SCHEMA_VERSION, metadata_of, row_schema
 
 if TYPE_CHECKING:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import copy
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from pyscore.store.files import Place, check_format, locate
+from pyscore.store.files import Place, locate
 from pyscore.store.grouping import group
 from pyscore.store.growing import FinishedFile, session_of
 from pyscore.store.manifest import (
@@ -23,6 +21,7 @@ from pyscore.store.manifest import (
     resumed,
     write_manifest,
 )
+from pyscore.store.opening import check_folder, locked
 from pyscore.store.parts import (
     LOCK,
     Parts,
@@ -41,35 +40,7 @@ from pyscore.store.schema import as_rows
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["RunStore", "question_key"]
-
-
-def question_key(
-    dataset: str | None,
-    question_id: str,
-    prompt: str,
-    answers: Sequence[str],
-    is_matching: Sequence[bool],
-    cluster: str | None = None,
-    group: str | None = None,
-) -> str:
-    """A key of a question's content: two questions have the same key if their rows must be the same.
-
-    SHA-256, in hexadecimal, of the arguments as one JSON array.
-
-    Args:
-        dataset, question_id, cluster, group: as the rows have them.
-        prompt: with the template applied, for a template may use more of a question than is given here.
-        answers, is_matching: one entry an answer, in order.
-
-    Raises:
-        TypeError: answers is one string.
-    """
-    if isinstance(answers, str):
-        raise TypeError("answers must be a sequence of strings, got str")
-    matching = [bool(value) for value in is_matching]
-    content = json.dumps([dataset, question_id, prompt, list(answers), matching, cluster, group])
-    return hashlib.sha256(content.encode()).hexdigest()
+__all__ = ["RunStore"]
 
 
 class RunStore:
@@ -97,7 +68,7 @@ class RunStore:
     def check(path: str | Path, *, resume: bool = False) -> None:
         """Raise as `open` would of the folder: to be asked before a long run is prepared."""
         folder = locate(path)
-        _check_folder(folder, resume)
+        check_folder(folder, resume)
         if not folder.is_folder():
             folder.check_writable()
 
@@ -133,12 +104,12 @@ class RunStore:
         opening = begin(manifest)
         new = add_entries(opening, entries or {})
         folder = locate(path)
-        _check_folder(folder, resume)
+        check_folder(folder, resume)
         folder.make_folder()
-        lock = _locked(folder)
+        lock = locked(folder)
         try:
             # Checked a second time, as another process may have begun a run before the lock was held.
-            found = _check_folder(folder, resume, is_made=True)
+            found = check_folder(folder, resume, is_made=True)
             if found is not None:
                 check_settings(folder, found, opening["settings"])
             if found is None and earlier is not None:
@@ -353,29 +324,3 @@ class RunStore:
         stored = [i for i, key in enumerate(keys) if key in self._keys]
         if stored:
             raise ValueError(f"keys[{stored[0]}] is stored already: leave out the questions in done()")
-
-
-def _check_folder(folder: Place, resume: bool, *, is_made: bool = False) -> dict[str, Any] | None:
-    """The manifest of the run to go on with, None for a new one; raises where neither is possible."""
-    names = folder.names()
-    if not names and not is_made and folder.is_file():
-        check_format(str(folder))
-        raise FileExistsError(f"{folder} is a file: name a folder for the run")
-    found = read_manifest(folder) if MANIFEST in names else None
-    if found is None:
-        check_format(str(folder))
-    if found is not None and not resume:
-        raise FileExistsError(f"{folder} has a run already: pass resume (--resume) to go on, or name another output")
-    other = [name for name in names if not is_leftover(name) and name != LOCK]
-    if found is None and other:
-        raise FileExistsError(f"{folder} has files and is no run ({other[0]}): name a new or an empty folder")
-    return found
-
-
-def _locked(folder: Place) -> IO[bytes] | None:
-    try:
-        return (folder / LOCK).lock()
-    except BlockingIOError:
-        raise BlockingIOError(
-            f"another process writes the run in {folder}: wait for its end, or name another output"
-        ) from None
