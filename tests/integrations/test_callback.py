@@ -55,6 +55,7 @@ def test_numbers_and_changes_are_those_of_the_rows(tmp_path: Path) -> None:
         for field in ("mean_probability", "preference_rate", "mean_log_odds", "mean_coverage"):
             ours, theirs = getattr(summary, field), getattr(expected, field)
             assert (ours.value, ours.low, ours.high) == pytest.approx((theirs.value, theirs.low, theirs.high))
+    assert str(second.summary) in str(second) and str(change) in str(second) and "\n" not in str(second).split(",")[0]
     logged = second.to_log()
     assert logged["pyscore/mean_probability_change_low"] == change.mean_probability.low
     assert logged["pyscore/a/preference_rate_high"] == second.datasets["a"].summary.preference_rate.high

@@ -59,6 +59,11 @@ class Evaluation:
     rows: pa.Table | None = field(default=None, repr=False, compare=False)
     prefix: str = "pyscore"
 
+    def __str__(self) -> str:
+        """Step, summary and change as they print by themselves."""
+        parts = [f"step {self.step}, {self.seconds:.1f} s", str(self.summary)]
+        return "\n".join([*parts, *([] if self.change is None else ["since the last evaluation", str(self.change)])])
+
     def to_log(self) -> dict[str, float]:
         """Names and numbers for a trainer's logger.
 
