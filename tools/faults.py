@@ -64,7 +64,7 @@ def main() -> None:
             found.append(_one(kinds[i % len(kinds)], Path(folder) / f"run{i}", rng, values))
             print(i + 1, json.dumps(found[-1]), flush=True)
     if arguments.only is None:
-        machine = {"cpu": _cpu(), "cores": os.cpu_count(), **cpu_facts("ray", "moto", "s3fs")}
+        machine = {"cpu": cpu_name(), "cores": os.cpu_count(), **cpu_facts("ray", "moto", "s3fs")}
         _report({"machine": machine, "seed": arguments.seed, "runs": found})
     if any(each["lost"] or each["doubled"] or each["changed"] or each["too_much"] for each in found):
         sys.exit("rows were lost, doubled or changed, or more was scored again than was in flight")
@@ -264,7 +264,7 @@ KINDS: dict[str, Callable[[Path, random.Random], Any]] = {
 OF_ROOT = ("full disk", "read-only output")
 
 
-def _cpu() -> str:
+def cpu_name() -> str:
     names = re.findall(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     return names[0] if names else platform.machine()
 
