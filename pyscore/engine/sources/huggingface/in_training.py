@@ -75,7 +75,9 @@ class TrainingForward(Forward):
                 self.release()
                 self.parts.forget()
                 if self.separation.head is not None:
-                    nothing = replace(self.separation.head, weight=torch.empty(0), bias=None)
+                    nothing = replace(
+                        self.separation.head, weight=torch.empty(0, dtype=torch.float32, device="cpu"), bias=None
+                    )
                     self.separation = self.separation._replace(head=nothing)
 
     def begin(self, tokens: Sequence[int]) -> None:

@@ -126,7 +126,8 @@ class WrappedParts(Parts):
 
     def heads(self) -> list[Head]:
         plain_layer(self._layer)
-        return heads_with(self.current(Head(torch.empty(0), None, 1.0, None)), self.model)
+        nothing = torch.empty(0, dtype=torch.float32, device="cpu")
+        return heads_with(self.current(Head(nothing, None, 1.0, None)), self.model)
 
     def current(self, head: Head) -> Head:
         """The head with the weight that the last run of the body saw."""
