@@ -57,17 +57,17 @@ class StudyRun(NamedTuple):
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """What the sweep that opened it last said of it: "model" (the key of a model), "template", "stamp", "turn"."""
+        """What the sweep that opened it last said of it: "model" (its key), "template", "stamp" and "opening"."""
         found = self.manifest["sessions"][-1].get("arguments", {})
         return found if isinstance(found, dict) else {}
 
     @property
-    def turn(self) -> int:
+    def opening(self) -> int:
         """A number above that of all runs of its checkpoint that were there when it was opened last.
 
         Clocks don't tell which run was opened last: those of two machines differ, and they are set back.
         """
-        found = self.arguments.get("turn")
+        found = self.arguments.get("opening")
         return found if isinstance(found, int) else 0
 
     def holds(self, dataset: Mapping[str, Any]) -> bool:
@@ -195,7 +195,7 @@ class StudyFolder:
         else:
             with ThreadPoolExecutor(_READ_AT_ONCE) as pool:
                 found = list(chain.from_iterable(pool.map(read, names)))
-        return sorted(found, key=lambda run: (run.turn, run.manifest["sessions"][-1]["started"]), reverse=True)
+        return sorted(found, key=lambda run: (run.opening, run.manifest["sessions"][-1]["started"]), reverse=True)
 
     def cells(self, study: Mapping[str, Any] | None = None, runs: Sequence[StudyRun] | None = None) -> Iterator[Cell]:
         """Every cell of the grid, model by model, template by template, data sets in their order.

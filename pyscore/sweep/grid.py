@@ -30,7 +30,7 @@ class Unit:
             known of its files. See `pyscore.sweep.models.Loader.stamp`.
         missing: names of the data sets to score, by the name of the template.
         why: why it has to be loaded.
-        turn: of the runs that it opens; see `pyscore.store.studies.StudyRun.turn`.
+        opening: of the runs that it opens; see `pyscore.store.studies.StudyRun.opening`.
         held: `conditions_of` the run of this checkpoint that was opened last; None where there is none.
     """
 
@@ -38,7 +38,7 @@ class Unit:
     stamp: str | None
     missing: Mapping[str, tuple[str, ...]]
     why: str
-    turn: int = 1
+    opening: int = 1
     held: str | None = None
 
     def datasets(self, study: Study) -> Iterator[tuple[NamedTemplate, list[Dataset]]]:
@@ -99,7 +99,7 @@ class Grid:
             if unit is not None:
                 before = last.get(study.key(model))
                 held = None if before is None else conditions_of(before.manifest["settings"])
-                units.append(replace(unit, turn=1 + (before.turn if before else 0), held=held))
+                units.append(replace(unit, opening=1 + (before.opening if before else 0), held=held))
         return cls(study, cells, units, unreadable)
 
     @property

@@ -183,7 +183,7 @@ def _score(
     digest = json_digest([prepared.manifest["settings"], scorer.name])
     path = folder.run_path(f"{study.folder_of(unit.model)}/{run_name(template.name, digest)}")
     arguments: dict[str, Any] = {"model": study.key(unit.model), "template": template.text}
-    arguments |= {"stamp": unit.stamp, "turn": unit.turn}
+    arguments |= {"stamp": unit.stamp, "opening": unit.opening}
     write_run(scorer, path, prepared, resume=True, keep_others=True, progress=advance, arguments=arguments)
     return read_run(path)
 
