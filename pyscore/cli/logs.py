@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pyscore.cli.files import is_url
+from pyscore.cli.options import key_values
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -59,12 +60,7 @@ def read_arguments(given: Sequence[str], paths: Sequence[str]) -> dict[str, str]
     """
     formats = {_format(path) for path in paths} - {None}
     arguments: dict[str, str] = {}
-    for argument in given:
-        key, equals, value = argument.partition("=")
-        if not equals or not key:
-            raise ValueError(f"--log-arg {argument!r} is not KEY=VALUE, such as cluster=topic")
-        if key in arguments:
-            raise ValueError(f"--log-arg {key} is given twice: give it one value")
+    for key, value in key_values(given, "--log-arg", "cluster=topic"):
         if not any(name in formats and key in each.arguments for name, each in _FORMATS.items()):
             known = "; ".join(f"of {name}: {', '.join(each.arguments)}" for name, each in _FORMATS.items())
             raise ValueError(f"--log-arg {key}: no log among these runs takes it ({known})")

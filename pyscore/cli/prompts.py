@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+from pyscore.cli.options import key_values
 from pyscore.tasks import ChatTemplate, read_template
 
 __all__ = ["chosen_template"]
@@ -50,15 +51,7 @@ def chosen_template(
 
 
 def _arguments(given: Sequence[str]) -> dict[str, Any]:
-    arguments: dict[str, Any] = {}
-    for argument in given:
-        key, equals, value = argument.partition("=")
-        if not equals or not key:
-            raise ValueError(f"--template-arg {argument!r} is not KEY=VALUE, such as enable_thinking=false")
-        if key in arguments:
-            raise ValueError(f"--template-arg {key} is given twice: give it one value")
-        arguments[key] = _value(value)
-    return arguments
+    return {key: _value(value) for key, value in key_values(given, "--template-arg", "enable_thinking=false")}
 
 
 def _value(text: str) -> Any:
