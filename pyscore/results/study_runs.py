@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,12 +12,13 @@ import numpy as np
 from pyscore.metrics import Answers
 from pyscore.metrics.question_values import Rule, compare
 from pyscore.results.comparison import NORMALIZATIONS
+from pyscore.results.question_counts import COUNTED, Marks, QuestionCounts, counts_of, marks_of
 from pyscore.results.question_scores import SCORES, QuestionScores
 from pyscore.results.run_answers import COLUMNS
 from pyscore.results.sources import NOT_SCORED, Group
 from pyscore.store.grouping import group_rows, nested_masks
 
-__all__ = ["Checkpoint", "Curve", "Read", "checkpoints_of", "curves_of", "read_group"]
+__all__ = ["Checkpoint", "Curve", "Read", "checkpoints_of", "curves_of", "name_of", "read_group"]
 
 _KEY = ("dataset", "question_id")
 _SHOWN = 5  # names that a message lists
@@ -52,10 +54,12 @@ class Read(NamedTuple):
     Attributes:
         scores: of the data sets that can be used; None where there is none.
         lacking: the data sets that can't be used, each with the reason.
+        counts: of each data set that can be used, where they were asked for.
     """
 
     scores: QuestionScores | None
     lacking: Mapping[str | None, str]
+    counts: Mapping[str | None, QuestionCounts] = MappingProxyType({})
 
 
 def checkpoints_of(groups: Sequence[Group], template: str | None) -> list[Checkpoint]:
@@ -71,7 +75,7 @@ def checkpoints_of(groups: Sequence[Group], template: str | None) -> list[Checkp
     for group in groups:
         of = group.labels
         if template in (None, of["template"]):
-            found.setdefault(_name(of["model"], of["revision"], of["step"]), {})[str(of["template"])] = group
+            found.setdefault(name_of(of), {})[str(of["template"])] = group
     return [Checkpoint(name, own) for name, own in found.items()]
 
 
@@ -109,8 +113,10 @@ def curves_of(checkpoints: Sequence[Checkpoint], against: str | None) -> tuple[l
     return compared, notes
 
 
-def read_group(group: Group, rule: Rule) -> Read:
+def read_group(group: Group, rule: Rule, *, counted: bool = False) -> Read:
     """The scores of a checkpoint under a template, batch by batch: one entry a question is kept, and no answer.
+
+    ``counted`` counts, besides, the questions of which something has to be said.
 
     The texts of answers aren't read: a study holds only rows of the questions that it names, whoever answered them.
 
@@ -121,10 +127,12 @@ def read_group(group: Group, rule: Rule) -> Read:
 
     length = NORMALIZATIONS[rule.normalize]
     lengths = () if length is None else (length,)
+    told = COUNTED if counted else ()
+    marks: list[Marks] = []
     columns: dict[str, list[Any]] = {name: [] for name in ("dataset", "question_id", "cluster")}
     values: dict[str, list[Any]] = {name: [] for name in SCORES}
     try:
-        for table in group.scan((*COLUMNS, *lengths)):
+        for table in group.scan((*COLUMNS, *lengths, *told)):
             order, offsets = group_rows(table, key=_KEY)
             numbers = {name: table[name].to_numpy()[order] for name in ("logprob", "is_matching", *lengths)}
             answers = Answers(question_offsets=offsets, **numbers, **nested_masks(table, order, offsets))
@@ -134,6 +142,8 @@ def read_group(group: Group, rule: Rule) -> Read:
                 chunks += table[column].take(firsts).chunks
             for field, parts in values.items():
                 parts.append(getattr(compared, field))
+            if counted:
+                marks.append(marks_of(table, order, offsets))
     except ValueError as error:
         raise ValueError(f"{group.name}: {error}") from None
     strings = {name: pa.chunked_array(chunks, pa.string()).combine_chunks() for name, chunks in columns.items()}
@@ -156,11 +166,12 @@ def read_group(group: Group, rule: Rule) -> Read:
         metadata=group.metadata,
         notes=[f"{skipped} questions are not among its rows, for they couldn't be scored"] if skipped else (),
     )
-    return Read(scores, lacking)
+    return Read(scores, lacking, counts_of(scores.datasets, marks) if counted else {})
 
 
-def _name(model: str, revision: str | None, step: int | None) -> str:
+def name_of(labels: Mapping[str, Any]) -> str:
     """As a sweep calls a checkpoint, which is another name for each of a study."""
+    model, revision, step = (labels[key] for key in ("model", "revision", "step"))
     shown = None if revision == f"step{step}" else revision
     return ", ".join(part for part in (model, shown, None if step is None else f"step {step}") if part)
 

@@ -1,0 +1,59 @@
+"""A study's questions are read once, with what has to be said of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pyscore.results.comparison import comparison_from_rows
+from pyscore.results.study_values import read_values
+from pyscore.store import read_run
+from pyscore.store.grouping import count_questions
+from pyscore.store.studies import StudyFolder
+from pyscore.sweep import run
+from pyscore.sweep.study import Study
+from tests.sweep.fake_models import small_study
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    found = small_study(tmp_path_factory.mktemp("study"))
+    run(found)
+    return found
+
+
+def test_values_are_those_of_rows(study: Study) -> None:
+    values = read_values(study.output)
+    folder = StudyFolder(study.output)
+    runs = {(cell.model["step"], cell.template["name"]): cell.run for cell in folder.cells()}
+    assert len(values.groups) == len(runs) == 6
+    for each in values.groups:
+        rows = read_run(folder.run_path(runs[each.group.labels["step"], each.template].name))
+        compared = comparison_from_rows(rows)
+        np.testing.assert_array_equal(each.scores.value("probability"), np.asarray(compared.probability))
+        assert sum(n.n_questions for n in each.counts.values()) == 12
+        merged, same, nested = count_questions(rows)
+        assert sum(n.n_merged for n in each.counts.values()) == merged
+        assert sum(n.n_indistinguishable for n in each.counts.values()) == same
+        assert sum(n.n_nested for n in each.counts.values()) == nested
+
+
+def test_names_are_kept_once(study: Study) -> None:
+    first, *others = read_values(study.output).groups
+    assert all(each.scores.question_ids is first.scores.question_ids for each in others)
+
+
+def test_checkpoints_of_one_name_are_told_apart(study: Study) -> None:
+    values = read_values([study.output, study.output])
+    assert values.checkpoints == [f"m, step {n}{again}" for again in ("", " (2)") for n in (0, 100, 200)]
+
+
+def test_studies_that_compare_in_other_ways_are_refused(study: Study, tmp_path: Path) -> None:
+    folder = StudyFolder(tmp_path / "other")
+    entries = {k: v for k, v in StudyFolder(study.output).read().items() if k not in ("format", "version")}
+    folder.write(entries | {"confidence": 0.9})
+    with pytest.raises(ValueError, match="compare answers in other ways"):
+        read_values([study.output, folder.path])
+    assert read_values([study.output, folder.path], confidence=0.9).confidence == 0.9
