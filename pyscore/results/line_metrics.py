@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
-from pyscore.metrics import Summary, summarize
-from pyscore.metrics.core.report import NAN, Estimate
+from pyscore.metrics import Interval, Summary, summarize
+from pyscore.metrics.core.report import NAN, Estimate, write_signature
 from pyscore.metrics.presets import PRESETS, apply_preset
 from pyscore.metrics.question_values import Rule, compare
 from pyscore.results.comparison import NORMALIZATIONS
@@ -71,6 +71,18 @@ class LineMetrics:
         column = NORMALIZATIONS[self.rule.normalize]
         presets = ("n_tokens", "n_chars", "n_bytes") if any(name in PRESETS for name in self.names) else ()
         return tuple(dict.fromkeys([*([column] if column else []), *presets]))
+
+    def signature(self, metric: str) -> str:
+        """How numbers of a metric are made: of one of `Summary`, or "preset/metric"."""
+        preset, _, name = metric.rpartition("/")
+        clusters = "yes" if self.clustered else "no"
+        if not preset:
+            interval = Interval(self.confidence).settings()
+            return write_signature(metric, **vars(self.rule), clusters=clusters, **interval)
+        of = PRESETS[preset]
+        interval = Interval(self.confidence, ddof=of.ddof).settings()
+        sets, ties = (of.sets, of.ties) if of.ties else (None, None)
+        return write_signature(name, preset=preset, sets=sets, ties=ties, clusters=clusters, **interval)
 
     def lines(self, asked: Asked, weights: Any = None) -> Iterator[Line]:
         """The lines of questions; with weights without those of presets, which have none."""

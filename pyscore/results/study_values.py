@@ -105,7 +105,9 @@ def read_values(
         {**_DEFAULTS, "confidence": 0.95, **source.study.get("comparison", {}), **_confidence_of(source)}
         for source in sources
     ]
-    chosen: list[dict[str, Any]] = [{key: found[key] if given[key] is None else given[key] for key in given} for found in told]
+    chosen: list[dict[str, Any]] = [
+        {key: found[key] if given[key] is None else given[key] for key in given} for found in told
+    ]
     for other in chosen[1:]:
         if other != chosen[0]:
             raise ValueError(

@@ -23,7 +23,7 @@ from pyscore.store.files import locate
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["plan_of", "tidy", "write_table"]
+__all__ = ["group_lines", "plan_of", "tidy", "write_table"]
 
 _RUNS_AT_ONCE = 2
 """Arrow reads files and the kernels count without Python's lock: two runs at a time keep two cores busy."""
@@ -85,11 +85,7 @@ def tidy(
     tables = []
     for source in open_sources(path):
         plan = plan_of(source, metrics, confidence, clustered, normalize, sets, ties)
-        with ThreadPoolExecutor(_RUNS_AT_ONCE) as pool:
-            own = pool.map(partial(_lines, plan=plan, averages=averages), source.groups)
-            lines = list(chain.from_iterable(own))
-        _add_spread(lines, by_template=bool(source.study))
-        tables.append(_table(lines))
+        tables.append(_table([*chain.from_iterable(group_lines(source, plan, averages=averages))]))
     import pyarrow as pa
 
     return pa.concat_tables(tables).combine_chunks()
@@ -143,6 +139,14 @@ def plan_of(
     return LineMetrics(
         tuple(given), Rule(**chosen), study.get("confidence", 0.95) if confidence is None else confidence, clustered
     )
+
+
+def group_lines(source: Source, plan: LineMetrics, *, averages: bool = True) -> list[list[dict[str, Any]]]:
+    """The lines of `tidy` as dictionaries, group by group, in the order of the source."""
+    with ThreadPoolExecutor(_RUNS_AT_ONCE) as pool:
+        found = list(pool.map(partial(_lines, plan=plan, averages=averages), source.groups))
+    _add_spread([*chain.from_iterable(found)], by_template=bool(source.study))
+    return found
 
 
 def _lines(group: Group, plan: LineMetrics, averages: bool) -> list[dict[str, Any]]:
