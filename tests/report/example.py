@@ -158,7 +158,7 @@ def _pairs(rng: np.random.Generator, checkpoints: int, templates: int, datasets:
                 "verdict": verdict.tolist(),
                 "reason": {},
             }
-        yield {"first": first, "other": other, "template": template, "reason": None, "cells": cells}
+        yield {"first": first, "other": other, "template": template, "reason": None, "notes": [], "cells": cells}
 
 
 def _curves(rng: np.random.Generator, sizes: int, steps: int, datasets: int) -> Iterator[dict[str, Any]]:
