@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -19,11 +19,11 @@ from pyscore.metrics.many_differences import ADJUSTMENTS
 from pyscore.metrics.question_values import Rule
 from pyscore.ops import checks
 from pyscore.results.matching import MATCHES, Matched
-from pyscore.results.paired import Pairs, Scope, average, column, differences_of, scopes_of
+from pyscore.results.paired import Pairs, Scope, ScopeDesign, average, column, differences_of, scope_designs
 from pyscore.results.question_scores import QuestionScores
 from pyscore.results.run_differences import Equivalence, MetricDifference, RunDifference
 
-__all__ = ["Cell", "Named", "Settings", "cells_of", "concluded"]
+__all__ = ["Cell", "Named", "Settings", "adjusted", "cells_of", "cells_on", "concluded"]
 
 _WITH_MARGIN = ("mean_probability", "preference_rate")
 
@@ -98,22 +98,26 @@ def cells_of(
     clusters: NDArray[np.int64] | None,
     confidence: float,
 ) -> list[Cell]:
+    """The cells of two runs; ``clusters`` has the code of each matched question."""
+    return cells_on(named, first, other, scope_designs(first, matched, clusters), confidence)
+
+
+def cells_on(
+    named: Named, first: QuestionScores, other: QuestionScores, designs: Iterable[ScopeDesign], confidence: float
+) -> list[Cell]:
+    """The cells of two runs on scopes whose designs are known."""
     cells = []
-    for scope in scopes_of(first, matched):
-        one = clusters is not None and len(np.unique(clusters[scope.questions])) == 1
-        pairs, design = differences_of(first, other, matched, scope, None if one else clusters, confidence)
-        counts: dict[str, Any] = {"one_cluster": one, "n_raised": 0, "n_lowered": 0}
-        a, b = (
-            column(run, "prefers", indices[scope.questions])
-            for run, indices in ((first, matched.first), (other, matched.other))
-        )
+    for where in designs:
+        pairs, design = differences_of(first, other, where, confidence), where.design
+        counts: dict[str, Any] = {"one_cluster": where.one_cluster, "n_raised": 0, "n_lowered": 0}
+        a, b = column(first, "prefers", where.first), column(other, "prefers", where.other)
         if a is not None and b is not None:
             counts |= {"n_raised": int(np.count_nonzero(b > a)), "n_lowered": int(np.count_nonzero(b < a))}
         for label, field in (("coverage", "coverage"), ("tie_rate", "tie")):
-            for which, run, indices in (("first", first, matched.first), ("other", other, matched.other)):
-                values = column(run, field, indices[scope.questions])
+            for which, run, indices in (("first", first, where.first), ("other", other, where.other)):
+                values = column(run, field, indices)
                 counts[f"{label}_{which}"] = NAN if values is None else average(values, design)
-        cells.append(Cell(named, scope, design, pairs, counts))
+        cells.append(Cell(named, where.scope, design, pairs, counts))
     return cells
 
 
@@ -158,33 +162,33 @@ def _add_ranges(cells: Sequence[Cell], found: Sequence[dict[str, Any]]) -> None:
 
 
 def _corrected(pairs: list[Pairs], metric: str, settings: Settings) -> list[MetricDifference]:
-    adjusted = _adjusted([each.p for each in pairs], settings.correction)
+    together = adjusted([each.p for each in pairs], settings.correction)
     equivalences: list[Equivalence | None] = [None] * len(pairs)
     if settings.margin is not None and metric in _WITH_MARGIN:
         tests = [each.equivalence(settings.margin, settings.alpha) for each in pairs]
-        corrected = _adjusted([p for p, _ in tests], settings.correction)
+        corrected = adjusted([p for p, _ in tests], settings.correction)
         equivalences = [
             Equivalence(settings.margin, p, q, interval.low, interval.high, q <= settings.alpha)
             for (p, interval), q in zip(tests, corrected, strict=True)
         ]
     return [
         MetricDifference(each.first, each.other, each.estimate, each.p, q, equal, _verdict(each, q, equal, settings))
-        for each, q, equal in zip(pairs, adjusted, equivalences, strict=True)
+        for each, q, equal in zip(pairs, together, equivalences, strict=True)
     ]
 
 
-def _adjusted(p_values: list[float], method: str) -> list[float]:
+def adjusted(p_values: list[float], method: str) -> list[float]:
     """The p-values, corrected for how many of them there are; a NaN is no test and stays one."""
     tested = {str(i): p for i, p in enumerate(p_values) if not math.isnan(p)}
     found = adjust_p_values(tested, method) if tested else {}
     return [found.get(str(i), NAN) for i in range(len(p_values))]
 
 
-def _verdict(pairs: Pairs, adjusted: float, equivalence: Equivalence | None, settings: Settings) -> str:
-    if math.isnan(adjusted):
+def _verdict(pairs: Pairs, adjusted_p: float, equivalence: Equivalence | None, settings: Settings) -> str:
+    if math.isnan(adjusted_p):
         return "no verdict"
     told = []
-    if adjusted <= settings.alpha:
+    if adjusted_p <= settings.alpha:
         told.append("higher" if pairs.estimate.value > 0 else "lower")
     if equivalence is not None and equivalence.shown:
         told.append("equivalent")

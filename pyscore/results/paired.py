@@ -21,7 +21,7 @@ from pyscore.metrics.differences import HEADLINES
 from pyscore.results.matching import Matched
 from pyscore.results.question_scores import QuestionScores, joint_codes
 
-__all__ = ["Pairs", "Scope", "average", "column", "differences_of", "scopes_of"]
+__all__ = ["Pairs", "Scope", "ScopeDesign", "average", "column", "differences_of", "scope_designs", "scopes_of"]
 
 _SCALES = dict(zip(HEADLINES, (SHARE_DIFFERENCE, RATE_DIFFERENCE, REAL), strict=True))
 
@@ -43,6 +43,24 @@ class Scope:
     datasets: tuple[str | None, ...]
     questions: NDArray[np.int64]
     weights: Floats | None = None
+
+
+@dataclass(frozen=True)
+class ScopeDesign:
+    """A scope with all that doesn't depend on scores: one serves any two runs that hold these questions in this order.
+
+    Attributes:
+        scope: the scope.
+        design: of its questions.
+        one_cluster: they share one cluster, so the design counts them as independent.
+        first, other: ``[n]``, where its questions stand in each run.
+    """
+
+    scope: Scope
+    design: Design
+    one_cluster: bool
+    first: NDArray[np.int64]
+    other: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -88,43 +106,36 @@ def scopes_of(first: QuestionScores, matched: Matched) -> Iterator[Scope]:
         yield Scope("macro", None, datasets, every, 1.0 / counts[code])
 
 
+def scope_designs(first: QuestionScores, matched: Matched, clusters: NDArray[np.int64] | None) -> Iterator[ScopeDesign]:
+    """The scopes of matched questions with their designs; ``clusters`` has the code of each matched question."""
+    for scope in scopes_of(first, matched):
+        own = None if clusters is None else clusters[scope.questions]
+        one = own is not None and bool((own == own[0]).all())
+        design = read_design(len(scope.questions), None if one else own, scope.weights)
+        yield ScopeDesign(scope, design, one, matched.first[scope.questions], matched.other[scope.questions])
+
+
 def differences_of(
-    first: QuestionScores,
-    other: QuestionScores,
-    matched: Matched,
-    scope: Scope,
-    clusters: NDArray[np.int64] | None,
-    confidence: float,
-) -> tuple[dict[str, Pairs], Design]:
-    """The three headline differences on a scope, by name, and the design of its questions.
+    first: QuestionScores, other: QuestionScores, where: ScopeDesign, confidence: float
+) -> dict[str, Pairs]:
+    """The three headline differences on a scope, by name.
 
     They are those of `paired_difference` (other, first); where questions have weights, weighted means with the same
     kinds of intervals, linearised variances and the effective number of units.
     """
-    own = None if clusters is None else clusters[scope.questions]
-    design = read_design(len(scope.questions), own, scope.weights)
-    return {name: _pairs(name, first, other, matched, scope, design, confidence) for name in HEADLINES}, design
+    return {name: _pairs(name, first, other, where, confidence) for name in HEADLINES}
 
 
-def _pairs(
-    name: str,
-    first: QuestionScores,
-    other: QuestionScores,
-    matched: Matched,
-    scope: Scope,
-    design: Design,
-    confidence: float,
-) -> Pairs:
-    field = METRICS[name]
-    a = column(first, field, matched.first[scope.questions])
-    b = column(other, field, matched.other[scope.questions])
+def _pairs(name: str, first: QuestionScores, other: QuestionScores, where: ScopeDesign, confidence: float) -> Pairs:
+    field, design = METRICS[name], where.design
+    a, b = column(first, field, where.first), column(other, field, where.other)
     means = {
         "first": NAN if a is None else average(a, design),
         "other": NAN if b is None else average(b, design),
     }
     if a is None or b is None:
         reason = f"one run knows no {field.replace('_', ' ')}"
-        unknown = Estimate.without_interval(NAN, len(scope.questions), reason)
+        unknown = Estimate.without_interval(NAN, len(where.first), reason)
         return Pairs(**means, estimate=unknown, p=NAN, mean=None)
     infinite = infinite_pairs(b, a)
     if infinite is not None:
