@@ -91,12 +91,12 @@ def n_parts(sizes: Sizes) -> int:
 
 
 def n_objects(sizes: Sizes) -> int:
-    """Files of a finished study: a manifest and the parts of each run, and study.json.
+    """Files of a finished study: a manifest and the parts of each run, the questions of each data set, and study.json.
 
     Beside them are a file of events for each mebibyte of them, and one for each checkpoint of which something failed.
     In a local folder each run has an empty file .lock, too.
     """
-    return sizes.runs * (n_parts(sizes) + 1) + 1
+    return sizes.runs * (n_parts(sizes) + 1) + sizes.datasets + 1
 
 
 def requests_of_unit(sizes: Sizes) -> Counter[str]:

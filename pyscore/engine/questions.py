@@ -8,8 +8,8 @@ from operator import index
 
 from pyscore.engine.settings import ScoreSettings
 from pyscore.engine.sources.source import ScoreRequest
-from pyscore.engine.texts import json_digest
 from pyscore.engine.tokenization import AnswerTokenizer, AnswerTokens
+from pyscore.store.questions import content_digest
 from pyscore.tasks import Question, render
 
 __all__ = ["checked_questions", "content_digest", "dataset_of", "given_request", "requests_of", "tokenize"]
@@ -36,13 +36,6 @@ def checked_questions(questions: Iterable[Question], dataset: str | None) -> lis
         seen.add((named, question.id))
         checked.append(question)
     return checked
-
-
-def content_digest(questions: Sequence[Question]) -> str:
-    """SHA-256, in hex, of all that rows and prompts of these questions depend on, beside template and tokenizer."""
-    return json_digest(
-        [[q.id, q.prompt, q.answers, q.is_matching, q.cluster, q.group, q.choices, dict(q.meta)] for q in questions]
-    )
 
 
 def tokenize(

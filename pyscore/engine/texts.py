@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from typing import Any
+
+from pyscore._digest import json_digest
 
 __all__ = ["and_more", "json_digest", "listed"]
 
 _SHOWN = 3
-
-
-def json_digest(value: Any) -> str:
-    """SHA-256 of the value as JSON; what JSON doesn't know is written as text, sets in order."""
-
-    def other(value: Any) -> Any:
-        return sorted(map(str, value)) if isinstance(value, set | frozenset) else str(value)
-
-    return hashlib.sha256(json.dumps(value, sort_keys=True, default=other).encode()).hexdigest()
 
 
 def listed(names: Sequence[str]) -> str:

@@ -1,6 +1,7 @@
 """The folder of a study: study.json, which says what it consists of, and a run for each checkpoint and template.
 
 <study>/study.json
+<study>/questions/<data set>-<digest>.parquet
 <study>/runs/<checkpoint>/<template>/part-00000.parquet
 """
 
@@ -9,20 +10,25 @@ from __future__ import annotations
 import json
 import re
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pyscore.store.files import locate
 from pyscore.store.manifest import DATASETS, as_json, check_fields, read_manifest
+from pyscore.store.questions import keep_questions, read_questions
+from pyscore.tasks import Question
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["OF_TEMPLATE", "Cell", "StudyFolder", "StudyRun", "is_study", "run_name"]
 
 _FORMAT, _VERSION = "pyscore study", 1
-_STUDY, _RUNS = "study.json", "runs"
-_OWN = (_RUNS, "claims", "events", "failures")
+_STUDY, _RUNS, _QUESTIONS = "study.json", "runs", "questions"
+_OWN = (_RUNS, _QUESTIONS, "claims", "events", "failures")
 """Folders in that of a study."""
 _READ_AT_ONCE = 64
 """Manifests read at the same time: a remote file system takes as long for many of them as for one."""
@@ -168,6 +174,31 @@ class StudyFolder:
             raise FileNotFoundError(f"no study in {self.place}: it has no {_STUDY}")
         return found
 
+    def keep_questions(self, datasets: Iterable[tuple[str, str, Sequence[Question]]]) -> None:
+        """Keep the questions of data sets beside study.json, those that aren't there yet.
+
+        Args:
+            datasets: of each its name, its "content_sha256" and its questions.
+
+        Raises:
+            OSError: a file can't be written.
+        """
+        named = ((_questions_file(name, digest), questions) for name, digest, questions in datasets)
+        keep_questions(self.place / _QUESTIONS, named)
+
+    def questions(self, dataset: Mapping[str, Any]) -> pa.Table | None:
+        """The questions of a data set, an entry "datasets" of `read`; None where the sweep kept none.
+
+        Returns:
+            A line a question: id, prompt, answers, is_matching, cluster, group, choices, and meta, which is JSON.
+
+        Raises:
+            ValueError: their file is damaged, or holds others; the message names it.
+            OSError: what is behind a URL can't be reached.
+        """
+        digest = dataset["content_sha256"]
+        return read_questions(self.place / _QUESTIONS / _questions_file(dataset["name"], digest), digest)
+
     def run_path(self, name: str) -> str:
         """Where the run of this name lies; the folder that it is in is made."""
         (self.place / _RUNS / name.partition("/")[0]).make_folder()
@@ -269,6 +300,10 @@ class _Kept:
 def _without(settings: Mapping[str, Any], components: Sequence[str]) -> dict[str, Any]:
     """The fingerprint of a run's settings without some of its components."""
     return {name: digest for name, digest in settings.get("fingerprint", {}).items() if name not in components}
+
+
+def _questions_file(name: str, digest: str) -> str:
+    return f"{run_name(name, digest)}.parquet"
 
 
 def run_name(label: str, digest: str) -> str:

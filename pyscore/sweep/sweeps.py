@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import uuid
+import warnings
 from collections.abc import Sequence
 
 from pyscore.store.studies import StudyFolder
 from pyscore.sweep.failures import Failure, read_failures
 from pyscore.sweep.grid import Grid, Unit
-from pyscore.sweep.study import Study
+from pyscore.sweep.study import Dataset, Study
 from pyscore.sweep.watch import Watch
 
 __all__ = ["FailedUnits", "Shard", "run", "units_of"]
@@ -94,7 +95,9 @@ def run(
     if not resume and folder.place.names():
         raise FileExistsError(f"{folder.place} has a study already: leave out resume=False, or name another output")
     grid = Grid.of(study)
-    folder.write(study.to_dict([each.name for each in study.datasets if each.name not in grid.unreadable]))
+    readable = [each for each in study.datasets if each.name not in grid.unreadable]
+    folder.write(study.to_dict([each.name for each in readable]))
+    _keep_questions(folder, readable)
     units = units_of(grid, shard=shard, retry_failed=retry_failed)
     failures = [Failure(None, None, name, reason) for name, reason in grid.unreadable.items()]
     watch.began(grid, units)
@@ -112,6 +115,15 @@ def run(
         watch.ended()
     if failures:
         raise FailedUnits(failures)
+
+
+def _keep_questions(folder: StudyFolder, datasets: Sequence[Dataset]) -> None:
+    """Keep the questions, for people to look at; no row depends on them, and so no sweep ends where they can't be."""
+    try:
+        folder.keep_questions((each.name, each.content_sha256, each.questions) for each in datasets)
+    except OSError as error:
+        reason = f"the study's questions can't be kept beside its rows ({error})"
+        warnings.warn(f"{reason}: the next sweep tries again, and until then reports lack prompts", stacklevel=3)
 
 
 def units_of(grid: Grid, *, shard: Shard | None = None, retry_failed: bool = False) -> list[Unit]:
