@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from pyscore.cli.files import check_output, question_files
 from pyscore.cli.options import Clusters, Confidence, Json, Normalize, Sets, Ties
 from pyscore.cli.output import print_counts, print_json, print_skipped, print_summaries
 from pyscore.cli.prompts import chosen_template
-from pyscore.cli.text import say
+from pyscore.cli.text import say, typed_arguments
 from pyscore.engine.settings import ScoreSettings, check_text
 from pyscore.engine.sources.huggingface.bundled import BUNDLED_MODEL
 from pyscore.tasks import TEMPLATES, Question, load_questions, render, sample_questions
@@ -194,10 +193,8 @@ def _scored_to(scorer: Scorer, output: str, questions: list[Question], **setting
     from pyscore.engine import score_to
     from pyscore.store import read_rows
 
-    # A file's name may hold bytes that are no UTF-8, which JSON can't hold.
-    argv = [argument.encode("utf-8", "backslashreplace").decode() for argument in sys.argv[1:]]
     with _saying_what_is_stored(output):
-        score_to(scorer, output, questions, arguments={"argv": argv}, **settings)
+        score_to(scorer, output, questions, arguments={"argv": typed_arguments()}, **settings)
     return read_rows(output)
 
 

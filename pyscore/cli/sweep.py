@@ -10,7 +10,7 @@ import typer
 from pyscore.cli.options import Json
 from pyscore.cli.output import print_json
 from pyscore.cli.sweep_output import print_dry_run, print_status
-from pyscore.cli.text import say, write_out
+from pyscore.cli.text import say, typed_arguments, write_out
 
 if TYPE_CHECKING:
     from pyscore.sweep.failures import Failure
@@ -112,7 +112,7 @@ def _run(study: Study, progress: bool, as_json: bool, **options: Any) -> None:
     shown = [Shown(tally)] if progress else []
     failures: tuple[Failure, ...] = ()
     try:
-        run(study, watch=Watches([tally, seen, EventLog(folder, tally), *shown]), **options)
+        run(study, watch=Watches([tally, seen, EventLog(folder, tally), *shown]), argv=typed_arguments(), **options)
     except FailedUnits as error:
         failures = error.failures
     except KeyboardInterrupt:

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import typer
 
-__all__ = ["CLOSED_PIPE", "say", "visible", "write_out"]
+__all__ = ["CLOSED_PIPE", "say", "typed_arguments", "visible", "write_out"]
 
 CLOSED_PIPE = 141
 """Exit status where the reader of standard output is gone: what shells give for the signal SIGPIPE, 128 + 13."""
@@ -18,6 +18,11 @@ _JOINERS = "\u200c\u200d"  # of letters and emoji: they steer nothing
 _STEERING = ("Cc", "Cf", "Cs", "Zl", "Zp")
 """Control characters, format characters (those that turn the direction of writing too), halves of surrogate pairs (file
 names that are no UTF-8), separators of lines and paragraphs."""
+
+
+def typed_arguments() -> list[str]:
+    """The arguments of the command line, as JSON can hold them: a file's name may hold bytes that are no UTF-8."""
+    return [argument.encode("utf-8", "backslashreplace").decode() for argument in sys.argv[1:]]
 
 
 def visible(text: str) -> str:

@@ -180,6 +180,7 @@ class Study:
         metrics: fields of `pyscore.Summary`, and names of presets, that tables have.
         confidence: of the intervals.
         comparison: how answers are compared.
+        argv: the arguments of the command that scores it, which its runs note; None where no command does.
 
     Raises:
         ValueError: a part of the grid is empty, two parts have one name, or a data set names an unknown template.
@@ -195,6 +196,7 @@ class Study:
     metrics: tuple[str, ...] = ("mean_probability", "preference_rate")
     confidence: float = 0.95
     comparison: ComparisonRule = ComparisonRule()
+    argv: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         for kind in ("models", "datasets", "templates"):

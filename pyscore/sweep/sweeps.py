@@ -6,6 +6,7 @@ import re
 import uuid
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pyscore.store.studies import StudyFolder
 from pyscore.sweep.failures import Failure, read_failures
@@ -67,6 +68,7 @@ def run(
     shard: Shard | None = None,
     retry_failed: bool = False,
     watch: Watch | None = None,
+    argv: Sequence[str] | None = None,
 ) -> None:
     """Score what is missing of a study, into its folder.
 
@@ -81,6 +83,7 @@ def run(
         shard: take a part of the checkpoints only.
         retry_failed: take only checkpoints that failed before.
         watch: hears how it goes on.
+        argv: the arguments of the command that this is, which the manifests of the runs that it opens keep.
 
     Raises:
         FailedUnits: some checkpoints or data sets could not be scored; everything else was.
@@ -90,6 +93,7 @@ def run(
     """
     if runner not in RUNNERS:
         raise ValueError(f"runner={runner!r} is not one of {', '.join(RUNNERS)}")
+    study = study if argv is None else replace(study, argv=tuple(argv))
     folder, watch = StudyFolder(study.output), watch or Watch()
     folder.check()
     if not resume and folder.place.names():

@@ -184,6 +184,7 @@ def _score(
     path = folder.run_path(f"{study.folder_of(unit.model)}/{run_name(template.name, digest)}")
     arguments: dict[str, Any] = {"model": study.key(unit.model), "template": template.text}
     arguments |= {"stamp": unit.stamp, "opening": unit.opening}
+    arguments |= {} if study.argv is None else {"argv": list(study.argv)}
     write_run(scorer, path, prepared, resume=True, keep_others=True, progress=advance, arguments=arguments)
     return read_run(path)
 

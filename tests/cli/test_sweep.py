@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from pyscore.store.studies import StudyFolder
 from pyscore.sweep.study import Study
 from tests.cli.commands import run
 from tests.sweep.fake_models import n_loads, n_scored, small_study, stored_values
@@ -221,3 +222,11 @@ def test_the_table_goes_to_a_file_of_the_kind_that_its_name_says(study: Study, t
     refused = run("sweep", "table", study.output, "-o", tmp_path / "tidy.xlsx")
     assert (refused.exit_code, (tmp_path / "tidy.xlsx").exists()) == (2, False)
     assert "must end in .parquet or .csv" in refused.stderr
+
+
+def test_the_runs_of_a_sweep_keep_its_command(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["/usr/bin/pyscore", "sweep", "my study.yaml", "--quiet"])
+    run("sweep", "my study.yaml", "--quiet")
+    assert all(
+        each.arguments["argv"] == ["sweep", "my study.yaml", "--quiet"] for each in StudyFolder(study.output).runs()
+    )

@@ -1,4 +1,4 @@
-"""A sweep keeps the questions that it asks beside the rows."""
+"""A sweep keeps the questions that it asks, and the command that it is, beside the rows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from pyscore.store.questions import questions_of
 from pyscore.store.studies import StudyFolder
 from pyscore.sweep.study import Dataset, Study
-from pyscore.sweep.sweeps import run
+from pyscore.sweep.sweeps import Shard, run
 from tests.sweep.fake_models import n_scored, questions_file, small_study
 from tests.sweep.object_store import Faults, object_store
 
@@ -79,6 +79,29 @@ def test_rows_are_scored_where_questions_cannot_be_kept(tmp_path: Path, monkeypa
             run(study)
     assert n_scored(study) == 2 * 12 * 2
     assert asked(study) == {"d0": None, "d1": None}
+
+
+def test_shards_note_their_commands_in_their_runs_and_write_study_json_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pyscore.store.local_files import LocalPlace
+
+    written: list[str] = []
+    replacing = LocalPlace.replacing
+    monkeypatch.setattr(LocalPlace, "replacing", lambda self: written.append(self.path.name) or replacing(self))
+    study = small_study(tmp_path, models=3, datasets=(3,))
+    for i in (1, 2, 3):
+        run(study, shard=Shard(i, 3), argv=["sweep", "my study.yaml", "--shard", f"{i}/3"])
+    assert written.count("study.json") == 1
+    assert len([name for name in written if name.startswith("d0-")]) == 1
+    found = {each.arguments["model"]: each.arguments["argv"] for each in StudyFolder(study.output).runs()}
+    assert [found[study.key(model)][-1] for model in study.models] == ["1/3", "2/3", "3/3"]
+
+
+def test_runs_of_a_sweep_from_python_note_no_command(tmp_path: Path) -> None:
+    study = small_study(tmp_path, models=1, datasets=(2,))
+    run(study)
+    assert all("argv" not in each.arguments for each in StudyFolder(study.output).runs())
 
 
 def test_files_of_questions_alone_are_listed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
