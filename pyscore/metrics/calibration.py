@@ -10,15 +10,14 @@ import numpy as np
 from pyscore._integers import as_int
 from pyscore.metrics.auroc import auroc
 from pyscore.metrics.core.answer_scores import read_gold, read_offsets
-from pyscore.metrics.core.arrays import Codes, Floats, Keys, as_float64, take
+from pyscore.metrics.core.arrays import Floats, Keys, as_float64, take
 from pyscore.metrics.core.binning import assign_bins, brier_terms, calibration_errors
-from pyscore.metrics.core.calibration_error import BinSums, estimate_calibration_error, estimate_ece
 from pyscore.metrics.core.columns import read_columns
-from pyscore.metrics.core.design import read_design
 from pyscore.metrics.core.intervals import Interval
 from pyscore.metrics.core.logprob_math import difference, segment_max
 from pyscore.metrics.core.means import Averages
 from pyscore.metrics.core.readers import check_same_length, read_binary, read_shares
+from pyscore.metrics.core.reliability import binned_errors, reliability_table
 from pyscore.metrics.core.report import NAN, Estimate, Report, in_clusters
 from pyscore.metrics.core.scales import NONNEGATIVE, SHARE, SQUARES
 from pyscore.ops import Comparison, checks
@@ -105,8 +104,8 @@ def comparison_calibration(
         ValueError: an empty comparison or a NaN, with its row; lengths that differ; an unknown way of binning.
     """
     columns = read_columns(comparison)
-    p, right = columns.probability, columns.correct
-    confidence, log_odds = np.maximum(p, 1 - p), as_float64(comparison.log_odds, "comparison.log_odds")
+    p, right, confidence = columns.probability, columns.correct, columns.confidence
+    log_odds = as_float64(comparison.log_odds, "comparison.log_odds")
     over = Averages(len(p), clusters, interval)
     estimates = {
         "brier": over.mean((1 - p) ** 2, scale=SHARE),
@@ -186,19 +185,14 @@ def _report(
 ) -> Report:
     """The report with what bins add: the errors over them, and the reliability table of p against y."""
     n_bins = as_int(n_bins, "n_bins")
-    codes, design = assign_bins(p, n_bins, bins), read_design(len(p), over.codes)
-    sums = BinSums.of_design(p, y, codes, int(codes.max()) + 1, design)
-    over_bins = {
-        "ece": estimate_ece(sums, design.sample),
-        "calibration_error": estimate_calibration_error(sums, design.sample, over.interval.confidence),
-    }
+    codes = assign_bins(p, n_bins, bins)
     return Report.of(
         metric,
         over.interval,
         title=f"{title}, {len(p)} questions{in_clusters(over.n_clusters)}",
-        estimates=estimates | over_bins,
+        estimates=estimates | binned_errors(p, y, codes, over),
         numbers=calibration_errors(p, y, codes) | brier_terms(p, y, codes),
-        rows=_rows(p, y, codes, n_bins if bins == "width" else None, over),
+        rows=reliability_table(p, y, codes, n_bins if bins == "width" else None, over),
         bins=f"{bins}:{n_bins}",
         auroc="delong",
         ties=ties,
@@ -212,25 +206,3 @@ def _auroc(score: Floats, y: Floats, over: Averages) -> Estimate:
         return Estimate.without_interval(NAN, int(decided.sum()), "one kind of outcome: nothing to tell apart")
     plain = replace(interval, method="auto") if interval.resamples else interval
     return auroc(score[decided], y[decided], clusters=take(over.codes, decided), interval=plain)
-
-
-def _rows(p: Floats, y: Floats, codes: Codes, widths: int | None, over: Averages) -> list[dict[str, Any]]:
-    """The reliability table, one row a bin that holds any question; ``widths``: how many bins of equal width, if so."""
-    wilson, rows = Averages(len(p), over.codes, replace(over.interval, method="wilson")), []
-    for b in np.unique(codes).tolist():
-        inside = codes == b
-        observed = wilson.rate(y, inside)
-        low, high = (b / widths, (b + 1) / widths) if widths else (float(p[inside].min()), float(p[inside].max()))
-        rows.append(
-            {
-                "low": low,
-                "high": high,
-                "n": int(inside.sum()),
-                "mean_probability": float(p[inside].mean()),
-                "observed": observed.value,
-                "observed_low": observed.low,
-                "observed_high": observed.high,
-                "reason": observed.reason,
-            }
-        )
-    return rows

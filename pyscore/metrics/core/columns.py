@@ -21,6 +21,7 @@ __all__ = [
     "read_columns",
     "read_fields",
     "read_scores",
+    "top_label",
     "why_refused",
 ]
 
@@ -78,13 +79,18 @@ class Columns:
 
     @property
     def correct(self) -> Floats:
-        """1 where the matching answers hold more than half of the compared mass, 0 where less, 0.5 at exactly half."""
-        return np.heaviside(self.probability - 0.5, 0.5)
+        """`top_label`: whether the more probable side is that of the matching answers."""
+        return top_label(self.probability)[1]
 
     @property
     def confidence(self) -> Floats:
-        """The probability of the more probable side."""
-        return np.maximum(self.probability, 1 - self.probability)
+        """`top_label`: the probability of the more probable side."""
+        return top_label(self.probability)[0]
+
+
+def top_label(probability: Floats) -> tuple[Floats, Floats]:
+    """The probability of the more probable side, and whether that is the matching answers: 1, 0, or 0.5 at just ½."""
+    return np.maximum(probability, 1 - probability), np.heaviside(probability - 0.5, 0.5)
 
 
 def check_fields(shapes: dict[str, tuple[int, ...]], name: str = "comparison") -> None:
