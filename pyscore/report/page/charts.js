@@ -1,1 +1,90 @@
-// charts
+// Charts: Vega is unpacked and run when the first one is to be drawn. Behind each chart are its numbers as a table.
+
+let vega = null;
+let drawing = Promise.resolve();
+
+function loadVega() {
+  vega ??= unpack("vega").then((text) => {
+    const script = document.createElement("script");
+    script.textContent = text;
+    document.head.append(script);
+    return window.vegaEmbed;
+  });
+  return vega;
+}
+
+// Puts a figure into `container` and draws it. Options: `name`, what a screen reader says of the chart; `labels` of
+// columns in the table behind it; `width`, the largest in pixels; `onPick`, called with the row of a mark that is clicked.
+// Charts are drawn one after another: each blocks the page for some 50 ms, and between two the page answers.
+function draw(container, kind, rows, options) {
+  const picture = el("div", { class: "drawing", role: "img", "aria-label": options.name });
+  const figure = el("figure", { class: "chart", "data-kind": kind }, picture, tableBehind(rows, options));
+  container.replaceChildren(figure);
+  drawing = drawing.then(() => drawNow(picture, figure, kind, rows, options)).catch((error) => {
+    picture.removeAttribute("role");
+    picture.replaceChildren(note(`This chart could not be drawn: ${error.message}. Its numbers are in the table.`));
+  });
+  return drawing;
+}
+
+async function drawNow(picture, figure, kind, rows, options) {
+  const embed = await loadVega();
+  if (!figure.isConnected) return;
+  const result = await embed(picture, specOf(kind, rows, picture, options), {
+    ast: true,
+    actions: false,
+    defaultStyle: false,
+    renderer: "svg",
+    tooltip: { disableDefaultStyle: true },
+  });
+  if (options.onPick) {
+    result.view.addEventListener("click", (_, item) => {
+      const row = item?.datum?.datum ?? item?.datum;
+      if (row) options.onPick(row);
+    });
+    picture.classList.add("pickable");
+  }
+  figure.dataset.drawn = "true";
+}
+
+// Vega's own names for marks are switched off: the figure has one name, and the table says the rest.
+function specOf(kind, rows, picture, { width = Infinity }) {
+  const spec = structuredClone(numbers.chart_specs[kind]);
+  spec.data = { values: rows };
+  spec.background = "transparent";
+  spec.config = { ...spec.config, aria: false };
+  const isSingle = spec.mark || spec.layer;
+  if (isSingle) {
+    const own = typeof spec.width === "number" ? spec.width : Infinity;
+    spec.width = Math.max(120, Math.min(picture.clientWidth || 320, width === Infinity ? own : width));
+    spec.autosize = { type: "fit-x", contains: "padding" };
+  }
+  return spec;
+}
+
+function tableBehind(rows, { name, labels }) {
+  const details = el("details", { class: "behind" }, el("summary", {}, "Show as table"));
+  details.addEventListener("toggle", () => {
+    if (details.children.length === 1) details.append(plainTable(name, rows, labels));
+  });
+  return details;
+}
+
+// Calls `action` once when the element comes near the view.
+const waiting = new Map();
+const nearby = new IntersectionObserver(
+  (entries) => entries.filter((entry) => entry.isIntersecting).forEach((entry) => comeNear(entry.target)),
+  { rootMargin: "200px" },
+);
+
+function comeNear(element) {
+  const action = waiting.get(element);
+  waiting.delete(element);
+  nearby.unobserve(element);
+  return action?.();
+}
+
+function whenNear(element, action) {
+  waiting.set(element, action);
+  nearby.observe(element);
+}
