@@ -39,6 +39,9 @@ class VarianceComponents(Record):
     def __str__(self) -> str:
         return f"{self.components}\n\n{self.means}"
 
+    def _repr_html_(self) -> str:
+        return self.components._repr_html_() + self.means._repr_html_()
+
 
 def variance_components(
     values: Any,

@@ -13,11 +13,12 @@ if TYPE_CHECKING:
     from pyscore.results.question_scores import QuestionScores
     from pyscore.results.rows_of_runs import scan
     from pyscore.results.run_differences import RunDifference, RunDifferences
-    from pyscore.results.summaries import RowsSummary, summarize_rows
+    from pyscore.results.summaries import RowsSummaries, RowsSummary, summarize_rows
     from pyscore.results.tables import tidy, write_table
 
 __all__ = [
     "QuestionScores",
+    "RowsSummaries",
     "RowsSummary",
     "RunDifference",
     "RunDifferences",
@@ -44,7 +45,7 @@ __getattr__, __dir__ = lazy_names(
         ".question_scores": ["QuestionScores"],
         ".rows_of_runs": ["scan"],
         ".run_differences": ["RunDifference", "RunDifferences"],
-        ".summaries": ["RowsSummary", "summarize_rows"],
+        ".summaries": ["RowsSummaries", "RowsSummary", "summarize_rows"],
         ".tables": ["tidy", "write_table"],
     },
 )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pyscore.metrics import Estimate, Report
 from pyscore.metrics.core.report import Record, in_clusters
+from pyscore.metrics.core.shown import Shown, as_html, as_text
 from pyscore.results.changes import QuestionChange
 
 __all__ = ["ComparedRun", "Equivalence", "MetricDifference", "RunDifference", "RunDifferences"]
@@ -181,14 +182,24 @@ class RunDifferences(Record):
         return [each for each in found if each.scope == scope or (single and (each.run, each.template) not in averaged)]
 
     def __str__(self) -> str:
+        return "\n\n".join([*map(as_text, self.shown()), *self.notes])
+
+    def _repr_html_(self) -> str:
+        # Notes are sentences about all tables, and so stand after them as a text of their own.
+        return "".join([*map(as_html, self.shown()), *(as_html(Shown(note, (), ())) for note in self.notes)])
+
+    def shown(self) -> list[Shown]:
+        """What is printed, and what a notebook shows: of each run, a table a headline number."""
         pairs = dict.fromkeys((each.run, each.against) for each in self.differences)
-        reports = [str(self._report(*pair, metric)) for pair in pairs for metric in _SHOWN]
-        return "\n\n".join([*reports, *self.notes])
+        return [self._report(*pair, metric).shown() for pair in pairs for metric in _SHOWN]
 
     def _report(self, run: str, against: str, metric: str) -> Report:
         own = [each for each in self.differences if (each.run, each.against) == (run, against)]
         title = f"{metric.replace('_', ' ')}: {run} - {against}"
         rows = [_row(each, getattr(each, metric)) for each in own]
+        reasons = [getattr(each, metric).difference.reason for each in own]
+        if any(reasons):
+            rows = [row | {"reason": reason} for row, reason in zip(rows, reasons, strict=True)]
         return Report(title + in_clusters(own[-1].n_clusters), {}, self.signature, self.confidence, {}, rows)
 
 

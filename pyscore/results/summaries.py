@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyscore.metrics import Summary, summarize
+from pyscore.metrics.core.report import interval_header, interval_text
+from pyscore.metrics.core.shown import Grid, Shown, as_html, as_text
 from pyscore.results.comparison import clusters_from_rows, comparison_from_rows
 from pyscore.store.grouping import count_questions
 from pyscore.store.schema import check_schema
@@ -15,7 +17,7 @@ from pyscore.store.schema import check_schema
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["RowsSummary", "summarize_rows"]
+__all__ = ["RowsSummaries", "RowsSummary", "summarize_rows"]
 
 _MODEL_KEY = ("model", "revision", "step")
 
@@ -57,6 +59,71 @@ class RowsSummary:
         names = [field.name for field in fields(self) if field.name != "summary"]
         return {name: getattr(self, name) for name in names} | self.summary.to_dict()
 
+    def __str__(self) -> str:
+        return as_text(self.shown())
+
+    def _repr_html_(self) -> str:
+        return as_html(self.shown())
+
+    def shown(self) -> Shown:
+        """What is printed, and what a notebook shows: the summary under the names of what it is of."""
+        title, grids, notes = self.summary.shown()
+        *numbers, signature = notes
+        counts = {text: getattr(self, name) for name, text in _REMARKS.items()}
+        remarks = [f"{n} of {self.summary.n_questions} questions: {text}" for text, n in counts.items() if n]
+        if self.one_cluster:
+            remarks.append(_ONE_CLUSTER)
+        return Shown(f"{_model(self)}, {_part(self)}: {title}", grids, [*numbers, *remarks, signature])
+
+
+class RowsSummaries(list[RowsSummary]):
+    """A list of summaries, which prints, and is shown in a notebook, as a table: a line each, both headline numbers."""
+
+    def __str__(self) -> str:
+        return as_text(self.shown())
+
+    def _repr_html_(self) -> str:
+        return as_html(self.shown())
+
+    def shown(self) -> Shown:
+        """What is printed, and what a notebook shows."""
+        headers = ["model", "data set", "questions", "clusters"]
+        for name in _HEADLINES:
+            # Summaries that were put together by hand may be of several confidences.
+            levels = {interval_header(s.summary.confidence) for s in self}
+            headers += [name.replace("_", " "), levels.pop() if len(levels) == 1 else "interval"]
+        grid = Grid([*headers, "coverage", "ties"], [_line(s) for s in self], left=(0, 1, 5, 7))
+        notes = [_ONE_CLUSTER] if any(s.one_cluster for s in self) else []
+        signatures = dict.fromkeys(s.summary.signature for s in self)
+        return Shown(f"{len(self)} summaries", [grid] if self else [], [*notes, *signatures])
+
+
+_HEADLINES = ("mean_probability", "preference_rate")
+_ONE_CLUSTER = "one cluster: all questions share it, so the interval speaks for this cluster, not for others"
+_REMARKS = {
+    "n_indistinguishable": "some answers are the same tokens, and tie whatever the model is",
+    "n_nested": "an answer begins with all tokens of another, and can't beat it",
+    "n_merged": "a token spans the join of prompt and answer",
+}
+
+
+def _model(s: RowsSummary) -> str:
+    return ", ".join(part for part in (s.model, s.revision, None if s.step is None else f"step {s.step}") if part)
+
+
+def _part(s: RowsSummary) -> str:
+    return s.dataset or "(no name)" if s.scope == "dataset" else f"{s.scope} average"
+
+
+def _line(s: RowsSummary) -> list[str]:
+    found = s.summary
+    clusters = "one" if s.one_cluster else "-" if found.n_clusters is None else str(found.n_clusters)
+    line = [_model(s), _part(s), str(found.n_questions), clusters]
+    for name in _HEADLINES:
+        estimate = getattr(found, name)
+        line += [f"{estimate.value:.4f}", interval_text(estimate)]
+    return [*line, f"{found.mean_coverage.value:.4f}", f"{found.tie_rate.value:.4f}"]
+
 
 def summarize_rows(
     table: pa.Table,
@@ -66,7 +133,7 @@ def summarize_rows(
     ties: str = "half",
     confidence: float = 0.95,
     clustered: bool = True,
-) -> list[RowsSummary]:
+) -> RowsSummaries:
     """Summarise rows for each model and data set, and for a model with several data sets their averages.
 
     A model's runs are averaged together where each scored other data sets; where a data set was scored by several runs
@@ -77,6 +144,9 @@ def summarize_rows(
         normalize, sets, ties: as in `comparison_from_rows`.
         confidence: of the intervals.
         clustered: use the clusters of the rows, where questions share any.
+
+    Returns:
+        A list, which prints as a table.
 
     Raises:
         ValueError: as `comparison_from_rows` and `pyscore.summarize`, or no rows at all.
@@ -95,7 +165,7 @@ def summarize_rows(
         model, revision, step = key
         found.append(RowsSummary(model, revision, step, scope, dataset, n, summary, one, *count_questions(rows)))
 
-    found: list[RowsSummary] = []
+    found = RowsSummaries()
     for key, family in _families(table):
         of_datasets = _split(family, _pairs(family, "run_id", "dataset"))
         for (_, dataset), rows in of_datasets:

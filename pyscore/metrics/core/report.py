@@ -10,8 +10,19 @@ from typing import Any
 
 from pyscore._version import __version__
 from pyscore.metrics.core.intervals import Interval
+from pyscore.metrics.core.shown import Grid, Shown, as_html, as_text
 
-__all__ = ["NAN", "Estimate", "Headlines", "Record", "Report", "in_clusters", "write_signature"]
+__all__ = [
+    "NAN",
+    "Estimate",
+    "Headlines",
+    "Record",
+    "Report",
+    "in_clusters",
+    "interval_header",
+    "interval_text",
+    "write_signature",
+]
 
 NAN = math.nan
 
@@ -94,14 +105,18 @@ class Report(Record):
             raise KeyError(f"{name!r} is not one of {', '.join(self.estimates)}") from None
 
     def __str__(self) -> str:
-        lines = [self.title]
-        if self.estimates:
-            lines.append(_table(self.estimates, self.confidence))
+        return as_text(self.shown())
+
+    def _repr_html_(self) -> str:
+        return as_html(self.shown())
+
+    def shown(self) -> Shown:
+        """What is printed, and what a notebook shows."""
+        grids = [_grid(self.estimates, self.confidence)] if self.estimates else []
         if self.rows:
-            lines.append(_columns([list(self.rows[0]), *([_text(v) for v in row.values()] for row in self.rows)]))
-        if self.numbers:
-            lines.append(", ".join(f"{name.replace('_', ' ')} {_text(value)}" for name, value in self.numbers.items()))
-        return "\n".join([*lines, self.signature])
+            grids.append(Grid([*self.rows[0]], [[_text(value) for value in row.values()] for row in self.rows]))
+        numbers = ", ".join(f"{name.replace('_', ' ')} {_text(value)}" for name, value in self.numbers.items())
+        return Shown(self.title, grids, [*filter(None, [numbers]), self.signature])
 
 
 @dataclass(frozen=True)
@@ -110,6 +125,13 @@ class Headlines(Record):
 
     def __str__(self) -> str:
         return str(self._report())
+
+    def _repr_html_(self) -> str:
+        return self._report()._repr_html_()
+
+    def shown(self) -> Shown:
+        """What is printed, and what a notebook shows."""
+        return self._report().shown()
 
     def _report(self) -> Report:
         raise NotImplementedError
@@ -129,21 +151,23 @@ def write_signature(metric: str, **settings: object) -> str:
     return "|".join(f"{name}:{value}" for name, value in (given | {"version": __version__}).items())
 
 
-def _table(estimates: Mapping[str, Estimate], confidence: float) -> str:
-    """Aligned lines, one an estimate: name, value, interval, standard error."""
-    rows = [("", "value", f"{100 * confidence:.4g}% interval", "std. error")]
-    for name, e in estimates.items():
-        interval = f"({e.reason})" if e.reason else f"[{e.low:.4f}, {e.high:.4f}]"
-        rows.append((name.replace("_", " "), f"{e.value:.4f}", interval, "" if e.reason else f"{e.stderr:.4f}"))
-    return _columns(rows, left=(0, 2))
+def interval_header(confidence: float) -> str:
+    """The header of a column of intervals."""
+    return f"{100 * confidence:.4g}% interval"
 
 
-def _columns(rows: Sequence[Sequence[str]], left: Sequence[int] = (0,)) -> str:
-    """Rows of text in aligned columns, two spaces apart; the columns in ``left`` to the left, the others right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    alignments = ["<" if i in left else ">" for i in range(len(widths))]
-    lines = ("  ".join(f"{c:{a}{w}}" for c, a, w in zip(row, alignments, widths, strict=True)) for row in rows)
-    return "\n".join(line.rstrip() for line in lines)
+def interval_text(e: Estimate) -> str:
+    """An interval as it is printed, or why there is none."""
+    return f"({e.reason})" if e.reason else f"[{e.low:.4f}, {e.high:.4f}]"
+
+
+def _grid(estimates: Mapping[str, Estimate], confidence: float) -> Grid:
+    """A line an estimate: name, value, interval, standard error."""
+    lines = [
+        (name.replace("_", " "), f"{e.value:.4f}", interval_text(e), "" if e.reason else f"{e.stderr:.4f}")
+        for name, e in estimates.items()
+    ]
+    return Grid(("", "value", interval_header(confidence), "std. error"), lines, left=(0, 2))
 
 
 def _plain(value: Any) -> Any:
