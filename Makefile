@@ -10,7 +10,7 @@ BENCH := $(BIN)/python -m pytest --benchmark-only --benchmark-columns=median,rou
 SOURCES := $(wildcard csrc/*.?pp csrc/kernels/*.?pp csrc/kernels/variants/*.?pp csrc/kernels/variants/*.inl)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo study test lint sanitize bench bench-engine bench-gpu bench-metrics kernels-report clean
+.PHONY: help install browser demo study test lint sanitize bench bench-engine bench-gpu bench-metrics kernels-report clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -23,6 +23,15 @@ study: $(STAMP)-study ## score a small study: the bundled model and worse versio
 	$(BIN)/pyscore sweep table build/study
 
 install: $(STAMP)-dev ## install everything that the other commands need
+
+# the names are those of tests/report/browser.py
+browser: ## make sure that there is a Chromium, in which the tests open reports; without one they skip
+	@if [ -n "$$PYSCORE_BROWSER" ] && [ -x "$$PYSCORE_BROWSER" ]; then exit 0; fi; \
+	for name in chromium chromium-browser google-chrome-stable google-chrome chrome; do \
+		if command -v $$name; then exit 0; fi; done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium; \
+	else echo "no Chromium: install one with the system's packages, or set PYSCORE_BROWSER to the path of one" >&2; exit 1; fi
 
 test: $(STAMP)-dev ## run the whole test suite, in as many processes as there are CPUs and in a random order
 	$(BIN)/python -m pytest $(PARALLEL) --shuffle

@@ -1,0 +1,38 @@
+"""One browser for the tests of a file, a context of its own for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.report.browser import launched, needed_browser, opened, watched
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+    OpenPage = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with launched(needed_browser()) as found:
+        yield found
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[OpenPage]:
+    """Opens a file in a context of its own; in the end, no page may have done what it should not."""
+    faults = []
+    with ExitStack() as stack:
+
+        def open_page(file: Path, fragment: str = "", **options: Any) -> Page:
+            context, own = stack.enter_context(watched(browser, file, **options))
+            faults.append(own)
+            return opened(context, file, fragment)
+
+        yield open_page
+    assert [text for own in faults for text in own.told] == []
