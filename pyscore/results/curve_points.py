@@ -32,6 +32,7 @@ __all__ = [
     "lacking_of",
     "matrix_of",
     "other_axis",
+    "problem_of",
     "reason_of",
     "series_of",
 ]
@@ -139,10 +140,11 @@ def series_of(
             found.setdefault((of["family"], of[other_axis(x)], of["tags"], of["template"]), []).append(group)
     for own in found.values():
         own.sort(key=lambda group: float(group.labels[x]))
-    return [Series(own, _problem(own, x)) for own in found.values()]
+    return [Series(own, problem_of(own, x)) for own in found.values()]
 
 
-def _problem(own: Sequence[Group], x: str) -> str:
+def problem_of(own: Sequence[Group], x: str) -> str:
+    """Why there is no curve through checkpoints in ascending order, at least one of them, or ""."""
     for before, after in pairwise(own):
         if float(before.labels[x]) == float(after.labels[x]):  # places are floats: beyond 2**53 steps may be one
             return (

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-__all__ = ["COLUMNS", "Asked", "RunAnswers"]
+__all__ = ["COLUMNS", "Asked", "RunAnswers", "cluster_codes"]
 
 _KEY = ("dataset", "question_id")
 COLUMNS = (*_KEY, "cluster", "answer_index", "is_matching", "logprob", "same_as", "extends")
@@ -93,7 +93,7 @@ class RunAnswers:
             np.concatenate([np.zeros(0, np.int64), *codes]),
             np.concatenate([np.zeros(0, np.int64), *counts]),
             joined,
-            _cluster_codes(pa.chunked_array(clusters, pa.string())),
+            cluster_codes(pa.chunked_array(clusters, pa.string())),
             pa.chunked_array(ids, pa.string()).combine_chunks() if with_ids else None,
         )
 
@@ -153,7 +153,7 @@ def _joined(parts: Sequence[dict[str, NDArray[Any]]], name: str) -> NDArray[Any]
     )
 
 
-def _cluster_codes(clusters: pa.ChunkedArray) -> NDArray[np.int64]:
+def cluster_codes(clusters: pa.ChunkedArray) -> NDArray[np.int64]:
     """A code a question; one without a cluster stands alone."""
     column = clusters.combine_chunks()
     codes, names = encode(column)
