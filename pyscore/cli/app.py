@@ -10,6 +10,7 @@ from pyscore._version import __version__
 from pyscore.cli.compare import compare
 from pyscore.cli.errors import MISTAKE, Commands
 from pyscore.cli.info import info
+from pyscore.cli.report import report
 from pyscore.cli.score import score
 from pyscore.cli.summarize import summarize
 from pyscore.cli.sweep import status, sweep
@@ -58,6 +59,7 @@ def _root(
 app.command()(score)
 app.command()(summarize)
 app.command()(compare)
+app.command()(report)
 app.command()(info)
 app.command()(sweep)
 app.command("sweep status")(status)

@@ -25,6 +25,7 @@ _EXTRAS = {
     "gguf": ("accelerate", "gguf"),
     "sweep": ("pydantic", "yaml"),
     "ray": ("ray",),
+    "report": ("altair", "vl_convert"),
 }
 
 

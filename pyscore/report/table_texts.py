@@ -113,13 +113,16 @@ def _latex_line(texts: Sequence[str]) -> str:
     return "{}" + line if line.startswith(("[", "*")) else line
 
 
-_STEERING = ("Cc", "Cs", "Zl", "Zp")  # control characters, halves of surrogate pairs, separators
+_JOINERS = "\u200c\u200d"  # of letters and emoji: they steer nothing
+_STEERING = ("Cc", "Cf", "Cs", "Zl", "Zp")
+"""Control characters, those that turn the direction of writing, halves of surrogate pairs, separators of lines."""
 
 
 def _one_line(text: str) -> str:
-    r"""White space as single spaces, and control characters as escapes such as \x1b."""
-    joined = " ".join(text.split())
+    r"""White space as single spaces, and what would steer an editor or TeX as escapes such as \x1b."""
     return "".join(
-        c.encode("unicode_escape", "surrogatepass").decode() if unicodedata.category(c) in _STEERING else c
-        for c in joined
+        c.encode("unicode_escape", "surrogatepass").decode()
+        if c not in _JOINERS and unicodedata.category(c) in _STEERING
+        else c
+        for c in " ".join(text.split())
     )

@@ -20,6 +20,10 @@ TOLD = {
         ModuleNotFoundError("No module named 'gguf'", name="gguf"),
         'gguf is not installed: pip install "pyscore-engine[gguf]"',
     ),
+    "package of reports": (
+        ModuleNotFoundError("No module named 'vl_convert'", name="vl_convert"),
+        'vl_convert is not installed: pip install "pyscore-engine[report]"',
+    ),
     "recursion": (
         RecursionError("maximum recursion depth exceeded"),
         "something in what was given is nested too deeply (maximum recursion depth exceeded)",

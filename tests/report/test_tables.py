@@ -68,7 +68,7 @@ def hostile_table() -> HeadlineTable:
 
 def shown(name: str) -> str:
     """What is left of a name: one line, control characters as escapes."""
-    return " ".join(name.split()).replace("\x07", "\\x07")
+    return " ".join(name.split()).replace("\x07", "\\x07").replace("\u202e", "\\u202e")
 
 
 def test_every_cell_has_the_numbers_of_the_tidy_table(study: Study) -> None:

@@ -1,0 +1,243 @@
+"""`pyscore report`: a study as one HTML file, a figure, or a table for a paper."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from threading import Event, Thread
+from typing import Annotated, Any, Literal, NamedTuple
+
+import typer
+
+from pyscore.cli.files import check_distinct, expanded, question_files
+from pyscore.cli.options import Clusters, Json
+from pyscore.cli.output import print_json
+from pyscore.cli.text import say, visible, write_out
+from pyscore.report.formats import IMAGES, TABLES, format_of
+
+__all__ = ["report"]
+
+_PAGE = ("html",)
+_FOR = {
+    "figure": IMAGES,
+    "metric": IMAGES,
+    "x": IMAGES,
+    "against": IMAGES,
+    **dict.fromkeys(("checkpoint", "template", "dataset"), (*IMAGES, *TABLES)),
+    "questions": _PAGE,
+    "title": _PAGE,
+}
+"""Options that are not for every format, each with those that it is for."""
+_EXTRA = ("altair", "vl_convert")
+_SECONDS = 30.0  # between two lines that say that it is still at work
+
+
+def report(
+    output: Annotated[list[str], typer.Argument(metavar="OUT", help="Studies' folders, or rows: paths or URLs.")],
+    write: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="The file to write, a path or a URL. Its ending says what: .html, .png, .svg, .pdf, .md, .csv, .tex.",
+        ),
+    ] = None,
+    format: Annotated[
+        Literal["html", "png", "svg", "pdf", "md", "csv", "latex"] | None,
+        typer.Option(help="What to write, where no ending says it. A table without --output is printed."),
+    ] = None,
+    figure: Annotated[
+        Literal["two_numbers", "behaviour", "forest", "reliability", "log_odds"] | None,
+        typer.Option(help="Of an image: what it shows; two_numbers by default."),
+    ] = None,
+    checkpoint: Annotated[str | None, typer.Option(help="Of an image or a table: this checkpoint alone.")] = None,
+    template: Annotated[str | None, typer.Option(help="Of an image or a table: this template alone.")] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="Of an image or a table: this data set alone, or pooled, or macro.")
+    ] = None,
+    metric: Annotated[str | None, typer.Option(help="Of an image: the metric.")] = None,
+    x: Annotated[Literal["step", "size"] | None, typer.Option(help="Of an image: what behaviour is over.")] = None,
+    against: Annotated[
+        str | None, typer.Option(help="Of an image: the checkpoint that others are compared with.")
+    ] = None,
+    questions: Annotated[
+        list[str] | None,
+        typer.Option(help="Of HTML: a file of questions whose prompts to show, of rows of no study. Repeatable."),
+    ] = None,
+    title: Annotated[str | None, typer.Option(help="Of HTML: the title; by default the study's name.")] = None,
+    clusters: Clusters = True,
+    progress: Annotated[
+        bool, typer.Option("--progress/--quiet", help="Say on standard error, every 30 seconds, that work goes on.")
+    ] = True,
+    json: Json = False,
+) -> None:
+    """Write a study as one HTML file, as a figure, or as a table of both headline numbers."""
+    kind = _kind(write, format, json)
+    options: dict[str, Any] = {"figure": figure, "checkpoint": checkpoint, "template": template, "dataset": dataset}
+    options |= {"metric": metric, "x": x, "against": against, "questions": questions, "title": title}
+    given = _given(kind, options)
+    _check_extra(kind)
+    paths = expanded(output)
+    check_distinct(paths, "results")
+    if write is not None:
+        _check_output(write)
+    content = _content_of(paths)
+    with _telling(f"{write or kind} of {content}", progress):
+        text = _make(kind, paths, write, given, clusters)
+    if write is None:
+        _print(text)
+        return
+    size = _size(write)
+    if json:
+        print_json({"path": write, "format": kind, "bytes": size, **content._asdict()})
+        return
+    lacking = f"; {content.cells_lacking} of {content.cells} cells have no numbers" if content.cells_lacking else ""
+    write_out(f"{visible(write)} written, {size:,} bytes: {content}{lacking}\n")
+
+
+class _Content(NamedTuple):
+    """How much there is to report."""
+
+    checkpoints: int
+    templates: int
+    datasets: int
+    cells: int
+    cells_lacking: int
+
+    def __str__(self) -> str:
+        counts = {"checkpoint": self.checkpoints, "template": self.templates, "data set": self.datasets}
+        return ", ".join(f"{n} {name}{'' if n == 1 else 's'}" for name, n in counts.items())
+
+
+def _kind(write: str | None, format: str | None, json: bool) -> str:
+    """What is to be written.
+
+    Raises:
+        ValueError: nothing says so, or a file is needed and not named.
+    """
+    if write is not None:
+        if not write:
+            raise ValueError("--output is empty: name a file, such as report.html")
+        return format_of(write, format)
+    tables = ", ".join(TABLES)
+    if format is None:
+        raise ValueError(f"name a file to write, such as -o report.html, or a table to print: --format {tables}")
+    if format not in TABLES:
+        raise ValueError(f"{format} needs a file: name one with --output (printed are {tables})")
+    if json:
+        raise ValueError("--json tells of a file that was written: name one with --output")
+    return format
+
+
+def _given(kind: str, options: dict[str, Any]) -> dict[str, Any]:
+    """The options that stand on the command line.
+
+    Raises:
+        ValueError: one is for other formats; a file of questions isn't there, or is given twice.
+    """
+    given = {name: value for name, value in options.items() if value}
+    for name in given:
+        if kind not in _FOR[name]:
+            raise ValueError(f"--{name} is for {', '.join(_FOR[name])}, and {kind} is to be written")
+    if "questions" in given:
+        given["questions"] = [str(file) for file in question_files(given["questions"])]
+    return given
+
+
+def _check_extra(kind: str) -> None:
+    """Raise, before anything is read, for a package that is missing."""
+    for name in _EXTRA if kind not in TABLES else ():
+        if find_spec(name) is None:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
+def _check_output(write: str) -> None:
+    """Raise, before anything is read, what writing there would raise."""
+    from pyscore.store.files import locate
+
+    place = locate(write)
+    if place.is_folder():
+        raise IsADirectoryError(f"{place} is a folder: name a file to write, for example {place / 'report.html'}")
+    place.check_writable()
+
+
+def _content_of(paths: Sequence[str]) -> _Content:
+    """What there is, as manifests tell it.
+
+    Raises:
+        FileNotFoundError: no study, run or file there.
+        ValueError: nothing is scored yet.
+    """
+    from pyscore.results.sources import open_sources
+    from pyscore.results.study_runs import name_of
+
+    groups = [group for source in open_sources(paths) for group in source.groups]
+    cells = sum(len(group.datasets) for group in groups)
+    lacking = [reason for group in groups for reason in group.lacking.values()]
+    if len(lacking) == cells:
+        reasons = ", ".join(dict.fromkeys(lacking))
+        raise ValueError(f"{', '.join(paths)}: there is nothing to report yet ({reasons}); `pyscore sweep` scores it")
+    checkpoints = {name_of(group.labels) for group in groups}
+    templates = {group.labels["template"] for group in groups}
+    datasets = {name for group in groups for name in group.datasets}
+    return _Content(len(checkpoints), len(templates), len(datasets), cells, len(lacking))
+
+
+def _make(kind: str, paths: list[str], write: str | None, given: dict[str, Any], clusters: bool) -> str:
+    """Write what is asked for, or return the text of a table that is to be printed."""
+    path: Any = paths[0] if len(paths) == 1 else paths
+    if kind in TABLES:
+        from pyscore.report.tables import headline_table
+
+        table = headline_table(path, clustered=clusters, **given)
+        if write is not None:
+            table.write(write, kind)
+        return table.text(kind)
+    if kind in IMAGES:
+        from pyscore.report import figure  # type: ignore[attr-defined, unused-ignore]
+        from pyscore.report.images import save  # type: ignore[import-not-found, unused-ignore]
+
+        shown = given.pop("figure", "two_numbers")
+        save(figure(shown, path, clustered=clusters, **given), write, kind)
+        return ""
+    from pyscore import report as pages
+
+    pages.write(path, write, clustered=clusters, **given)  # type: ignore[attr-defined, unused-ignore]
+    return ""
+
+
+@contextmanager
+def _telling(what: str, enabled: bool) -> Iterator[None]:
+    """Say every 30 seconds that work goes on, and for how long it has."""
+    from pyscore.engine.progress import duration
+
+    done, begun = Event(), time.monotonic()
+
+    def tell() -> None:
+        while not done.wait(_SECONDS):
+            say(f"{what}: at work for {duration(time.monotonic() - begun)}")
+
+    if enabled:
+        Thread(target=tell, daemon=True).start()
+    try:
+        yield
+    finally:
+        done.set()
+
+
+def _size(write: str) -> int:
+    """How many bytes a file has, wherever it lies."""
+    from pyscore.store.files import locate
+
+    with locate(write).open() as file:
+        return file.seek(0, 2)
+
+
+def _print(text: str) -> None:
+    """A table on standard output; in a terminal without what would steer it, else to the byte."""
+    if sys.stdout is not None and sys.stdout.isatty():
+        text = "\n".join(map(visible, text.replace("\r\n", "\n").split("\n")))
+    write_out(text)
