@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,8 @@ import numpy as np
 
 from pyscore.store.files import Place, locate
 from pyscore.store.grouping import encode
-from pyscore.store.manifest import read_manifest
+from pyscore.store.manifest import check_manifest, read_manifest
+from pyscore.store.reading import MANIFEST_ENTRY
 from pyscore.store.scanning import scan_run, some_columns
 from pyscore.store.schema import RUN_KEY, as_rows, metadata_of
 from pyscore.store.studies import Cell, StudyFolder, is_study
@@ -40,6 +42,7 @@ class Group:
         skipped: how many questions of each were left out since they can't be scored; empty where nothing says so.
         scan: takes names of columns; tables of the rows of the data sets that can be used, of whole questions.
         metadata: of a study, what it knows of the metadata of these rows.
+        runs: the manifests of the runs that these rows are of. Of a file that has none: "metadata", that of its rows.
     """
 
     labels: Mapping[str, Any]
@@ -48,6 +51,7 @@ class Group:
     skipped: Mapping[str | None, int]
     scan: Callable[[Sequence[str]], Iterator[pa.Table]]
     metadata: Mapping[str, str] = field(default_factory=dict)
+    runs: Sequence[Mapping[str, Any]] = ()
 
     @property
     def name(self) -> str:
@@ -65,10 +69,12 @@ class Source:
     Attributes:
         groups: in the order of its checkpoints and templates.
         study: what study.json holds; empty where it is no study.
+        path: where it is, a path or a URL.
     """
 
     groups: Sequence[Group]
     study: Mapping[str, Any] = field(default_factory=dict)
+    path: str = ""
 
 
 def open_sources(paths: Paths) -> list[Source]:
@@ -93,7 +99,7 @@ def _open(path: str | Path) -> Source:
         return _study(path)
     if place.is_folder() and read_manifest(place) is None:
         raise FileNotFoundError(f"{place} holds neither a study nor a run: name the folder of one, or a file of rows")
-    return Source(_plain_groups(path, place))
+    return Source(_plain_groups(path, place), path=str(path))
 
 
 def _study(path: str | Path) -> Source:
@@ -105,7 +111,7 @@ def _study(path: str | Path) -> Source:
         _of_cells(folder, list(own), refuses)
         for _, own in groupby(cells, key=lambda cell: (cell.model["key"], cell.template["name"]))
     ]
-    return Source(groups, study)
+    return Source(groups, study, folder.path)
 
 
 def _of_cells(folder: StudyFolder, cells: Sequence[Cell], refuses: bool) -> Group:
@@ -113,6 +119,7 @@ def _of_cells(folder: StudyFolder, cells: Sequence[Cell], refuses: bool) -> Grou
     lacking: dict[str | None, str] = {}
     skipped: dict[str | None, int] = {}
     runs: dict[str, list[str]] = {}
+    manifests: dict[str, Mapping[str, Any]] = {}
     for cell in cells:
         name = cell.dataset["name"]
         stored = None if cell.run is None else cell.run.stored(cell.dataset)
@@ -124,6 +131,7 @@ def _of_cells(folder: StudyFolder, cells: Sequence[Cell], refuses: bool) -> Grou
             lacking[name] = f"{skipped[name]} questions can't be scored"
             continue
         runs.setdefault(cell.run.name, []).append(name)
+        manifests[cell.run.name] = cell.run.manifest
 
     def scan(columns: Sequence[str]) -> Iterator[pa.Table]:
         for name, own in runs.items():
@@ -146,7 +154,8 @@ def _of_cells(folder: StudyFolder, cells: Sequence[Cell], refuses: bool) -> Grou
         "template": cells[0].template["name"],
     }
     metadata = next((_metadata(cell.run.manifest["settings"]) for cell in cells if cell.run is not None), {})
-    return Group(labels, [cell.dataset["name"] for cell in cells], lacking, skipped, scan, metadata)
+    datasets = [cell.dataset["name"] for cell in cells]
+    return Group(labels, datasets, lacking, skipped, scan, metadata, list(manifests.values()))
 
 
 def _metadata(settings: Mapping[str, Any]) -> dict[str, str]:
@@ -164,7 +173,7 @@ def _plain_groups(path: str | Path, place: Place) -> list[Group]:
     found = list(zip(*(table[name].to_pylist() for name in (*RUN_KEY, "dataset")), strict=True))
     if not found:
         raise ValueError(f"{place} holds no rows: there is nothing to summarise")
-    groups = []
+    groups, manifests = [], [_manifest_of(place, metadata_of(names))]
     for model in dict.fromkeys(key[1:4] for key in found):
         runs: dict[str, list[str | None]] = {}
         for run_id, *own, dataset in found:
@@ -175,8 +184,18 @@ def _plain_groups(path: str | Path, place: Place) -> list[Group]:
         template = metadata_of(names).get("template")
         for ids in [list(runs)] if together else [[run] for run in runs]:
             own = [name for run in ids for name in runs[run]]
-            groups.append(_plain_group(path, place, model, ids, own, template))
+            groups.append(replace(_plain_group(path, place, model, ids, own, template), runs=manifests))
     return groups
+
+
+def _manifest_of(place: Place, metadata: Mapping[str, str]) -> dict[str, Any]:
+    """The manifest of a run, or of a file that a run was merged to; "metadata" alone where there is none."""
+    found = read_manifest(place) if place.is_folder() else None
+    if MANIFEST_ENTRY in metadata:
+        with suppress(ValueError):
+            found = check_manifest(json.loads(metadata[MANIFEST_ENTRY]), str(place))
+    of_rows = {name: text for name, text in metadata.items() if name != MANIFEST_ENTRY}
+    return {**(found or {}), "metadata": {**of_rows, **(found or {}).get("metadata", {})}}
 
 
 def _plain_group(
