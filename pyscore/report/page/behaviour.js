@@ -68,7 +68,8 @@ function panel(curves, { metric, x }) {
   const chart = el("div", { class: "drawing" });
   const name = `${capitalised(numbers.metrics[metric].label)} over ${x}, ${title}`;
   const heading = el("h3", { tabindex: "-1" }, scopeLabel(curves[0].scope, curves[0].dataset));
-  whenNear(chart, () => draw(chart, "behaviour", curves.flatMap((curve) => curveRows(curve, title)), { name }));
+  const rows = curves.flatMap((curve) => curveRows(curve, title));
+  whenNear(chart, () => draw(chart, "behaviour", rows, { name, adapt: (spec) => setAxes(spec, metric, x, rows) }));
   return el("article", { class: "panel" }, heading, chart, ...curves.map((curve) => verdictText(curve, curves.length)));
 }
 
@@ -77,12 +78,24 @@ function curveName({ family, series }) {
   return [families.size > 1 ? family : "", series].filter(Boolean).join(", ");
 }
 
+// One specification serves every metric, and sizes as well as steps: sizes lie on a logarithmic axis.
+function setAxes({ encoding }, metric, x, rows) {
+  const { label, unit } = numbers.metrics[metric];
+  encoding.y.title = unit && unit !== "share" ? `${label} (${unit})` : label;
+  encoding.x.title = x === "step" ? "training step" : "size (parameters)";
+  if (x !== "size") return;
+  const values = [...new Set(rows.map((row) => row.x))];
+  encoding.x.scale = { ...encoding.x.scale, type: "log" };
+  encoding.x.axis = { ...encoding.x.axis, values };
+}
+
 function verdictText(curve, all) {
   const { verdict, text, shape } = curve.trend;
   const which = all > 1 && curveName(curve) ? `${curveName(curve)}: ` : "";
   const said = text.includes(verdict) ? "" : `${verdict}: `;
   const form = shape ? ` Shape: ${shape}.` : "";
-  return el("p", { class: "verdict", "data-verdict": verdict }, `${capitalised(which + said + text)}.${form}`);
+  const sentence = which ? which + said + text : capitalised(said + text);
+  return el("p", { class: "verdict", "data-verdict": verdict }, `${sentence.replace(/\.$/, "")}.${form}`);
 }
 
 // The band holds all points of a curve at once; it stands in the place of each point's own interval.

@@ -14,7 +14,8 @@ function loadVega() {
 }
 
 // Puts a figure into `container` and draws it. Options: `name`, what a screen reader says of the chart; `labels` of
-// columns in the table behind it; `width`, the largest in pixels; `onPick`, called with the row of a mark that is clicked.
+// columns in the table behind it; `onPick`, called with the row of a mark that is clicked; `adapt`, which changes the
+// specification for this one drawing.
 // Charts are drawn one after another: each blocks the page for some 50 ms, and between two the page answers.
 function draw(container, kind, rows, options) {
   const picture = el("div", { class: "drawing", role: "img", "aria-label": options.name });
@@ -35,6 +36,7 @@ async function drawNow(picture, figure, kind, rows, options) {
     actions: false,
     defaultStyle: false,
     renderer: "svg",
+    logLevel: 1, // Errors alone: what Vega-Lite warns of, such as a scale that two layers share, is meant so.
     tooltip: { disableDefaultStyle: true },
   });
   if (options.onPick) {
@@ -47,16 +49,18 @@ async function drawNow(picture, figure, kind, rows, options) {
   figure.dataset.drawn = "true";
 }
 
+// In pixels, with axes and labels: a chart is as wide as its place, and no wider than can be read at once.
+const WIDEST = { two_numbers: 480, behaviour: 480, forest: 760, reliability: 440, log_odds: 520 };
+
 // Vega's own names for marks are switched off: the figure has one name, and the table says the rest.
-function specOf(kind, rows, picture, { width = Infinity }) {
+function specOf(kind, rows, picture, { adapt }) {
   const spec = structuredClone(numbers.chart_specs[kind]);
+  adapt?.(spec);
   spec.data = { values: rows };
   spec.background = "transparent";
   spec.config = { ...spec.config, aria: false };
-  const isSingle = spec.mark || spec.layer;
-  if (isSingle) {
-    const own = typeof spec.width === "number" ? spec.width : Infinity;
-    spec.width = Math.max(120, Math.min(picture.clientWidth || 320, width === Infinity ? own : width));
+  if (spec.mark || spec.layer) {
+    spec.width = Math.max(160, Math.min(picture.clientWidth || 320, WIDEST[kind] ?? Infinity));
     spec.autosize = { type: "fit-x", contains: "padding" };
   }
   return spec;

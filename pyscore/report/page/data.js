@@ -83,11 +83,9 @@ function scopeName(scope, dataset) {
 
 function cellName(cell) {
   const { checkpoint, template, scope, dataset } = numbers.cells;
-  return [
-    checkpointName(checkpoint[cell]),
-    templateName(template[cell]),
-    scopeName(scope[cell], dataset[cell]),
-  ].join(" · ");
+  const parts = [checkpointName(checkpoint[cell]), scopeName(scope[cell], dataset[cell])];
+  if (hasTemplates()) parts.splice(1, 0, templateName(template[cell]));
+  return parts.join(" · ");
 }
 
 // Averages stand before what they average, wherever lines have no other order.
@@ -96,7 +94,7 @@ function scopeRank(scope) {
 }
 
 function hasTemplates() {
-  return numbers.templates.some((name) => name !== "");
+  return numbers.templates.length > 1;
 }
 
 let warningsByCell = null;

@@ -85,7 +85,7 @@ function drawDatasetCurves(container, index) {
   for (const curves of grouped(own, ({ x, template, metric }) => `${x} ${template} ${metric}`).values()) {
     const { x, metric, template } = curves[0];
     const made = panel(curves, { metric, x });
-    const under = numbers.templates.length > 1 ? `, ${templateName(template)}` : "";
+    const under = hasTemplates() ? `, ${templateName(template)}` : "";
     made.querySelector("h3").replaceWith(el("h4", {}, `${capitalised(numbers.metrics[metric].label)} over ${x}${under}`));
     panels.append(made);
   }
@@ -110,7 +110,7 @@ function drawQuestions(container, { questions, note: said }) {
   const templates = [[null, "all"], ...numbers.templates.map((_, i) => [i, templateName(i)])];
   const pick = controls("Filter questions",
     picker("Which", [[null, "all that stand out"], ...Object.entries(WHY)], null, set("why")),
-    numbers.templates.length > 1 ? picker("Template", templates, null, set("template")) : null);
+    hasTemplates() ? picker("Template", templates, null, set("template")) : null);
   container.replaceChildren(el("h3", {}, "Questions that stand out"));
   if (said) container.append(note(said));
   if (!questions.length) return;

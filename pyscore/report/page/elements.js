@@ -41,7 +41,7 @@ function checkpointPicker(label, picked, onPick, none = null) {
 }
 
 function templatePicker(picked, onPick) {
-  if (numbers.templates.length < 2) return null;
+  if (!hasTemplates()) return null;
   return picker("Template", numbers.templates.map((_, i) => [i, templateName(i)]), picked, onPick);
 }
 
@@ -110,6 +110,7 @@ function numberCell(metric, cell, { bar = false, marker = null, tag = "td" } = {
     "data-low": low,
     "data-high": high,
   });
+  if (marker) element.append(marker, " ");
   if (value === null) {
     element.append(el("span", { class: "reason" }, reason ?? "no number"));
   } else {
@@ -118,7 +119,6 @@ function numberCell(metric, cell, { bar = false, marker = null, tag = "td" } = {
     element.append(" ", low === null ? missing : el("span", { class: "interval" }, interval(low, high, unit)));
     if (bar && unit === "share") element.append(" ", intervalBar(found));
   }
-  if (marker) element.append(" ", marker);
   return element;
 }
 

@@ -40,7 +40,7 @@ function headlineColumns() {
   const oneDataset = !scope.includes("pooled");
   return [
     { key: "checkpoint", label: "Checkpoint", cell: (i) => el("th", { scope: "row" }, checkpointName(checkpoint[i])) },
-    numbers.templates.length > 1 && { key: "template", label: "Template", cell: (i) => el("td", {}, templateName(template[i])) },
+    hasTemplates() && { key: "template", label: "Template", cell: (i) => el("td", {}, templateName(template[i])) },
     oneDataset && { key: "dataset", label: "Data set", cell: (i) => el("td", {}, datasetLink(dataset[i])) },
     { key: "n", label: "n", numeric: true, cell: (i) => el("td", { class: "number" }, count(n[i])) },
     ...numbers.headlines.map((metric) => ({
@@ -97,13 +97,13 @@ function placeColumns() {
       label: "Checkpoint",
       sort: (line) => line.checkpoint,
       title: "In the order of the study",
-      cell: (line) => el("td", {}, checkpointName(line.checkpoint)),
+      cell: (line) => el("td", { class: "name" }, checkpointName(line.checkpoint)),
     },
     hasTemplates() && {
       key: "template",
       label: "Template",
       sort: (line) => templateName(line.template),
-      cell: (line) => el("td", {}, templateName(line.template)),
+      cell: (line) => el("td", { class: "name" }, templateName(line.template)),
     },
     {
       key: "dataset",
@@ -158,7 +158,7 @@ const warningColumn = {
   numeric: true,
   sort: (line) => line.warnings,
   cell: (line) =>
-    el("td", { class: "number" }, line.warnings ? warningToggle(line.cell, count(line.warnings)) : el("span", {}, "0")),
+    el("td", { class: "number" }, line.warnings ? warningToggle(line.cell, count(line.warnings)) : el("span", { class: "none" }, "0")),
 };
 
 const citeColumn = { key: "cite", label: "Cite", cell: (line) => el("td", {}, citeButton(line.cell)) };
@@ -224,7 +224,7 @@ function filterControls(wanted, set, reset) {
     "Filter lines",
     searchField("Search checkpoint, template or data set", set("text")),
     checkpointPicker("Checkpoint", wanted.checkpoint, set("checkpoint"), "all"),
-    numbers.templates.length > 1 ? picker("Template", templates, wanted.template, set("template")) : null,
+    hasTemplates() ? picker("Template", templates, wanted.template, set("template")) : null,
     picker("Scope", scopes, wanted.scope, set("scope")),
     checkbox("only with warnings", wanted.warned, set("warned")),
     checkbox("the two numbers tell different stories", wanted.apart, set("apart")),

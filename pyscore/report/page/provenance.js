@@ -62,11 +62,11 @@ function factTable(entries) {
   const columns = [
     { key: "checkpoint", label: "Checkpoint", sort: (e) => e.checkpoint,
       cell: (e) => el("th", { scope: "row" }, checkpointName(e.checkpoint)) },
-    { key: "template", label: "Template", sort: (e) => templateName(e.template),
+    hasTemplates() && { key: "template", label: "Template", sort: (e) => templateName(e.template),
       cell: (e) => el("td", {}, templateName(e.template)) },
     ...own.map((name) => ({ key: `fact ${name}`, label: name, sort: (e) => String(e.facts[name] ?? ""),
       cell: (e) => el("td", {}, fact(e.facts[name] ?? null, name)) })),
-  ];
+  ].filter(Boolean);
   const shared = common.map((name) => [name, entries[0].facts[name]]);
   const caption = "What each checkpoint was scored with";
   return el("div", {}, shared.length ? pairs(shared) : "", dataTable({ caption, columns, rows: entries }).element);
