@@ -107,7 +107,7 @@ def watched(browser: Browser, file: Path, **options: Any) -> Iterator[tuple[Brow
 
 
 def opened(context: BrowserContext, file: Path, fragment: str = "") -> Page:
-    """The page, once it says that it is ready; without scripts, once it is loaded."""
+    """The page in a tab of its own, once it is loaded."""
     page = context.new_page()
     page.goto(file.resolve().as_uri() + (f"#{fragment}" if fragment else ""))
     return page

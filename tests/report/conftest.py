@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.report.browser import launched, needed_browser, opened, watched
+from tests.report.example import example_blocks
+from tests.report.pages import Example
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -23,6 +25,12 @@ def browser() -> Iterator[Browser]:
         yield found
 
 
+@pytest.fixture(scope="module")
+def example(tmp_path_factory: pytest.TempPathFactory) -> Example:
+    """A page of six data sets, one with markup in its name, and four checkpoints under two templates: 64 lines."""
+    return Example.write(tmp_path_factory.mktemp("example"), example_blocks())
+
+
 @pytest.fixture
 def open_page(browser: Browser) -> Iterator[OpenPage]:
     """Opens a file in a context of its own; in the end, no page may have done what it should not."""
@@ -32,7 +40,10 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
         def open_page(file: Path, fragment: str = "", **options: Any) -> Page:
             context, own = stack.enter_context(watched(browser, file, **options))
             faults.append(own)
-            return opened(context, file, fragment)
+            page = opened(context, file, fragment)
+            if options.get("java_script_enabled", True):
+                page.wait_for_selector("body[data-ready]")
+            return page
 
         yield open_page
     assert [text for own in faults for text in own.told] == []

@@ -1,0 +1,123 @@
+"""A report for everybody: by keyboard, for a screen reader, on a phone, on paper, in the dark, and without scripts."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.report.example import HOSTILE, example_blocks
+from tests.report.pages import Example, settle
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+    from tests.report.conftest import OpenPage
+
+PHONE = {"width": 360, "height": 740}
+
+_REACHABLE = """() => {
+    const kinds = "a[href], button, input, select, summary, textarea, [tabindex]";
+    return [...document.querySelectorAll(kinds)]
+        .filter((each) => each.tabIndex >= 0 && !each.disabled && each.checkVisibility())
+        .map((each, i) => { each.dataset.stop = i; return i; });
+}"""
+_AT = """() => {
+    const at = document.activeElement, style = getComputedStyle(at), box = at.getBoundingClientRect();
+    return {stop: Number(at.dataset.stop ?? -1), name: at.outerHTML.slice(0, 120),
+            outline: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2,
+            seen: box.width > 0 && box.bottom > 0 && box.top < innerHeight};
+}"""
+
+
+def test_tab_reaches_everything_in_order_and_is_seen(open_page: OpenPage, tmp_path: Path) -> None:
+    page = open_page(Example.write(tmp_path, example_blocks(2, 2, 1, 1)).path)
+    settle(page)
+    stops = page.evaluate(_REACHABLE)
+    page.evaluate("document.activeElement.blur(); scrollTo(0, 0); getSelection().removeAllRanges()")
+    page.locator("body").click(position={"x": 1, "y": 1})
+    found = []
+    for _ in stops:
+        page.keyboard.press("Tab")
+        found.append(page.evaluate(_AT))
+    assert [each["stop"] for each in found] == stops
+    assert [each["name"] for each in found if not each["outline"]] == []
+    assert [each["name"] for each in found if not each["seen"]] == []
+
+
+def test_the_first_stop_skips_to_the_numbers(open_page: OpenPage, example: Example) -> None:
+    page = open_page(example.path)
+    page.keyboard.press("Tab")
+    skip = page.get_by_role("link", name="Skip to the numbers")
+    assert skip.evaluate("(link) => link === document.activeElement && link.getBoundingClientRect().top >= 0")
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.closest('main') !== null")
+
+
+def test_markup_in_names_is_text(open_page: OpenPage, example: Example) -> None:
+    page = open_page(example.path)
+    settle(page)
+    assert page.title() == f"example {HOSTILE}"
+    assert page.get_by_role("heading", level=1).inner_text() == f"example {HOSTILE}"
+    page.get_by_role("table", name="Every number of the study").get_by_role("link", name=HOSTILE).first.click()
+    page.get_by_role("heading", name=HOSTILE).last.wait_for()
+    assert page.evaluate("window.pwned") is None
+    assert page.locator("img, iframe, object").count() == 0
+
+
+def test_without_scripts_the_averages_are_there(open_page: OpenPage, example: Example) -> None:
+    page = open_page(example.path, java_script_enabled=False)
+    assert "Scripts are switched off" in page.locator("noscript").inner_text()
+    lines = shown_lines_without_scripts(page)
+    pooled = [i for i, scope in enumerate(example.numbers["cells"]["scope"]) if scope == "pooled"]
+    assert len(lines) == len(pooled)
+    for line, cell in zip(lines, pooled, strict=True):
+        assert tuple(line[:2]) == example.names_of(cell)[:2]
+        said = [float(x) for text in line[3:5] for x in re.findall(r"[\d.]+", text)]
+        exact = [
+            example.column(m, part)[cell] for m in example.numbers["headlines"] for part in ("value", "low", "high")
+        ]
+        assert said == pytest.approx(exact, abs=0.0005001)
+
+
+def shown_lines_without_scripts(page: Page) -> list[list[str]]:
+    rows = page.get_by_role("table", name="The two headline numbers").locator("tbody tr").all()
+    return [row.locator("th, td").all_inner_texts() for row in rows]
+
+
+def test_a_phone_scrolls_down_and_never_sideways(open_page: OpenPage, example: Example) -> None:
+    page = open_page(example.path, viewport=PHONE)
+    settle(page)
+    page.get_by_role("button", name="Cite").first.click()
+    wide = page.evaluate("""() => [document.documentElement, ...document.querySelectorAll("dialog")]
+        .map((each) => [each.tagName, each.scrollWidth - each.clientWidth])""")
+    assert [each for each in wide if each[1] > 0] == []
+    box = page.get_by_role("dialog").bounding_box()
+    assert box["x"] >= 0 and box["x"] + box["width"] <= PHONE["width"]
+
+
+def test_on_paper_there_are_numbers_and_nothing_to_press(open_page: OpenPage, example: Example) -> None:
+    page = open_page(example.path)
+    settle(page)
+    page.emulate_media(media="print")
+    assert not page.get_by_role("navigation", name="Sections").is_visible()
+    assert [
+        each.inner_text() for each in page.get_by_role("button").all() if each.inner_text() in ("Cite", "Copy", "Next")
+    ] == []
+    assert page.get_by_role("table", name="The two headline numbers").is_visible()
+    assert page.pdf().startswith(b"%PDF")
+
+
+def test_a_browser_that_cannot_unpack_says_so_and_keeps_the_averages(browser: Any, example: Example) -> None:
+    from tests.report.browser import opened, watched
+
+    with watched(browser, example.path) as (context, faults):
+        context.add_init_script("delete window.DecompressionStream")
+        page = opened(context, example.path)
+        assert "DecompressionStream" in page.get_by_role("alert").inner_text()
+        assert len(shown_lines_without_scripts(page)) == example.numbers["cells"]["scope"].count("pooled")
+    assert faults.told == []
