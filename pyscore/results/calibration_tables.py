@@ -25,7 +25,7 @@ __all__ = ["CalibrationTable", "Calibrations", "Histogram", "calibration_tables"
 
 _BINS = 15
 """Of equal width, as in `pyscore.metrics.comparison_calibration`."""
-_MOST_EDGES = 24
+_MOST_EDGES = 15
 """Bins of a histogram on either side of 0, at most."""
 _WITHIN = 0.995
 """The share of finite log odds that lie between the outermost edges, at least: a few far ones would leave the others a
