@@ -69,6 +69,7 @@ __getattr__, __dir__ = lazy_names(
         ],
         ".results": ["comparison_from_rows"],
         ".store": [],
+        ".report": [],
         ".sweep": [],
         ".tasks": ["Question", "load_questions", "sample_questions"],
     },
