@@ -119,7 +119,9 @@ def title_of(title: str | None, width: Any, note: str | None = None) -> Any:
     """A title that is cut where the chart ends."""
     import altair as alt
 
-    return alt.TitleParams(title or "", limit=width, subtitle=note or alt.Undefined)
+    # Vega draws no subtitle without a title.
+    subtitle = note if title and note else alt.Undefined
+    return alt.TitleParams(title or note or "", limit=width, subtitle=subtitle)
 
 
 def said_number(field: str, digits: int = 3) -> str:
