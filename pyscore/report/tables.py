@@ -19,6 +19,8 @@ from pyscore.store.files import locate
 from pyscore.store.studies import StudyFolder, is_study
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from pyscore.results.line_metrics import LineMetrics
     from pyscore.results.sources import Paths
 
@@ -32,6 +34,7 @@ _OF_CHECKPOINT = ("model", "revision", "family", "size", "step", "tags")
 _AVERAGES = ("pooled", "macro")
 _NONE = "-"
 _SHOWN = 5  # names that a message lists
+_AT_ONCE = 1024  # cells
 
 
 @dataclass(frozen=True)
@@ -159,7 +162,7 @@ def headline_table(
     rule = {"normalize": plan.rule.normalize, "sets": plan.rule.sets, "ties": plan.rule.ties}
     signature = write_signature("headlines", **rule, clustered=clustered, **Interval(plan.confidence).settings())
     found = tidy(path, metrics=_METRICS, averages=averages, clustered=clustered, **options)
-    lines = list(_lines(found.to_pylist(), signature))
+    lines = list(_lines(found, signature))
     chosen = {"checkpoint": checkpoint, "template": template, "dataset": dataset}
     for name, value in chosen.items():
         lines = lines if value is None else _named(lines, name, value)
@@ -179,11 +182,10 @@ def _plan_of(path: Paths, clustered: bool, options: Mapping[str, Any]) -> LineMe
     return plans[0]
 
 
-def _lines(tidied: Sequence[Mapping[str, Any]], signature: str) -> Iterator[dict[str, Any]]:
+def _lines(tidied: pa.Table, signature: str) -> Iterator[dict[str, Any]]:
     """A line a cell, of its lines in a tidy table, which stand together there."""
     seen: dict[tuple[Any, ...], int] = {}
-    for i in range(0, len(tidied), len(_METRICS)):
-        own = tidied[i : i + len(_METRICS)]
+    for own in _cells(tidied):
         first = own[0]
         checkpoint = name_of(first)
         # Runs that no study tells apart may have scored one data set twice.
@@ -195,6 +197,14 @@ def _lines(tidied: Sequence[Mapping[str, Any]], signature: str) -> Iterator[dict
             ends = {"": "value", "_low": "low", "_high": "high", "_reason": "reason"}
             line |= {f"{each['metric']}{end}": each[column] for end, column in ends.items()}
         yield line | {"confidence": first["confidence"], "signature": signature}
+
+
+def _cells(tidied: pa.Table) -> Iterator[list[dict[str, Any]]]:
+    """The lines of each cell, a line a metric."""
+    # Some at a time: all lines of a large study as dictionaries would take gigabytes.
+    for batch in tidied.to_batches(max_chunksize=_AT_ONCE * len(_METRICS)):
+        lines = batch.to_pylist()
+        yield from (lines[i : i + len(_METRICS)] for i in range(0, len(lines), len(_METRICS)))
 
 
 def _named(lines: Sequence[dict[str, Any]], name: str, value: str) -> list[dict[str, Any]]:

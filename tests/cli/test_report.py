@@ -155,6 +155,14 @@ def test_a_figure_is_made_of_the_options_that_are_given(
     ]
 
 
+def test_a_file_may_be_a_url(study: Study) -> None:
+    from pyscore.store.files import locate
+
+    found = run_json("report", study.output, "-o", "memory://reported.md")
+    text = headline_table(study.output).to_markdown().encode()
+    assert locate("memory://reported.md").read() == text and found["bytes"] == len(text)
+
+
 def test_several_studies_are_reported_together(study: Study, tmp_path: Path, parts: list[tuple[Any, ...]]) -> None:
     other = small_study(tmp_path, models=1)
     run_study(other)

@@ -71,7 +71,11 @@ def shown(name: str) -> str:
     return " ".join(name.split()).replace("\x07", "\\x07").replace("\u202e", "\\u202e")
 
 
-def test_every_cell_has_the_numbers_of_the_tidy_table(study: Study) -> None:
+@pytest.mark.parametrize("at_once", [1024, 5])
+def test_every_cell_has_the_numbers_of_the_tidy_table(
+    study: Study, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pyscore.report.tables._AT_ONCE", at_once)
     metrics = ("mean_probability", "preference_rate", "mean_coverage", "tie_rate")
     expected = tidy(study.output, metrics=metrics).to_pylist()
     found = headline_table(study.output)
