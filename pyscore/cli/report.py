@@ -84,8 +84,8 @@ def report(
     check_distinct(paths, "results")
     if write is not None:
         _check_output(write)
-    content = _content_of(paths)
-    with _telling(f"{write or kind} of {content}", progress):
+    with _telling(write or kind, progress):
+        content = _content_of(paths)
         text = _make(kind, paths, write, given, clusters)
     if write is None:
         _print(text)

@@ -206,7 +206,7 @@ def test_long_work_says_that_it_goes_on_unless_it_is_to_be_quiet(
     monkeypatch.setattr(pages, "write", write)
     enabled = True
     run("report", study.output, "-o", tmp_path / "r.html")
-    assert said[0] == f"{tmp_path / 'r.html'} of 3 checkpoints, 2 templates, 2 data sets: at work for 0:00"
+    assert said[0] == f"{tmp_path / 'r.html'}: at work for 0:00"
     enabled = False
     said.clear()
     run("report", study.output, "-o", tmp_path / "r.html", "--quiet")
