@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -117,10 +118,13 @@ def _kind(write: str | None, format: str | None, json: bool) -> str:
 
     Raises:
         ValueError: nothing says so, or a file is needed and not named.
+        IsADirectoryError: a folder is named.
     """
     if write is not None:
         if not write:
             raise ValueError("--output is empty: name a file, such as report.html")
+        if os.path.isdir(write):  # before its name is looked at, which has no ending
+            raise IsADirectoryError(f"{write} is a folder: name a file to write, for example {write}/report.html")
         return format_of(write, format)
     tables = ", ".join(TABLES)
     if format is None:

@@ -243,6 +243,10 @@ def test_places_that_are_none_are_one_line(study: Study, tmp_path: Path) -> None
     (tmp_path / "empty").mkdir()
     for arguments, message in (
         ([study.output, "-o", tmp_path / "a.md"], f"{tmp_path / 'a.md'} is a folder: name a file to write"),
+        (
+            [study.output, "-o", tmp_path],
+            f"{tmp_path} is a folder: name a file to write, for example {tmp_path}/report",
+        ),
         ([study.output, "-o", tmp_path / "none" / "a.md"], "doesn't exist"),
         ([tmp_path / "empty", "-o", tmp_path / "b.md"], "holds neither a study nor a run"),
         ([tmp_path / "gone", "-o", tmp_path / "b.md"], "no such file"),
