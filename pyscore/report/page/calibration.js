@@ -9,11 +9,11 @@ async function drawCalibration(body) {
   }
   body.replaceChildren(note("Unpacking the calibration…"));
   const { cells } = await block("calibration");
-  calibrationView(body, cells, "all questions (pooled)");
+  calibrationView(body, cells, "all questions (pooled)", "h3");
 }
 
-// `cells` are those of one scope, a line a checkpoint and template.
-function calibrationView(body, cells, place) {
+// `cells` are those of one scope, a line a checkpoint and template; `heading` is the level of what is drawn.
+function calibrationView(body, cells, place, heading) {
   if (!cells.length) {
     body.replaceChildren(note("There is no calibration here: too few questions, or no probabilities."));
     return;
@@ -22,7 +22,7 @@ function calibrationView(body, cells, place) {
   const picked = { checkpoints: [lastCheckpoint(), null, null], template: templates[0] };
   if (!cells.some((cell) => cell.checkpoint === picked.checkpoints[0])) picked.checkpoints[0] = cells[0].checkpoint;
   const content = el("div");
-  const update = () => drawCalibrated(content, calibrated(cells, picked), place);
+  const update = () => drawCalibrated(content, calibrated(cells, picked), place, heading);
   const pickers = Array.from({ length: Math.min(CALIBRATED_AT_ONCE, numbers.checkpoints.length) }, (_, i) =>
     checkpointPicker(i ? `and checkpoint ${i + 1}` : "Checkpoint", picked.checkpoints[i], (checkpoint) => {
       picked.checkpoints[i] = checkpoint;
@@ -41,7 +41,7 @@ function calibrated(cells, { checkpoints, template }) {
     .filter(Boolean);
 }
 
-function drawCalibrated(content, cells, place) {
+function drawCalibrated(content, cells, place, heading) {
   if (!cells.length) {
     content.replaceChildren(note("Nothing was scored for this checkpoint and template."));
     return;
@@ -50,8 +50,8 @@ function drawCalibrated(content, cells, place) {
   content.replaceChildren(
     errorTable(cells, place),
     el("div", { class: "two" },
-      el("div", {}, el("h4", {}, "How often right, by confidence"), reliability),
-      el("div", {}, el("h4", {}, "How the log odds of matching answers are distributed"), odds)),
+      el("div", {}, el(heading, {}, "How often right, by confidence"), reliability),
+      el("div", {}, el(heading, {}, "How the log odds of matching answers are distributed"), odds)),
   );
   const names = cells.map((cell) => checkpointName(cell.checkpoint)).join(", ");
   const bins = cells.flatMap(({ checkpoint, bins: own }) =>

@@ -21,11 +21,19 @@ function draw(container, kind, rows, options) {
   const picture = el("div", { class: "drawing", role: "img", "aria-label": options.name });
   const figure = el("figure", { class: "chart", "data-kind": kind }, picture, tableBehind(rows, options));
   container.replaceChildren(figure);
+  picture.style.minHeight = `${heightOf(numbers.chart_specs[kind], rows) + BESIDE}px`;
   drawing = drawing.then(() => drawNow(picture, figure, kind, rows, options)).catch((error) => {
     picture.removeAttribute("role");
     picture.replaceChildren(note(`This chart could not be drawn: ${error.message}. Its numbers are in the table.`));
   });
   return drawing;
+}
+
+const BESIDE = 60; // In pixels: what axis and legend take beside the height of the marks.
+
+// Room is kept for a chart before it is drawn, so that nothing below it moves.
+function heightOf({ height }, rows) {
+  return typeof height === "number" ? height : height?.step ? height.step * rows.length : 0;
 }
 
 async function drawNow(picture, figure, kind, rows, options) {
@@ -36,7 +44,6 @@ async function drawNow(picture, figure, kind, rows, options) {
     actions: false,
     defaultStyle: false,
     renderer: "svg",
-    logLevel: 1, // Errors alone: what Vega-Lite warns of, such as a scale that two layers share, is meant so.
     tooltip: { disableDefaultStyle: true },
   });
   if (options.onPick) {

@@ -60,7 +60,7 @@ async function openDataset(index) {
   const drill = await block(name);
   const place = el("div");
   calibration.append(el("h3", {}, "Calibration"), place);
-  calibrationView(place, drill.calibration, datasetName(index));
+  calibrationView(place, drill.calibration, datasetName(index), "h4");
   drawQuestions(questions, drill);
 }
 

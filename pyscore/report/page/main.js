@@ -34,11 +34,15 @@ async function drawOnce(id) {
   section.dataset.drawn = "true";
 }
 
+// The section above is drawn as well: it would otherwise grow while the reader looks at its neighbour, and push it away.
 async function goTo(id) {
-  await drawSection(id);
   const section = document.getElementById(id);
+  await Promise.all([section.previousElementSibling.id, id].map(drawSection));
   section.scrollIntoView();
   section.querySelector("h2").focus({ preventScroll: true });
+  const there = scrollY;
+  await drawing;
+  if (scrollY === there) section.scrollIntoView();
 }
 
 async function route() {

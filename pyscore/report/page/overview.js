@@ -281,6 +281,6 @@ function showLine(cell) {
   const toggle = row.querySelector(".open-warnings");
   if (toggle) toggleWarnings(toggle, cell);
   row.classList.add("found");
-  row.scrollIntoView({ block: "center" });
+  row.scrollIntoView({ block: "center", inline: "start" });
   (toggle ?? row.querySelector("a, button")).focus({ preventScroll: true });
 }
