@@ -46,6 +46,11 @@ async function drawNow(picture, figure, kind, rows, options) {
     renderer: "svg",
     tooltip: { disableDefaultStyle: true },
   });
+  // Vega-Embed names the element after itself, and Vega gives marks roles: the figure has one name, and is a picture.
+  picture.setAttribute("role", "img");
+  picture.setAttribute("aria-label", options.name);
+  picture.removeAttribute("aria-roledescription");
+  picture.querySelector("svg").setAttribute("aria-hidden", "true");
   if (options.onPick) {
     result.view.addEventListener("click", (_, item) => {
       const row = item?.datum?.datum ?? item?.datum;
