@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
 __all__ = ["NAMES", "Faults", "browser_path", "launched", "needed_browser", "opened", "watched"]
 
@@ -73,7 +73,7 @@ class Faults:
     def watch(self, context: BrowserContext) -> None:
         """Note errors, and requests for more than the file itself, which fail."""
         context.add_init_script(_TELL)
-        context.on("console", lambda message: self._note(message.type in ("error", "warning"), message.text))
+        context.on("console", lambda message: self._note(_is_fault(message), message.text))
         context.on("weberror", lambda error: self._note(True, f"uncaught: {error.error}"))
         context.on("request", lambda request: self._note(not self._is_own(request.url), f"asked for {request.url}"))
         context.on("page", lambda page: page.on("websocket", lambda socket: self._note(True, f"opened {socket.url}")))
@@ -85,6 +85,12 @@ class Faults:
 
     def _is_own(self, url: str) -> bool:
         return url.split("#")[0] == self.file or url.startswith(("data:", "blob:"))
+
+
+def _is_fault(message: ConsoleMessage) -> bool:
+    """Vega-Lite's own warnings are none: it tells of what charts mean to do, and can't be silenced."""
+    is_of_vega = message.type == "warning" and message.text.startswith("WARN ")
+    return message.type in ("error", "warning") and not is_of_vega
 
 
 @contextmanager

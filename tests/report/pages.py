@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pyscore.report.blocks import read_block
+from pyscore.report.charts import page_specs
 from pyscore.report.page import render_page
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ class Example:
 
     @classmethod
     def write(cls, folder: Path, blocks: Mapping[str, Any]) -> Example:
-        """Write the page of these blocks."""
+        """Write the page of these blocks, with the charts of real reports."""
+        blocks = {**blocks, "numbers": {**blocks["numbers"], "chart_specs": page_specs()}}
         path = folder / "report.html"
         path.write_text(render_page(blocks, blocks["numbers"]["title"]), "utf-8")
         return cls(path)

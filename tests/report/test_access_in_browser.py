@@ -121,3 +121,38 @@ def test_a_browser_that_cannot_unpack_says_so_and_keeps_the_averages(browser: An
         assert "DecompressionStream" in page.get_by_role("alert").inner_text()
         assert len(shown_lines_without_scripts(page)) == example.numbers["cells"]["scope"].count("pooled")
     assert faults.told == []
+
+
+@pytest.mark.parametrize("viewport", [{"width": 1280, "height": 900}, PHONE], ids=["desktop", "phone"])
+def test_axe_finds_nothing_serious_by_day_and_by_night(
+    open_page: OpenPage, tmp_path: Path, viewport: dict[str, int]
+) -> None:
+    page = open_page(Example.write(tmp_path, example_blocks(3, 2, 1, 2)).path, viewport=viewport)
+    settle(page)
+    page.get_by_role("region", name="Data sets").get_by_role("combobox", name="Data set").select_option(index=3)
+    page.get_by_role("table", name="What each checkpoint makes of q0").wait_for()
+    page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+    page.get_by_role("button", name="warning", expanded=False).first.click()
+    settle(page)
+    day: dict[str, Any] = {"color_scheme": "light", "reduced_motion": "reduce"}
+    night: dict[str, Any] = {**day, "color_scheme": "dark"}
+    for light in (day, night):
+        page.emulate_media(**light)
+        assert serious(page) == []
+    page.get_by_role("button", name="Cite").first.click()
+    for light in (night, day):
+        page.emulate_media(**light)
+        assert serious(page, "dialog") == []
+
+
+def serious(page: Page, context: str | None = None) -> list[str]:
+    """What axe calls serious or critical, with the first place of each."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page, context).response["violations"]
+    return [
+        f"{each['id']}: {each['help']}; {len(each['nodes'])} like {each['nodes'][0]['html'][:200]}, "
+        f"{each['nodes'][0]['failureSummary'][:300]}"
+        for each in found
+        if each["impact"] in ("serious", "critical")
+    ]
