@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from threading import Event, Thread
@@ -85,9 +85,9 @@ def report(
     check_distinct(paths, "results")
     if write is not None:
         _check_output(write)
-    with _telling(write or kind, progress):
+    with _telling(write or kind, progress) as tell:
         content = _content_of(paths)
-        text = _make(kind, paths, write, given, clusters)
+        text = _make(kind, paths, write, given, clusters, tell)
     if write is None:
         _print(text)
         return
@@ -190,7 +190,14 @@ def _content_of(paths: Sequence[str]) -> _Content:
     return _Content(len(checkpoints), len(templates), len(datasets), cells, len(lacking))
 
 
-def _make(kind: str, paths: list[str], write: str | None, given: dict[str, Any], clusters: bool) -> str:
+def _make(
+    kind: str,
+    paths: list[str],
+    write: str | None,
+    given: dict[str, Any],
+    clusters: bool,
+    progress: Callable[[str], None],
+) -> str:
     """Write what is asked for, or return the text of a table that is to be printed."""
     path: Any = paths[0] if len(paths) == 1 else paths
     if kind in TABLES:
@@ -200,34 +207,38 @@ def _make(kind: str, paths: list[str], write: str | None, given: dict[str, Any],
         if write is not None:
             table.write(write, kind)
         return table.text(kind)
+    if write is None:  # which `_kind` has refused
+        raise ValueError(f"{kind} needs a file: name one with --output")
     if kind in IMAGES:
-        from pyscore.report import figure  # type: ignore[attr-defined, unused-ignore]
-        from pyscore.report.images import save  # type: ignore[import-not-found, unused-ignore]
+        from pyscore.report import figure, save
 
         shown = given.pop("figure", "two_numbers")
         save(figure(shown, path, clustered=clusters, **given), write, kind)
         return ""
-    from pyscore import report as pages
+    from pyscore.report import write as write_page
+    from pyscore.tasks import load_questions
 
-    pages.write(path, write, clustered=clusters, **given)  # type: ignore[attr-defined, unused-ignore]
+    files = given.pop("questions", None)
+    asked = None if files is None else [question for file in files for question in load_questions(file)]
+    write_page(path, write, clustered=clusters, questions=asked, progress=progress, **given)
     return ""
 
 
 @contextmanager
-def _telling(what: str, enabled: bool) -> Iterator[None]:
-    """Say every 30 seconds that work goes on, and for how long it has."""
+def _telling(what: str, enabled: bool) -> Iterator[Callable[[str], None]]:
+    """Say every 30 seconds that work goes on, for how long it has, and what the function was last told of it."""
     from pyscore.engine.progress import duration
 
-    done, begun = Event(), time.monotonic()
+    done, begun, stages = Event(), time.monotonic(), ["at work"]
 
     def tell() -> None:
         while not done.wait(_SECONDS):
-            say(f"{what}: at work for {duration(time.monotonic() - begun)}")
+            say(f"{what}: {stages[-1]}, for {duration(time.monotonic() - begun)} in all")
 
     if enabled:
         Thread(target=tell, daemon=True).start()
     try:
-        yield
+        yield stages.append
     finally:
         done.set()
 

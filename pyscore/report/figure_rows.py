@@ -16,6 +16,7 @@ __all__ = ["behaviour", "forest", "log_odds", "reliability", "two_numbers"]
 
 Rows = tuple[list[dict[str, Any]], dict[str, Any]]
 _BOTH = ("mean_probability", "preference_rate")
+_AVERAGES = ("pooled", "macro")
 _COMPARED = (*_BOTH, "mean_log_odds")
 
 
@@ -26,9 +27,9 @@ def is_path(data: Any) -> bool:
     )
 
 
-def two_numbers(data: Any, checkpoint: str | None, template: str | None, dataset: Any) -> Rows:
+def two_numbers(data: Any, clustered: bool, checkpoint: str | None, template: str | None, dataset: Any) -> Rows:
     """From the table of `tidy`: a row a data set."""
-    table = tidy(data, metrics=_BOTH, averages=False) if is_path(data) else data
+    table = tidy(data, metrics=_BOTH, averages=False, clustered=clustered) if is_path(data) else data
     lines = [
         line
         for line in _lines(table, ("model", "template", "scope", "dataset", "metric", "value"), "pyscore.results.tidy")
@@ -50,7 +51,9 @@ def two_numbers(data: Any, checkpoint: str | None, template: str | None, dataset
     return rows, {"title": chosen}
 
 
-def behaviour(data: Any, template: str | None, dataset: Any, metric: str | None, x: str | None) -> Rows:
+def behaviour(
+    data: Any, clustered: bool, template: str | None, dataset: Any, metric: str | None, x: str | None
+) -> Rows:
     """From the table of `curve`: a row a checkpoint, a panel a data set."""
     over, of = x or "step", metric or "mean_probability"
     check_choice(over, "x", ("step", "size"))
@@ -58,8 +61,10 @@ def behaviour(data: Any, template: str | None, dataset: Any, metric: str | None,
         groups = [group for source in open_sources(data) for group in source.groups]
         wording = choose("template", template, [group.labels["template"] for group in groups])
         known = [name for group in groups for name in group.datasets]
-        names = [None] if dataset is None else select("dataset", dataset, known)
-        tables = [curve(data, of, dataset=name, template=wording, x=over) for name in names]
+        average = dataset if dataset in _AVERAGES and dataset not in known else None
+        names = [None] if average or dataset is None else select("dataset", dataset, known)
+        options: dict[str, Any] = {"scope": average or "pooled", "template": wording, "x": over, "clustered": clustered}
+        tables = [curve(data, of, dataset=name, **options) for name in names]
         lines = [line for table in tables for line in table.to_pylist()]
     else:
         lines = _lines(data, ("dataset", "metric", "value", "band_low", "band_high"), "pyscore.results.curve")
@@ -103,7 +108,13 @@ def _series(lines: Sequence[Mapping[str, Any]], over: str) -> tuple[Any, Any, bo
 
 
 def forest(
-    data: Any, checkpoint: str | None, template: str | None, dataset: Any, metric: str | None, against: str | None
+    data: Any,
+    clustered: bool,
+    checkpoint: str | None,
+    template: str | None,
+    dataset: Any,
+    metric: str | None,
+    against: str | None,
 ) -> Rows:
     """From what `compare_runs` returns: a row a data set, and the averages."""
     of = metric or "mean_probability"
@@ -114,7 +125,8 @@ def forest(
             found = [each for each in found if each.against == choose("against", against, [d.against for d in found])]
     else:
         runs = [data] if isinstance(data, str | Path) or not isinstance(data, Sequence) else list(data)
-        found = compare_runs(*runs, template=template, against=against, changes=0).differences
+        compared = compare_runs(*runs, template=template, against=against, clustered=clustered, changes=0)
+        found = compared.differences
     run = choose("checkpoint", checkpoint, [each.run for each in found])
     found = [each for each in found if each.run == run]
     first = choose("against", against, [each.against for each in found])
@@ -134,7 +146,7 @@ def forest(
     return rows, {"x_title": f"difference of {_titled(of)}", "title": f"{run} - {first}"}
 
 
-def reliability(data: Any, checkpoint: Any, template: str | None, dataset: Any) -> Rows:
+def reliability(data: Any, clustered: bool, checkpoint: Any, template: str | None, dataset: Any) -> Rows:
     """From `comparison_calibration` of the rows: a row a bin of a checkpoint."""
     from pyscore.metrics import Interval, comparison_calibration
     from pyscore.report.compared import compared_answers
@@ -142,7 +154,9 @@ def reliability(data: Any, checkpoint: Any, template: str | None, dataset: Any) 
     rows = []
     for each in compared_answers(data, checkpoint, template, dataset):
         report = comparison_calibration(
-            each.comparison, clusters=each.clusters, interval=Interval(confidence=each.confidence)
+            each.comparison,
+            clusters=each.clusters if clustered else None,
+            interval=Interval(confidence=each.confidence),
         )
         for line in report.rows:
             ends = {"rate_low": line["observed_low"], "rate_high": line["observed_high"]}
@@ -151,7 +165,7 @@ def reliability(data: Any, checkpoint: Any, template: str | None, dataset: Any) 
     return rows, {}
 
 
-def log_odds(data: Any, checkpoint: Any, template: str | None, dataset: Any) -> Rows:
+def log_odds(data: Any, clustered: bool, checkpoint: Any, template: str | None, dataset: Any) -> Rows:
     """From the log odds of the compared answers: a row a bin of a checkpoint; all checkpoints have the same bins."""
     import numpy as np
 

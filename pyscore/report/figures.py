@@ -31,6 +31,7 @@ def figure(
     metric: str | None = None,
     x: str | None = None,
     against: str | None = None,
+    clustered: bool = True,
     **options: Any,
 ) -> Any:
     """A chart of what a study found, as an object of Vega-Altair.
@@ -48,11 +49,12 @@ def figure(
             forest what `compare_runs` returned, of the others a table of rows.
         checkpoint: its name, such as "m, step 100"; of reliability and log_odds also several.
         template: its name, where there are several.
-        dataset: draw this one, or these; of behaviour a panel each. By default all: of behaviour, reliability and
-            log_odds pooled.
+        dataset: draw this one, or these; of behaviour a panel each, or "pooled" or "macro" for an average. By default
+            all: of behaviour, reliability and log_odds pooled.
         metric: of behaviour as in `curve`, of a forest "mean_probability", "preference_rate" or "mean_log_odds".
         x: of behaviour, "step" or "size".
         against: of a forest, the name of the checkpoint that the other is compared with.
+        clustered: use the clusters of the rows, where questions share any.
         options: how it is drawn, such as ``width``, ``title`` and ``theme``: see `pyscore.report.charts`.
 
     Returns:
@@ -72,5 +74,5 @@ def figure(
     if wrong:
         taken = ", ".join(_TAKEN[kind])
         raise ValueError(f"{wrong[0]}={given[wrong[0]]!r} is not for kind={kind!r}, which takes {taken}")
-    rows, drawn = getattr(figure_rows, kind)(data, **{name: given[name] for name in _TAKEN[kind]})
+    rows, drawn = getattr(figure_rows, kind)(data, clustered, **{name: given[name] for name in _TAKEN[kind]})
     return build(kind, rows, **{**drawn, **options})

@@ -7,7 +7,6 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -35,8 +34,8 @@ def parts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     """What `pyscore.report` was told to make, in place of making it: pages and charts have tests of their own."""
     told: list[tuple[Any, ...]] = []
 
-    def write(path: Any, output: Any, *, title: Any = None, questions: Any = None, clustered: bool = True) -> None:
-        told.append(("page", path, title, questions, clustered))
+    def write(path: Any, output: Any, *, questions: Any = None, progress: Any, **options: Any) -> None:
+        told.append(("page", path, None if questions is None else [each.id for each in questions], options))
         Path(output).write_text("<!doctype html>")
 
     def figure(kind: str, path: Any, **options: Any) -> Any:
@@ -47,11 +46,9 @@ def parts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
         told.append((chart, format))
         Path(output).write_text("image")
 
-    images = ModuleType("pyscore.report.images")
-    images.save = save  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "pyscore.report.images", images)
-    monkeypatch.setattr(pages, "write", write, raising=False)
-    monkeypatch.setattr(pages, "figure", figure, raising=False)
+    monkeypatch.setattr(pages, "write", write)
+    monkeypatch.setattr(pages, "figure", figure)
+    monkeypatch.setattr(pages, "save", save)
     return told
 
 
@@ -132,10 +129,24 @@ def test_a_page_is_written_with_its_title_and_the_files_of_questions(
     options = ["--title", "T", "--questions", questions, "--no-clusters"]
     result = run("report", study.output, "-o", tmp_path / "r.html", *options)
     assert result.exit_code == 0, result.stderr
-    assert parts == [("page", study.output, "T", [questions], False)]
+    ids = [f"q{i}" for i in range(7)]
+    assert parts == [("page", study.output, ids, {"title": "T", "clustered": False})]
     assert result.stdout.startswith(f"{tmp_path / 'r.html'} written, 15 bytes: 3 checkpoints")
     run("report", study.output, study.datasets[0].files[0] + "x", "-o", tmp_path / "r.html")
     assert len(parts) == 1
+
+
+def test_a_page_and_its_figures_are_really_written(study: Study, tmp_path: Path) -> None:
+    for name, opening in (
+        ("r.html", b"<!doctype html>"),
+        ("f.svg", b"<svg"),
+        ("f.pdf", b"%PDF"),
+        ("f.png", b"\x89PNG"),
+    ):
+        chosen = [] if name == "r.html" else ["--checkpoint", "m, step 0", "--template", "plain"]
+        result = run("report", study.output, "-o", tmp_path / name, "--no-clusters", *chosen)
+        assert result.exit_code == 0, result.stderr
+        assert (tmp_path / name).read_bytes().startswith(opening)
 
 
 def test_a_figure_is_made_of_the_options_that_are_given(
@@ -206,7 +217,7 @@ def test_long_work_says_that_it_goes_on_unless_it_is_to_be_quiet(
     monkeypatch.setattr(pages, "write", write)
     enabled = True
     run("report", study.output, "-o", tmp_path / "r.html")
-    assert said[0] == f"{tmp_path / 'r.html'}: at work for 0:00"
+    assert said[0] == f"{tmp_path / 'r.html'}: at work, for 0:00 in all"
     enabled = False
     said.clear()
     run("report", study.output, "-o", tmp_path / "r.html", "--quiet")
