@@ -18,9 +18,10 @@ help: ## list the commands
 demo: $(STAMP)-demo ## score the bundled questions with the bundled model
 	$(BIN)/pyscore score
 
-study: $(STAMP)-study ## score a small study: the bundled model and worse versions of it, under two templates
+study: $(STAMP)-study ## score a small study, the bundled model and worse versions of it under two templates, and report it
 	$(BIN)/pyscore sweep examples/small_study.yaml
 	$(BIN)/pyscore sweep table build/study
+	$(BIN)/pyscore report build/study --output build/report.html
 
 install: $(STAMP)-dev ## install everything that the other commands need
 
@@ -93,7 +94,7 @@ $(STAMP)-demo: $(BIN)/python pyproject.toml constraints.txt setup.py $(SOURCES)
 	touch $@
 
 $(STAMP)-study: $(STAMP)-demo
-	$(PIP) --editable '.[sweep]'
+	$(PIP) --editable '.[sweep,report]'
 	touch $@
 
 $(STAMP)-dev: $(STAMP)-demo
