@@ -394,3 +394,16 @@ def test_options_that_do_not_fit_are_refused(
 ) -> None:
     with pytest.raises(error, match=message):
         multiclass_calibration(logprob, offsets, gold)
+
+
+@pytest.mark.parametrize("confidence", [0.5, 0.95])
+def test_rates_of_independent_questions_are_those_of_estimate_rate(confidence: float) -> None:
+    rng = np.random.default_rng(0)
+    interval = Interval(confidence)
+    for n in (1, 2, 3, 50, 400):
+        p, right = rng.random(n), rng.integers(0, 2, n)
+        for row in calibration(p, right, interval=interval).rows:
+            inside = (p > row["low"]) & (p <= row["high"])
+            expected = estimate_rate(right[inside], interval=interval)
+            found = [row[name] for name in ("observed", "observed_low", "observed_high", "n", "reason")]
+            np.testing.assert_equal(found, [expected.value, expected.low, expected.high, expected.n, expected.reason])
