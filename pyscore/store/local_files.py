@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,6 +15,7 @@ from pyscore.store.place import Place
 
 __all__ = ["LocalPlace"]
 
+_asking_umask = threading.Lock()
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
 
 
@@ -131,8 +133,10 @@ def _permissions(path: Path) -> int:
     """The mode of the file that is replaced, else what the process's umask gives a new file; mkstemp gives 0600."""
     with suppress(FileNotFoundError):
         return path.stat().st_mode & 0o777
-    umask = os.umask(0)
-    os.umask(umask)
+    # The umask is told only by setting it: two threads at once could leave it at the other's 0.
+    with _asking_umask:
+        umask = os.umask(0)
+        os.umask(umask)
     return 0o666 & ~umask
 
 

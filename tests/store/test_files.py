@@ -8,7 +8,9 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -271,3 +273,28 @@ def test_rows_are_not_written_under_the_name_of_another_format(tmp_path: Path, n
 def test_a_url_of_an_unknown_kind_is_named() -> None:
     with pytest.raises(ValueError, match=r"nosuch://bucket/rows\.parquet can't be used: Protocol not known"):
         locate("nosuch://bucket/rows.parquet")
+
+
+def test_files_that_threads_write_at_once_have_the_permissions_of_the_umask(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    umask = os.umask
+
+    def slow(mask: int) -> int:
+        before = umask(mask)
+        time.sleep(0.001)  # another thread's turn
+        return before
+
+    def write(i: int) -> int:
+        with locate(tmp_path / str(i)).replacing() as file:
+            file.write(b"x")
+        return (tmp_path / str(i)).stat().st_mode & 0o777
+
+    first = umask(0o027)
+    try:
+        with monkeypatch.context() as patch, ThreadPoolExecutor(8) as pool:
+            patch.setattr("os.umask", slow)
+            assert set(pool.map(write, range(24))) == {0o640}
+        assert umask(0o027) == 0o027
+    finally:
+        umask(first)
