@@ -137,26 +137,28 @@ def _labels(most: int) -> Any:
     order: dict[str, Any] = {"groupby": ["side"], "sort": [alt.SortField("u")]}
     # The room beside a point, of 1, where mostly no other points are; a name that finds too little is put inward.
     room = "(datum.side < 0 ? datum.mean_probability : 1 - datum.mean_probability)"
-    leftward = f"((datum.side < 0) == ({room} > 0.25))"
+    low, high = (f"datum.mean_probability_{end}" for end in ("low", "high"))
+    beside = f"datum.leftward ? {low} : {high}"
     return (
         alt.Chart()
         .transform_filter("datum.story == 'opposite sides'")
         .transform_joinaggregate(count="count()")
         .transform_filter(f"datum.count <= {most}")
         .transform_calculate(side="datum.mean_probability < 0.5 ? -1 : 1")
-        .transform_calculate(u="datum.side * datum.preference_rate")
+        .transform_calculate(u="datum.side * datum.preference_rate", leftward=f"(datum.side < 0) == ({room} > 0.25)")
+        .transform_calculate(beside=f"isValid({low}) && isValid({high}) ? ({beside}) : datum.mean_probability")
         .transform_window(j="row_number()", **order)
         .transform_calculate(start=f"datum.u - datum.j * {_LABEL_HEIGHT} / height")
         .transform_window(reached="max(start)", frame=[None, 0], **order)
         .transform_calculate(at=f"datum.side * (datum.reached + datum.j * {_LABEL_HEIGHT} / height)")
         .mark_text(
-            align={"expr": f"{leftward} ? 'right' : 'left'"},
-            dx={"expr": f"{leftward} ? -8 : 8"},
-            limit={"expr": f"{room} > 0.25 ? {room} * width - 12 : 150"},
+            align={"expr": "datum.leftward ? 'right' : 'left'"},
+            dx={"expr": "datum.leftward ? -6 : 6"},
+            limit={"expr": f"{room} > 0.25 ? {room} * width - 20 : 150"},
             baseline="middle",
             aria=False,
         )
-        .encode(y="at:Q", text="dataset:N")
+        .encode(x="beside:Q", y="at:Q", text="dataset:N")
     )
 
 
