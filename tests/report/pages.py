@@ -16,7 +16,7 @@ from pyscore.report.page import render_page
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
-__all__ = ["Example", "number_of", "settle", "shown_lines", "shows"]
+__all__ = ["Example", "number_of", "settle", "show_all", "shown_lines", "shows"]
 
 _LINES = """(table) => [...table.tBodies[0].rows].filter((row) => !row.hidden).map((row) => ({
     texts: Object.fromEntries(
@@ -88,6 +88,17 @@ def shown_lines(table: Locator) -> list[dict[str, Any]]:
     """The lines of a table that are there, with their texts by the names of their columns, and their numbers."""
     found: list[dict[str, Any]] = table.evaluate(_LINES)
     return found
+
+
+def show_all(page: Page) -> Locator:
+    """The table of the overview with every line and every column."""
+    page.get_by_text("Columns", exact=True).click()
+    for box in page.get_by_role("group", name="Columns shown").get_by_role("checkbox").all():
+        box.check()
+    sizes = page.locator("#overview").get_by_label("Lines a page")
+    if sizes.is_visible():
+        sizes.select_option("all")
+    return page.get_by_role("table", name="Every number of the study")
 
 
 def number_of(attribute: str | None) -> float | None:

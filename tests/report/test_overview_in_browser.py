@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.report.pages import Example, number_of, shown_lines, shows
+from tests.report.pages import Example, number_of, show_all, shown_lines, shows
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -24,14 +24,6 @@ def page(open_page: OpenPage, example: Example) -> Page:
 
 def lines_of(page: Page) -> Locator:
     return page.get_by_role("table", name=LINES)
-
-
-def show_all(page: Page) -> None:
-    """Every line, and every column."""
-    page.get_by_text("Columns", exact=True).click()
-    for box in page.get_by_role("group", name="Columns shown").get_by_role("checkbox").all():
-        box.check()
-    page.get_by_label("Lines a page").select_option("all")
 
 
 def check_numbers(found: dict[str, Any], example: Example) -> None:
