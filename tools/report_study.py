@@ -46,7 +46,9 @@ def made_up_study(folder: Path, checkpoints: int, datasets: int, questions: int)
     ]
     files = tuple(Dataset(f"topic {i}", (_questions(folder, i, questions),)) for i in range(datasets))
     study = Study("made up", str(folder / "out"), tuple(models), files, (NamedTemplate("plain"),))
-    StudyFolder(study.output).write(study.to_dict())
+    folder_of_study = StudyFolder(study.output)
+    folder_of_study.write(study.to_dict())
+    folder_of_study.keep_questions((each.name, each.content_sha256, each.questions) for each in files)
     rows = [_Rows(each, i) for i, each in enumerate(files)]
     for number, model in enumerate(models):
         _write(study, model, number % steps, rows)

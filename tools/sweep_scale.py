@@ -50,7 +50,7 @@ from tests.engine.fake_source import FakeTokenizer
 from tools import study_scale
 from tools.coverage import markdown
 
-__all__ = ["Instant", "main", "measure", "study_of"]
+__all__ = ["Instant", "machine", "main", "measure", "study_of"]
 
 RESULTS = Path("benchmarks/results/sweep_scale.json")
 SOURCE = "tools.sweep_scale:Instant"
@@ -281,7 +281,7 @@ def main() -> None:
     parser.add_argument("--runner", nargs="+", choices=RUNNERS, default=RUNNERS)
     options = parser.parse_args()
     sizes = {"checkpoints": options.checkpoints, "datasets": options.datasets, "questions": options.questions}
-    found: dict[str, Any] = {"about": _about(), "sizes": sizes}
+    found: dict[str, Any] = {"about": machine("ray", "pyarrow", "numpy"), "sizes": sizes}
     for name, value in _results(sizes, options.runner):
         print(name, json.dumps(value), flush=True)
         found[name] = value
@@ -289,8 +289,8 @@ def main() -> None:
     options.path.with_suffix(".md").write_text(_markdown(found))
 
 
-def _about() -> dict[str, Any]:
-    packages = ("ray", "pyarrow", "numpy")
+def machine(*packages: str) -> dict[str, Any]:
+    """The machine, the day and the versions of Python, pyscore and these packages."""
     cpu = next((line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), "")
     return {
         "cpu": f"{os.cpu_count()} cores {cpu.partition(':')[2].strip()}",
