@@ -28,8 +28,7 @@ _FOR = {
     "x": IMAGES,
     "against": IMAGES,
     **dict.fromkeys(("checkpoint", "template", "dataset"), (*IMAGES, *TABLES)),
-    "questions": _PAGE,
-    "title": _PAGE,
+    **dict.fromkeys(("questions", "title", "no-prompts", "drill-bytes"), _PAGE),
 }
 """Options that are not for every format, each with those that it is for."""
 _EXTRA = ("altair", "vl_convert")
@@ -68,6 +67,12 @@ def report(
         list[str] | None,
         typer.Option(help="Of HTML: a file of questions whose prompts to show, of rows of no study. Repeatable."),
     ] = None,
+    prompts: Annotated[
+        bool, typer.Option("--prompts/--no-prompts", help="Of HTML: show questions, with prompts and answers.")
+    ] = True,
+    drill_bytes: Annotated[
+        int | None, typer.Option(min=0, help="Of HTML: bytes for single questions and calibration by data set.")
+    ] = None,
     title: Annotated[str | None, typer.Option(help="Of HTML: the title; by default the study's name.")] = None,
     clusters: Clusters = True,
     progress: Annotated[
@@ -79,6 +84,7 @@ def report(
     kind = _kind(write, format, json)
     options: dict[str, Any] = {"figure": figure, "checkpoint": checkpoint, "template": template, "dataset": dataset}
     options |= {"metric": metric, "x": x, "against": against, "questions": questions, "title": title}
+    options |= {"no-prompts": not prompts, "drill-bytes": drill_bytes}
     given = _given(kind, options)
     _check_extra(kind)
     paths = expanded(output)
@@ -142,7 +148,7 @@ def _given(kind: str, options: dict[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError: one is for other formats; a file of questions isn't there, or is given twice.
     """
-    given = {name: value for name, value in options.items() if value}
+    given = {name: value for name, value in options.items() if value not in (None, False, "", [])}
     for name in given:
         if kind not in _FOR[name]:
             raise ValueError(f"--{name} is for {', '.join(_FOR[name])}, and {kind} is to be written")
@@ -218,9 +224,11 @@ def _make(
     from pyscore.report import write as write_page
     from pyscore.tasks import load_questions
 
+    given = {name.replace("-", "_"): value for name, value in given.items()}
+    prompts = not given.pop("no_prompts", False)
     files = given.pop("questions", None)
     asked = None if files is None else [question for file in files for question in load_questions(file)]
-    write_page(path, write, clustered=clusters, questions=asked, progress=progress, **given)
+    write_page(path, write, clustered=clusters, questions=asked, prompts=prompts, progress=progress, **given)
     return ""
 
 

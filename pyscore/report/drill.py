@@ -135,7 +135,9 @@ class _Filling:
             self._parts[each.dataset].questions.append(line)
         for part in self._parts.values():
             if not part.questions:
-                part.notes.append("No question of this data set was scored." if n else "No question is shown: n is 0.")
+                part.notes.append(
+                    "No question of this data set was scored." if n else "Questions are left out of this page."
+                )
         return [len(as_block(part.block())) for part in self._parts.values()]
 
 

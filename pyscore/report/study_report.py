@@ -15,7 +15,7 @@ from pyscore.report.charts import page_specs
 from pyscore.report.curves import curve_entries
 from pyscore.report.definitions import HEADLINES
 from pyscore.report.differences import FAMILY, chosen_pairs, differences_block
-from pyscore.report.drill import drill_down
+from pyscore.report.drill import BUDGET, drill_down
 from pyscore.report.page import render_page
 from pyscore.report.provenance import provenance
 from pyscore.results.all_curves import curves_of_study
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from pyscore.tasks import Question
 
 __all__ = ["Written", "report_blocks", "write"]
+
+_TELLING = 3
+"""Questions of each kind (most extreme, most changed, most undecided) that are shown of a data set and template."""
 
 
 class Written(NamedTuple):
@@ -58,6 +61,8 @@ def write(
     *,
     title: str | None = None,
     questions: Sequence[Question] | None = None,
+    prompts: bool = True,
+    drill_bytes: int = BUDGET,
     metrics: Sequence[str] | None = None,
     confidence: float | None = None,
     clustered: bool = True,
@@ -73,6 +78,9 @@ def write(
         output: the file to write, a path or an fsspec URL; it is whole or what it was before.
         title: of the page; by default the name of the study.
         questions: where the rows belong to no study, the questions that were asked, for their prompts.
+        prompts: show the questions of each data set that tell most, with prompts and answers. False leaves out all text
+            of questions, for a page that others may see who may not see these.
+        drill_bytes: how much of the file calibration by data set and questions may take; for less, fewer are shown.
         metrics: to show beside the headline numbers; by default those of the study.
         confidence: of the intervals; by default that of the study, else 0.95.
         clustered: use the clusters of the rows, where questions share any.
@@ -94,6 +102,8 @@ def write(
         values,
         title=title,
         questions=questions,
+        prompts=prompts,
+        drill_bytes=drill_bytes,
         metrics=metrics,
         commands=_commands(path, output, title),
         progress=progress,
@@ -118,6 +128,8 @@ def report_blocks(
     *,
     title: str | None = None,
     questions: Sequence[Question] | None = None,
+    prompts: bool = True,
+    drill_bytes: int = BUDGET,
     metrics: Sequence[str] | None = None,
     commands: Sequence[tuple[str, Sequence[str]]] = (),
     progress: Callable[[str], None] = _silent,
@@ -126,7 +138,7 @@ def report_blocks(
 
     Args:
         values: of the study.
-        title, questions, metrics, progress: as of `write`.
+        title, questions, prompts, drill_bytes, metrics, progress: as of `write`.
         commands: what makes the page and its numbers again, as `provenance` takes them.
 
     Raises:
@@ -142,7 +154,7 @@ def report_blocks(
     progress(f"comparing {len(pairs):,} pairs of checkpoints")
     differences = differences_block(values, pair_differences(values, pairs))
     progress("choosing questions to show")
-    drill = drill_down(values, questions=questions)
+    drill = drill_down(values, questions=questions, n=_TELLING if prompts else 0, budget=drill_bytes)
     numbers = {
         "title": title or _name(values),
         "pyscore_version": __version__,

@@ -130,7 +130,7 @@ def test_a_page_is_written_with_its_title_and_the_files_of_questions(
     result = run("report", study.output, "-o", tmp_path / "r.html", *options)
     assert result.exit_code == 0, result.stderr
     ids = [f"q{i}" for i in range(7)]
-    assert parts == [("page", study.output, ids, {"title": "T", "clustered": False})]
+    assert parts == [("page", study.output, ids, {"title": "T", "clustered": False, "prompts": True})]
     assert result.stdout.startswith(f"{tmp_path / 'r.html'} written, 15 bytes: 3 checkpoints")
     run("report", study.output, study.datasets[0].files[0] + "x", "-o", tmp_path / "r.html")
     assert len(parts) == 1

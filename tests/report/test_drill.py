@@ -231,7 +231,7 @@ def test_a_budget_is_kept_by_fewer_questions_then_none_then_no_block(values: Stu
 def test_no_questions_are_shown_where_none_are_wanted(values: StudyValues) -> None:
     found = drill_down(values, n=0)
     assert shown(found) == []
-    assert all("n is 0" in (note or "") for note in notes(found))
+    assert all("left out of this page" in (note or "") for note in notes(found))
     with pytest.raises(ValueError, match="at least 0"):
         drill_down(values, budget=-1)
 

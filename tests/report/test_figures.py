@@ -68,7 +68,7 @@ def test_two_numbers_are_those_of_the_tidy_table(study: Study, given: str) -> No
 def test_behaviour_is_the_curve_with_its_bands(study: Study, given: str) -> None:
     table = curve(study.output, "preference_rate", dataset="d0")
     data = study.output if given == "path" else table
-    options = {"metric": "preference_rate", "dataset": "d0", "template": "plain"}
+    options: dict[str, Any] = {"metric": "preference_rate", "dataset": "d0", "template": "plain"}
     rows = rows_of(report.figure("behaviour", data, **options))
     lines = [line for line in table.to_pylist() if line["template"] == "plain"]
     assert [(row["x"], row["value"]) for row in rows] == [(line["step"], line["value"]) for line in lines]

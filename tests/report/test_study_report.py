@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pyscore.report.blocks import read_block, rounded
+from pyscore.report.blocks import as_block, read_block, rounded
 from pyscore.report.study_report import write
 from pyscore.results import tidy
 from pyscore.store.studies import StudyFolder
@@ -105,3 +105,18 @@ def test_the_same_study_gives_the_same_page(study: Study, tmp_path: Path) -> Non
         write(study.output, tmp_path / "report.html")
         pages.append((tmp_path / "report.html").read_bytes())
     assert pages[0] == pages[1]
+
+
+def test_a_page_without_prompts_has_no_text_of_questions(study: Study, tmp_path: Path) -> None:
+    for prompts in (True, False):
+        write(study.output, tmp_path / "report.html", prompts=prompts)
+        told = str({name: block for name, block in read_page(tmp_path / "report.html").items() if name != "numbers"})
+        assert ("odd? Answer:" in told) is prompts
+        assert ("' Yes'" in told) is prompts
+
+
+def test_a_small_budget_is_kept_and_said(study: Study, tmp_path: Path) -> None:
+    write(study.output, tmp_path / "report.html", drill_bytes=3000)
+    blocks = read_page(tmp_path / "report.html")
+    assert sum(len(as_block(block)) for name, block in blocks.items() if name.startswith("dataset-")) < 3000
+    assert any("--drill-bytes" in note for note in blocks["numbers"]["drill_notes"])
