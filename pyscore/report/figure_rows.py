@@ -180,7 +180,7 @@ def log_odds(data: Any, clustered: bool, checkpoint: Any, template: str | None, 
         for low, high, count in zip(edges[:-1], edges[1:], np.histogram(own, edges)[0], strict=True):
             rows.append({"low": float(low), "high": float(high), "count": int(count), "series": each.checkpoint})
     left_out = sum(map(len, values)) - sum(map(len, finite))
-    return rows, {"note": f"without {left_out} questions of infinite log odds"} if left_out else {}
+    return rows, {"note": f"not drawn: {left_out} of infinite log odds"} if left_out else {}
 
 
 def _lines(table: Any, columns: Iterable[str], made_by: str) -> list[dict[str, Any]]:

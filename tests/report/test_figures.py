@@ -168,7 +168,7 @@ def test_infinite_log_odds_are_told_of(study: Study) -> None:
     changed = table.set_column(table.column_names.index("logprob"), table.schema.field("logprob"), [logprob])
     drawn = report.figure("log_odds", changed)
     assert sum(row["count"] for row in rows_of(drawn)) == 28
-    assert "without 1 questions of infinite log odds" in svg(drawn)
+    assert "not drawn: 1 of infinite log odds" in svg(drawn)
 
 
 @pytest.mark.parametrize("low, high", [(0, 0), (-0.1, 0.2), (-3, 7.5), (-700, 500), (2, 2), (-1, 0)])

@@ -50,7 +50,7 @@ def build(
     check_choice(x, "x", tuple(_X_TITLES))
     found = read_rows(rows, COLUMNS, "behaviour")
     chart = chart_of(
-        [*_guide(guide, share), *_layers(found, ordered)],
+        [*_guide(guide, share), *_layers(found, ordered, width * (columns or 1))],
         found,
         _encoding(x, (x == "size") if log is None else log, y_title),
         description=f"{y_title[:1].upper()}{y_title[1:]} by {_X_TITLES[x]}: a line a series, with its band.",
@@ -118,7 +118,7 @@ def _guide(at: float | None, share: bool) -> list[Any]:
     return [line.encode(x=alt.value(0), x2=alt.value("width"), y="at:Q", strokeOpacity=seen)] if rows else []
 
 
-def _layers(found: Any, ordered: bool) -> list[Any]:
+def _layers(found: Any, ordered: bool, width: float) -> list[Any]:
     import altair as alt
 
     told = {
@@ -127,7 +127,7 @@ def _layers(found: Any, ordered: bool) -> list[Any]:
         "value_said:N": "value",
         "n:Q": "questions",
     }
-    legend, colors = series_legend(found, 3), _colors(ordered)
+    legend, colors = series_legend(found, width), _colors(ordered)
     color = alt.Color(**colors, legend=None)
     return [
         alt.Chart().mark_area(opacity=0.18, aria=False).encode(y="low:Q", y2="high", color=color),

@@ -37,7 +37,7 @@ def build(
         alt.X("low:Q", title="log odds of the matching answers (nats)", scale=alt.Scale(zero=False, nice=False)),
         alt.Y("count:Q", title="questions", axis=alt.Axis(tickCount=4, tickMinStep=1), stack=None),
     ]
-    series: dict[str, Any] = {"shorthand": "series:N", "legend": series_legend(found, 2), "sort": None}
+    series: dict[str, Any] = {"shorthand": "series:N", "legend": series_legend(found, width), "sort": None}
     told = {"series:N": "series", "bin:N": "log odds (nats)", "count:Q": "questions"}
     layers = [
         alt.Chart()

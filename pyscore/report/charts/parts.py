@@ -13,6 +13,9 @@ __all__ = ["RULE", "chart_of", "constants", "data_of", "read_rows", "said", "sai
 RULE: dict[str, Any] = {"color": "#7a7a7a", "strokeDash": [4, 3], "aria": False}
 """Lines that something is compared with, such as 1/2 or 0; readers of the screen don't hear of them."""
 
+_NARROWEST, _SYMBOL = 110, 24
+"""Of a legend's column, and of its symbol with the room around it: pixels."""
+
 
 def read_rows(rows: Any, columns: Sequence[str], kind: str) -> list[dict[str, Any]] | None:
     """The columns that a chart draws, as JSON can hold them: NaN and infinities become None.
@@ -98,21 +101,23 @@ def chart_of(
     return chart.encode(*encoding)
 
 
-def series_legend(rows: list[dict[str, Any]] | None, columns: int, **options: Any) -> Any:
+def series_legend(rows: list[dict[str, Any]] | None, width: float, **options: Any) -> Any:
     """The legend of the channels "fill" and "shape" by series.
 
-    Rows of one series have none; on a page, which gives the rows later, they have one that can't be seen.
+    Rows of one series have none; on a page, which gives the rows later, they have one that can't be seen. It is about
+    as wide as the chart, ``width`` pixels, and what is too long is cut.
     """
     import altair as alt
 
     if rows is not None and len({row["series"] for row in rows}) < 2:
         return None
+    columns = max(1, min(3, int(width // _NARROWEST)))
     # A legend without an entry has no size, and nothing with it can be laid out: it keeps one, which is transparent.
     domain = "domain('fill')"
     opacity = alt.ExprRef(f"length({domain}) > 1 ? 1 : 0")
     values = alt.ExprRef(f"length({domain}) ? {domain} : ['']")
     seen: dict[str, Any] = {"values": values, "symbolOpacity": opacity, "labelOpacity": opacity} if rows is None else {}
-    return alt.Legend(title=None, columns=columns, **seen, **options)
+    return alt.Legend(title=None, columns=columns, labelLimit=width / columns - _SYMBOL, **seen, **options)
 
 
 def title_of(title: str | None, width: Any, note: str | None = None) -> Any:

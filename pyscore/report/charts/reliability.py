@@ -39,7 +39,7 @@ def build(rows: Any = None, *, width: int = 280, theme: str | None = None, title
         .mark_rule(strokeWidth=1.5, strokeOpacity=0.7, aria=False)
         .encode(y="rate_low:Q", y2="rate_high", color=color),
         alt.Chart().mark_line(strokeWidth=1, strokeOpacity=0.5, aria=False).encode(color=color),
-        _points(found),
+        _points(found, width),
     ]
     return chart_of(
         layers,
@@ -57,7 +57,7 @@ def build(rows: Any = None, *, width: int = 280, theme: str | None = None, title
     )
 
 
-def _points(found: Any) -> Any:
+def _points(found: Any, width: float) -> Any:
     import altair as alt
 
     told = {
@@ -67,7 +67,7 @@ def _points(found: Any) -> Any:
         "n:Q": "questions",
     }
     # Above the chart: beside the legend of sizes it would be wider than the chart.
-    series = series_legend(found, 2, orient="top")
+    series = series_legend(found, width, orient="top")
     legend = alt.Legend(title="questions", tickCount=3, symbolType="circle", symbolFillColor="transparent")
     return (
         alt.Chart()

@@ -110,6 +110,6 @@ def fills(text: str) -> set[str]:
 
 
 __all__ = [
-    *("HOSTILE", "behaviour", "build", "fills", "forest", "log_odds", "marks", "of_names", "reliability", "svg"),
+    *("HOSTILE", "behaviour", "fills", "forest", "log_odds", "marks", "of_names", "reliability", "svg"),
     *("texts", "two_numbers"),
 ]

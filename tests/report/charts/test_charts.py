@@ -223,6 +223,18 @@ def test_the_specification_for_a_page_is_small_and_draws_what_it_is_given(kind: 
         assert "currentColor" in svg({**spec, "data": {"values": of_names(kind, names)}})
 
 
+def test_a_legend_is_no_wider_than_the_chart() -> None:
+    import re
+
+    for kind in ("behaviour", "reliability", "log_odds"):
+        options = {"ordered": False} if kind == "behaviour" else {}
+        short, long = (
+            float(re.findall(r'viewBox="0 0 ([\d.]+)', svg(build(kind, of_names(kind, names), **options)))[0])
+            for names in (["a", "b", "c"], ["w" * 90, "x" * 90, "y" * 90])
+        )
+        assert long <= short + 10
+
+
 def test_rows_may_be_an_arrow_table() -> None:
     rows = forest(["a", "b"])
     assert build("forest", pa.Table.from_pylist(rows)).to_dict() == build("forest", rows).to_dict()
