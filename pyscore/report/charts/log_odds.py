@@ -37,26 +37,13 @@ def build(
         alt.X("low:Q", title="log odds of the matching answers (nats)", scale=alt.Scale(zero=False, nice=False)),
         alt.Y("count:Q", title="questions", axis=alt.Axis(tickCount=4, tickMinStep=1), stack=None),
     ]
-    series: dict[str, Any] = {"shorthand": "series:N", "legend": series_legend(found, width), "sort": None}
-    told = {"series:N": "series", "bin:N": "log odds (nats)", "count:Q": "questions"}
     layers = [
-        alt.Chart()
-        .transform_filter("datum.count > 0")
-        .mark_bar(fillOpacity=0.4, strokeWidth=1.2)
-        .encode(
-            x2="high",
-            y2=alt.datum(0),
-            fill=alt.Fill(**series),
-            stroke=alt.Stroke(**series),
-            strokeDash=alt.StrokeDash(**series),
-            description="spoken:N",
-            tooltip=[alt.Tooltip(field, title=name) for field, name in told.items()],
-        ),
+        _bars(found, width),
         constants({"at": 0})
         .mark_rule(**{**RULE, "strokeWidth": 2})
         .encode(x="at:Q", y=alt.value(0), y2=alt.value("height")),
     ]
-    between = f"{said_number('low', 1)} + ' to ' + {said_number('high', 1)}"
+    between = f"{said_number('low', 2)} + ' to ' + {said_number('high', 2)}"
     return chart_of(
         layers,
         found,
@@ -71,4 +58,25 @@ def build(
         transform={"bin": between, "spoken": "datum.bin + ': ' + datum.count + ' questions'"},
         width=width,
         height=height,
+    )
+
+
+def _bars(found: Any, width: int) -> Any:
+    import altair as alt
+
+    series: dict[str, Any] = {"shorthand": "series:N", "legend": series_legend(found, width), "sort": None}
+    told = {"series:N": "series", "bin:N": "log odds (nats)", "count:Q": "questions"}
+    return (
+        alt.Chart()
+        .transform_filter("datum.count > 0")
+        .mark_bar(fillOpacity=0.4, strokeWidth=1.2)
+        .encode(
+            x2="high",
+            y2=alt.datum(0),
+            fill=alt.Fill(**series),
+            stroke=alt.Stroke(**series),
+            strokeDash=alt.StrokeDash(**series),
+            description="spoken:N",
+            tooltip=[alt.Tooltip(field, title=name) for field, name in told.items()],
+        )
     )

@@ -106,6 +106,8 @@ def test_log_odds_has_a_bar_for_every_bin_with_questions() -> None:
     rows = log_odds()
     drawn = svg(build("log_odds", [*rows, {**rows[0], "low": 5, "high": 6, "count": 0}], note="a note"))
     assert marks(drawn, "rect") == [9]
+    quarters = svg(build("log_odds", [{"low": -0.25, "high": 0.0, "count": 7, "series": "m"}]))
+    assert '0.25 to 0.00: 7 questions"' in quarters
     assert marks(drawn, "rule") == [1]
     assert {"log odds of the matching answers (nats)", "questions", "a note"} <= set(texts(drawn))
 
