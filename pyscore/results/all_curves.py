@@ -219,14 +219,14 @@ def _curve(
     if questions is None or matrix is None:
         why = next((f": {point.group.name}: {point.reason}" for point in points if point.reason), "")
         return f"fewer than two checkpoints have values{why}"
-    rows, report = matrix.rows(interval), matrix.last_minus_first(interval)
+    rows, (change, p) = matrix.rows(interval), matrix.last_minus_first(interval)
     first, last = (_placed(x, place) for place in (matrix.places[0], matrix.places[-1]))
     shape = shape_of(rows, interval.confidence) if x == "size" else None
     numbers = {
         "n_clusters": questions.n_clusters if clustered else None,
         "points": [_point(point, rows.get(point.x), reader.members[id(point.group)].checkpoint) for point in points],
     }
-    return numbers, Change(report["change"], report.numbers["p"], first, last, shape)
+    return numbers, Change(change, p, first, last, shape)
 
 
 def _point(point: Point, row: Mapping[str, Any] | None, checkpoint: str) -> CurvePoint:

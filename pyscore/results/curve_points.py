@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from pyscore import metrics as families
-from pyscore.metrics import Interval, Report
+from pyscore.metrics import Estimate, Interval
 from pyscore.metrics.core.arrays import Floats
 from pyscore.metrics.core.columns import METRICS
+from pyscore.metrics.core.design import read_design
 from pyscore.metrics.core.scales import REAL
+from pyscore.results.paired import mean_difference
 from pyscore.results.sources import Group
 
 if TYPE_CHECKING:
@@ -93,11 +95,13 @@ class Matrix(NamedTuple):
     """The values of a curve's checkpoints, as `pyscore.metrics` takes them.
 
     Attributes:
+        metric: whose values they are.
         scores: ``[n, K]``, of the checkpoints that have values.
         places: ``[K]``, where they lie.
         options: scale, clusters and weights.
     """
 
+    metric: str
     scores: Floats
     places: list[float]
     options: dict[str, Any]
@@ -110,10 +114,15 @@ class Matrix(NamedTuple):
         report = families.curve(self.scores, self.places, against=reference, interval=interval, **self.options)
         return dict(zip(self.places, report.rows, strict=True))
 
-    def last_minus_first(self, interval: Interval) -> Report:
-        """`pyscore.metrics.contrast` of the last checkpoint and the first."""
-        coefficients = families.last_minus_first(len(self.places))
-        return families.contrast(self.scores, coefficients, interval=interval, name="change", **self.options)
+    def last_minus_first(self, interval: Interval) -> tuple[Estimate, float]:
+        """The paired difference of the last checkpoint and the first, and its p-value, as `compare_runs` has them.
+
+        `pyscore.metrics.contrast` has Student's t alone for shares, so that one would be told here that a difference is
+        shown, and there that it isn't.
+        """
+        design = read_design(len(self.scores), self.options["clusters"], self.options["weights"])
+        mean = mean_difference(self.metric, self.scores[:, 0], self.scores[:, -1], design)
+        return mean.estimate(interval), mean.p_value()
 
 
 def other_axis(x: str) -> str:
@@ -244,4 +253,4 @@ def matrix_of(
         "weights": (1 / np.bincount(questions.datasets))[questions.datasets] if macro else None,
     }
     scores = np.column_stack([point.values for point in known if point.values is not None])
-    return Matrix(scores, [point.x for point in known], options)
+    return Matrix(metric, scores, [point.x for point in known], options)

@@ -42,7 +42,7 @@ class Shape(Record):
 
 @dataclass(frozen=True)
 class Trend(Record):
-    """The last checkpoint of a curve minus its first, question by question: `contrast` with `last_minus_first`.
+    """The last checkpoint of a curve minus its first, question by question: the difference that `compare_runs` finds.
 
     Attributes:
         change: the estimate.

@@ -21,9 +21,23 @@ from pyscore.metrics.differences import HEADLINES
 from pyscore.results.matching import Matched
 from pyscore.results.question_scores import QuestionScores, joint_codes
 
-__all__ = ["Pairs", "Scope", "ScopeDesign", "average", "column", "differences_of", "scope_designs", "scopes_of"]
+__all__ = [
+    "Pairs",
+    "Scope",
+    "ScopeDesign",
+    "average",
+    "column",
+    "differences_of",
+    "mean_difference",
+    "scope_designs",
+    "scopes_of",
+]
 
-_SCALES = dict(zip(HEADLINES, (SHARE_DIFFERENCE, RATE_DIFFERENCE, REAL), strict=True))
+_SCALES = {
+    **dict.fromkeys(("mean_probability", "mean_probability_raw", "mean_coverage"), SHARE_DIFFERENCE),
+    **dict.fromkeys(("preference_rate", "tie_rate"), RATE_DIFFERENCE),
+    "mean_log_odds": REAL,
+}
 
 
 @dataclass(frozen=True)
@@ -140,9 +154,20 @@ def _pairs(name: str, first: QuestionScores, other: QuestionScores, where: Scope
     infinite = infinite_pairs(b, a)
     if infinite is not None:
         return Pairs(**means, estimate=infinite, p=NAN, mean=None)
-    mean = mean_of(pair_differences(b, a), _SCALES[name], design)
+    mean = mean_difference(name, a, b, design)
     estimate = mean.estimate(Interval(confidence))
     return Pairs(**means, estimate=estimate, p=mean.p_value(), mean=None if estimate.reason else mean)
+
+
+def mean_difference(metric: str, first: Floats, other: Floats, design: Design) -> Mean:
+    """The mean of other - first over the questions of a design: what every difference of two runs is made of.
+
+    Args:
+        metric: whose values these are.
+        first, other: ``[n]``, finite on the same questions.
+        design: of the questions.
+    """
+    return mean_of(pair_differences(other, first), _SCALES[metric], design)
 
 
 def average(values: Floats, design: Design) -> float:
