@@ -29,7 +29,7 @@ function draw(container, kind, rows, options) {
   return drawing;
 }
 
-const BESIDE = 60; // In pixels: what axis and legend take beside the height of the marks.
+const BESIDE = 40; // In pixels: what axis and legend take beside the height of the marks.
 
 // Room is kept for a chart before it is drawn, so that nothing below it moves.
 function heightOf({ height }, rows) {
@@ -74,8 +74,17 @@ function specOf(kind, rows, picture, { adapt }) {
   if (spec.mark || spec.layer) {
     spec.width = Math.max(160, Math.min(picture.clientWidth || 320, WIDEST[kind] ?? Infinity));
     spec.autosize = { type: "fit-x", contains: "padding" };
+    if (spec.width < NARROW) narrow(spec);
   }
   return spec;
+}
+
+const NARROW = 400;
+
+// On a phone, names beside a chart leave room for what it shows.
+function narrow(spec) {
+  spec.config.legend = { ...spec.config.legend, columns: 2 };
+  if (spec.encoding?.y?.axis?.labelLimit) spec.encoding.y.axis.labelLimit = spec.width / 3;
 }
 
 function tableBehind(rows, { name, labels }) {

@@ -6,12 +6,19 @@ function citation(metric, cell) {
   const place = placeOf(cell);
   const what = `${definition.replace(/\.\s*$/, "")} [${signature}]`;
   if (found.value === null) return `${label}: no number (${found.reason ?? "none was given"}), ${place}; ${what}`;
-  return `${label} ${plainNumber(found.value, unit)} (${limits(found, unit)}, ${sampleOf(cell)}), ${place}; ${what}`;
+  const said = [limits(found, unit), sampleOf(cell), ...rangeOf(found, unit)].join(", ");
+  return `${label} ${plainNumber(found.value, unit)} (${said}), ${place}; ${what}`;
 }
 
 function limits({ low, high, reason }, unit) {
   if (low === null || high === null) return `no interval: ${reason ?? "none was given"}`;
   return `${percent(numbers.confidence)} interval ${plainNumber(low, unit)} to ${plainNumber(high, unit)}`;
+}
+
+// What another template would have given belongs beside a number of one template.
+function rangeOf({ smallest, largest }, unit) {
+  if (!hasTemplates() || smallest === null || largest === null) return [];
+  return [`over templates ${plainNumber(smallest, unit)} to ${plainNumber(largest, unit)}`];
 }
 
 function sampleOf(cell) {

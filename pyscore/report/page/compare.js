@@ -157,7 +157,7 @@ function differenceColumns(picked) {
     },
     { key: "n", label: "n", numeric: true, sort: (row) => row.n, cell: (row) => el("td", { class: "number" }, count(row.n)) },
     ...numbers.headlines.flatMap(column),
-    { key: "cite", label: "Cite", cell: (row) => el("td", {}, citeDifferenceButton(row, picked)) },
+    { key: "cite", label: "Cite", cell: (row) => el("td", { class: "cite-cell" }, citeDifferenceButton(row, picked)) },
   ];
 }
 

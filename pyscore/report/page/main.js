@@ -45,10 +45,19 @@ async function goTo(id) {
   if (scrollY === there) section.scrollIntoView();
 }
 
+// An address that was cut in a message is shown as it came.
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 async function route() {
   const hash = location.hash.slice(1);
   if (hash.startsWith("dataset=")) {
-    await showDataset(decodeURIComponent(hash.slice("dataset=".length)));
+    await showDataset(decoded(hash.slice("dataset=".length)));
     await goTo("dataset");
     return;
   }

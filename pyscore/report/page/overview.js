@@ -12,6 +12,7 @@ function drawOverview(body) {
   const columns = columnControl(lines, table);
   overview = { lines, table, filter };
   document.getElementById("headline").replaceChildren(...headline());
+  document.getElementById("overview").dataset.drawn = "true";
   body.replaceChildren(el("h3", {}, "All lines"), filter.element, columns, filter.said, table.element);
 }
 
@@ -49,7 +50,7 @@ function headlineColumns() {
       numeric: true,
       cell: (i) => numberCell(metric, i, { bar: true }),
     })),
-    { key: "cite", label: "Cite", cell: (i) => el("td", {}, citeButton(i)) },
+    { key: "cite", label: "Cite", cell: (i) => el("td", { class: "cite-cell" }, citeButton(i)) },
   ].filter(Boolean);
 }
 
@@ -161,7 +162,7 @@ const warningColumn = {
     el("td", { class: "number" }, line.warnings ? warningToggle(line.cell, count(line.warnings)) : el("span", { class: "none" }, "0")),
 };
 
-const citeColumn = { key: "cite", label: "Cite", cell: (line) => el("td", {}, citeButton(line.cell)) };
+const citeColumn = { key: "cite", label: "Cite", cell: (line) => el("td", { class: "cite-cell" }, citeButton(line.cell)) };
 
 // Warnings beside the numbers.
 

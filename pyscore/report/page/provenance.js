@@ -3,20 +3,18 @@
 function drawProvenance(body) {
   const { commands, checkpoints, templates, versions, notes } = numbers.provenance;
   body.replaceChildren(
-    el("h3", {}, "Commands"),
-    ...commands.map(commandLine),
-    el("h3", {}, "Conventions"),
-    pairs(conventions()),
-    el("h3", {}, "Metrics"),
-    metricTable(),
-    el("h3", {}, "Checkpoints"),
-    factTable(checkpoints),
-    el("h3", {}, "Templates"),
-    ...templates.map(templateText),
-    el("h3", {}, "Versions"),
-    pairs(Object.entries(versions)),
+    ...headed("Commands", commands.map(commandLine)),
+    ...headed("Conventions", [pairs(conventions())]),
+    ...headed("Metrics", [metricTable()]),
+    ...headed("Checkpoints", checkpoints.length ? [factTable(checkpoints)] : []),
+    ...headed("Templates", templates.map(templateText)),
+    ...headed("Versions", Object.keys(versions).length ? [pairs(Object.entries(versions))] : []),
     ...notes.map(note),
   );
+}
+
+function headed(title, elements) {
+  return elements.length ? [el("h3", {}, title), ...elements] : [];
 }
 
 function commandLine({ what, command }) {
