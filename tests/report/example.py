@@ -153,7 +153,7 @@ def _pairs(rng: np.random.Generator, checkpoints: int, templates: int, datasets:
             cells[name] = {
                 "difference": difference.astype(int).tolist(),
                 "below": half.astype(int).tolist(),
-                "above": half.astype(int).tolist(),
+                "above": (half + 700).astype(int).tolist(),
                 "adjusted_p": [float(f"{min(1, 2 * x):.3g}") for x in p],
                 "verdict": verdict.tolist(),
                 "reason": {},
