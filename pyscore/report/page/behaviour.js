@@ -4,7 +4,8 @@ const PANELS_SHOWN = 12;
 
 function drawBehaviour(body) {
   if (!numbers.curves.length) {
-    body.replaceChildren(note("No checkpoints of one family differ in size or step alone, so there is no curve."), ...curveNotes());
+    const none = note("No checkpoints of one family differ in size or step alone, so there is no curve.");
+    body.replaceChildren(none, ...curveNotes());
     return;
   }
   const axes = [...new Set(numbers.curves.map((curve) => curve.x))].sort().reverse();
@@ -22,13 +23,13 @@ function firstTemplate() {
 
 function behaviourControls(picked, axes, set) {
   const metrics = [...new Set(numbers.curves.map((curve) => curve.metric))];
-  const verdicts = [...new Set(numbers.curves.map((curve) => curve.trend.verdict))];
+  const verdicts = [...new Set(numbers.curves.map((curve) => curve.trend.verdict))].map((verdict) => [verdict, verdict]);
   return controls(
     "Pick curves",
     picker("Number", metrics.map((metric) => [metric, numbers.metrics[metric].label]), picked.metric, set("metric")),
     axes.length > 1 ? picker("Over", axes.map((x) => [x, x]), picked.x, set("x")) : null,
     templatePicker(picked.template, set("template")),
-    picker("Verdict", [[null, "all"], ...verdicts.map((verdict) => [verdict, verdict])], picked.verdict, set("verdict")),
+    picker("Verdict", [[null, "all"], ...verdicts], picked.verdict, set("verdict")),
     searchField("Search data set", set("text")),
   );
 }
@@ -92,9 +93,8 @@ function setAxes({ encoding }, metric, x, rows) {
 function verdictText(curve, all) {
   const { verdict, text, shape } = curve.trend;
   const which = all > 1 && curveName(curve) ? `${curveName(curve)}: ` : "";
-  const said = text.includes(verdict) ? "" : `${verdict}: `;
   const form = shape ? ` Shape: ${shape}.` : "";
-  const sentence = which ? which + said + text : capitalised(said + text);
+  const sentence = which ? which + text : capitalised(text);
   return el("p", { class: "verdict", "data-verdict": verdict }, `${sentence.replace(/\.$/, "")}.${form}`);
 }
 

@@ -48,10 +48,7 @@ function pairControls(picked, set, swap) {
 function correction() {
   const { family } = numbers.differences;
   const said = /[.]$/.test(family) ? family : `${family}.`;
-  return note(
-    `${capitalised(said)} Trying many pairs here and keeping the most striking one is not corrected for: ` +
-      "choose the pair before you look, or say how many you looked at.",
-  );
+  return note(`${capitalised(said)} Choose the pair before you look, or say how many pairs you looked at.`);
 }
 
 // The pair as it is stored, or turned round.
@@ -102,7 +99,8 @@ function drawPair(content, differences, picked) {
   }
   const found = findPair(differences, picked);
   if (!found.pair || found.pair.reason) {
-    content.replaceChildren(note(`These two can't be compared: ${found.pair?.reason ?? "no differences were computed"}.`));
+    const reason = found.pair?.reason ?? "no differences were computed";
+    content.replaceChildren(note(`These two can't be compared: ${reason}.`));
     return;
   }
   const rows = pairRows(found, differences.verdicts);
@@ -121,7 +119,8 @@ function verdictCount(rows) {
     return `${numbers.metrics[metric].label} higher on ${has("higher")}, lower on ${has("lower")}`;
   });
   const said = status();
-  said.textContent = `Of ${counted(own.length, "data set")}: ${texts.join("; ")}; on the others no difference is shown.`;
+  const all = counted(own.length, "data set");
+  said.textContent = `Of ${all}: ${texts.join("; ")}; on the others no difference is shown.`;
   return said;
 }
 
@@ -155,14 +154,21 @@ function differenceColumns(picked) {
       sort: (row) => row.name,
       cell: (row) => el("th", { scope: "row" }, scopeLabel(row.scope, row.dataset)),
     },
-    { key: "n", label: "n", numeric: true, sort: (row) => row.n, cell: (row) => el("td", { class: "number" }, count(row.n)) },
+    {
+      key: "n",
+      label: "n",
+      numeric: true,
+      sort: (row) => row.n,
+      cell: (row) => el("td", { class: "number" }, count(row.n)),
+    },
     ...numbers.headlines.flatMap(column),
     { key: "cite", label: "Cite", cell: (row) => el("td", { class: "cite-cell" }, citeDifferenceButton(row, picked)) },
   ];
 }
 
 function differenceCell(metric, { value, low, high, reason }) {
-  const attributes = { class: "number", "data-metric": metric, "data-value": value, "data-low": low, "data-high": high };
+  const exact = { "data-metric": metric, "data-value": value, "data-low": low, "data-high": high };
+  const attributes = { class: "number", ...exact };
   if (value === null) return el("td", attributes, el("span", { class: "reason" }, reason ?? "no difference"));
   const limitsText = low === null
     ? el("span", { class: "reason" }, `no interval: ${reason ?? "none was given"}`)
@@ -182,7 +188,8 @@ function citeDifferenceButton(row, picked) {
 function differenceCitation(metric, row, { first, other, template }) {
   const { label, definition, signature } = numbers.metrics[metric];
   const found = row.found[metric];
-  const value = found.value === null ? `no number (${found.reason ?? "none was given"})` : plainNumber(found.value, "share");
+  const missing = `no number (${found.reason ?? "none was given"})`;
+  const value = found.value === null ? missing : plainNumber(found.value, "share");
   const p = found.p === null ? "" : `, corrected p ${pValue(found.p)}`;
   const clusters = row.clusters === null ? "" : ` in ${row.clusters} clusters`;
   const under = numbers.templates[template] === "" ? "" : `, template ${numbers.templates[template]}`;
@@ -194,30 +201,30 @@ function differenceCitation(metric, row, { first, other, template }) {
   );
 }
 
-// The forest: averages first, then the largest differences.
+// The forest: averages, and of the data sets those with the largest differences.
 function drawForest(container, rows, picked, title) {
+  const { metric } = picked;
+  const known = rows.filter((row) => row.found[metric].value !== null);
+  const own = known.filter((row) => row.scope === "dataset");
+  const largest = sorted(own, (row) => Math.abs(row.found[metric].value), true);
+  const isCut = own.length > FOREST_SHOWN && !picked.all;
+  const shown = [...known.filter((row) => row.scope !== "dataset"), ...largest.slice(0, isCut ? FOREST_SHOWN : undefined)];
+  const again = (change) => {
+    Object.assign(picked, change);
+    drawForest(container, rows, picked, title);
+    container.querySelector("select").focus();
+  };
+  const metrics = numbers.headlines.map((each) => [each, numbers.metrics[each].label]);
+  const { label } = numbers.metrics[metric];
+  const pick = picker("Number", metrics, metric, (next) => again({ metric: next }));
   const chart = el("div");
-  const known = rows.filter((row) => row.found[picked.metric].value !== null);
-  const averages = known.filter((row) => row.scope !== "dataset");
-  const own = sorted(known.filter((row) => row.scope === "dataset"), (row) => Math.abs(row.found[picked.metric].value), true);
-  const shown = [...averages, ...(picked.all ? own : own.slice(0, FOREST_SHOWN))];
-  const again = (change) => { Object.assign(picked, change); drawForest(container, rows, picked, title); };
-  const metrics = numbers.headlines.map((metric) => [metric, numbers.metrics[metric].label]);
-  const { label } = numbers.metrics[picked.metric];
-  container.replaceChildren(
-    el("h3", {}, `Difference in ${label}`),
-    controls("Pick the number of the chart", picker("Number", metrics, picked.metric, (metric) => {
-      again({ metric });
-      container.querySelector("select").focus();
-    })),
-    own.length > FOREST_SHOWN && !picked.all ? note(`The ${FOREST_SHOWN} largest of ${counted(own.length, "difference")}.`) : "",
-    chart,
-    own.length > FOREST_SHOWN && !picked.all
-      ? button(`Show all ${own.length}`, () => { again({ all: true }); container.querySelector("select").focus(); }, { class: "more" })
-      : "",
-  );
+  container.replaceChildren(el("h3", {}, `Difference in ${label}`), controls("Pick the number of the chart", pick), chart);
+  if (isCut) {
+    chart.before(note(`The ${FOREST_SHOWN} largest of ${counted(own.length, "difference")}.`));
+    container.append(button(`Show all ${count(own.length)}`, () => again({ all: true }), { class: "more" }));
+  }
   const name = `Difference in ${label} with intervals, ${title}`;
-  if (shown.length) draw(chart, "forest", shown.map((row) => forestRow(row, picked.metric)), { name });
+  if (shown.length) draw(chart, "forest", shown.map((row) => forestRow(row, metric)), { name });
 }
 
 function forestRow({ name, n, found }, metric) {

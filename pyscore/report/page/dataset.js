@@ -39,7 +39,8 @@ function returnFocus() {
 async function showDataset(name) {
   const index = numbers.datasets.findIndex((dataset) => dataset.name === name);
   await drawSection("dataset");
-  const [pick, leave] = [document.querySelector("#dataset select"), document.querySelector("#dataset .controls > button")];
+  const pick = document.querySelector("#dataset select");
+  const leave = document.querySelector("#dataset .controls > button");
   pick.selectedIndex = index + 1;
   leave.hidden = false;
   if (index >= 0) await openDataset(index);
@@ -48,7 +49,8 @@ async function showDataset(name) {
 
 async function openDataset(index) {
   const opened = document.querySelector("#dataset .opened");
-  const [heading, curves, calibration, questions] = [el("h3", {}, datasetName(index)), ...Array.from({ length: 3 }, () => el("div"))];
+  const heading = el("h3", {}, datasetName(index));
+  const [curves, calibration, questions] = Array.from({ length: 3 }, () => el("div"));
   const size = note(`${counted(numbers.datasets[index].questions, "question")}.`);
   opened.replaceChildren(heading, size, datasetTable(index), curves, calibration, questions);
   drawDatasetCurves(curves, index);
@@ -86,7 +88,8 @@ function drawDatasetCurves(container, index) {
     const { x, metric, template } = curves[0];
     const made = panel(curves, { metric, x });
     const under = hasTemplates() ? `, ${templateName(template)}` : "";
-    made.querySelector("h3").replaceWith(el("h4", {}, `${capitalised(numbers.metrics[metric].label)} over ${x}${under}`));
+    const heading = el("h4", {}, `${capitalised(numbers.metrics[metric].label)} over ${x}${under}`);
+    made.querySelector("h3").replaceWith(heading);
     panels.append(made);
   }
 }
@@ -149,7 +152,8 @@ function probabilities({ id, probability, prefers }) {
       el("td", {}, PREFERS.get(prefers[checkpoint]) ?? "–")),
   );
   const caption = `What each checkpoint makes of ${id}`;
-  const table = el("table", {}, el("caption", {}, caption), el("thead", {}, el("tr", {}, ...head)), el("tbody", {}, ...rows));
+  const table = el("table", {}, el("caption", {}, caption), el("thead", {}, el("tr", {}, ...head)));
+  table.append(el("tbody", {}, ...rows));
   if (rows.length <= CHECKPOINTS_OPEN) return scrollBox(caption, table);
   const known = probability.filter((value) => value !== null);
   const range = known.length

@@ -81,7 +81,7 @@ function scopeLabel(scope, dataset) {
   return scope === "dataset" ? datasetLink(dataset) : el("span", { class: "average" }, scopeName(scope, dataset));
 }
 
-// A wide table scrolls in a box of its own, which the keyboard can reach, so that the page itself never scrolls sideways.
+// A wide table scrolls in a box of its own, which the keyboard can reach: the page itself never scrolls sideways.
 function scrollBox(label, table) {
   return el("div", { class: "scroll", role: "region", "aria-label": label, tabindex: "0" }, table);
 }

@@ -47,12 +47,6 @@ function percent(share) {
   return `${Number((100 * share).toFixed(2))}%`;
 }
 
-function size(value) {
-  const units = [[1e12, "T"], [1e9, "B"], [1e6, "M"], [1e3, "k"]];
-  const [scale, letter] = units.find(([each]) => value >= each) ?? [1, ""];
-  return `${Number((value / scale).toPrecision(3))}${letter}`;
-}
-
 function capitalised(text) {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -34,7 +34,7 @@ async function drawOnce(id) {
   section.dataset.drawn = "true";
 }
 
-// The section above is drawn as well: it would otherwise grow while the reader looks at its neighbour, and push it away.
+// The section above is drawn as well: else it would grow while the reader looks at its neighbour, and push it away.
 async function goTo(id) {
   const section = document.getElementById(id);
   await Promise.all([section.previousElementSibling.id, id].map(drawSection));
@@ -76,8 +76,8 @@ async function main() {
   const failure = document.getElementById("failure");
   if (typeof DecompressionStream === "undefined") {
     failure.textContent =
-      "This browser can't unpack the data of this page (it lacks DecompressionStream, which Chrome and Edge have since " +
-      "80, Safari since 16.4 and Firefox since 113): only the table of averages is shown. Open the file in a newer one.";
+      "This browser can't unpack the data of this page: it lacks DecompressionStream, which Chrome and Edge have " +
+      "since 80, Safari since 16.4 and Firefox since 113. Only the averages are shown; open the file in a newer one.";
     failure.hidden = false;
     return;
   }

@@ -85,10 +85,13 @@ function allLines() {
     warnings: warningsOf(i).length,
     text: cellName(i).toLowerCase(),
   }));
-  return lines.sort(
-    (a, b) =>
-      a.checkpoint - b.checkpoint || a.template - b.template || scopeRank(a.scope) - scopeRank(b.scope) || a.cell - b.cell,
-  );
+  const ranks = ({ checkpoint: c, template: t, scope: s, cell }) => [c, t, scopeRank(s), cell];
+  return lines.sort((a, b) => compareRanks(ranks(a), ranks(b)));
+}
+
+function compareRanks(a, b) {
+  const first = a.findIndex((rank, i) => rank !== b[i]);
+  return first < 0 ? 0 : a[first] - b[first];
 }
 
 function placeColumns() {
@@ -158,11 +161,17 @@ const warningColumn = {
   label: "Warnings",
   numeric: true,
   sort: (line) => line.warnings,
-  cell: (line) =>
-    el("td", { class: "number" }, line.warnings ? warningToggle(line.cell, count(line.warnings)) : el("span", { class: "none" }, "0")),
+  cell: (line) => {
+    const none = el("span", { class: "none" }, "0");
+    return el("td", { class: "number" }, line.warnings ? warningToggle(line.cell, count(line.warnings)) : none);
+  },
 };
 
-const citeColumn = { key: "cite", label: "Cite", cell: (line) => el("td", { class: "cite-cell" }, citeButton(line.cell)) };
+const citeColumn = {
+  key: "cite",
+  label: "Cite",
+  cell: (line) => el("td", { class: "cite-cell" }, citeButton(line.cell)),
+};
 
 // Warnings beside the numbers.
 
@@ -185,8 +194,12 @@ function toggleWarnings(toggle, cell) {
   const row = toggle.closest("tr");
   const open = row.nextElementSibling?.classList.contains("detail");
   row.querySelectorAll("[aria-expanded]").forEach((each) => each.setAttribute("aria-expanded", String(!open)));
-  if (open) row.nextElementSibling.remove();
-  else row.after(el("tr", { class: "detail" }, el("td", { colspan: row.children.length }, warningList(warningsOf(cell)))));
+  if (open) {
+    row.nextElementSibling.remove();
+    return;
+  }
+  const texts = el("td", { colspan: row.children.length }, warningList(warningsOf(cell)));
+  row.after(el("tr", { class: "detail" }, texts));
 }
 
 function warningList(warnings) {

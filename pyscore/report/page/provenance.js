@@ -18,7 +18,8 @@ function headed(title, elements) {
 }
 
 function commandLine({ what, command }) {
-  return el("div", { class: "command" }, el("p", {}, capitalised(what)), el("code", {}, command), copyButton(command, what));
+  const said = el("p", {}, capitalised(what));
+  return el("div", { class: "command" }, said, el("code", {}, command), copyButton(command, what));
 }
 
 function conventions() {
@@ -44,7 +45,7 @@ function metricTable() {
   const head = ["Metric", "Definition", "Signature"].map((text) => el("th", { scope: "col" }, text));
   const rows = Object.values(numbers.metrics).map(({ label, definition, signature }) =>
     el("tr", {}, el("th", { scope: "row" }, label), el("td", { class: "prose" }, definition),
-      el("td", {}, el("code", {}, signature), " ", copyButton(signature, `the signature of ${label}`))),
+      el("td", { class: "signature" }, el("code", {}, signature), " ", copyButton(signature, `the signature of ${label}`))),
   );
   const table = el("table", {}, el("caption", {}, caption), el("thead", {}, el("tr", {}, ...head)));
   table.append(el("tbody", {}, ...rows));
@@ -70,7 +71,7 @@ function factTable(entries) {
   return el("div", {}, shared.length ? pairs(shared) : "", dataTable({ caption, columns, rows: entries }).element);
 }
 
-const LONGEST_FACT = 24;
+const LONGEST_FACT = 32;
 
 // A fingerprint is known by its first characters; all of it is there on demand and for the clipboard.
 function fact(value, name) {

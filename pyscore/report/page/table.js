@@ -122,7 +122,8 @@ function plainTable(caption, rows, labels = {}) {
     const text = labels[key] ?? key.replaceAll("_", " ");
     return el("th", { scope: "col", class: isNumeric(key) ? "number" : null }, text);
   });
-  const text = (value) => (typeof value === "number" ? withMinus(String(Number(value.toPrecision(4)))) : value ?? "–");
+  const short = (value) => withMinus(String(Number(value.toPrecision(4))));
+  const text = (value) => (typeof value === "number" ? short(value) : value ?? "–");
   const body = rows.map((row) =>
     el("tr", {}, ...keys.map((key) => el("td", { class: isNumeric(key) ? "number" : null }, text(row[key])))),
   );

@@ -58,7 +58,8 @@ function drawStories(content, said, { checkpoint, template }) {
   const both = numbers.headlines.map((metric) => numbers.metrics[metric].label).join(" and ");
   const name = `${capitalised(both)} of each data set, ${checkpointName(checkpoint)}, ${templateName(template)}`;
   const rows = cells.map(storyRow).filter((row) => numbers.headlines.every((metric) => row[metric] !== null));
-  const open = (row) => { location.hash = `dataset=${encodeURIComponent(row.dataset === "(no name)" ? "" : row.dataset)}`; };
+  const indexOf = (row) => cells.map((cell) => numbers.cells.dataset[cell]).find((i) => datasetName(i) === row.dataset);
+  const open = (row) => { if (row.dataset !== undefined) location.hash = datasetHash(indexOf(row)); };
   if (rows.length) draw(chart, "two_numbers", rows, { name, onPick: open });
 }
 
@@ -74,7 +75,8 @@ function storyItem(cell) {
   const parts = numbers.headlines.map((metric) => {
     const { label, unit } = numbers.metrics[metric];
     const { value, low, high } = estimate(metric, cell);
-    return el("p", { "data-metric": metric, "data-cell": cell, "data-value": value, "data-low": low, "data-high": high },
+    const exact = { "data-metric": metric, "data-cell": cell, "data-value": value, "data-low": low, "data-high": high };
+    return el("p", exact,
       `${label} `, el("span", { class: "value" }, number(value, unit)), " ",
       el("span", { class: "interval" }, interval(low, high, unit)));
   });
