@@ -23,13 +23,14 @@ function firstTemplate() {
 
 function behaviourControls(picked, axes, set) {
   const metrics = [...new Set(numbers.curves.map((curve) => curve.metric))];
-  const verdicts = [...new Set(numbers.curves.map((curve) => curve.trend.verdict))].map((verdict) => [verdict, verdict]);
+  const verdicts = [...new Set(numbers.curves.map((curve) => curve.trend.verdict))];
+  const choices = [[null, "all"], ...verdicts.map((verdict) => [verdict, verdict])];
   return controls(
     "Pick curves",
     picker("Number", metrics.map((metric) => [metric, numbers.metrics[metric].label]), picked.metric, set("metric")),
     axes.length > 1 ? picker("Over", axes.map((x) => [x, x]), picked.x, set("x")) : null,
     templatePicker(picked.template, set("template")),
-    picker("Verdict", [[null, "all"], ...verdicts], picked.verdict, set("verdict")),
+    picker("Verdict", choices, picked.verdict, set("verdict")),
     searchField("Search data set", set("text")),
   );
 }

@@ -208,7 +208,8 @@ function drawForest(container, rows, picked, title) {
   const own = known.filter((row) => row.scope === "dataset");
   const largest = sorted(own, (row) => Math.abs(row.found[metric].value), true);
   const isCut = own.length > FOREST_SHOWN && !picked.all;
-  const shown = [...known.filter((row) => row.scope !== "dataset"), ...largest.slice(0, isCut ? FOREST_SHOWN : undefined)];
+  const averages = known.filter((row) => row.scope !== "dataset");
+  const shown = [...averages, ...largest.slice(0, isCut ? FOREST_SHOWN : undefined)];
   const again = (change) => {
     Object.assign(picked, change);
     drawForest(container, rows, picked, title);
@@ -217,8 +218,9 @@ function drawForest(container, rows, picked, title) {
   const metrics = numbers.headlines.map((each) => [each, numbers.metrics[each].label]);
   const { label } = numbers.metrics[metric];
   const pick = picker("Number", metrics, metric, (next) => again({ metric: next }));
+  const heading = el("h3", {}, `Difference in ${label}`);
   const chart = el("div");
-  container.replaceChildren(el("h3", {}, `Difference in ${label}`), controls("Pick the number of the chart", pick), chart);
+  container.replaceChildren(heading, controls("Pick the number of the chart", pick), chart);
   if (isCut) {
     chart.before(note(`The ${FOREST_SHOWN} largest of ${counted(own.length, "difference")}.`));
     container.append(button(`Show all ${count(own.length)}`, () => again({ all: true }), { class: "more" }));

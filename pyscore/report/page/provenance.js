@@ -45,7 +45,8 @@ function metricTable() {
   const head = ["Metric", "Definition", "Signature"].map((text) => el("th", { scope: "col" }, text));
   const rows = Object.values(numbers.metrics).map(({ label, definition, signature }) =>
     el("tr", {}, el("th", { scope: "row" }, label), el("td", { class: "prose" }, definition),
-      el("td", { class: "signature" }, el("code", {}, signature), " ", copyButton(signature, `the signature of ${label}`))),
+      el("td", { class: "signature" }, el("code", {}, signature), " ",
+        copyButton(signature, `the signature of ${label}`))),
   );
   const table = el("table", {}, el("caption", {}, caption), el("thead", {}, el("tr", {}, ...head)));
   table.append(el("tbody", {}, ...rows));
