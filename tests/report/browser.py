@@ -20,10 +20,11 @@ import pytest
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
-__all__ = ["NAMES", "Faults", "browser_path", "launched", "needed_browser", "opened", "watched"]
+__all__ = ["DESKTOP", "NAMES", "Faults", "Tab", "browser_path", "launched", "needed_browser", "opened", "watched"]
 
 NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome")
 """What Chromium is called, in the order in which it is looked for; the Makefile looks for the same."""
+DESKTOP: Any = {"width": 1280, "height": 800}
 _MISSING = "no Chromium found: `make browser` installs one, or says how; or set PYSCORE_BROWSER to the path of one"
 _TELL = """addEventListener("securitypolicyviolation", (event) =>
     console.error(`the policy forbids ${event.violatedDirective} of ${event.blockedURI}`));"""
@@ -84,7 +85,7 @@ class Faults:
             self.told.append(text)
 
     def _is_own(self, url: str) -> bool:
-        return url.split("#")[0] == self.file or url.startswith(("data:", "blob:"))
+        return url.split("#")[0] == self.file or url.startswith(("about:", "data:", "blob:"))
 
 
 def _is_fault(message: ConsoleMessage) -> bool:
@@ -110,6 +111,34 @@ def watched(browser: Browser, file: Path, **options: Any) -> Iterator[tuple[Brow
         yield context, faults
     finally:
         context.close()
+
+
+class Tab:
+    """A page that tests share: it is loaded anew for each, which takes half as long as a context of its own.
+
+    Args:
+        context: of pages of this file.
+        faults: what they do there.
+        file: the page.
+    """
+
+    def __init__(self, context: BrowserContext, faults: Faults, file: Path) -> None:
+        self._faults, self._file, self._page = faults, file, context.new_page()
+
+    def fresh(self) -> Page:
+        """The page as it is when it has been opened."""
+        self._faults.told.clear()
+        page = self._page
+        page.set_viewport_size(DESKTOP)
+        page.emulate_media(media="screen", color_scheme="light", reduced_motion="reduce")
+        page.goto("about:blank")
+        page.goto(self._file.resolve().as_uri())
+        page.wait_for_selector("body[data-ready]")
+        return page
+
+    def check(self) -> None:
+        """Fail if the page did what it must not do since it was opened."""
+        assert self._faults.told == []
 
 
 def opened(context: BrowserContext, file: Path, fragment: str = "") -> Page:

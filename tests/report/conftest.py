@@ -1,4 +1,4 @@
-"""One browser for the tests of a file, a context of its own for each test."""
+"""One browser for the tests of a file, and one tab, which is loaded anew for each."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.report.browser import launched, needed_browser, opened, watched
+from tests.report.browser import Tab, launched, needed_browser, opened, watched
 from tests.report.example import example_blocks
 from tests.report.pages import Example
 
@@ -31,9 +31,23 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Example:
     return Example.write(tmp_path_factory.mktemp("example"), example_blocks())
 
 
+@pytest.fixture(scope="module")
+def tab(browser: Browser, example: Example) -> Iterator[Tab]:
+    """The tab that the tests of a file share; it may use the clipboard."""
+    with watched(browser, example.path, permissions=["clipboard-read", "clipboard-write"]) as (context, faults):
+        yield Tab(context, faults, example.path)
+
+
+@pytest.fixture
+def page(tab: Tab) -> Iterator[Page]:
+    """The example's page, just opened; in the end, it may not have done what it should not."""
+    yield tab.fresh()
+    tab.check()
+
+
 @pytest.fixture
 def open_page(browser: Browser) -> Iterator[OpenPage]:
-    """Opens a file in a context of its own; in the end, no page may have done what it should not."""
+    """Opens a file in a context of its own, for other options; in the end, no page may have done what it should not."""
     faults = []
     with ExitStack() as stack:
 

@@ -12,14 +12,7 @@ from tests.report.pages import Example, number_of, show_all, shown_lines, shows
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
-    from tests.report.conftest import OpenPage
-
 LINES = "Every number of the study"
-
-
-@pytest.fixture
-def page(open_page: OpenPage, example: Example) -> Page:
-    return open_page(example.path)
 
 
 def lines_of(page: Page) -> Locator:
@@ -144,8 +137,7 @@ def expected_citation(example: Example, metric: str, cell: int) -> list[str]:
     ]
 
 
-def test_cite_copies_the_number_and_what_it_means(open_page: OpenPage, example: Example) -> None:
-    page = open_page(example.path, permissions=["clipboard-read", "clipboard-write"])
+def test_cite_copies_the_number_and_what_it_means(page: Page, example: Example) -> None:
     cells = example.numbers["cells"]
     cell = cells["scope"].index("pooled")
     name = f"Cite the numbers of {' · '.join(example.names_of(cell))}"

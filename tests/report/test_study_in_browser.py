@@ -23,8 +23,6 @@ from tests.sweep.fake_models import questions_file, small_study
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-    from tests.report.conftest import OpenPage
-
 AVERAGES = {"all questions (pooled)": "pooled", "mean of data sets (macro)": "macro"}
 HINT = "{{ question }} <b onclick=alert(1)>one word</b>"
 
@@ -39,19 +37,15 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
 
 
 @pytest.fixture(scope="module")
-def report(study: Study) -> Path:
+def example(study: Study) -> Example:
+    """The report of the study, for the tab."""
     path = Path(study.output).parent / "report.html"
     write(study.output, path)
-    return path
+    return Example(path)
 
 
-@pytest.fixture
-def page(open_page: OpenPage, report: Path) -> Page:
-    return open_page(report)
-
-
-def test_every_number_that_is_shown_is_that_of_tidy(page: Page, study: Study, report: Path) -> None:
-    metrics = list(Example(report).numbers["metrics"])
+def test_every_number_that_is_shown_is_that_of_tidy(page: Page, study: Study, example: Example) -> None:
+    metrics = list(example.numbers["metrics"])
     lines = {
         (f"m, step {line['step']}", line["template"], line["dataset"] or line["scope"], line["metric"]): line
         for line in tidy(study.output, metrics=metrics).to_pylist()

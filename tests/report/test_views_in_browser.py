@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.report.example import HOSTILE, example_blocks
-from tests.report.pages import Example, number_of, settle, shown_lines, shows
+from tests.report.pages import Example, number_of, shown_lines, shows
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -48,8 +48,7 @@ def behind(figure: Locator) -> list[list[str]]:
     return rows.evaluate_all("(rows) => rows.map((row) => [...row.cells].map((cell) => cell.innerText))")
 
 
-def test_the_two_numbers_of_every_checkpoint_are_told_apart(open_page: OpenPage, example: Example) -> None:
-    page = open_page(example.path)
+def test_the_two_numbers_of_every_checkpoint_are_told_apart(page: Page, example: Example) -> None:
     section, cells = go(page, "The two numbers"), example.numbers["cells"]
     for checkpoint, about in enumerate(example.numbers["checkpoints"]):
         for template, template_name in enumerate(example.numbers["templates"]):
@@ -70,8 +69,7 @@ def test_the_two_numbers_of_every_checkpoint_are_told_apart(open_page: OpenPage,
     assert [row[-1] for row in behind(figure)] == [example.story(i) for i in known]
 
 
-def test_a_point_leads_to_its_data_set_and_escape_back(open_page: OpenPage, example: Example) -> None:
-    page = open_page(example.path)
+def test_a_point_leads_to_its_data_set_and_escape_back(page: Page, example: Example) -> None:
     figure = chart(go(page, "The two numbers"), "two_numbers")
     names = [row[0] for row in behind(figure)]
     figure.locator("svg .mark-symbol.role-mark path").nth(1).click(force=True)
@@ -81,8 +79,7 @@ def test_a_point_leads_to_its_data_set_and_escape_back(open_page: OpenPage, exam
     page.wait_for_function("!location.hash.startsWith('#dataset=')")
 
 
-def test_escape_gives_the_focus_back_to_what_opened_a_data_set(open_page: OpenPage, example: Example) -> None:
-    page = open_page(example.path)
+def test_escape_gives_the_focus_back_to_what_opened_a_data_set(page: Page, example: Example) -> None:
     lines = page.get_by_role("table", name="Every number of the study")
     lines.get_by_role("link", name="awareness of topic 3").first.press("Enter")
     section = page.get_by_role("region", name="Data sets")
@@ -100,8 +97,8 @@ def test_escape_gives_the_focus_back_to_what_opened_a_data_set(open_page: OpenPa
     page.wait_for_function("document.activeElement.textContent === 'awareness of topic 3'")
 
 
-def test_questions_of_a_data_set_are_shown_as_they_are(open_page: OpenPage, example: Example) -> None:
-    page = open_page(example.path, "dataset=" + "awareness%20of%20topic%201")
+def test_questions_of_a_data_set_are_shown_as_they_are(page: Page, example: Example) -> None:
+    page.goto(example.path.as_uri() + "#dataset=awareness%20of%20topic%201")
     section, block = page.get_by_role("region", name="Data sets"), example.block("dataset-1")
     cards = section.get_by_role("article").filter(has=page.get_by_role("table", name="What each checkpoint makes of"))
     cards.first.wait_for()
@@ -136,8 +133,7 @@ def differences(example: Example, first: int, other: int, template: int) -> dict
     return found
 
 
-def test_two_checkpoints_are_compared_as_the_file_says_and_turned_round(open_page: OpenPage, example: Example) -> None:
-    page = open_page(example.path)
+def test_two_checkpoints_are_compared_as_the_file_says_and_turned_round(page: Page, example: Example) -> None:
     section = go(page, "Comparison")
     pick = section.get_by_role("group", name="Pick two checkpoints")
     names = [each["name"] for each in example.numbers["checkpoints"]]
@@ -177,8 +173,7 @@ def check_differences(section: Locator, example: Example, wanted: dict[Any, list
             assert verdict == turned.get(expected, expected)
 
 
-def test_a_difference_is_cited_with_its_pair(open_page: OpenPage, example: Example) -> None:
-    page = open_page(example.path)
+def test_a_difference_is_cited_with_its_pair(page: Page, example: Example) -> None:
     section = go(page, "Comparison")
     section.get_by_role("button", name="Cite the differences").first.press("Enter")
     text = page.get_by_role("dialog").locator("[data-metric=preference_rate]").inner_text()
@@ -213,8 +208,7 @@ def test_curves_are_found_by_number_data_set_and_verdict(open_page: OpenPage, tm
     assert 0 < len(rising) < 16 and f"of {len(rising)} chart" in section.get_by_role("status").inner_text()
 
 
-def test_calibration_shows_the_checkpoints_that_are_picked(open_page: OpenPage, example: Example) -> None:
-    page = open_page(example.path)
+def test_calibration_shows_the_checkpoints_that_are_picked(page: Page, example: Example) -> None:
     section, cells = go(page, "Calibration"), example.block("calibration")["cells"]
     names = [each["name"] for each in example.numbers["checkpoints"]]
     section.get_by_role("combobox", name="Checkpoint", exact=True).select_option(names[1])
@@ -230,8 +224,7 @@ def test_calibration_shows_the_checkpoints_that_are_picked(open_page: OpenPage, 
     assert marks(chart(section, "log_odds"), "rect") == sum(len(cell["log_odds"]["counts"]) for cell in own)
 
 
-def test_provenance_can_be_copied_and_nothing_of_it_is_cut(open_page: OpenPage, example: Example) -> None:
-    page = open_page(example.path, permissions=["clipboard-read", "clipboard-write"])
+def test_provenance_can_be_copied_and_nothing_of_it_is_cut(page: Page, example: Example) -> None:
     section, told = go(page, "Provenance"), example.numbers["provenance"]
     section.get_by_role("button", name="Copy this page").press("Enter")
     section.get_by_text("Copied.").wait_for()
@@ -242,11 +235,11 @@ def test_provenance_can_be_copied_and_nothing_of_it_is_cut(open_page: OpenPage, 
     assert all(f"{name}{version}" in text for name, version in told["versions"].items())
 
 
-def test_an_address_leads_to_its_section_and_a_wrong_one_says_so(open_page: OpenPage, example: Example) -> None:
-    page = open_page(example.path, "comparison")
+def test_an_address_leads_to_its_section_and_a_wrong_one_says_so(page: Page, example: Example) -> None:
+    page.goto("about:blank")
+    page.goto(example.path.as_uri() + "#comparison")
     page.wait_for_function("document.activeElement.id === 'comparison-title'")
     page.goto(example.path.as_uri() + "#dataset=nowhere")
     page.get_by_text("There is no data set nowhere").wait_for()
     page.go_back()
     page.wait_for_function("document.activeElement.id === 'comparison-title'")
-    settle(page)
