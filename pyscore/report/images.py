@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
@@ -35,8 +36,7 @@ def save(chart: Any, target: str | Path | IO[bytes], format: str | None = None) 
         raise ValueError(
             f"format={kind!r} is not one of {', '.join(_WRITERS)}: give one, or a name that ends in .png, .svg or .pdf"
         )
-    spec = dict(chart) if isinstance(chart, dict) else chart.to_dict()
-    image = _WRITERS[kind](spec)
+    image = _WRITERS[kind](_written(chart if isinstance(chart, dict) else chart.to_dict()))
     if not isinstance(target, str | Path):
         target.write(image)
         return
@@ -49,6 +49,21 @@ def save(chart: Any, target: str | Path | IO[bytes], format: str | None = None) 
 def _ending(target: Any) -> str:
     name = target if isinstance(target, str | Path) else getattr(target, "name", "")
     return Path(str(name)).suffix
+
+
+def _written(value: Any) -> Any:
+    r"""A specification with what no SVG can hold as escapes such as \x1b: at these vl-convert aborts the process.
+
+    XML 1.0 has no such characters, not even as references.
+    """
+    if isinstance(value, str):
+        return _NOT_IN_XML.sub(lambda found: found[0].encode("unicode_escape", "surrogatepass").decode(), value)
+    if isinstance(value, dict):
+        return {_written(key): _written(each) for key, each in value.items()}
+    return [_written(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+_NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 def _printed(spec: dict[str, Any]) -> dict[str, Any]:

@@ -78,6 +78,17 @@ def test_an_svg_is_transparent_and_says_what_it_is(chart: Any) -> None:
     assert "A <title>" in ["".join(each.itertext()) for each in root.iter() if each.tag.endswith("}text")]
 
 
+@pytest.mark.parametrize("kind", BEGINNINGS)
+def test_names_that_no_xml_can_hold_are_drawn_as_escapes(kind: str) -> None:
+    file = io.BytesIO()
+    names = ["a\x1b[31m", "b\x01\x00", "c\ud800", "d\ufffe", "e\u202e\n"]
+    report.save(build("forest", forest(names), title="T\x02"), file, kind)
+    assert file.getvalue().startswith(BEGINNINGS[kind])
+    if kind == "svg":
+        texts = ["".join(each.itertext()) for each in ElementTree.fromstring(file.getvalue()).iter()]
+        assert {"T\\x02", "a\\x1b[31m", "b\\x01\\x00", "c\\ud800", "d\\ufffe"} <= {*texts}
+
+
 def test_a_failure_leaves_the_file_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "chart.png"
     path.write_bytes(b"before")
