@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pyscore.metrics.core.intervals import Interval
-from pyscore.metrics.core.report import interval_header, write_signature
+from pyscore.metrics.core.report import interval_header
 from pyscore.metrics.core.shown import Grid, Shown, as_html, as_text
 from pyscore.report.formats import TABLES, format_of
 from pyscore.report.table_texts import as_csv, as_latex, as_markdown, decimals, number
@@ -159,8 +158,7 @@ def headline_table(
     """
     options: dict[str, Any] = {"confidence": confidence, "normalize": normalize, "sets": sets, "ties": ties}
     plan = _plan_of(path, clustered, options)
-    rule = {"normalize": plan.rule.normalize, "sets": plan.rule.sets, "ties": plan.rule.ties}
-    signature = write_signature("headlines", **rule, clustered=clustered, **Interval(plan.confidence).settings())
+    signature = plan.signature("headlines")
     found = tidy(path, metrics=_METRICS, averages=averages, clustered=clustered, **options)
     lines = list(_lines(found, signature))
     chosen = {"checkpoint": checkpoint, "template": template, "dataset": dataset}
