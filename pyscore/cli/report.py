@@ -90,7 +90,7 @@ def report(
     paths = expanded(output)
     check_distinct(paths, "results")
     if write is not None:
-        _check_output(write)
+        _check_output(write, paths)
     with _telling(write or kind, progress) as tell:
         content = _content_of(paths)
         text = _make(kind, paths, write, given, clusters, tell)
@@ -148,7 +148,8 @@ def _given(kind: str, options: dict[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError: one is for other formats; a file of questions isn't there, or is given twice.
     """
-    given = {name: value for name, value in options.items() if value not in (None, False, "", [])}
+    # A number may be 0, which equals False.
+    given = {name: value for name, value in options.items() if value is not None and value is not False and value != []}
     for name in given:
         if kind not in _FOR[name]:
             raise ValueError(f"--{name} is for {', '.join(_FOR[name])}, and {kind} is to be written")
@@ -164,13 +165,15 @@ def _check_extra(kind: str) -> None:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 
-def _check_output(write: str) -> None:
-    """Raise, before anything is read, what writing there would raise."""
+def _check_output(write: str, paths: Sequence[str]) -> None:
+    """Raise, before anything is read, what writing there would raise, or that it would replace what is read."""
+    from pyscore.report.targets import check_apart
     from pyscore.store.files import locate
 
     place = locate(write)
     if place.is_folder():
         raise IsADirectoryError(f"{place} is a folder: name a file to write, for example {place / 'report.html'}")
+    check_apart(write, paths)
     place.check_writable()
 
 

@@ -18,6 +18,7 @@ from pyscore.report.differences import FAMILY, chosen_pairs, differences_block
 from pyscore.report.drill import BUDGET, drill_down
 from pyscore.report.page import render_page
 from pyscore.report.provenance import provenance
+from pyscore.report.targets import check_apart
 from pyscore.results.all_curves import curves_of_study
 from pyscore.results.all_pairs import pair_differences
 from pyscore.results.sources import Paths
@@ -89,13 +90,14 @@ def write(
     Raises:
         FileNotFoundError: no study, run or file there.
         ValueError: nothing is scored yet; an unknown metric; damaged files, or rows that can't be compared, with the
-            run's name.
+            run's name; ``output`` is what is read, or could replace what is stored beside it.
         ModuleNotFoundError: the extra "report" isn't installed.
         OSError: the file can't be written.
     """
     target = locate(output)
     if target.is_folder():
         raise IsADirectoryError(f"output {output} is a folder: name a file, such as report.html in it")
+    check_apart(output, _listed(path))
     progress("reading the rows")
     values = read_values(path, confidence=confidence, clustered=clustered)
     blocks = report_blocks(
@@ -105,7 +107,7 @@ def write(
         prompts=prompts,
         drill_bytes=drill_bytes,
         metrics=metrics,
-        commands=_commands(path, output, title),
+        commands=_commands(path, output, title=title, prompts=prompts, drill_bytes=drill_bytes, clustered=clustered),
         progress=progress,
     )
     progress("writing the page")
@@ -195,15 +197,24 @@ def _name(values: StudyValues) -> str:
     return ", ".join(named) or "pyscore report"
 
 
-def _commands(path: Paths, output: str | Path, title: str | None) -> list[tuple[str, list[str]]]:
-    paths = [str(each) for each in ([path] if isinstance(path, str | Path) else path)]
-    titled = [] if title is None else ["--title", title]
+def _listed(path: Paths) -> list[str]:
+    return [str(each) for each in ([path] if isinstance(path, str | Path) else path)]
+
+
+def _commands(
+    path: Paths, output: str | Path, *, title: str | None, prompts: bool, drill_bytes: int, clustered: bool
+) -> list[tuple[str, list[str]]]:
+    """What makes the page, and its numbers, again, as far as options of the command line go."""
+    paths, independent = _listed(path), [] if clustered else ["--no-clusters"]
+    options = [] if title is None else ["--title", title]
+    options += [] if prompts else ["--no-prompts"]
+    options += [] if drill_bytes == BUDGET else ["--drill-bytes", str(drill_bytes)]
     found = [
-        ("this page", ["report", *paths, "-o", str(output), *titled]),
-        ("every number as a table", ["sweep", "table", *paths, "-o", "numbers.csv"]),
+        ("this page", ["report", *paths, "-o", str(output), *options, *independent]),
+        ("every number as a table", ["sweep", "table", *paths, "-o", "numbers.csv", *independent]),
     ]
     if len(paths) == 1:
-        found.append(("all comparisons in a terminal", ["compare", *paths]))
+        found.append(("all comparisons in a terminal", ["compare", *paths, *independent]))
     return found
 
 

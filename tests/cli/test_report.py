@@ -136,6 +136,13 @@ def test_a_page_is_written_with_its_title_and_the_files_of_questions(
     assert len(parts) == 1
 
 
+def test_options_that_are_0_or_empty_count_as_given(study: Study, tmp_path: Path, parts: list[tuple[Any, ...]]) -> None:
+    run("report", study.output, "-o", tmp_path / "r.html", "--drill-bytes", "0")
+    assert parts[0][3]["drill_bytes"] == 0
+    result = run("report", study.output, "--format", "md", "--checkpoint", "")
+    assert result.exit_code == 2 and "checkpoint '' is none of those" in result.stderr
+
+
 def test_a_page_and_its_figures_are_really_written(study: Study, tmp_path: Path) -> None:
     for name, opening in (
         ("r.html", b"<!doctype html>"),
@@ -262,6 +269,7 @@ def test_places_that_are_none_are_one_line(study: Study, tmp_path: Path) -> None
         ([tmp_path / "empty", "-o", tmp_path / "b.md"], "holds neither a study nor a run"),
         ([tmp_path / "gone", "-o", tmp_path / "b.md"], "no such file"),
         ([study.output, study.output, "-o", tmp_path / "b.md"], "is given twice"),
+        ([study.output, "-o", Path(study.output, "study.json"), "--format", "md"], "could replace what is stored"),
         ([study.output, "--format", "md", "--template", "x"], "template 'x' is none of those that there are"),
     ):
         result = run("report", *arguments)

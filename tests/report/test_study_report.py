@@ -11,6 +11,7 @@ import pytest
 from pyscore.report.blocks import as_block, read_block, rounded
 from pyscore.report.study_report import write
 from pyscore.results import tidy
+from pyscore.store import merge_run, read_rows
 from pyscore.store.studies import StudyFolder
 from pyscore.sweep import run
 from pyscore.sweep.study import Study
@@ -120,3 +121,31 @@ def test_a_small_budget_is_kept_and_said(study: Study, tmp_path: Path) -> None:
     blocks = read_page(tmp_path / "report.html")
     assert sum(len(as_block(block)) for name, block in blocks.items() if name.startswith("dataset-")) < 3000
     assert any("--drill-bytes" in note for note in blocks["numbers"]["drill_notes"])
+
+
+def test_the_command_of_the_page_has_its_options(study: Study, tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    write(study.output, page, title="T", prompts=False, drill_bytes=9000, clustered=False)
+    commands = [each["command"] for each in read_page(page)["numbers"]["provenance"]["commands"]]
+    options = "--title T --no-prompts --drill-bytes 9000 --no-clusters"
+    assert commands == [
+        f"pyscore report {study.output} -o {page} {options}",
+        f"pyscore sweep table {study.output} -o numbers.csv --no-clusters",
+        f"pyscore compare {study.output} --no-clusters",
+    ]
+
+
+def test_no_page_replaces_what_it_is_made_of(study: Study, tmp_path: Path) -> None:
+    folder = StudyFolder(study.output)
+    manifest = Path(study.output, "study.json")
+    before = manifest.read_bytes()
+    with pytest.raises(ValueError, match="could replace what is stored there"):
+        write(study.output, manifest)
+    rows = tmp_path / "rows.parquet"
+    merge_run(folder.run_path(folder.runs()[0].name), rows)
+    with pytest.raises(ValueError, match="is what the report is made of"):
+        write(rows, tmp_path / "." / "rows.parquet")
+    assert manifest.read_bytes() == before and read_rows(rows).num_rows
+    write(study.output, Path(study.output, "report.html"))
+    run(study)
+    Path(study.output, "report.html").unlink()
