@@ -185,7 +185,7 @@ def _content_of(paths: Sequence[str]) -> _Content:
         ValueError: nothing is scored yet.
     """
     from pyscore.results.sources import open_sources
-    from pyscore.results.study_runs import name_of
+    from pyscore.results.study_runs import names_of
 
     groups = [group for source in open_sources(paths) for group in source.groups]
     cells = sum(len(group.datasets) for group in groups)
@@ -193,7 +193,7 @@ def _content_of(paths: Sequence[str]) -> _Content:
     if len(lacking) == cells:
         reasons = ", ".join(dict.fromkeys(lacking))
         raise ValueError(f"{', '.join(paths)}: there is nothing to report yet ({reasons}); `pyscore sweep` scores it")
-    checkpoints = {name_of(group.labels) for group in groups}
+    checkpoints = {*names_of(groups)}
     templates = {group.labels["template"] for group in groups}
     datasets = {name for group in groups for name in group.datasets}
     return _Content(len(checkpoints), len(templates), len(datasets), cells, len(lacking))

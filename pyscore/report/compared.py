@@ -11,6 +11,7 @@ from pyscore.ops import Comparison
 from pyscore.report.choices import checkpoint_name, choose, select
 from pyscore.results import clusters_from_rows, comparison_from_rows
 from pyscore.results.sources import Group, open_sources
+from pyscore.results.study_runs import names_of
 from pyscore.results.tables import plan_of
 from pyscore.store.schema import row_schema
 
@@ -62,7 +63,7 @@ def compared_answers(
         plan = plan_of(source)
         found += source.groups
         rules += [(plan.rule, plan.confidence)] * len(source.groups)
-    names = [checkpoint_name(group.labels) for group in found]
+    names = names_of(found)
     wanted = [choose("checkpoint", None, names)] if checkpoint is None else select("checkpoint", checkpoint, names)
     wording = choose(
         "template", template, [g.labels["template"] for g, n in zip(found, names, strict=True) if n in wanted]

@@ -9,7 +9,8 @@ from typing import Any
 from pyscore.ops.checks import check_choice
 from pyscore.report.charts.two_numbers import story
 from pyscore.report.choices import checkpoint_name, choose, select
-from pyscore.results import RunDifferences, compare_runs, curve, tidy
+from pyscore.report.tables import headline_table
+from pyscore.results import RunDifferences, compare_runs, curve
 from pyscore.results.sources import open_sources
 
 __all__ = ["behaviour", "forest", "log_odds", "reliability", "two_numbers"]
@@ -29,26 +30,37 @@ def is_path(data: Any) -> bool:
 
 def two_numbers(data: Any, clustered: bool, checkpoint: str | None, template: str | None, dataset: Any) -> Rows:
     """From the table of `tidy`: a row a data set."""
-    table = tidy(data, metrics=_BOTH, averages=False, clustered=clustered) if is_path(data) else data
-    lines = [
-        line
-        for line in _lines(table, ("model", "template", "scope", "dataset", "metric", "value"), "pyscore.results.tidy")
-        if line["scope"] == "dataset" and line["metric"] in _BOTH
-    ]
-    chosen = choose("checkpoint", checkpoint, [checkpoint_name(line) for line in lines])
-    lines = [line for line in lines if checkpoint_name(line) == chosen]
+    found: Sequence[Mapping[str, Any]] = (
+        headline_table(data, averages=False, clustered=clustered).lines if is_path(data) else _headlines(data)
+    )
+    chosen = choose("checkpoint", checkpoint, [line["checkpoint"] for line in found])
+    lines = [line for line in found if line["checkpoint"] == chosen]
     wording = choose("template", template, [line["template"] for line in lines])
     lines = [line for line in lines if line["template"] == wording]
     names = select("dataset", dataset, [line["dataset"] for line in lines])
     rows = []
-    for name in names:
-        found = {line["metric"]: line for line in lines if line["dataset"] == name}
-        row: dict[str, Any] = {"dataset": name or "", "template": wording or "", "checkpoint": chosen}
-        for metric in _BOTH:
-            line = found.get(metric, {})
-            row |= {metric: line.get("value"), **{f"{metric}_{end}": line.get(end) for end in ("low", "high")}}
-        rows.append({**row, "n": max((line["n"] for line in found.values()), default=0), "story": story(row)})
+    for line in lines:
+        if line["dataset"] in names:
+            row = {"dataset": line["dataset"] or "", "template": wording or "", "checkpoint": chosen, "n": line["n"]}
+            row |= {f"{metric}{end}": line.get(f"{metric}{end}") for metric in _BOTH for end in ("", "_low", "_high")}
+            rows.append({**row, "story": story(row)})
     return rows, {"title": chosen}
+
+
+def _headlines(table: Any) -> list[dict[str, Any]]:
+    """The lines of a tidy table, those of both headline numbers as one."""
+    found: dict[tuple[Any, ...], dict[str, Any]] = {}
+    columns = ("model", "template", "scope", "dataset", "metric", "value")
+    for line in _lines(table, columns, "pyscore.results.tidy"):
+        if line["scope"] == "dataset" and line["metric"] in _BOTH:
+            key = checkpoint_name(line), line["template"], line["dataset"]
+            own = found.setdefault(key, dict(zip(("checkpoint", "template", "dataset"), key, strict=True)))
+            if line["metric"] in own:
+                raise ValueError(f"data has two lines of the {line['metric']} of {key[0]}, {key[2]}: give those of one")
+            ends = {"": "value", "_low": "low", "_high": "high"}
+            own |= {f"{line['metric']}{end}": line.get(column) for end, column in ends.items()}
+            own["n"] = max(line["n"], own.get("n", 0))
+    return list(found.values())
 
 
 def behaviour(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,8 @@ from pyscore.metrics.core.report import interval_header
 from pyscore.metrics.core.shown import Grid, Shown, as_html, as_text
 from pyscore.report.formats import TABLES, format_of
 from pyscore.report.table_texts import as_csv, as_latex, as_markdown, decimals, number
-from pyscore.results.sources import Source
-from pyscore.results.study_runs import name_of
+from pyscore.results.sources import Source, open_sources
+from pyscore.results.study_runs import names_of
 from pyscore.results.tables import plan_of, tidy
 from pyscore.store.files import locate
 from pyscore.store.studies import StudyFolder, is_study
@@ -160,7 +161,7 @@ def headline_table(
     plan = _plan_of(path, clustered, options)
     signature = plan.signature("headlines")
     found = tidy(path, metrics=_METRICS, averages=averages, clustered=clustered, **options)
-    lines = list(_lines(found, signature))
+    lines = list(_lines(found, _names(path, averages), signature))
     chosen = {"checkpoint": checkpoint, "template": template, "dataset": dataset}
     for name, value in chosen.items():
         lines = lines if value is None else _named(lines, name, value)
@@ -180,16 +181,19 @@ def _plan_of(path: Paths, clustered: bool, options: Mapping[str, Any]) -> LineMe
     return plans[0]
 
 
-def _lines(tidied: pa.Table, signature: str) -> Iterator[dict[str, Any]]:
+def _names(path: Paths, averages: bool) -> Iterator[str]:
+    """The name of the checkpoint of every cell of a tidy table."""
+    groups = [group for source in open_sources(path) for group in source.groups]
+    for group, name in zip(groups, names_of(groups), strict=True):
+        n_averages = len(_AVERAGES) if averages and len(group.datasets) > 1 else 0
+        yield from repeat(name, len(group.datasets) + n_averages)
+
+
+def _lines(tidied: pa.Table, names: Iterable[str], signature: str) -> Iterator[dict[str, Any]]:
     """A line a cell, of its lines in a tidy table, which stand together there."""
-    seen: dict[tuple[Any, ...], int] = {}
-    for own in _cells(tidied):
+    for own, checkpoint in zip(_cells(tidied), names, strict=True):
         first = own[0]
-        checkpoint = name_of(first)
-        # Runs that no study tells apart may have scored one data set twice.
-        key = (checkpoint, *(first[name] for name in (*_OF_CHECKPOINT, "template", "scope", "dataset")))
-        again = seen[key] = seen.get(key, 0) + 1
-        line = {"checkpoint": checkpoint if again == 1 else f"{checkpoint} ({again})"}
+        line: dict[str, Any] = {"checkpoint": checkpoint}
         line |= {name: first[name] for name in (*_OF_CHECKPOINT, "template", *_OF_CELL)}
         for each in own:
             ends = {"": "value", "_low": "low", "_high": "high", "_reason": "reason"}

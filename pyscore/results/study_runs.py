@@ -18,7 +18,7 @@ from pyscore.results.run_answers import COLUMNS
 from pyscore.results.sources import NOT_SCORED, Group
 from pyscore.store.grouping import group_rows, nested_masks
 
-__all__ = ["Checkpoint", "Curve", "Read", "checkpoints_of", "curves_of", "name_of", "read_group"]
+__all__ = ["Checkpoint", "Curve", "Read", "checkpoints_of", "curves_of", "name_of", "names_of", "read_group"]
 
 _KEY = ("dataset", "question_id")
 _SHOWN = 5  # names that a message lists
@@ -174,6 +174,24 @@ def name_of(labels: Mapping[str, Any]) -> str:
     model, revision, step = (labels[key] for key in ("model", "revision", "step"))
     shown = None if revision == f"step{step}" else revision
     return ", ".join(part for part in (model, shown, None if step is None else f"step {step}") if part)
+
+
+def names_of(groups: Sequence[Group]) -> list[str]:
+    """What the checkpoint of each group is called: `name_of`, by which each template has one group of a name.
+
+    Runs that no study tells apart, and checkpoints of two studies, may be called the same. Later ones get a number.
+    """
+    own = [name_of(group.labels) for group in groups]
+    known, found = {*own}, list[str]()
+    last: dict[tuple[str, Any], int] = {}
+    for name, group in zip(own, groups, strict=True):
+        key = name, group.labels["template"]
+        n = last.get(key, 0) + 1
+        while n > 1 and f"{name} ({n})" in known:  # which another one is called by itself
+            n += 1
+        last[key] = n
+        found.append(name if n == 1 else f"{name} ({n})")
+    return found
 
 
 def _kind(checkpoint: Checkpoint) -> str:

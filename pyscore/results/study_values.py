@@ -11,7 +11,7 @@ from pyscore.metrics.question_values import Rule
 from pyscore.results.question_counts import QuestionCounts
 from pyscore.results.question_scores import QuestionScores
 from pyscore.results.sources import Group, Paths, Source, open_sources
-from pyscore.results.study_runs import name_of, read_group
+from pyscore.results.study_runs import names_of, read_group
 
 __all__ = ["GroupValues", "StudyValues", "read_values"]
 
@@ -118,14 +118,10 @@ def read_values(
     check_confidence(level)
     rule = Rule(**chosen[0])
     groups: list[GroupValues] = []
-    names: dict[tuple[str, str | None], int] = {}
-    for group in (group for source in sources for group in source.groups):
+    read_of = [group for source in sources for group in source.groups]
+    for group, checkpoint in zip(read_of, names_of(read_of), strict=True):
         read = read_group(group, rule, counted=True)
-        name = name_of(group.labels)
-        # Runs that no study tells apart, and checkpoints of two studies, may have one name.
-        again = names[name, group.labels["template"]] = names.get((name, group.labels["template"]), 0) + 1
         scores = _sharing(read.scores, groups[0].scores if groups else None)
-        checkpoint = name if again == 1 else f"{name} ({again})"
         groups.append(GroupValues(checkpoint, group, scores, read.lacking, read.counts))
     return StudyValues(sources, groups, rule, level, clustered)
 

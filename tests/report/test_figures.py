@@ -13,6 +13,7 @@ import pytest
 
 from pyscore import comparison_from_rows, metrics, report
 from pyscore.report.compared import bin_edges
+from pyscore.report.tables import headline_table
 from pyscore.results import clusters_from_rows, compare_runs, curve, tidy
 from pyscore.store import read_run
 from pyscore.store.studies import StudyFolder
@@ -62,6 +63,18 @@ def test_two_numbers_are_those_of_the_tidy_table(study: Study, given: str) -> No
         assert (row[name], row["n"]) == (line["value"], line["n"])
         assert (row[f"{name}_low"], row[f"{name}_high"]) == (line["low"], line["high"])
         assert (row["checkpoint"], row["template"]) == ("m, step 100", "hint")
+
+
+def test_checkpoints_of_one_name_are_called_as_in_reports_and_tables(study: Study) -> None:
+    paths = [study.output, study.output]
+    named = [f"m, step {n}{again}" for again in ("", " (2)") for n in (0, 100, 200)]
+    assert list(dict.fromkeys(line["checkpoint"] for line in headline_table(paths).lines)) == named
+    for kind, told in (("two_numbers", "checkpoint"), ("reliability", "series"), ("log_odds", "series")):
+        rows = rows_of(report.figure(kind, paths, checkpoint="m, step 100 (2)", template="plain"))
+        assert {row[told] for row in rows} == {"m, step 100 (2)"}
+    twice = pa.concat_tables([tidy(study.output)] * 2)
+    with pytest.raises(ValueError, match="data has two lines of the mean_probability of m, step 0, d0"):
+        report.figure("two_numbers", twice, checkpoint="m, step 0", template="plain")
 
 
 @pytest.mark.parametrize("given", ["path", "table"])

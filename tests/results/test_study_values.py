@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,17 @@ def test_names_are_kept_once(study: Study) -> None:
 def test_checkpoints_of_one_name_are_told_apart(study: Study) -> None:
     values = read_values([study.output, study.output])
     assert values.checkpoints == [f"m, step {n}{again}" for again in ("", " (2)") for n in (0, 100, 200)]
+
+
+def test_a_number_after_a_name_is_never_the_name_of_another(study: Study, tmp_path: Path) -> None:
+    one = small_study(tmp_path, models=2, datasets=(3,))
+    named = replace(one, models=(replace(one.models[0], step=None), replace(one.models[1], name="m (2)", step=None)))
+    run(named)
+    again = replace(named, output=str(tmp_path / "again"), models=named.models[:1])
+    run(again)
+    values = read_values([named.output, again.output])
+    assert values.checkpoints == ["m", "m (2)", "m (3)"]
+    assert len({(each.checkpoint, each.template) for each in values.groups}) == len(values.groups)
 
 
 def test_studies_that_compare_in_other_ways_are_refused(study: Study, tmp_path: Path) -> None:
