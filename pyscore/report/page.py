@@ -11,7 +11,7 @@ from typing import Any
 
 from pyscore.report.blocks import as_block, packed
 
-__all__ = ["SCRIPTS", "render_page"]
+__all__ = ["SCRIPTS", "STYLES", "render_page"]
 
 _FOLDER = Path(__file__).parent / "page"
 
@@ -34,6 +34,9 @@ SCRIPTS = (
 )
 """The scripts of a page, in the order in which they stand in it."""
 
+STYLES = ("style.css", "sections.css")
+"""The styles of a page: of what all parts share and the overview, then of the other sections."""
+
 
 def render_page(blocks: Mapping[str, Any], title: str) -> str:
     """The page.
@@ -45,7 +48,7 @@ def render_page(blocks: Mapping[str, Any], title: str) -> str:
     import jinja2
 
     script, vega = _script(), _vega()
-    style = (_FOLDER / "style.css").read_text("utf-8")
+    style = "".join((_FOLDER / name).read_text("utf-8") for name in STYLES)
     policy = "; ".join(
         [
             "default-src 'none'",
