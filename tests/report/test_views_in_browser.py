@@ -214,12 +214,13 @@ def test_calibration_shows_the_checkpoints_that_are_picked(page: Page, example: 
     section.get_by_role("combobox", name="Checkpoint", exact=True).select_option(names[1])
     section.get_by_role("combobox", name="and checkpoint 2").select_option(names[2])
     section.get_by_role("combobox", name="Template").select_option("template 1")
-    rows = section.get_by_role("table", name="Errors of calibration").locator("tbody tr")
+    rows = section.get_by_role("table", name="How far matching answers lie from confidence").locator("tbody tr")
     own = [next(c for c in cells if (c["checkpoint"], c["template"]) == (i, 1)) for i in (1, 2)]
     for row, cell in zip(rows.all(), own, strict=True):
         texts = row.locator("td").all_inner_texts()
         assert texts[0] == str(sum(each["n"] for each in cell["bins"]))
         assert all(map(shows, texts[1:], [cell["ece"], cell["calibration_error"], cell["brier"]]))
+    assert not re.search("right|overconfident", section.inner_text())  # a matching answer need not be a correct one
     assert marks(chart(section, "reliability")) == sum(len(cell["bins"]) for cell in own)
     assert marks(chart(section, "log_odds"), "rect") == sum(len(cell["log_odds"]["counts"]) for cell in own)
 

@@ -1,4 +1,4 @@
-// Whether models are right as often as they are confident. The same view serves all questions and one data set.
+// How often the preferred answer matches, by the confidence in it. The same view serves all questions and one data set.
 
 const CALIBRATED_AT_ONCE = 3;
 
@@ -50,8 +50,8 @@ function drawCalibrated(content, cells, place, heading) {
   content.replaceChildren(
     errorTable(cells, place),
     el("div", { class: "two" },
-      el("div", {}, el(heading, {}, "How often right, by confidence"), reliability),
-      el("div", {}, el(heading, {}, "How the log odds of matching answers are distributed"), odds)),
+      el("div", {}, el(heading, {}, "How often the preferred answer is the matching one, by confidence"), reliability),
+      el("div", {}, el(heading, {}, "Log odds of matching answers"), odds)),
   );
   const names = cells.map((cell) => checkpointName(cell.checkpoint)).join(", ");
   const bins = cells.flatMap(({ checkpoint, bins: own }) =>
@@ -59,7 +59,7 @@ function drawCalibrated(content, cells, place, heading) {
       confidence, rate, rate_low, rate_high, n, series: checkpointName(checkpoint),
     })),
   ).filter((row) => row.n > 0);
-  if (bins.length) draw(reliability, "reliability", bins, { name: `Reliability by confidence, ${place}: ${names}` });
+  if (bins.length) draw(reliability, "reliability", bins, { name: `How often the preferred answer is the matching one, by confidence, ${place}: ${names}` });
   else reliability.append(note("No questions to count."));
   const counts = cells.flatMap(oddsRows);
   if (counts.length) draw(odds, "log_odds", counts, { name: `Distribution of log odds in nats, ${place}: ${names}` });
@@ -76,7 +76,11 @@ function oddsRows({ checkpoint, log_odds: odds }) {
 }
 
 function errorTable(cells, place) {
-  const columns = [["ece", "ECE"], ["calibration_error", "Calibration error"], ["brier", "Brier score"]];
+  const columns = [
+    ["ece", "Mean gap (ECE)"],
+    ["calibration_error", "RMS gap (calibration error)"],
+    ["brier", "Brier score"],
+  ];
   const head = ["Checkpoint", "Questions", ...columns.map(([, label]) => label)].map((text, i) =>
     el("th", { scope: "col", class: i ? "number" : null }, text),
   );
@@ -86,7 +90,7 @@ function errorTable(cells, place) {
     const name = el("th", { scope: "row" }, checkpointName(cell.checkpoint));
     return el("tr", {}, name, el("td", { class: "number" }, count(n)), ...values);
   });
-  const caption = `Errors of calibration, ${place}`;
+  const caption = `How far matching answers lie from confidence, ${place}`;
   const table = el("table", {}, el("caption", {}, caption), el("thead", {}, el("tr", {}, ...head)));
   table.append(el("tbody", {}, ...rows));
   return scrollBox(caption, table);
