@@ -115,7 +115,10 @@ def shows(text: str, number: float) -> bool:
 
 def settle(page: Page) -> None:
     """Draw every section, and wait for their charts."""
+    from playwright.sync_api import expect
+
     for link in page.get_by_role("navigation", name="Sections").get_by_role("link").all():
         link.press("Enter")
         page.locator(link.get_attribute("href")).and_(page.locator("#overview, [data-drawn]")).wait_for()
-    page.wait_for_function("document.querySelectorAll('figure.chart:not([data-drawn])').length === 0")
+    # Not `wait_for_function`, which asks again by an eval that the page's policy forbids.
+    expect(page.locator("figure.chart:not([data-drawn])")).to_have_count(0, timeout=20_000)

@@ -76,7 +76,7 @@ def test_a_point_leads_to_its_data_set_and_escape_back(page: Page, example: Exam
     page.get_by_role("region", name="Data sets").get_by_role("heading", name=names[1], exact=True).wait_for()
     assert "dataset=" in page.url
     page.keyboard.press("Escape")
-    page.wait_for_function("!location.hash.startsWith('#dataset=')")
+    page.wait_for_url(lambda url: "#dataset=" not in url)
 
 
 def test_escape_gives_the_focus_back_to_what_opened_a_data_set(page: Page, example: Example) -> None:
@@ -93,8 +93,8 @@ def test_escape_gives_the_focus_back_to_what_opened_a_data_set(page: Page, examp
         for found in line["numbers"]:
             assert number_of(found["value"]) == example.column(found["metric"], "value")[cell]
     page.keyboard.press("Escape")
-    page.wait_for_function("!location.hash.startsWith('#dataset=')")
-    page.wait_for_function("document.activeElement.textContent === 'awareness of topic 3'")
+    page.wait_for_url(lambda url: "#dataset=" not in url)
+    page.locator("a:focus", has_text="awareness of topic 3").wait_for()
 
 
 def test_questions_of_a_data_set_are_shown_as_they_are(page: Page, example: Example) -> None:
@@ -239,8 +239,8 @@ def test_provenance_can_be_copied_and_nothing_of_it_is_cut(page: Page, example: 
 def test_an_address_leads_to_its_section_and_a_wrong_one_says_so(page: Page, example: Example) -> None:
     page.goto("about:blank")
     page.goto(example.path.as_uri() + "#comparison")
-    page.wait_for_function("document.activeElement.id === 'comparison-title'")
+    page.locator("#comparison-title:focus").wait_for()
     page.goto(example.path.as_uri() + "#dataset=nowhere")
     page.get_by_text("There is no data set nowhere").wait_for()
     page.go_back()
-    page.wait_for_function("document.activeElement.id === 'comparison-title'")
+    page.locator("#comparison-title:focus").wait_for()

@@ -6,16 +6,16 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pyscore.report.charts import KINDS, page_specs
+from tests.report.browser import opened, watched
 from tests.report.charts.rows import HOSTILE, of_names
 
-playwright = pytest.importorskip("playwright.sync_api")
-CHROMIUM = Path("/usr/bin/chromium")
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 _DRAW = """
 "use strict";
@@ -39,10 +39,8 @@ def source_of(script: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, list[str]]]:
-    """The page with all charts, and what its console said."""
-    if not CHROMIUM.exists():
-        pytest.skip(f"no browser at {CHROMIUM}")
+def page(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, list[str]]]:
+    """The page with all charts, and what it did that it must not do."""
     import vl_convert
 
     bundle = vl_convert.javascript_bundle(None).replace("</script", "<\\/script")
@@ -55,17 +53,10 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, list[s
         f'<title>charts</title><body><script type="text/plain" id="specs">{data}</script>'
         f"<script>{bundle}</script><script>{_DRAW}</script>"
     )
-    said: list[str] = []
-    with playwright.sync_playwright() as tool:
-        browser = tool.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-        tab = browser.new_page()
-        tab.on("console", lambda message: said.append(message.text))
-        tab.on("pageerror", lambda error: said.append(str(error)))
-        tab.on("request", lambda request: said.append(request.url) if not request.url.startswith("file:") else None)
-        tab.goto(path.as_uri())
-        tab.wait_for_function("document.body.dataset.drawn")
-        yield tab, said
-        browser.close()
+    with watched(browser, path) as (context, faults):
+        tab = opened(context, path)
+        tab.wait_for_selector("body[data-drawn]")
+        yield tab, faults.told
 
 
 def test_nothing_is_refused_and_nothing_is_fetched(page: tuple[Any, list[str]]) -> None:
