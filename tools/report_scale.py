@@ -102,11 +102,11 @@ def measure_page(path: Path, times: int = TIMES) -> dict[str, Any]:
 def _used(page: Page) -> dict[str, float]:
     """What each use of a page that was just opened takes, in milliseconds."""
     found: dict[str, float] = {"opening": page.evaluate("window.readyAt")}
+    address = page.locator("#overview a.dataset-link").first.get_attribute("href")
     for name, act in {"sorting": _SORT, "filtering": _FILTER}.items():
         found[name] = page.evaluate(_PAINTED.replace("ACT", act))
-    name = page.locator("#overview a.dataset-link").first.get_attribute("href")
     found["comparison"] = page.evaluate(_GO, ["comparison", "#comparison figure[data-drawn]"])
-    found["data set"] = page.evaluate(_GO, [name, "#dataset .question"])
+    found["data set"] = page.evaluate(_GO, [address, "#dataset .question"])
     return found
 
 
