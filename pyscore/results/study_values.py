@@ -97,9 +97,10 @@ def read_values(
     Raises:
         FileNotFoundError: no study, run or file there.
         ValueError: an unknown option; damaged files, or rows that can't be compared, with the run's name; several
-            studies that compare answers in other ways.
+            studies that compare answers in other ways, or whose data sets of one name hold other questions.
     """
     sources = open_sources(path)
+    _check_contents(sources)
     given = {"normalize": normalize, "sets": sets, "ties": ties, "confidence": confidence}
     told: list[dict[str, Any]] = [
         {**_DEFAULTS, "confidence": 0.95, **source.study.get("comparison", {}), **_confidence_of(source)}
@@ -124,6 +125,19 @@ def read_values(
         scores = _sharing(read.scores, groups[0].scores if groups else None)
         groups.append(GroupValues(checkpoint, group, scores, read.lacking, read.counts))
     return StudyValues(sources, groups, rule, level, clustered)
+
+
+def _check_contents(sources: Sequence[Source]) -> None:
+    """Questions of one data set and id are taken for the same, whichever study they are of."""
+    known: dict[str, tuple[str, str]] = {}
+    for source in sources:
+        for each in source.study.get("datasets", ()):
+            digest, path = known.setdefault(each["name"], (each["content_sha256"], source.path))
+            if digest != each["content_sha256"]:
+                raise ValueError(
+                    f"path names studies whose data set {each['name']!r} holds other questions in {source.path} than "
+                    f"in {path}: name one of these studies, or give the data set another name in one of them"
+                )
 
 
 def _confidence_of(source: Source) -> dict[str, float]:

@@ -62,6 +62,17 @@ def test_a_number_after_a_name_is_never_the_name_of_another(study: Study, tmp_pa
     assert len({(each.checkpoint, each.template) for each in values.groups}) == len(values.groups)
 
 
+def test_studies_whose_data_sets_of_one_name_hold_other_questions_are_refused(study: Study, tmp_path: Path) -> None:
+    folder = StudyFolder(tmp_path / "other")
+    entries = {k: v for k, v in StudyFolder(study.output).read().items() if k not in ("format", "version")}
+    edited = [entries["datasets"][0], entries["datasets"][1] | {"content_sha256": "0" * 64}]
+    folder.write(entries | {"datasets": edited})
+    with pytest.raises(ValueError, match=r"data set 'd1' holds other questions in .*other than in"):
+        read_values([study.output, folder.path])
+    folder.write(entries | {"datasets": [edited[0], edited[1] | {"name": "d2"}]})
+    assert read_values([study.output, folder.path]).datasets == ["d0", "d1", "d2"]
+
+
 def test_studies_that_compare_in_other_ways_are_refused(study: Study, tmp_path: Path) -> None:
     folder = StudyFolder(tmp_path / "other")
     entries = {k: v for k, v in StudyFolder(study.output).read().items() if k not in ("format", "version")}
