@@ -7,7 +7,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.util import find_spec
+from pathlib import Path
 from threading import Event, Thread
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -225,14 +227,27 @@ def _make(
         save(figure(shown, path, clustered=clusters, **given), write, kind)
         return ""
     from pyscore.report import write as write_page
-    from pyscore.tasks import load_questions
 
     given = {name.replace("-", "_"): value for name, value in given.items()}
     prompts = not given.pop("no_prompts", False)
     files = given.pop("questions", None)
-    asked = None if files is None else [question for file in files for question in load_questions(file)]
+    asked = None if files is None else _asked([Path(file) for file in files])
     write_page(path, write, clustered=clusters, questions=asked, prompts=prompts, progress=progress, **given)
     return ""
+
+
+def _asked(files: Sequence[Path]) -> list[Any]:
+    """The questions of files; those of several are of the data sets that `pyscore score` calls after these files."""
+    from pyscore.tasks import load_questions
+    from pyscore.tasks.names import dataset_names
+
+    if len(files) == 1:
+        return list(load_questions(files[0]))
+    return [
+        question if question.dataset is not None else replace(question, dataset=name)
+        for file, name in zip(files, dataset_names(files), strict=True)
+        for question in load_questions(file)
+    ]
 
 
 @contextmanager

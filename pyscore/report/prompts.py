@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -45,7 +45,8 @@ class Prompts:
 
     Args:
         values: the questions' values, whose studies may have kept their questions.
-        given: questions for rows that belong to no study; those without a data set fit any.
+        given: questions for rows that belong to no study; those without a data set fit any. They are shown where their
+            answers are those of the rows, which hold no prompts to compare.
     """
 
     values: StudyValues
@@ -59,11 +60,16 @@ class Prompts:
         for each in wanted:
             by_dataset.setdefault(each.dataset, set()).add(each.question_id)
         for dataset, ids in by_dataset.items():
-            own, told = self._questions(dataset, ids)
+            own, notes[dataset] = self._questions(dataset, ids)
             found |= {(dataset, name): question for name, question in own.items()}
-            notes[dataset] = told
         unknown = {(each.dataset, each.question_id) for each in wanted} - found.keys()
+        given = self._given_for(unknown)
         rows = _answers_of_rows(self.values, unknown) if unknown else {}
+        found |= {name: question for name, question in given.items() if _answers_of(question) == rows.get(name)}
+        for dataset in by_dataset:
+            lacking = {name for name in unknown - found.keys() if name[0] == dataset}
+            if lacking and not notes[dataset]:
+                notes[dataset].append(self._missing(dataset, lacking & given.keys()))
         shown = []
         for each in wanted:
             name = each.dataset, each.question_id
@@ -94,27 +100,45 @@ class Prompts:
                 continue
             if table is not None:
                 found = {each.id: each for each in _some(table, ids, dataset)} | found
-        given = {
-            name: self._given[key] for name in ids for key in ((None, name), (dataset, name)) if key in self._given
-        }
-        found = given | found
-        if found.keys() < ids and not notes:
-            is_of_study = any(dataset == each["name"] for source in self._studies for each in source.study["datasets"])
-            remedy = (
-                "run the sweep again, which keeps its questions and scores nothing anew"
-                if is_of_study
-                else "rows hold none, so give the files of their questions"
-            )
-            notes.append(f"Prompts are missing: {remedy}.")
         return found, notes
+
+    def _given_for(self, names: Iterable[Name]) -> dict[Name, Question]:
+        """The questions that were given under these names; none where several that differ fit."""
+        return {
+            name: self._given[key][0]
+            for name in names
+            for key in [next((key for key in (name, (None, name[1])) if key in self._given), name)]
+            if len(self._given.get(key, ())) == 1
+        }
+
+    def _missing(self, dataset: str | None, others: Collection[Name]) -> str:
+        """Why some prompts of a data set aren't shown; ``others`` were given, with other answers than those asked."""
+        if others:
+            return (
+                f"Prompts are missing: {len(others)} of the questions that were given have other answers than the rows."
+            )
+        if any(dataset == each["name"] for source in self._studies for each in source.study["datasets"]):
+            return "Prompts are missing: run the sweep again, which keeps its questions and scores nothing anew."
+        if self.given:
+            return (
+                "Prompts are missing: no question that was given has their ids, or several do: name the data set of "
+                "each question."
+            )
+        return "Prompts are missing: rows hold none, so give the files of their questions."
 
     @cached_property
     def _studies(self) -> list[Source]:
         return [source for source in self.values.sources if source.study]
 
     @cached_property
-    def _given(self) -> dict[Name, Question]:
-        return {(each.dataset, each.id): each for each in self.given}
+    def _given(self) -> dict[Name, list[Question]]:
+        """Those of each name, each once."""
+        found: dict[Name, list[Question]] = {}
+        for each in self.given:
+            own = found.setdefault((each.dataset, each.id), [])
+            if each not in own:
+                own.append(each)
+        return found
 
     @cached_property
     def _templates(self) -> Mapping[str | None, str]:
@@ -123,7 +147,7 @@ class Prompts:
         return dict(reversed(found))
 
     def _rendered(self, template: str | None, question: Question) -> Shown:
-        answers = tuple(zip(question.answers, question.is_matching, strict=True))
+        answers = _answers_of(question)
         text = self._templates.get(template, template)
         if text is not None and text != "chat" and not text.startswith("chat {"):
             try:
@@ -131,6 +155,10 @@ class Prompts:
             except ValueError:  # a template of an earlier release, or one that only some questions fit
                 pass
         return Shown(question.prompt, False, answers)
+
+
+def _answers_of(question: Question) -> Texts:
+    return tuple(zip(question.answers, question.is_matching, strict=True))
 
 
 def _some(table: pa.Table, ids: set[str], dataset: str | None) -> list[Question]:

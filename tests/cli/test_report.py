@@ -18,6 +18,7 @@ from pyscore.sweep.study import Study
 from pyscore.sweep.sweeps import run as run_study
 from tests.cli.commands import run, run_json
 from tests.cli.test_light import run as run_process
+from tests.report.test_study_report import read_page
 from tests.sweep.fake_models import small_study
 
 
@@ -134,6 +135,17 @@ def test_a_page_is_written_with_its_title_and_the_files_of_questions(
     assert result.stdout.startswith(f"{tmp_path / 'r.html'} written, 15 bytes: 3 checkpoints")
     run("report", study.output, study.datasets[0].files[0] + "x", "-o", tmp_path / "r.html")
     assert len(parts) == 1
+
+
+def test_questions_of_several_files_are_of_the_data_sets_of_their_names(study: Study, tmp_path: Path) -> None:
+    one = next(Path(study.output).glob("runs/*/plain*"))
+    files = [word for dataset in study.datasets for word in ("--questions", dataset.files[0])]
+    page = tmp_path / "r.html"
+    assert run("report", one, "-o", page, *files).exit_code == 0
+    blocks = read_page(page)
+    for name in ("dataset-0", "dataset-1"):
+        assert blocks[name]["note"] is None
+        assert all(line["prompt"] == f"Is {line['id'][1:]} odd? Answer:" for line in blocks[name]["questions"])
 
 
 def test_options_that_are_0_or_empty_count_as_given(study: Study, tmp_path: Path, parts: list[tuple[Any, ...]]) -> None:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from pyscore import Question
@@ -18,6 +19,7 @@ from pyscore.report.drill import DrillDown, drill_down
 from pyscore.results.calibration_tables import calibration_tables
 from pyscore.results.study_values import StudyValues, read_values
 from pyscore.results.telling_questions import telling_questions
+from pyscore.store import read_run, write_rows
 from pyscore.store.studies import StudyFolder
 from pyscore.sweep import run
 from pyscore.sweep.study import Dataset, Study
@@ -133,12 +135,18 @@ def test_any_names_of_data_sets_have_their_own_prompts(tmp_path: Path) -> None:
     assert notes(found) == [None] * 6
 
 
-def test_long_prompts_and_answers_are_cut_in_the_middle(study: Study) -> None:
+def test_long_prompts_and_answers_are_cut_in_the_middle(study: Study, tmp_path: Path) -> None:
     long = "a" * 400 + "middle" + "z" * 400
-    asked = [Question(f"q{i}", long if i % 2 else "b" * 600, (long, " No"), (True, False)) for i in range(14)]
+    asked = [
+        Question(f"q{i}", long if i % 2 else "b" * 600, (long, " No"), (i % 2 == 1, i % 2 == 0)) for i in range(14)
+    ]
     folder = StudyFolder(study.output)
     plain = next(each for each in folder.runs() if each.arguments["template"] == "plain")
-    lines = shown(drill_down(read_values(folder.run_path(plain.name)), questions=asked))
+    rows = read_run(folder.run_path(plain.name))
+    texts = pa.array([long if line["answer_index"] == 0 else " No" for line in rows.to_pylist()])
+    column = rows.schema.get_field_index("answer")
+    write_rows(rows.set_column(column, rows.schema.field(column), texts), tmp_path / "rows.parquet")
+    lines = shown(drill_down(read_values(tmp_path / "rows.parquet"), questions=asked))
     assert {line["cut"] for line in lines} == {True, False}
     for line in lines:
         if not line["cut"]:
@@ -205,11 +213,42 @@ def test_rows_of_no_study_show_the_prompts_that_are_given(study: Study) -> None:
 def test_questions_without_a_data_set_fit_any_but_one_that_names_it_comes_first(study: Study) -> None:
     folder = StudyFolder(study.output)
     values = read_values(folder.run_path(folder.runs()[0].name))
-    given = [Question(f"q{i}", f"any {i}", (" a", " b"), (True, False)) for i in range(14)]
+    given = [Question(f"q{i}", f"any {i}", (" Yes", " No"), (i % 2 == 1, i % 2 == 0)) for i in range(14)]
     given += [replace(each, prompt=f"own {i}", dataset="d1") for i, each in enumerate(given)]
     found = drill_down(values, questions=given)
     assert {line["prompt"][:3] for line in found.blocks["dataset-0"]["questions"]} == {"any"}
     assert {line["prompt"][:3] for line in found.blocks["dataset-1"]["questions"]} == {"own"}
+
+
+def test_questions_with_other_answers_than_the_rows_are_not_those_that_were_asked(study: Study) -> None:
+    folder = StudyFolder(study.output)
+    values = read_values(folder.run_path(folder.runs()[0].name))
+    right = [question for dataset in study.datasets for question in dataset.questions]
+    for given in (
+        [replace(each, answers=(" Yes", " no")) for each in right],
+        [replace(each, is_matching=each.is_matching[::-1]) for each in right],
+    ):
+        found = drill_down(values, questions=given)
+        assert {line["prompt"] for line in shown(found)} == {None}
+        assert all(line["answers"][1]["text"] == " No" for line in shown(found))
+        assert all("have other answers than the rows" in (note or "") for note in notes(found))
+
+
+def test_questions_of_one_id_that_differ_are_told_apart_by_their_data_set_or_not_shown(study: Study) -> None:
+    folder = StudyFolder(study.output)
+    values = read_values(folder.run_path(folder.runs()[0].name))
+    given = [
+        replace(question, prompt=f"of {dataset.name}", dataset=dataset.name)
+        for dataset in study.datasets
+        for question in dataset.questions
+    ]
+    found = drill_down(values, questions=given)
+    for name, block in (("d0", found.blocks["dataset-0"]), ("d1", found.blocks["dataset-1"])):
+        assert {line["prompt"].removesuffix(" (one word)") for line in block["questions"]} == {f"of {name}"}
+    found = drill_down(values, questions=[replace(each, dataset=None) for each in given])
+    # The first data set is the longer one: ids of its last questions are no other's.
+    assert {line["prompt"] for line in found.blocks["dataset-1"]["questions"]} == {None}
+    assert "name the data set of each question" in found.blocks["dataset-1"]["note"]
 
 
 def test_a_budget_is_kept_by_fewer_questions_then_none_then_no_block(values: StudyValues) -> None:
