@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from pyscore.metrics.question_values import Rule
 from pyscore.report.cells import Cell
 from pyscore.report.definitions import HEADLINES, define
+from pyscore.results.sources import NOT_SCORED
 
 __all__ = ["Caution", "cautions_of"]
 
@@ -44,12 +45,20 @@ def cautions_of(cells: Iterable[Cell]) -> Iterator[tuple[int, Caution]]:
                 yield i, caution
 
 
+_WITHOUT_NUMBER = {
+    NOT_SCORED: "Run `pyscore sweep` again: it scores what is missing. `pyscore sweep status` says what failed.",
+    "be scored": "The reasons are stored with the run: change these questions, or the model. Sweeping again as it is "
+    "scores none of them.",
+}
+"""What to do about a reason that holds these words."""
+
+
 def _unscored(cell: Cell) -> Iterator[Caution]:
     for metric in HEADLINES:
         line = cell.lines[metric]
         if line["value"] is None:
-            advice = "Run `pyscore sweep` again: it scores what is missing. `pyscore sweep status` says what failed."
-            yield Caution("no number", None, f"There is no number: {line['reason']}.", advice)
+            advice = [text for told, text in _WITHOUT_NUMBER.items() if told in line["reason"]]
+            yield Caution("no number", None, f"There is no number: {line['reason']}.", " ".join(advice))
             return
 
 

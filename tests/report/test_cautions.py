@@ -75,6 +75,21 @@ def test_where_there_is_no_number_that_alone_is_said() -> None:
     assert "not scored" in found[0].text
 
 
+@pytest.mark.parametrize(
+    ("reason", "sweeps"),
+    [
+        ("not scored", True),
+        ("no question can be scored", False),
+        ("2 questions can't be scored", False),
+        ("d0: not scored; d1: no question can be scored", True),
+    ],
+)
+def test_a_sweep_is_advised_where_it_scores_anything(reason: str, sweeps: bool) -> None:
+    ((_, caution),) = cautions_of([cell(value=None, low=None, high=None, reason=reason, n_skipped=None, counts=None)])
+    assert ("Run `pyscore sweep` again" in caution.advice) is sweeps
+    assert ("change these questions" in caution.advice) is ("be scored" in reason)
+
+
 def test_figures_stand_in_the_text() -> None:
     (_, caution), *_ = cautions_of([cell(own={"mean_coverage": {"value": 0.0301}})])
     assert "3.0 %" in caution.text
