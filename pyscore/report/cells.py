@@ -73,7 +73,9 @@ class Cells(NamedTuple):
             name: [getattr(cell, name) for cell in self.cells]
             for name in ("checkpoint", "template", "scope", "dataset")
         }
-        found |= {name: [cell.first[name] for cell in self.cells] for name in ("n", "n_clusters", "n_skipped")}
+        found |= {
+            name: [cell.first[name] for cell in self.cells] for name in ("n_datasets", "n", "n_clusters", "n_skipped")
+        }
         return found | {"metrics": metrics}, list(reasons)
 
 
@@ -85,6 +87,8 @@ def cells_of(values: StudyValues, metrics: Sequence[str] | None = None) -> Cells
         metrics: to show beside the headline numbers, coverage, ties and log odds; by default those of the study.
     """
     told = [name for source in values.sources for name in source.study.get("metrics", ())]
+    if isinstance(metrics, str):
+        raise TypeError(f"metrics must be a sequence of names, got the string {metrics!r}")
     names = dict.fromkeys([*_ALWAYS, *(told if metrics is None else metrics)])
     checkpoints, templates, datasets = values.checkpoints, values.templates, values.datasets
     rest = iter(values.groups)

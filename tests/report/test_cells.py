@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,23 @@ def test_columns_have_one_length_and_name_their_reasons(study: Study) -> None:
         for cell, reason in zip(cells.cells, own["reason"], strict=True):
             told = cell.lines.get(metric, {}).get("reason")
             assert told == (None if reason is None else reasons[reason])
+
+
+def test_averages_say_of_how_many_data_sets_they_are(tmp_path: Path) -> None:
+    three = small_study(tmp_path, models=1, datasets=(4, 3, 5))
+    kept, *others = three.datasets
+    own = [replace(each, templates=(name,)) for each, name in zip(others, ("plain", "hint"), strict=True)]
+    found = replace(three, datasets=(kept, *own))
+    run(found)
+    columns, _ = cells_of(read_values(found.output)).columns()
+    told = list(zip(columns["scope"], columns["n_datasets"], columns["n"], strict=True))
+    assert told[:4] == [("dataset", 1, 4), ("dataset", 1, 3), ("pooled", 2, 7), ("macro", 2, 7)]
+    assert told[4:] == [("dataset", 1, 4), ("dataset", 1, 5), ("pooled", 2, 9), ("macro", 2, 9)]
+
+
+def test_metrics_are_names_and_not_the_letters_of_one(study: Study) -> None:
+    with pytest.raises(TypeError, match="metrics must be a sequence of names, got the string 'brier'"):
+        cells_of(read_values(study.output), "brier")
 
 
 def test_every_number_has_a_definition() -> None:
