@@ -58,7 +58,8 @@ def report(
     checkpoint: Annotated[str | None, typer.Option(help="Of an image or a table: this checkpoint alone.")] = None,
     template: Annotated[str | None, typer.Option(help="Of an image or a table: this template alone.")] = None,
     dataset: Annotated[
-        str | None, typer.Option(help="Of an image or a table: this data set alone, or pooled, or macro.")
+        str | None,
+        typer.Option(help="Of an image or a table: this data set alone; of behaviour and tables also pooled or macro."),
     ] = None,
     metric: Annotated[str | None, typer.Option(help="Of an image: the metric.")] = None,
     x: Annotated[Literal["step", "size"] | None, typer.Option(help="Of an image: what behaviour is over.")] = None,

@@ -105,7 +105,7 @@ class _Scope(NamedTuple):
     dataset: str | None
 
     def __str__(self) -> str:
-        return f"data set {self.dataset}" if self.scope == "dataset" else f"{self.scope} average"
+        return f"data set {self.dataset or '(no name)'}" if self.scope == "dataset" else f"{self.scope} average"
 
 
 @dataclass

@@ -161,14 +161,14 @@ def problem_of(own: Sequence[Group], x: str) -> str:
                 "give each its own family, or tags that tell them apart"
             )
     if len(own) < 2:
-        return f"{own[0].name} is the only checkpoint of its curve: a curve has two or more; name another family."
+        return f"{own[0].name} is the only checkpoint of its curve: a curve has two or more"
     return ""
 
 
 def lacking_of(group: Group, dataset: str | None) -> str:
     """Why a data set, or with None the average over all, can't be used; "" where it can."""
     names = group.datasets if dataset is None else [dataset]
-    return "; ".join(f"{name}: {group.lacking[name]}" for name in names if name in group.lacking)
+    return "; ".join(f"{name or '(no name)'}: {group.lacking[name]}" for name in names if name in group.lacking)
 
 
 def infinite_of(values: Floats, metric: str) -> str:

@@ -90,7 +90,7 @@ def curve(
         chosen = interval or Interval(plan.confidence)
         for groups, problem in series_of(source.groups, x, dataset, template, family):
             if problem:
-                raise ValueError(problem)
+                raise ValueError(f"{problem}; family= takes the curves of one family")
             points, questions = align(groups, x, partial(_read, dataset=dataset, metric=metric, rule=plan.rule))
             matrix, n_clusters = None, None
             if questions is not None:

@@ -170,7 +170,7 @@ def _made(group: Group, found: RunAnswers, plan: LineMetrics, averages: bool) ->
     if not averages or len(group.datasets) < 2:
         return
     skipped = sum(group.skipped.values()) if group.skipped else None
-    reason = "; ".join(f"{name}: {why}" for name, why in lacking.items())
+    reason = "; ".join(f"{name or '(no name)'}: {why}" for name, why in lacking.items())
     whole = None if lacking else found.whole()
     for scope, macro in (("pooled", False), ("macro", True)):
         weights = _macro_weights(whole) if macro and whole is not None else None

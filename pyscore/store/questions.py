@@ -123,7 +123,7 @@ def read_questions(place: Place, content_sha256: str) -> pa.Table | None:
     except UnreachableError:
         raise
     except (pa.ArrowException, OSError, KeyError) as error:
-        reason = str(error).splitlines()[0]
+        reason = str(error).splitlines()[0].rstrip(".")
         raise ValueError(f"{place} is damaged, or no file of a study's questions: {reason}. {remedy}") from None
     if _digest_of_table(table) != content_sha256:
         raise ValueError(f"{place} is damaged: its questions aren't those that study.json names. {remedy}")
