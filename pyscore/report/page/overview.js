@@ -33,7 +33,7 @@ function headline() {
   const head = el("tr", {}, ...headlineColumns().map((column) => headCell(column, {}, null)));
   const table = el("table", { class: "headline" }, el("caption", {}, caption), el("thead", {}, head));
   table.append(el("tbody", {}, ...rows));
-  return [scrollBox(caption, table), ...moreRows(rows, HEADLINE_ROWS, "checkpoint"), warningCount()];
+  return [scrollBox(caption, table), ...moreRows(rows, HEADLINE_ROWS, "line"), warningCount()];
 }
 
 function headlineColumns() {
