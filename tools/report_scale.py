@@ -8,6 +8,8 @@ Chromium, each time in a context of its own. Times of the browser are those of i
 - *comparison*: from going there until its tables and its chart are drawn, which is the first one of the page: Vega is
   unpacked and run before.
 - *data set*: from going there until its questions are shown; its charts follow.
+
+Other programs on the machine lengthen all of them, and the time of writing; CPU time less.
 """
 
 from __future__ import annotations
