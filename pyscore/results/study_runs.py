@@ -13,7 +13,7 @@ from pyscore.metrics import Answers
 from pyscore.metrics.question_values import Rule, compare
 from pyscore.results.comparison import NORMALIZATIONS
 from pyscore.results.question_counts import COUNTED, Marks, QuestionCounts, counts_of, marks_of
-from pyscore.results.question_scores import SCORES, QuestionScores
+from pyscore.results.question_scores import SCORES, AnswerTexts, QuestionScores
 from pyscore.results.run_answers import COLUMNS
 from pyscore.results.sources import NOT_SCORED, Group
 from pyscore.store.grouping import group_rows, nested_masks
@@ -113,12 +113,13 @@ def curves_of(checkpoints: Sequence[Checkpoint], against: str | None) -> tuple[l
     return compared, notes
 
 
-def read_group(group: Group, rule: Rule, *, counted: bool = False) -> Read:
+def read_group(group: Group, rule: Rule, *, counted: bool = False, texts: bool = False) -> Read:
     """The scores of a checkpoint under a template, batch by batch: one entry a question is kept, and no answer.
 
     ``counted`` counts, besides, the questions of which something has to be said.
 
-    The texts of answers aren't read: a study holds only rows of the questions that it names, whoever answered them.
+    The texts of answers are read where ``texts`` says so: a study needs none, for it holds only rows of the questions
+    that it names, whoever answered them.
 
     Raises:
         ValueError: damaged rows; the message names the checkpoint.
@@ -131,8 +132,9 @@ def read_group(group: Group, rule: Rule, *, counted: bool = False) -> Read:
     marks: list[Marks] = []
     columns: dict[str, list[Any]] = {name: [] for name in ("dataset", "question_id", "cluster")}
     values: dict[str, list[Any]] = {name: [] for name in SCORES}
+    asked: list[AnswerTexts] = []
     try:
-        for table in group.scan((*COLUMNS, *lengths, *told)):
+        for table in group.scan((*COLUMNS, *lengths, *told, *(("answer",) if texts else ()))):
             order, offsets = group_rows(table, key=_KEY)
             numbers = {name: table[name].to_numpy()[order] for name in ("logprob", "is_matching", *lengths)}
             answers = Answers(question_offsets=offsets, **numbers, **nested_masks(table, order, offsets))
@@ -144,6 +146,9 @@ def read_group(group: Group, rule: Rule, *, counted: bool = False) -> Read:
                 parts.append(getattr(compared, field))
             if counted:
                 marks.append(marks_of(table, order, offsets))
+            if texts:
+                own = table["answer"].take(pa.array(order)).combine_chunks()
+                asked.append(AnswerTexts(offsets, own, numbers["is_matching"]))
     except ValueError as error:
         raise ValueError(f"{group.name}: {error}") from None
     strings = {name: pa.chunked_array(chunks, pa.string()).combine_chunks() for name, chunks in columns.items()}
@@ -160,6 +165,7 @@ def read_group(group: Group, rule: Rule, *, counted: bool = False) -> Read:
         values={name: np.concatenate(parts) for name, parts in values.items()},
         datasets=strings["dataset"],
         clusters=strings["cluster"],
+        answers=_joined(asked) if texts else None,
         model=group.labels["model"],
         revision=group.labels["revision"],
         step=group.labels["step"],
@@ -167,6 +173,18 @@ def read_group(group: Group, rule: Rule, *, counted: bool = False) -> Read:
         notes=[f"{skipped} questions are not among its rows, for they couldn't be scored"] if skipped else (),
     )
     return Read(scores, lacking, counts_of(scores.datasets, marks) if counted else {})
+
+
+def _joined(parts: Sequence[AnswerTexts]) -> AnswerTexts:
+    """The answers of all parts, one after the other."""
+    import pyarrow as pa
+
+    counts = np.concatenate([np.diff(part.offsets) for part in parts])
+    return AnswerTexts(
+        offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        texts=pa.chunked_array([part.texts for part in parts], pa.string()).combine_chunks(),
+        is_matching=np.concatenate([part.is_matching for part in parts]),
+    )
 
 
 def name_of(labels: Mapping[str, Any]) -> str:

@@ -47,6 +47,8 @@ class GroupValues:
 class StudyValues:
     """All values of a study, or of runs and files of rows: in memory, five float64 a question and checkpoint.
 
+    Of rows that no study tells of, the texts of the answers besides, which are all that says what was asked.
+
     Attributes:
         sources: what was read.
         groups: every checkpoint under every template, in the order of the sources.
@@ -119,9 +121,9 @@ def read_values(
     check_confidence(level)
     rule = Rule(**chosen[0])
     groups: list[GroupValues] = []
-    read_of = [group for source in sources for group in source.groups]
-    for group, checkpoint in zip(read_of, names_of(read_of), strict=True):
-        read = read_group(group, rule, counted=True)
+    read_of = [(group, not source.study) for source in sources for group in source.groups]
+    for (group, texts), checkpoint in zip(read_of, names_of([group for group, _ in read_of]), strict=True):
+        read = read_group(group, rule, counted=True, texts=texts)
         scores = _sharing(read.scores, groups[0].scores if groups else None)
         groups.append(GroupValues(checkpoint, group, scores, read.lacking, read.counts))
     return StudyValues(sources, groups, rule, level, clustered)

@@ -158,6 +158,25 @@ def test_checkpoints_that_were_asked_other_questions_have_a_reason(tmp_path: Pat
     assert found.left_out == {"d": "they were asked different questions"}
 
 
+@pytest.mark.parametrize("change", ["text", "matching"])
+def test_rows_of_one_id_with_other_answers_are_other_questions_as_in_compare_runs(
+    values: StudyValues, tmp_path: Path, change: str
+) -> None:
+    first = rows_of(values, 0, "plain").to_pylist()
+    other = [dict(line) for line in rows_of(values, 100, "plain").to_pylist()]
+    same = values_of(tmp_path, [first, other])
+    assert [each.reason for each in pair_differences(same)] == [""]
+    for line in other:
+        if line["question_id"] == "q3":
+            if change == "text":
+                line["answer"] += "."
+            else:
+                line["is_matching"] = not line["is_matching"]
+    (found,) = pair_differences(values_of(tmp_path, [first, other]))
+    assert found.differences == () and "ids must name the same questions with the same answers" in found.reason
+    assert {*found.left_out.values()} == {found.reason}
+
+
 def test_clusters_that_differ_are_a_reason(tmp_path: Path) -> None:
     runs = [rows_of_run(12, seed=step, step=step, per_cluster=2 + step) for step in (0, 1)]
     (found,) = pair_differences(values_of(tmp_path, runs))
