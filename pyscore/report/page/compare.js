@@ -11,10 +11,10 @@ async function drawComparison(body) {
   }
   body.replaceChildren(note("Unpacking the differences…"));
   const differences = await block("differences");
-  const curve = numbers.curves.find(({ checkpoints }) => checkpoints.length > 1);
+  const [first, other] = firstPair();
   const picked = {
-    first: curve ? curve.checkpoints[0] : 0,
-    other: curve ? curve.checkpoints.at(-1) : 1,
+    first,
+    other,
     template: 0,
     metric: numbers.headlines[0],
     all: false,

@@ -123,3 +123,33 @@ function story(cell) {
   const leans = (sure, other) => side(sure) * Math.sign(other.value - 0.5) === -1;
   return leans(a, b) || leans(b, a) ? "lean apart" : "agree";
 }
+
+// Checkpoints by family, size and step; those that name none of these keep the order of the study.
+function checkpointsInOrder() {
+  const { checkpoints } = numbers;
+  const families = [...new Set(checkpoints.map(({ family }) => family))];
+  const ranks = ({ family, size, step }, i) => [families.indexOf(family), size ?? 0, step ?? 0, i];
+  const ranked = checkpoints.map(ranks).sort(compareRanks);
+  return ranked.map((each) => each.at(-1));
+}
+
+function compareRanks(a, b) {
+  const first = a.findIndex((rank, i) => rank !== b[i]);
+  return first < 0 ? 0 : a[first] - b[first];
+}
+
+// What readers look for first: the largest model at its last step.
+function lastCheckpoint() {
+  const ranks = ({ size, step }, i) => [size ?? 0, step ?? 0, i];
+  return numbers.checkpoints.map(ranks).sort(compareRanks).at(-1).at(-1);
+}
+
+// The two checkpoints that are compared at first: the ends of the curve that leads to the last one.
+function firstPair() {
+  const curves = numbers.curves.filter(({ checkpoints }) => checkpoints.length > 1);
+  const last = lastCheckpoint();
+  const curve = curves.find(({ x, checkpoints }) => x === "step" && checkpoints.at(-1) === last)
+    ?? curves.find(({ checkpoints }) => checkpoints.at(-1) === last)
+    ?? curves[0];
+  return curve ? [curve.checkpoints[0], curve.checkpoints.at(-1)] : [0, 1];
+}

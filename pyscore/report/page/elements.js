@@ -90,7 +90,7 @@ function scrollBox(label, table) {
 function intervalBar({ value, low, high }) {
   const at = (x) => 2 + 96 * Math.min(1, Math.max(0, x));
   const bar = svg("svg", { class: "bar", viewBox: "0 0 100 12", width: 100, height: 12, "aria-hidden": "true" });
-  bar.append(svg("path", { class: "bar-scale", d: "M2 6H98M50 2V10" }));
+  bar.append(svg("path", { class: "bar-scale", d: "M2 6H98M50 0V12" }));
   if (value === null) return bar;
   if (low !== null && high !== null) bar.append(svg("path", { class: "bar-interval", d: `M${at(low)} 6H${at(high)}` }));
   bar.append(svg("path", { class: "bar-value", d: `M${at(value)} 1V11` }));
@@ -103,14 +103,14 @@ function numberCell(metric, cell, { bar = false, marker = null, tag = "td" } = {
   const found = estimate(metric, cell);
   const { value, low, high, reason } = found;
   const element = el(tag, {
-    class: "number",
+    class: bar ? "number with-bar" : "number",
     "data-metric": metric,
     "data-cell": cell,
     "data-value": value,
     "data-low": low,
     "data-high": high,
   });
-  if (marker) element.append(marker, " ");
+  if (marker && !bar) element.append(marker, " ");
   if (value === null) {
     element.append(el("span", { class: "reason" }, reason ?? "no number"));
   } else {
@@ -119,6 +119,7 @@ function numberCell(metric, cell, { bar = false, marker = null, tag = "td" } = {
     element.append(" ", low === null ? missing : el("span", { class: "interval" }, interval(low, high, unit)));
     if (bar && unit === "share") element.append(" ", intervalBar(found));
   }
+  if (marker && bar) element.append(" ", marker);
   return element;
 }
 

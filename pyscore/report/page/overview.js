@@ -1,6 +1,5 @@
-// What was measured, the two headline numbers, and every line of the study in one table.
+// Every line of the study in one table.
 
-const HEADLINE_ROWS = 12;
 const OWN_COLUMNS = ["mean_coverage", "tie_rate"]; // Shown beside the headlines from the start, where there are any.
 
 let overview = null;
@@ -14,62 +13,6 @@ function drawOverview(body) {
   document.getElementById("headline").replaceChildren(...headline());
   document.getElementById("overview").dataset.drawn = "true";
   body.replaceChildren(el("h3", {}, "All lines"), filter.element, columns, filter.said, table.element);
-}
-
-// Headline.
-
-function headlineCells() {
-  const { scope } = numbers.cells;
-  const wanted = scope.includes("pooled") ? "pooled" : "dataset";
-  return scope.map((_, i) => i).filter((i) => scope[i] === wanted);
-}
-
-function headline() {
-  const cells = headlineCells();
-  const averaged = numbers.cells.scope.includes("pooled") ? " over all questions of all data sets (pooled)" : "";
-  const caption = `The two headline numbers of each checkpoint${averaged}`;
-  const rows = cells.map((cell) => tableRow(cell, headlineColumns()));
-  rows.slice(HEADLINE_ROWS).forEach((row) => { row.hidden = true; });
-  const head = el("tr", {}, ...headlineColumns().map((column) => headCell(column, {}, null)));
-  const table = el("table", { class: "headline" }, el("caption", {}, caption), el("thead", {}, head));
-  table.append(el("tbody", {}, ...rows));
-  return [scrollBox(caption, table), ...moreRows(rows, HEADLINE_ROWS, "line"), warningCount()];
-}
-
-function headlineColumns() {
-  const { checkpoint, template, scope, dataset, n } = numbers.cells;
-  const oneDataset = !scope.includes("pooled");
-  return [
-    { key: "checkpoint", label: "Checkpoint", cell: (i) => el("th", { scope: "row" }, checkpointName(checkpoint[i])) },
-    hasTemplates() && { key: "template", label: "Template", cell: (i) => el("td", {}, templateName(template[i])) },
-    oneDataset && { key: "dataset", label: "Data set", cell: (i) => el("td", {}, datasetLink(dataset[i])) },
-    { key: "n", label: "n", numeric: true, cell: (i) => el("td", { class: "number" }, count(n[i])) },
-    ...numbers.headlines.map((metric) => ({
-      key: metric,
-      label: capitalised(numbers.metrics[metric].label),
-      numeric: true,
-      cell: (i) => numberCell(metric, i, { bar: true }),
-    })),
-    { key: "cite", label: "Cite", cell: (i) => el("td", { class: "cite-cell" }, citeButton(i)) },
-  ].filter(Boolean);
-}
-
-// A button that shows the lines that were left out; they are printed in any case.
-function moreRows(rows, limit, unit) {
-  if (rows.length <= limit) return [];
-  const show = button(`Show all ${counted(rows.length, unit)}`, () => {
-    rows.forEach((row) => { row.hidden = false; });
-    rows[limit].querySelector("a, button")?.focus();
-    show.remove();
-  }, { class: "more" });
-  return [show];
-}
-
-function warningCount() {
-  const n = numbers.warnings.length;
-  if (!n) return el("p", { class: "warning-count" }, "No warnings.");
-  const link = el("a", { href: "#warnings" }, counted(n, "warning"));
-  return el("p", { class: "warning-count" }, link, " on what these numbers can and can't say.");
 }
 
 // Lines.
@@ -87,127 +30,6 @@ function allLines() {
   }));
   const ranks = ({ checkpoint: c, template: t, scope: s, cell }) => [c, t, scopeRank(s), cell];
   return lines.sort((a, b) => compareRanks(ranks(a), ranks(b)));
-}
-
-function compareRanks(a, b) {
-  const first = a.findIndex((rank, i) => rank !== b[i]);
-  return first < 0 ? 0 : a[first] - b[first];
-}
-
-function placeColumns() {
-  return [
-    {
-      key: "checkpoint",
-      label: "Checkpoint",
-      sort: (line) => line.checkpoint,
-      title: "In the order of the study",
-      cell: (line) => el("td", { class: "name" }, checkpointName(line.checkpoint)),
-    },
-    hasTemplates() && {
-      key: "template",
-      label: "Template",
-      sort: (line) => templateName(line.template),
-      cell: (line) => el("td", { class: "name" }, templateName(line.template)),
-    },
-    {
-      key: "dataset",
-      label: "Data set",
-      sort: (line) => scopeName(line.scope, line.dataset),
-      cell: (line) => el("th", { scope: "row" }, scopeLabel(line.scope, line.dataset)),
-    },
-  ].filter(Boolean);
-}
-
-function countColumn(key, label, values) {
-  return {
-    key,
-    label,
-    numeric: true,
-    sort: (line) => values[line.cell],
-    cell: (line) => el("td", { class: "number" }, count(values[line.cell])),
-  };
-}
-
-function metricColumn(metric) {
-  const { label, definition, unit } = numbers.metrics[metric];
-  const isHeadline = numbers.headlines.includes(metric);
-  return {
-    key: metric,
-    label: unit && unit !== "share" ? `${capitalised(label)} (${unit})` : capitalised(label),
-    title: definition,
-    numeric: true,
-    sort: (line) => estimate(metric, line.cell).value,
-    cell: (line) => numberCell(metric, line.cell, { bar: isHeadline, marker: marker(metric, line.cell) }),
-  };
-}
-
-function rangeColumn(metric) {
-  const { label, unit } = numbers.metrics[metric];
-  const width = ({ smallest, largest }) => (smallest === null || largest === null ? null : largest - smallest);
-  const text = ({ smallest, largest }) =>
-    smallest === null || largest === null ? "–" : `${number(smallest, unit)} to ${number(largest, unit)}`;
-  return {
-    key: `${metric}-range`,
-    label: `${capitalised(label)}: over templates`,
-    title: "The smallest and the largest value over the templates",
-    numeric: true,
-    sort: (line) => width(estimate(metric, line.cell)),
-    cell: (line) => el("td", { class: "number" }, text(estimate(metric, line.cell))),
-  };
-}
-
-const warningColumn = {
-  key: "warnings",
-  label: "Warnings",
-  numeric: true,
-  sort: (line) => line.warnings,
-  cell: (line) => {
-    const none = el("span", { class: "none" }, "0");
-    return el("td", { class: "number" }, line.warnings ? warningToggle(line.cell, count(line.warnings)) : none);
-  },
-};
-
-const citeColumn = {
-  key: "cite",
-  label: "Cite",
-  cell: (line) => el("td", { class: "cite-cell" }, citeButton(line.cell)),
-};
-
-// Warnings beside the numbers.
-
-function marker(metric, cell) {
-  const own = warningsOf(cell).filter((warning) => warning.metric === metric);
-  if (!own.length) return null;
-  const kinds = [...new Set(own.map((warning) => warning.kind))].join(", ");
-  return warningToggle(cell, "!", `Warning about ${numbers.metrics[metric].label}: ${kinds}`, "marker");
-}
-
-// Opens a line under its own with the texts of its warnings: what is only said on hover is not said to all.
-function warningToggle(cell, text, name = null, kind = "open-warnings") {
-  const label = name ?? `${counted(warningsOf(cell).length, "warning")} of ${cellName(cell)}`;
-  const toggle = button(text, () => toggleWarnings(toggle, cell), { class: kind, "aria-label": label });
-  toggle.setAttribute("aria-expanded", "false");
-  return toggle;
-}
-
-function toggleWarnings(toggle, cell) {
-  const row = toggle.closest("tr");
-  const open = row.nextElementSibling?.classList.contains("detail");
-  row.querySelectorAll("[aria-expanded]").forEach((each) => each.setAttribute("aria-expanded", String(!open)));
-  if (open) {
-    row.nextElementSibling.remove();
-    return;
-  }
-  const texts = el("td", { colspan: row.children.length }, warningList(warningsOf(cell)));
-  row.after(el("tr", { class: "detail" }, texts));
-}
-
-function warningList(warnings) {
-  const item = ({ kind, metric, text, advice }) => {
-    const about = metric ? ` (${numbers.metrics[metric]?.label ?? metric})` : "";
-    return el("li", {}, el("strong", {}, `${kind}${about}: `), text, advice ? ` ${advice}` : "");
-  };
-  return el("ul", { class: "warning-list" }, ...warnings.map(item));
 }
 
 // Filters.

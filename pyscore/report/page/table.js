@@ -68,10 +68,15 @@ function nextSort(column, { sort, descending }) {
 
 function headCell(column, { sort, descending }, sortBy) {
   const direction = sort !== column.key ? "none" : descending ? "descending" : "ascending";
-  const attributes = { scope: "col", "data-key": column.key, class: column.numeric ? "number" : null };
-  if (!column.sort) return el("th", attributes, el("span", {}, column.label));
+  const attributes = { scope: "col", "data-key": column.key, class: columnClass(column) };
+  if (!column.sort) return el("th", attributes, el("span", { title: column.title }, column.label));
   const press = button(column.label, () => sortBy(column), { class: "sort", title: column.title });
   return el("th", { ...attributes, "aria-sort": direction }, press);
+}
+
+// Names stand over the beginning of numbers with bars, and over the end of others.
+function columnClass({ numeric, bar }) {
+  return bar ? "number with-bar" : numeric ? "number" : null;
 }
 
 function tableRow(row, columns) {

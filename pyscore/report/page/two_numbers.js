@@ -21,10 +21,6 @@ function drawTwoNumbers(body) {
   update();
 }
 
-function lastCheckpoint() {
-  return numbers.curves.length ? numbers.curves[0].checkpoints.at(-1) : numbers.checkpoints.length - 1;
-}
-
 function datasetCells(checkpoint, template) {
   return numbers.datasets
     .map((_, dataset) => findCell(checkpoint, template, "dataset", dataset))
