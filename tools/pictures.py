@@ -65,7 +65,7 @@ def ten_questions() -> Any:
     layers = [
         alt.Chart(alt.InlineData(values=[{"p": 0.5}])).mark_rule(color="#7a7a7a", strokeDash=[4, 3]).encode(x=x),
         alt.Chart(alt.InlineData(values=dots))
-        .mark_point(filled=True, size=45, opacity=0.85)
+        .mark_point(filled=True, size=45, opacity=1)
         .encode(x, y, color=alt.Color("wins:N", scale=wins, **named), shape=alt.Shape("wins:N", scale=shapes, **named)),
         means.mark_tick(color="#7a7a7a", opacity=1, thickness=3, size=34).encode(x="mean:Q", y=y),
         means.mark_text(align="left", dx=12).encode(x=alt.value("width"), y=y, text="told:N"),

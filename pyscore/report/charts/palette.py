@@ -16,8 +16,8 @@ from pyscore.ops.checks import check_choice
 
 __all__ = ["BLUE", "BROWN", "CATEGORIES", "DARK", "GREY", "LIGHT", "RAMP", "TEXT", "config"]
 
-LIGHT, DARK = "#ffffff", "#14161a"
-"""The backgrounds that colours are chosen for."""
+LIGHT, DARK = "#ffffff", "#15171a"
+"""The backgrounds that colours are chosen for: those of a report's page."""
 
 BLUE, BROWN, GREEN, PINK, OLIVE, SKY, GREY = CATEGORIES = (
     *("#2b59eb", "#a55212", "#008457", "#bf8086"),

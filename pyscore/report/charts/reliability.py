@@ -36,9 +36,9 @@ def build(rows: Any = None, *, width: int = 280, theme: str | None = None, title
         diagonal.encode(x="x:Q", y="y:Q", x2="x2", y2="y2"),
         alt.Chart()
         .transform_filter("isValid(datum.rate_low) && isValid(datum.rate_high)")
-        .mark_rule(strokeWidth=1.5, strokeOpacity=0.7, aria=False)
+        .mark_rule(strokeWidth=1.5, aria=False)
         .encode(y="rate_low:Q", y2="rate_high", color=color),
-        alt.Chart().mark_line(strokeWidth=1, strokeOpacity=0.5, aria=False).encode(color=color),
+        alt.Chart().mark_line(strokeWidth=1, aria=False).encode(color=color),
         _points(found, width),
     ]
     return chart_of(
@@ -72,7 +72,7 @@ def _points(found: Any, width: float) -> Any:
     return (
         alt.Chart()
         .transform_calculate(spoken="'confidence ' + datum.confidence_said + ': ' + datum.rate_said + ', n ' + datum.n")
-        .mark_point(filled=True, opacity=0.9)
+        .mark_point(filled=True, opacity=1)
         .encode(
             fill=alt.Fill("series:N", legend=series, sort=None),
             shape=alt.Shape("series:N", legend=series, sort=None),

@@ -86,7 +86,7 @@ def _cross(name: str) -> Any:
     import altair as alt
 
     intervals = alt.Chart().transform_filter(f"isValid(datum.{name}_low) && isValid(datum.{name}_high)")
-    return intervals.mark_rule(strokeOpacity=0.45, aria=False)
+    return intervals.mark_rule(aria=False)
 
 
 def _color() -> Any:
@@ -116,7 +116,7 @@ def _points() -> Any:
     return (
         alt.Chart()
         .transform_calculate(spoken=spoken)
-        .mark_point(filled=True, size=50, opacity=0.9)
+        .mark_point(filled=True, size=50, opacity=1)
         .encode(
             color=_color(),
             shape=alt.Shape("story:N", title="the two numbers", scale=scale),
