@@ -31,6 +31,7 @@ SCRIPTS = (
     "compare.js",
     "warnings.js",
     "calibration.js",
+    "questions.js",
     "dataset.js",
     "provenance.js",
     "main.js",

@@ -102,6 +102,9 @@ def test_markup_of_a_study_is_text_from_its_files_to_the_screen(page: Page) -> N
     section = page.get_by_role("region", name="Data sets")
     section.get_by_role("combobox", name="Data set").select_option("d0")
     section.get_by_text(HOSTILE).first.wait_for()
+    for question in section.locator("details.question > summary").all():
+        question.press("Enter")
+    section.locator("details.question").last.locator(".prompt").wait_for()
     prompts = section.locator(".prompt").all_text_contents()
     assert prompts and all(text.startswith(f"{HOSTILE} Is ") for text in prompts)
     assert {text.endswith("<b onclick=alert(1)>one word</b>") for text in prompts} == {True, False}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,25 +98,77 @@ def test_escape_gives_the_focus_back_to_what_opened_a_data_set(page: Page, examp
     page.locator("a:focus", has_text="awareness of topic 3").wait_for()
 
 
+def strongest_first(block: Any, why: str) -> list[str]:
+    """The ids of the questions that stand out for this, by how much they do."""
+    strengths: dict[str, Callable[[list[float]], float]] = {
+        "changed": lambda p: max(p) - min(p),
+        "extreme": lambda p: abs(sum(p) / len(p) - 0.5),
+        "undecided": lambda p: -sum(abs(each - 0.5) for each in p) / len(p),
+    }
+    strength = strengths[why]
+    own = [each for each in block["questions"] if why in each["why"]]
+    return [each["id"] for each in sorted(own, key=lambda each: -strength(each["probability"]))]
+
+
 def test_questions_of_a_data_set_are_shown_as_they_are(page: Page, example: Example) -> None:
     page.goto(example.path.as_uri() + "#dataset=awareness%20of%20topic%201")
     section, block = page.get_by_role("region", name="Data sets"), example.block("dataset-1")
-    cards = section.get_by_role("article").filter(has=page.get_by_role("table", name="What each checkpoint makes of"))
-    cards.first.wait_for()
-    assert cards.count() == len(block["questions"])
-    for card, question in zip(cards.all(), block["questions"], strict=True):
-        assert card.locator(".prompt").text_content() == question["prompt"] and HOSTILE in question["prompt"]
-        assert card.locator(".answers .text").all_text_contents() == [each["text"] for each in question["answers"]]
-        assert card.get_by_text("The prompt was cut here.").count() == int(question["cut"])
-        shown = [text.strip() for text in card.locator("tbody td.number").all_inner_texts()]
+    items = section.locator("details.question")
+    items.first.wait_for()
+    ids = items.evaluate_all("(items) => items.map((each) => each.dataset.question)")
+    assert ids == [each for why in ("changed", "extreme", "undecided") for each in strongest_first(block, why)]
+    questions = {each["id"]: each for each in block["questions"]}
+    for item, question in zip(items.all(), [questions[each] for each in ids], strict=True):
+        item.locator("summary").first.press("Enter")
+        item.get_by_role("table", name=f"What each checkpoint makes of {question['id']}").wait_for()
+        assert item.locator(".prompt").text_content() == question["prompt"] and HOSTILE in question["prompt"]
+        assert item.locator(".answers .text").all_text_contents() == [each["text"] for each in question["answers"]]
+        assert item.get_by_text("The prompt was cut here.").count() == int(question["cut"])
+        shown = [text.strip() for text in item.locator("tbody td.number").all_inner_texts()]
         assert all(map(shows, shown, question["probability"])) and len(shown) == len(question["probability"])
         preferred = [("other", "matching")[x] for x in question["prefers"]]
-        assert card.locator("tbody td:last-child").all_inner_texts() == preferred
+        assert item.locator("tbody td:last-child").all_inner_texts() == preferred
+        n = question["prefers"].count(1)
+        assert f"Of 4 checkpoints, {n} prefer a matching answer and {4 - n} another" in item.inner_text()
+        check_reason(item.locator(".why").inner_text(), question)
     section.get_by_role("combobox", name="Which").select_option("most changed")
-    changed = [each["id"] for each in block["questions"] if "changed" in each["why"]]
-    assert [text.split(" ")[0] for text in cards.get_by_role("heading").all_inner_texts()] == changed
+    changed = strongest_first(block, "changed")
+    assert items.evaluate_all("(items) => items.map((each) => each.dataset.question)") == changed
     assert section.get_by_text(f"{len(changed)} of {len(block['questions'])} questions").is_visible()
+    section.get_by_label("Search id, prompt or answer").fill(f"QUESTION {changed[0]}")
+    assert items.count() == 1
     assert page.evaluate("window.pwned") is None
+
+
+def check_reason(text: str, question: Any) -> None:
+    """Why a question stands out is said with the number that makes it do so."""
+    p, (why,) = question["probability"], question["why"]
+    assert text.startswith(f"most {why}: ")
+    if why == "changed":
+        first, last = sorted([p.index(min(p)), p.index(max(p))])
+        assert text.endswith(f"{p[first]:.3f} → {p[last]:.3f} (step {100 * first} → step {100 * last})")
+    else:
+        assert shows(re.search(r"(\d\.\d+) on average", text)[1], sum(p) / len(p))
+
+
+def test_a_question_has_an_address_and_neighbours(page: Page, example: Example) -> None:
+    page.goto("about:blank")
+    page.goto(example.path.as_uri() + "#dataset=awareness%20of%20topic%202&question=q4&template=template%200")
+    section = page.get_by_role("region", name="Data sets")
+    item = section.locator("details.question[data-question=q4]")
+    item.get_by_role("table", name="What each checkpoint makes of q4").wait_for()
+    page.wait_for_function("document.activeElement.closest('details')?.dataset.question === 'q4'")
+    ids = section.locator("details.question").evaluate_all("(all) => all.map((each) => each.dataset.question)")
+    following = ids[ids.index("q4") + 1]
+    item.get_by_role("button", name="Next question").press("Enter")
+    page.wait_for_function(f"document.activeElement.closest('details').dataset.question === '{following}'")
+    page.wait_for_function(f"location.hash.includes('&question={following}&')")
+    assert not item.get_by_role("button", name="Next question").is_visible()
+    section.get_by_role("button", name="Calibration").press("Enter")
+    assert page.evaluate("document.activeElement.textContent") == "Calibration"
+    assert page.evaluate("document.activeElement.getBoundingClientRect().top") < 120
+    page.keyboard.press("Escape")
+    page.wait_for_function("location.hash === '#overview'")
 
 
 def differences(example: Example, first: int, other: int, template: int) -> dict[tuple[str, Any, str], list[Any]]:

@@ -80,6 +80,12 @@ function curveName({ family, series }) {
   return [families.size > 1 ? family : "", series].filter(Boolean).join(", ");
 }
 
+// 8.1e8 is 810M, 5.2e10 is 52B.
+function sizeText(size) {
+  const [factor, unit] = [[1e12, "T"], [1e9, "B"], [1e6, "M"], [1e3, "k"]].find(([each]) => size >= each) ?? [1, ""];
+  return `${Number((size / factor).toPrecision(3))}${unit}`;
+}
+
 // One specification serves every metric, and sizes as well as steps: sizes lie on a logarithmic axis.
 function setAxes({ encoding }, metric, x, rows) {
   const { label, unit } = numbers.metrics[metric];

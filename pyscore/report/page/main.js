@@ -59,6 +59,7 @@ async function route() {
   if (hash.startsWith("dataset=")) {
     await showDataset(decoded(hash.slice("dataset=".length)));
     await goTo("dataset");
+    showAddressedQuestion();
     return;
   }
   if (opener) returnFocus();
