@@ -28,11 +28,10 @@ def choose(argument: str, given: Any, known: Iterable[Any]) -> Any:
         raise ValueError(f"data holds nothing to draw: there is no {argument} in it")
     if given is None and len(names) > 1:
         raise ValueError(f"{argument}= must be given, as there are several: {_listed(names)}")
-    if given is not None and given not in names:
-        raise ValueError(
-            f"{argument}={given!r} is not there; there {'is' if len(names) == 1 else 'are'} {_listed(names)}"
-        )
-    return names[0] if given is None else given
+    if given is None:
+        return names[0]
+    _check_there(argument, given, names)
+    return given
 
 
 def select(argument: str, given: str | Sequence[str] | None, known: Iterable[Any]) -> list[Any]:
@@ -46,8 +45,15 @@ def select(argument: str, given: str | Sequence[str] | None, known: Iterable[Any
     if not names or not wanted:
         raise ValueError(f"{argument}={given!r} leaves nothing to draw; there are {_listed(names)}")
     for each in wanted:
-        choose(argument, each, names)
+        _check_there(argument, each, names)  # None is the name of questions that name no data set
     return wanted
+
+
+def _check_there(argument: str, given: Any, names: Sequence[Any]) -> None:
+    if given not in names:
+        raise ValueError(
+            f"{argument}={given!r} is not there; there {'is' if len(names) == 1 else 'are'} {_listed(names)}"
+        )
 
 
 def _listed(names: Sequence[Any]) -> str:

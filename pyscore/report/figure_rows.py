@@ -12,6 +12,7 @@ from pyscore.report.choices import checkpoint_name, choose, select
 from pyscore.report.tables import headline_table
 from pyscore.results import RunDifferences, compare_runs, curve
 from pyscore.results.sources import open_sources
+from pyscore.store.studies import is_study
 
 __all__ = ["behaviour", "forest", "log_odds", "reliability", "two_numbers"]
 
@@ -132,13 +133,16 @@ def forest(
     of = metric or "mean_probability"
     check_choice(of, "metric", _COMPARED)
     if isinstance(data, RunDifferences):
-        found = data.differences
+        found, lacking = data.differences, False
         if against is not None:
             found = [each for each in found if each.against == choose("against", against, [d.against for d in found])]
     else:
         runs = [data] if isinstance(data, str | Path) or not isinstance(data, Sequence) else list(data)
-        compared = compare_runs(*runs, template=template, against=against, clustered=clustered, changes=0)
-        found = compared.differences
+        # Of a study, as of its page, checkpoints are compared on the data sets that both have.
+        match = "common" if len(runs) == 1 and is_path(runs[0]) and is_study(runs[0]) else "exact"
+        options: dict[str, Any] = {"match": match, "template": template, "against": against, "clustered": clustered}
+        compared = compare_runs(*runs, **options, changes=0)
+        found, lacking = compared.differences, any("lacks data sets" in note for note in compared.notes)
     run = choose("checkpoint", checkpoint, [each.run for each in found])
     found = [each for each in found if each.run == run]
     first = choose("against", against, [each.against for each in found])
@@ -155,7 +159,8 @@ def forest(
         ends = {"difference": one.difference.value, "low": one.difference.low, "high": one.difference.high}
         said = {"adjusted_p": one.adjusted_p, "verdict": one.verdict, "n": each.n_questions}
         rows.append({"label": label, **ends, **said})
-    return rows, {"x_title": f"difference of {_titled(of)}", "title": f"{run} - {first}"}
+    title = f"{run} - {first}" + (", on the data sets that both have" if lacking else "")
+    return rows, {"x_title": f"difference of {_titled(of)}", "title": title}
 
 
 def reliability(data: Any, clustered: bool, checkpoint: Any, template: str | None, dataset: Any) -> Rows:

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pytest
 
 from pyscore import comparison_from_rows, metrics, report
+from pyscore.report.choices import select
 from pyscore.report.compared import bin_edges
 from pyscore.report.tables import headline_table
 from pyscore.results import clusters_from_rows, compare_runs, curve, tidy
@@ -252,3 +253,19 @@ def test_the_package_is_imported_without_altair() -> None:
 
     program = "import sys, pyscore.report; assert callable(pyscore.report.figure); print('altair' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout.strip() == "False"
+
+
+def test_a_study_that_is_not_finished_is_compared_on_what_both_have(tmp_path: Any) -> None:
+    whole = small_study(tmp_path / "study", models=2)
+    run(replace(whole, datasets=whole.datasets[:1]))
+    run(replace(whole, models=whole.models[:1]))
+    StudyFolder(whole.output).write(whole.to_dict([each.name for each in whole.datasets]))
+    chart = report.figure("forest", whole.output, template="plain")
+    assert [row["label"] for row in rows_of(chart)] == ["d0"]
+    assert "on the data sets that both have" in str(chart.to_dict())
+
+
+def test_questions_that_name_no_data_set_are_drawn_beside_others() -> None:
+    assert select("dataset", None, [None, "d0"]) == [None, "d0"]
+    with pytest.raises(ValueError, match="'d1' is not there"):
+        select("dataset", "d1", [None, "d0"])
