@@ -83,7 +83,20 @@ function scopeLabel(scope, dataset) {
 
 // A wide table scrolls in a box of its own, which the keyboard can reach: the page itself never scrolls sideways.
 function scrollBox(label, table) {
-  return el("div", { class: "scroll", role: "region", "aria-label": label, tabindex: "0" }, table);
+  const box = el("div", { class: "scroll", role: "region", "aria-label": label, tabindex: "0" }, table);
+  box.addEventListener("scroll", () => markCut(box), { passive: true });
+  resized.observe(box);
+  resized.observe(table);
+  return box;
+}
+
+const resized = new ResizeObserver((entries) => {
+  for (const { target } of entries) markCut(target.closest(".scroll"));
+});
+
+// Says so where columns lie beyond the right edge: some systems show no scroll bars.
+function markCut(box) {
+  box?.classList.toggle("cut", box.scrollLeft + box.clientWidth < box.scrollWidth - 2);
 }
 
 // A number and its interval on the scale from 0 to 1, with a tick at 1/2.

@@ -89,7 +89,7 @@ function columnControl(lines, table) {
     some(cells.n_skipped) && [countColumn("n_skipped", "Skipped", cells.n_skipped), false],
     ...Object.keys(metrics)
       .filter((metric) => !headlines.includes(metric))
-      .map((metric) => [metricColumn(metric), OWN_COLUMNS.includes(metric)]),
+      .map((metric) => [metricColumn(metric), OWN_COLUMNS.includes(metric) && isTold(metric)]),
     ...headlines
       .filter((metric) => some(cells.metrics[metric].template_min))
       .map((metric) => [rangeColumn(metric), false]),
@@ -100,7 +100,6 @@ function columnControl(lines, table) {
     countColumn("n", "n", cells.n),
     ...headlines.map(metricColumn),
     ...optional.map(([column]) => column).filter((column) => shown.has(column.key)),
-    warningColumn,
     citeColumn,
   ]);
   apply();
@@ -110,11 +109,16 @@ function columnControl(lines, table) {
   return el("details", { class: "columns" }, el("summary", {}, "Columns"), controls("Columns shown", ...boxes));
 }
 
+// Ties are shown where there are any.
+function isTold(metric) {
+  return numbers.cells.metrics[metric].value.some((value) => value !== null && value !== 0);
+}
+
 // Shows one line of the table, wherever it stands, and puts the focus on it.
 function showLine(cell) {
   overview.filter.reset();
   const row = overview.table.reveal(overview.lines.find((line) => line.cell === cell));
-  const toggle = row.querySelector(".open-warnings");
+  const toggle = row.querySelector(".marker");
   if (toggle) toggleWarnings(toggle, cell);
   row.classList.add("found");
   row.scrollIntoView({ block: "center", inline: "start" });
