@@ -130,6 +130,7 @@ def _cells(rng: np.random.Generator, checkpoints: int, templates: int, datasets:
         "template": [key[1] for key in keys],
         "scope": [key[2] for key in keys],
         "dataset": [key[3] for key in keys],
+        "n_datasets": [1 if key[3] is not None else datasets for key in keys],
         "n": [100 if key[3] is not None else 100 * datasets for key in keys],
         "n_clusters": [None if i % 2 else 30 for i in range(n)],
         "n_skipped": [0] * n,

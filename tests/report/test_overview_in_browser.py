@@ -133,7 +133,7 @@ def expected_citation(example: Example, metric: str, cell: int) -> list[str]:
         f"95% interval {low:.3f} to {high:.3f}",
         f"n = {cells['n'][cell]} questions",
         *([] if clusters is None else [f"in {clusters} clusters"]),
-        "step 100" if cells["checkpoint"][cell] == 1 else "step",
+        f"checkpoint {example.numbers['checkpoints'][cells['checkpoint'][cell]]['name']}",
         about["definition"].rstrip("."),
         f"[{about['signature']}]",
     ]
@@ -153,6 +153,10 @@ def test_cite_copies_the_number_and_what_it_means(page: Page, example: Example) 
         assert copied == dialog.locator(f"[data-metric={metric}]").inner_text()
         at = [copied.find(part) for part in expected_citation(example, metric, cell)]
         assert -1 not in at and at == sorted(at), (copied, at)
+        dialog.get_by_role("button", name=f"Copy short form of {example.numbers['metrics'][metric]['label']}").click()
+        value, low, high = (example.column(metric, part)[cell] for part in ("value", "low", "high"))
+        short = f"{value:.3f}, 95% CI [{low:.3f}, {high:.3f}], n = {cells['n'][cell]} questions"
+        assert short in page.evaluate("navigator.clipboard.readText()")
     page.keyboard.press("Escape")
     dialog.wait_for(state="detached")
     assert page.evaluate("document.activeElement.getAttribute('aria-label')") == name

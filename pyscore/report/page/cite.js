@@ -10,6 +10,15 @@ function citation(metric, cell) {
   return `${label} ${plainNumber(found.value, unit)} (${said}), ${place}; ${what}`;
 }
 
+// What stands in a paper's text or table, where method and data are told once.
+function shortCitation(metric, cell) {
+  const { label, unit } = numbers.metrics[metric];
+  const { value, low, high } = estimate(metric, cell);
+  if (value === null || low === null || high === null) return null;
+  const interval = `${percent(numbers.confidence)} CI [${plainNumber(low, unit)}, ${plainNumber(high, unit)}]`;
+  return `${label} ${plainNumber(value, unit)}, ${interval}, ${sampleOf(cell)}`;
+}
+
 function limits({ low, high, reason }, unit) {
   if (low === null || high === null) return `no interval: ${reason ?? "none was given"}`;
   return `${percent(numbers.confidence)} interval ${plainNumber(low, unit)} to ${plainNumber(high, unit)}`;
@@ -28,22 +37,21 @@ function sampleOf(cell) {
 }
 
 function checkpointText(index) {
-  const { model, revision, step, tags } = numbers.checkpoints[index];
-  const parts = [`model ${model}`];
-  if (revision !== null) parts.push(`revision ${revision}`);
-  if (step !== null) parts.push(`step ${step}`);
+  const { name, tags } = numbers.checkpoints[index];
+  const parts = [`checkpoint ${name}`];
   for (const [key, value] of Object.entries(tags)) parts.push(`${key} ${value}`);
   return parts.join(", ");
 }
 
 function placeOf(cell) {
-  const { checkpoint, template, scope, dataset } = numbers.cells;
+  const { checkpoint, template, scope, dataset, n_datasets: over } = numbers.cells;
   const parts = [checkpointText(checkpoint[cell])];
   if (numbers.templates[template[cell]] !== "") parts.push(`template ${numbers.templates[template[cell]]}`);
-  const averaged = counted(numbers.datasets.length, "data set");
+  const averaged = counted(over[cell], "data set");
   if (scope[cell] === "pooled") parts.push(`all questions of ${averaged} (pooled)`);
   else if (scope[cell] === "macro") parts.push(`mean of ${averaged} (macro)`);
   else parts.push(`data set ${datasetName(dataset[cell])}`);
+  parts.push(`study ${numbers.title}`);
   return parts.join(", ");
 }
 
@@ -52,7 +60,9 @@ function citeButton(cell) {
 }
 
 function cite(cell) {
-  const texts = numbers.headlines.map((metric) => [numbers.metrics[metric].label, citation(metric, cell), metric]);
+  const texts = numbers.headlines.map((metric) => [
+    numbers.metrics[metric].label, citation(metric, cell), metric, shortCitation(metric, cell),
+  ]);
   showCitations(cellName(cell), texts);
 }
 
@@ -64,7 +74,7 @@ function showCitations(title, texts) {
   dialog.append(
     el("h2", { id: "cite-title" }, "Cite this number"),
     el("p", { class: "how" }, title),
-    ...texts.flatMap(([label, text, metric]) => citationParts(label, text, metric, said)),
+    ...texts.flatMap(([label, text, metric, short]) => citationParts(label, text, metric, short, said)),
     el("div", { class: "controls" }, copyAllButton(texts, dialog, said), close),
     said,
   );
@@ -73,10 +83,14 @@ function showCitations(title, texts) {
   dialog.showModal();
 }
 
-function citationParts(label, text, metric, said) {
+function citationParts(label, text, metric, short, said) {
   const shown = el("blockquote", { class: "cite-text", "data-metric": metric }, text);
   const copy = button(`Copy ${label}`, () => copyText(text, said, shown));
-  return [el("h3", {}, capitalised(label)), shown, copy];
+  const parts = [el("h3", {}, capitalised(label)), shown, copy];
+  if (!short) return parts;
+  const brief = el("blockquote", { class: "cite-text" }, short);
+  return [...parts, el("p", { class: "how" }, "For a paper"), brief,
+    button(`Copy short form of ${label}`, () => copyText(short, said, brief))];
 }
 
 function copyAllButton(texts, dialog, said) {

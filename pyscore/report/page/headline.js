@@ -18,7 +18,24 @@ function headline() {
   const head = el("tr", {}, ...headlineColumns().map((column) => headCell(column, {}, null)));
   const table = el("table", { class: "headline" }, el("caption", {}, caption), el("thead", {}, head));
   table.append(el("tbody", {}, ...rows));
+  stackable(table, headlineColumns());
   return [scrollBox(caption, table), ...moreRows(rows, HEADLINE_ROWS, "checkpoint"), warningCount()];
+}
+
+// On a phone a line of the table becomes a block: its cells need names of their own, and roles, which another layout would
+// take from them.
+function stackable(table, columns) {
+  table.setAttribute("role", "table");
+  table.querySelectorAll("thead, tbody").forEach((group) => group.setAttribute("role", "rowgroup"));
+  for (const row of table.querySelectorAll("tr")) {
+    row.setAttribute("role", "row");
+    [...row.cells].forEach((cell, i) => {
+      const kind = cell.tagName === "TD" ? "cell" : cell.scope === "col" ? "columnheader" : "rowheader";
+      cell.setAttribute("role", kind);
+      if (kind === "cell" && columns[i].key !== "cite") cell.dataset.label = columns[i].label;
+      cell.classList.toggle("half", Boolean(columns[i].title));
+    });
+  }
 }
 
 // The largest model at its last step is what a reader looks for: its lines are shown in any case.
