@@ -71,7 +71,7 @@ def _encoding(x: str, log: bool, y_title: str) -> list[Any]:
 
     kind: Any = {"size": "log", "step": "symlog"}[x] if log else "linear"
     ticks: dict[str, Any] = {"values": alt.ExprRef(_powers(kind))} if log else {"tickCount": 4}
-    axis = alt.Axis(grid=False, labelExpr=_SHORT, labelFlush=True, labelOverlap="greedy", **ticks)
+    axis = alt.Axis(grid=False, labelExpr=_SHORT, labelOverlap="greedy", **ticks)
     scale = alt.Scale(zero=False, nice=False)
     return [
         alt.X("x:Q", title=_X_TITLES[x], scale=alt.Scale(type=kind, zero=False, nice=False), axis=axis),

@@ -56,6 +56,8 @@ def config(theme: str = "both") -> dict[str, Any]:
         "axis": {
             **{"labelColor": text, "titleColor": text, "domainColor": _MIDDLE, "tickColor": _MIDDLE},
             **{"gridColor": _MIDDLE, "gridOpacity": 0.25, "titleFontWeight": "normal", "tickSize": 4},
+            # A label stands at its tick, also at the ends of an axis.
+            "labelFlush": False,
         },
         "legend": {
             **{"labelColor": text, "titleColor": text, "titleFontWeight": "normal", "orient": "bottom"},

@@ -112,6 +112,14 @@ def test_log_odds_has_a_bar_for_every_bin_with_questions() -> None:
     assert {"log odds of the matching answers (nats)", "questions", "a note"} <= set(texts(drawn))
 
 
+@pytest.mark.parametrize("kind", ["behaviour", "reliability", "two_numbers"])
+def test_labels_of_the_x_axis_stand_at_their_ticks_also_at_its_ends(kind: str) -> None:
+    axis = svg(build(kind, of_names(kind, ["a"]))).split("X-axis titled")[1].split("role-axis-title")[0]
+    labels = axis.split("role-axis-label")[1].split("</g>")[0]
+    assert labels.count("<text") >= 2
+    assert labels.count('text-anchor="middle"') == labels.count("<text")
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_nothing_is_told_by_colour_alone(kind: str) -> None:
     spec = json.dumps(build(kind, of_names(kind, ["a", "b", "c"])).to_dict())
