@@ -233,7 +233,7 @@ def test_a_difference_is_cited_with_its_pair(page: Page, example: Example) -> No
     value, low, high, p, _ = differences(example, 0, 3, 0)["pooled", None, "preference_rate"]
     assert f"difference in preference rate {value:.3f} (95% interval {low:.3f} to {high:.3f}, corrected p " in text
     assert shows(re.search(r"corrected p ([\d.]+)", text)[1], p)
-    assert "step 300 minus model m0, step 0" in text and "n = 600 questions" in text
+    assert "step 300 minus checkpoint m0, step 0" in text and "n = 600 questions" in text
     assert example.numbers["metrics"]["preference_rate"]["signature"] in text
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pyscore.ops.checks import check_choice
-from pyscore.report.charts.palette import BLUE
+from pyscore.report.charts.palette import BLUE, ramp
 from pyscore.report.charts.parts import RULE, chart_of, constants, read_rows, said, series_legend, title_of
 
 __all__ = ["COLUMNS", "build"]
@@ -63,6 +63,8 @@ def build(
         width=width,
         height=height,
     )
+    if found is not None and ordered:
+        chart.config["range"] |= ramp(len({row["series"] for row in found}))
     return chart if columns is None else _small_multiples(chart, columns, title)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from pyscore.ops.checks import check_choice
 
-__all__ = ["BLUE", "BROWN", "CATEGORIES", "DARK", "GREY", "LIGHT", "RAMP", "TEXT", "config"]
+__all__ = ["BLUE", "BROWN", "CATEGORIES", "DARK", "GREY", "LIGHT", "RAMP", "TEXT", "config", "ramp"]
 
 LIGHT, DARK = "#ffffff", "#15171a"
 """The backgrounds that colours are chosen for: those of a report's page."""
@@ -27,7 +27,14 @@ BLUE, BROWN, GREEN, PINK, OLIVE, SKY, GREY = CATEGORIES = (
 
 RAMP = ("#6740fc", "#516a9d", "#6c6c7b", "#7a6d68", "#946a4b", "#b95b16", "#dd7a10")
 """Of steps and sizes, from the first to the last: blue to orange, ever lighter. Neighbours differ by 10 or more in
-CIEDE2000, to the same eyes. Of more or fewer than seven, Vega takes colours in between."""
+CIEDE2000, to the same eyes. Of more than seven, Vega takes colours in between."""
+
+
+def ramp(n: int) -> dict[str, Any]:
+    """``config.range`` of n ordered series: few have the ends of `RAMP`, where Vega takes three from its middle."""
+    few = 2 <= n <= len(RAMP)
+    return {"ordinal": [RAMP[round(i * (len(RAMP) - 1) / (n - 1))] for i in range(n)]} if few else {}
+
 
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right", "triangle-left")
 """Told apart without any colour; used beside it."""

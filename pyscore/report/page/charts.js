@@ -70,13 +70,21 @@ function specOf(kind, rows, picture, { adapt }) {
   adapt?.(spec);
   spec.data = { values: rows };
   spec.background = "transparent";
-  spec.config = { ...spec.config, aria: false };
+  spec.config = { ...spec.config, aria: false, range: rangesFor(rows, spec.config.range) };
   if (spec.mark || spec.layer) {
     spec.width = Math.max(160, Math.min(picture.clientWidth || 320, WIDEST[kind] ?? Infinity));
     spec.autosize = { type: "fit-x", contains: "padding" };
     if (spec.width < NARROW) narrow(spec);
   }
   return spec;
+}
+
+// As palette.ramp: few ordered series have the ends of the ramp.
+function rangesFor(rows, ranges) {
+  const n = new Set(rows.map((row) => row.series)).size;
+  const ramp = ranges.ordinal.scheme;
+  if (n < 2 || n > ramp.length) return ranges;
+  return { ...ranges, ordinal: Array.from({ length: n }, (_, i) => ramp[Math.round((i * (ramp.length - 1)) / (n - 1))]) };
 }
 
 const NARROW = 400;

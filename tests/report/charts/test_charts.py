@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from pyscore.report.charts import KINDS, build, page_specs
+from pyscore.report.charts.palette import RAMP, ramp
 from pyscore.report.charts.two_numbers import story
 from tests.report.charts.rows import (
     HOSTILE,
@@ -259,3 +260,16 @@ def test_mistakes_are_named() -> None:
         build("log_odds", theme="dark")
     with pytest.raises(ValueError, match="x='time' is not one of 'step', 'size'"):
         build("behaviour", x="time")
+
+
+@pytest.mark.parametrize("n", [2, 3, 4, 7])
+def test_few_ordered_series_have_the_ends_of_the_ramp(n: int) -> None:
+    rows = [
+        {"panel": "p", "series": f"step {i}", "series_value": i, "x": x, "value": 0.5, "low": 0.4, "high": 0.6, "n": 9}
+        | {"checkpoint": f"m, step {i}"}
+        for i in range(n)
+        for x in (1e7, 1e8)
+    ]
+    drawn = svg(build("behaviour", rows, x="size"))
+    assert RAMP[0] in drawn and RAMP[-1] in drawn
+    assert len(set(ramp(n)["ordinal"])) == n
