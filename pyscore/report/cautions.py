@@ -159,7 +159,7 @@ _RULES: tuple[Callable[[Cell], Iterator[Caution]], ...] = (
         "n_merged",
         "a token spans the join of prompt and answer, or the join was split otherwise than the tokenizer would",
         "mean_probability",
-        "Begin answers with a space, or end the prompt in a token of its own; see docs/engine.md.",
+        "Begin answers with a space, or end the prompt in a token of its own.",
     ),
     _counted(
         "cut prompts",

@@ -85,7 +85,7 @@ def test_escape_gives_the_focus_back_to_what_opened_a_data_set(page: Page, examp
     lines.get_by_role("link", name="awareness of topic 3").first.press("Enter")
     section = page.get_by_role("region", name="Data sets")
     section.get_by_role("heading", name="Questions that stand out").wait_for()
-    assert page.evaluate("document.activeElement.closest('#dataset') !== null")
+    page.wait_for_function("document.activeElement.closest('#dataset') !== null")
     table, cells = section.get_by_role("table", name="Both numbers of awareness of topic 3"), example.numbers["cells"]
     own = [i for i in range(len(cells["n"])) if cells["dataset"][i] == 3]
     shown = shown_lines(table)
@@ -259,6 +259,32 @@ def test_curves_are_found_by_number_data_set_and_verdict(open_page: OpenPage, tm
     own = [c for c in curves if (c["x"], c["metric"]) == ("size", "preference_rate")]
     rising = {(c["scope"], c["dataset"]) for c in own if c["trend"]["verdict"] == "rises"}
     assert 0 < len(rising) < 16 and f"of {len(rising)} chart" in section.get_by_role("status").inner_text()
+
+
+def test_warnings_of_one_sentence_are_said_once_with_the_worst_figures_first(
+    open_page: OpenPage, tmp_path: Path
+) -> None:
+    blocks = example_blocks(2, 2, 1, 1)
+    shares = ["4.5 %", "less than 0.1 %", "31.0 %", "2.0 %", "12.0 %", "7.0 %"]
+    blocks["numbers"]["warnings"] = [
+        {
+            "cell": i,
+            "kind": "low coverage",
+            "metric": None,
+            "text": f"They have {share} of it.",
+            "advice": "Try `this`.",
+        }
+        for i, share in enumerate(shares)
+    ]
+    page = open_page(Example.write(tmp_path, blocks).path)
+    section = go(page, "Warnings (6)")
+    assert section.get_by_text("They have … of it.").count() == 1
+    assert section.locator(".advice code").all_inner_texts() == ["this"]
+    figures = section.locator("td.number")
+    assert figures.all_inner_texts() == ["less than 0.1 %", "2.0 %", "4.5 %", "7.0 %", "12.0 %"]
+    section.get_by_text("1 more").press("Enter")
+    figures.nth(5).wait_for()
+    assert figures.nth(5).inner_text() == "31.0 %"
 
 
 def test_calibration_shows_the_checkpoints_that_are_picked(page: Page, example: Example) -> None:
