@@ -263,7 +263,13 @@ def _labels(group: Group, x: str) -> dict[str, Any]:
 
 
 def _placed(x: str, place: float) -> str:
-    return f"step {int(place)}" if x == "step" else f"size {place:g}"
+    return f"step {int(place)}" if x == "step" else f"{_size(place)} parameters"
+
+
+def _size(n: float) -> str:
+    """810M of 8.1e8, 52B of 5.2e10."""
+    factor, unit = next(((f, u) for f, u in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")) if n >= f), (1.0, ""))
+    return f"{n / factor:.3g}{unit}"
 
 
 def _described(labels: Mapping[str, Any], x: str) -> str:

@@ -100,14 +100,19 @@ def _trend(change: Change, adjusted_p: float, n: int, confidence: float) -> Tren
 def _text(change: Change, adjusted_p: float, n: int, verdict: str) -> str:
     of, where = change.estimate, f"from {change.first} to {change.last}"
     if verdict == "no verdict":
-        return f"no verdict: {of.value:+.3f} {where}, without a p-value ({of.reason})"
+        return f"no verdict: {_signed(of.value)} {where}, without a p-value ({of.reason})"
     tested = f"({_p(adjusted_p)}, corrected for {n} curves)" if n > 1 else f"({_p(adjusted_p)})"
     if verdict == "rises":
         return f"rises by {of.value:.3f} [{of.low:.3f}, {of.high:.3f}] {where} {tested}"
     if verdict == "falls":
         return f"falls by {-of.value:.3f} [{-of.high:.3f}, {-of.low:.3f}] {where} {tested}"
-    interval = f"(no interval: {of.reason})" if of.reason else f"[{of.low:+.3f}, {of.high:+.3f}]"
-    return f"no rise or fall is shown: {of.value:+.3f} {interval} {where} {tested}"
+    interval = f"(no interval: {of.reason})" if of.reason else f"[{_signed(of.low)}, {_signed(of.high)}]"
+    return f"no rise or fall is shown: {_signed(of.value)} {interval} {where} {tested}"
+
+
+def _signed(value: float) -> str:
+    """With the minus sign of text, which is as long as a plus."""
+    return f"{value:+.3f}".replace("-", "\u2212")
 
 
 def _p(p: float) -> str:

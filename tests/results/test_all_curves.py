@@ -69,7 +69,7 @@ def test_points_are_those_of_curve_to_the_last_bit(study: Study, clustered: bool
     assert [(c.template, c.scope, c.dataset, c.metric) for c in found.curves] == expected
     assert_are_those_of_curve(found, study.output, clustered=clustered)
     labels = {(c.x, c.family, c.series, c.series_value) for c in found.curves}
-    assert labels == {("step", "f", "size 1e+06", 1e6)}
+    assert labels == {("step", "f", "1M parameters", 1e6)}
     assert [p.checkpoint for p in found.curves[0].points] == [f"m, step {n}" for n in (0, 100, 200, 300)]
     assert found.notes == []
 
@@ -178,7 +178,8 @@ def test_a_verdict_is_said_with_its_interval_and_p_value(tmp_path: Path, shift: 
     assert of.low <= of.value <= of.high
     low, value, high = (f"{v:.3f}" for v in sorted([abs(of.low), abs(of.value), abs(of.high)]))
     if verdict == "not shown":
-        signed = f"{of.value:+.3f} [{of.low:+.3f}, {of.high:+.3f}] from step 0 to step 200 (p {trend.p:.3f})"
+        interval = f"{of.value:+.3f} [{of.low:+.3f}, {of.high:+.3f}]".replace("-", "\u2212")
+        signed = f"{interval} from step 0 to step 200 (p {trend.p:.3f})"
         assert trend.text == f"no rise or fall is shown: {signed}"
     else:
         assert trend.text == f"{verdict} by {value} [{low}, {high}] from step 0 to step 200 (p < 0.001)"
@@ -197,7 +198,7 @@ def test_questions_that_never_change_show_no_trend(tmp_path: Path) -> None:
         write_rows(rows(rows_of_run(8, seed=0, step=step)), paths[-1])
     (each,) = curves_of_study(in_one(tmp_path, paths), ["mean_probability"]).curves
     assert each.trend.verdict == "not shown"
-    assert each.trend.text.startswith("no rise or fall is shown: +0.000 [-")
+    assert each.trend.text.startswith("no rise or fall is shown: +0.000 [\u2212")
 
 
 def test_questions_of_one_cluster_count_as_independent(tmp_path: Path) -> None:

@@ -100,7 +100,7 @@ function setAxes({ encoding }, metric, x, rows) {
 function verdictText(curve, all) {
   const { verdict, text, shape } = curve.trend;
   const which = all > 1 && curveName(curve) ? `${curveName(curve)}: ` : "";
-  const form = shape ? ` Shape: ${shape}.` : "";
+  const form = shape && !text.includes(shape) ? ` Shape: ${shape}.` : "";
   const sentence = which ? which + text : capitalised(text);
   return el("p", { class: "verdict", "data-verdict": verdict }, `${sentence.replace(/\.$/, "")}.${form}`);
 }
