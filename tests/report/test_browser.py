@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,3 +79,9 @@ def test_without_a_browser_tests_skip_or_fail_as_they_are_told(monkeypatch: pyte
     monkeypatch.setenv("PYSCORE_NEEDS_BROWSER", "1")
     with pytest.raises(pytest.fail.Exception, match="make browser"):
         needed_browser()
+
+
+def test_no_test_waits_by_an_eval_which_pages_forbid() -> None:
+    """Playwright's ``wait_for_function`` asks again by one: such a test fails whenever it has to wait."""
+    waits = re.compile(r"\.wait_for_function\(")
+    assert [path.name for path in Path(__file__).parent.rglob("*.py") if waits.search(path.read_text("utf-8"))] == []

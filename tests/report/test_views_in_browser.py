@@ -85,7 +85,7 @@ def test_escape_gives_the_focus_back_to_what_opened_a_data_set(page: Page, examp
     lines.get_by_role("link", name="awareness of topic 3").first.press("Enter")
     section = page.get_by_role("region", name="Data sets")
     section.get_by_role("heading", name="Questions that stand out").wait_for()
-    page.wait_for_function("document.activeElement.closest('#dataset') !== null")
+    page.locator("#dataset:focus-within").wait_for()
     table, cells = section.get_by_role("table", name="Both numbers of awareness of topic 3"), example.numbers["cells"]
     own = [i for i in range(len(cells["n"])) if cells["dataset"][i] == 3]
     shown = shown_lines(table)
@@ -157,18 +157,18 @@ def test_a_question_has_an_address_and_neighbours(page: Page, example: Example) 
     section = page.get_by_role("region", name="Data sets")
     item = section.locator("details.question[data-question=q4]")
     item.get_by_role("table", name="What each checkpoint makes of q4").wait_for()
-    page.wait_for_function("document.activeElement.closest('details')?.dataset.question === 'q4'")
+    section.locator("details.question[data-question=q4]:focus-within").wait_for()
     ids = section.locator("details.question").evaluate_all("(all) => all.map((each) => each.dataset.question)")
     following = ids[ids.index("q4") + 1]
     item.get_by_role("button", name="Next question").press("Enter")
-    page.wait_for_function(f"document.activeElement.closest('details').dataset.question === '{following}'")
-    page.wait_for_function(f"location.hash.includes('&question={following}&')")
+    section.locator(f"details.question[data-question={following}]:focus-within").wait_for()
+    page.wait_for_url(re.compile(f"&question={following}&"))
     assert not item.get_by_role("button", name="Next question").is_visible()
     section.get_by_role("button", name="Calibration").press("Enter")
     assert page.evaluate("document.activeElement.textContent") == "Calibration"
     assert page.evaluate("document.activeElement.getBoundingClientRect().top") < 120
     page.keyboard.press("Escape")
-    page.wait_for_function("location.hash === '#overview'")
+    page.wait_for_url(re.compile("#overview$"))
 
 
 def differences(example: Example, first: int, other: int, template: int) -> dict[tuple[str, Any, str], list[Any]]:

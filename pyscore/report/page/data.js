@@ -124,15 +124,6 @@ function story(cell) {
   return leans(a, b) || leans(b, a) ? "lean apart" : "agree";
 }
 
-// Checkpoints by family, size and step; those that name none of these keep the order of the study.
-function checkpointsInOrder() {
-  const { checkpoints } = numbers;
-  const families = [...new Set(checkpoints.map(({ family }) => family))];
-  const ranks = ({ family, size, step }, i) => [families.indexOf(family), size ?? 0, step ?? 0, i];
-  const ranked = checkpoints.map(ranks).sort(compareRanks);
-  return ranked.map((each) => each.at(-1));
-}
-
 function compareRanks(a, b) {
   const first = a.findIndex((rank, i) => rank !== b[i]);
   return first < 0 ? 0 : a[first] - b[first];
