@@ -50,7 +50,8 @@ class EventLog(Watch):
     def __init__(self, folder: StudyFolder, tally: Tally) -> None:
         self._place, self._tally = folder.place / _FOLDER, tally
         self.sweep = uuid.uuid4().hex[:8]
-        self._name = f"{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}-{self.sweep}"
+        # To the microsecond, since names say which log is the newer one: two sweeps may begin within a second.
+        self._name = f"{datetime.now(timezone.utc):%Y%m%dT%H%M%S.%fZ}-{self.sweep}"
         self._file: IO[bytes] | None = None
         self._segment, self._kept, self._written = 0, b"", -math.inf
         self._failed = False
