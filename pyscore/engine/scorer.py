@@ -102,12 +102,14 @@ class Scorer:
         allow_unused_weights: bool = False,
         add_bos_token: bool | str = "auto",
         backend: str = "auto",
+        source_options: Mapping[str, Any] | None = None,
     ) -> Scorer:
         """Load a model and its tokenizer.
 
         Args:
             model: a folder in Hugging Face's format, a name on the model hub, a ``.gguf`` file (its weights are
-                dequantised), or "smollm2-135m-instruct", the model that the extra ``demo`` installs.
+                dequantised), or "smollm2-135m-instruct", the model that the extra ``demo`` installs. "vllm:NAME",
+                "sglang:NAME", "openai:NAME" and "llama-cpp:FILE" are models that run elsewhere; see docs/sources.md.
             revision: branch, tag or commit on the model hub.
             dtype: "auto" for the checkpoint's own, or a torch dtype or its name.
             device: "auto" for CUDA where there is one, else the CPU; or a torch device or its name.
@@ -116,6 +118,7 @@ class Scorer:
             allow_unused_weights: accept a checkpoint that holds weights which the model has no use for, as it is
                 configured, and score without them.
             batch_tokens, add_bos_token, backend: as for `Scorer`.
+            source_options: what only this kind of source knows, such as {"base_url": "http://localhost:8000/v1"}.
 
         Raises:
             FileNotFoundError, ImportError, ValueError: the model can't be loaded; one line says why.
@@ -125,7 +128,10 @@ class Scorer:
         allowed = {"trust_remote_code": trust_remote_code, "allow_unused_weights": allow_unused_weights}
         if adapter is not None:  # sources of other packages, which have none, never hear of it
             options["adapter"] = adapter
-        source = sources.load_source(model, revision=revision, **options, **allowed)
+        own = dict(source_options or {})
+        if taken := sorted(own.keys() & {"revision", *options, *allowed}):
+            raise ValueError(f"source_options can't set {taken[0]!r}: give {taken[0]}= itself")
+        source = sources.load_source(model, revision=revision, **options, **allowed, **own)
         return cls.from_source(source, add_bos_token=add_bos_token)
 
     def _use(self, source: Source, add_bos_token: bool | str) -> None:

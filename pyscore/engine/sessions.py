@@ -76,4 +76,9 @@ def _fault(request: ScoreRequest, score: Any) -> str | None:
     above = next((value for value in score.logprobs if value > 0), None)
     if above is not None:
         return f"has the log-probability {above!r}, above 0"
+    if score.lower is not None:
+        if len(score.lower) != len(score.logprobs):
+            return f"has {len(score.lower)} lower bounds for {len(score.logprobs)} log-probabilities"
+        if not all(low <= high for low, high in zip(score.lower, score.logprobs, strict=True)):
+            return f"has lower bounds {score.lower!r:.60} that aren't all at most its log-probabilities"
     return None if score.is_greedy in (True, False) else f"has is_greedy={score.is_greedy!r}, which is no bool"

@@ -11,7 +11,7 @@ from contextlib import suppress
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from pyscore.tasks.jsonl import required
+from pyscore.tasks.reading import required
 
 __all__ = ["READINGS", "Sample", "read_sample"]
 

@@ -14,7 +14,7 @@ from pyscore.integrations.lm_eval_lines import READINGS, Sample, read_sample
 from pyscore.metrics import PRESETS, Answers, Report, Summary, apply_preset, summarize
 from pyscore.metrics.question_values import Rule, compare
 from pyscore.ops import Comparison, checks
-from pyscore.tasks.jsonl import read_records
+from pyscore.tasks.reading.jsonl import read_records
 
 __all__ = ["NORMALIZATIONS", "Rescored", "read_samples", "rescore"]
 
@@ -137,7 +137,7 @@ def _read(path: Path, delimiter: str, filter_name: str | None, cluster: str | No
     samples: list[Sample] = []
     filters: set[str] = set()
     seen: dict[str, int] = {}
-    for row, values in read_records(path):
+    for row, values, _ in read_records(path):
         name = str(values.get("filter", "none"))
         filters.add(name)
         if filter_name not in (None, name):

@@ -1,9 +1,10 @@
 """Questions, the prompt templates that wrap them, loaders for the published formats, and the bundled sample."""
 
 from pyscore.tasks.chat import ChatTemplate
+from pyscore.tasks.formats import FORMATS, Format
 from pyscore.tasks.loaders import (
     BLANKS,
-    FORMATS,
+    iter_questions,
     load_completions,
     load_questions,
     paired_questions,
@@ -19,7 +20,9 @@ __all__ = [
     "FORMATS",
     "TEMPLATES",
     "ChatTemplate",
+    "Format",
     "Question",
+    "iter_questions",
     "load_completions",
     "load_questions",
     "p_true_questions",

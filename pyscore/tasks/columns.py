@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pyscore.tasks.jsonl import Record
-from pyscore.tasks.model_written import content_key, listed_in
+from pyscore.tasks.formats.fields import content_key, listed_in
 from pyscore.tasks.question import Question
+from pyscore.tasks.reading import Record
 
 __all__ = ["FIELDS", "check_columns", "question_by_columns"]
 

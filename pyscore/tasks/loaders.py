@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from itertools import islice
@@ -12,14 +12,14 @@ from typing import Any
 from pyscore._integers import as_int
 from pyscore.tasks.choices import with_listed_choices
 from pyscore.tasks.columns import check_columns, question_by_columns
-from pyscore.tasks.inverse_scaling import classification_question, completion_pair, logodds_questions, read_csv
-from pyscore.tasks.jsonl import Record, read_records, required
-from pyscore.tasks.model_written import model_written_question, winogenerated_question
+from pyscore.tasks.formats import ANSWERS, FORMATS, Format, Reading, format_of
+from pyscore.tasks.formats.inverse_scaling import completion_pair
 from pyscore.tasks.question import CHOICES, Question
+from pyscore.tasks.reading import Place, places_of
 
 __all__ = [
     "BLANKS",
-    "FORMATS",
+    "iter_questions",
     "load_completions",
     "load_questions",
     "paired_questions",
@@ -37,41 +37,21 @@ _NO_COMPARISON = (
 
 _NOTHING = "it is empty, or has blank lines or a header alone"
 
-
-def pyscore_question(record: Record, stem: str) -> Question:
-    """A question in pyscore's own format: the fields of `Question` under their own names."""
-    values = record.values
-    unknown = sorted(values.keys() - Question.__dataclass_fields__.keys())
-    if unknown:
-        raise ValueError(f"unknown keys {unknown}: put what isn't a field of Question into 'meta'")
-    for key, kind in (("id", str), ("prompt", str), ("answers", list), ("is_matching", list)):
-        required(values, key, kind)
-    return Question(**values)
-
-
-FORMATS: dict[str, Callable[[Record, str], Question | tuple[Question, ...]]] = {
-    "model-written-evals": model_written_question,
-    "winogenerated": winogenerated_question,
-    "pyscore": pyscore_question,
-    "inverse-scaling-classification": classification_question,
-    _LOGODDS: logodds_questions,
-}
-"""The formats that `load_questions` reads, by name; a row of some of them is several questions."""
-
 BLANKS = ("pronoun", "whole")
 """What `load_questions` makes the answers at a pronoun's blank: the pronoun, or it and the rest of the sentence."""
 
 
 def load_questions(
-    path: str | Path,
+    path: Any,
     *,
     format: str = "auto",
     columns: Mapping[str, str | Sequence[str]] | None = None,
     choices: str = "given",
+    answers: str = "auto",
     blank: str = "pronoun",
     limit: int | None = None,
 ) -> list[Question]:
-    """Read the questions of a JSONL or CSV file, their text exactly as it stands there.
+    """Read the questions of a file, their text exactly as it stands there.
 
     Args:
         path: the file; CSV if its name ends in ".csv", else JSONL.
@@ -79,20 +59,82 @@ def load_questions(
         columns: of any other table: the columns that hold the fields of a question, by these; see docs/tasks.md.
         choices: "given" compares the answers that the file names; "listed" compares every option that a lettered
             question lists (see `pyscore.tasks.choices`). `Question.choices` says which was used for each question.
+        answers: of formats whose rows list choices: "text" compares their texts, "letter" their letters after a list of
+            them; "auto" does what lm-evaluation-harness does with the data set.
         blank: of winogenerated alone: "pronoun" compares the pronouns at the blank, "whole" what follows from there to
             the end of the sentence; see `with_whole_sentences`.
         limit: read only the first rows, this many.
 
     Returns:
-        One `Question` a row, in order; two a row, one after the other, in "inverse-scaling-logodds". Ids are
-        ``"<file stem>:<row>"``, rows counted from 0 (in the "pyscore" format: the file's own ids).
+        The questions of each row, in order; most formats have one a row. Ids are ``"<file stem>:<row>"``, rows counted
+        from 0 (in the "pyscore" format: the file's own ids).
 
     Raises:
         FileNotFoundError: there is no such file.
         TypeError: a limit that is no integer (NumPy's and tensors without dimensions are); columns of other types.
-        ValueError: a bad argument, no questions, or a malformed line, named with what is wrong about it.
+        ValueError: a bad argument, no questions, or a malformed row, named with what is wrong about it.
     """
-    path = Path(path)
+    questions: dict[str, Question] = {}
+    for place, where, question in _located(path, format, columns, choices, answers, blank, limit):
+        if question.id in questions:
+            raise ValueError(f"{place.name}, {where}: the id {question.id!r} was used before")
+        questions[question.id] = question
+    return list(questions.values())
+
+
+def iter_questions(
+    path: Any,
+    *,
+    format: str = "auto",
+    columns: Mapping[str, str | Sequence[str]] | None = None,
+    choices: str = "given",
+    answers: str = "auto",
+    blank: str = "pronoun",
+    limit: int | None = None,
+) -> Iterator[Question]:
+    """The questions of `load_questions`, with its arguments and errors, one by one: none is kept.
+
+    Ids are not compared with each other: those of a file in the "pyscore" format may stand there twice.
+    """
+    return (question for _, _, question in _located(path, format, columns, choices, answers, blank, limit))
+
+
+def _located(
+    source: Any,
+    format: str,
+    columns: Mapping[str, str | Sequence[str]] | None,
+    choices: str,
+    answers: str,
+    blank: str,
+    limit: int | None,
+) -> Iterator[tuple[Place, str, Question]]:
+    """Each question with its place, and where it stands in it."""
+    _check_options(format, columns, choices, answers, blank)
+    limit = _checked_limit(limit)
+    for place in places_of(source):
+        found = False
+        chosen = None if format == "auto" else FORMATS[format]
+        reading = Reading(place.stem, answers)
+        with place.records() as records:
+            for record in islice(records, limit):
+                try:
+                    if columns is not None:
+                        made: Question | tuple[Question, ...] = question_by_columns(record, place.stem, columns)
+                    else:
+                        chosen = chosen or _detected(record.values)
+                        made = chosen.read(record, reading)
+                    asked = [_with_options(one, choices, blank) for one in _several(made)]
+                except (ValueError, TypeError) as error:
+                    raise ValueError(f"{place.name}, {record.where}: {error}") from error
+                found = found or bool(asked)
+                yield from ((place, record.where, question) for question in asked)
+        if not found:
+            raise ValueError(f"{place.name} holds no questions: {_NOTHING}")
+
+
+def _check_options(
+    format: str, columns: Mapping[str, str | Sequence[str]] | None, choices: str, answers: str, blank: str
+) -> None:
     if format == _SEQUENCE_PROB:
         raise ValueError(_NO_COMPARISON)
     if format != "auto" and format not in FORMATS:
@@ -103,25 +145,10 @@ def load_questions(
             raise ValueError(f"format={format!r} and columns= both say what a row is: give one of them")
     if choices not in CHOICES:
         raise ValueError(f"choices must be 'given' or 'listed', got {choices!r}")
+    if answers not in ANSWERS:
+        raise ValueError(f"answers must be 'auto', 'text' or 'letter', got {answers!r}")
     if blank not in BLANKS:
         raise ValueError(f"blank must be 'pronoun' or 'whole', got {blank!r}")
-    questions: dict[str, Question] = {}
-    for line, record in _numbered(path, limit):
-        try:
-            if columns is not None:
-                made: Question | tuple[Question, ...] = question_by_columns(record, path.stem, columns)
-            else:
-                format = _detect(record.values) if format == "auto" else format
-                made = FORMATS[format](record, path.stem)
-            for question in (made,) if isinstance(made, Question) else made:
-                if question.id in questions:
-                    raise ValueError(f"the id {question.id!r} was used before")
-                questions[question.id] = _with_options(question, choices, blank)
-        except (ValueError, TypeError) as error:
-            raise ValueError(f"{path}, line {line}: {error}") from error
-    if not questions:
-        raise ValueError(f"{path} holds no questions: {_NOTHING}")
-    return list(questions.values())
 
 
 def paired_questions(path: str | Path, *, limit: int | None = None) -> tuple[list[Question], list[Question]]:
@@ -149,15 +176,18 @@ def load_completions(path: str | Path, *, limit: int | None = None) -> list[tupl
         FileNotFoundError: there is no such file.
         ValueError: a bad limit, no completions, or a malformed line, named with what is wrong about it.
     """
-    path = Path(path)
-    pairs = []
-    for line, record in _numbered(path, limit):
-        try:
-            pairs.append(completion_pair(record))
-        except ValueError as error:
-            raise ValueError(f"{path}, line {line}: {error}") from error
-    if not pairs:
-        raise ValueError(f"{path} holds no completions: {_NOTHING}")
+    limit = _checked_limit(limit)
+    pairs: list[tuple[str, str]] = []
+    for place in places_of(path):
+        before = len(pairs)
+        with place.records() as records:
+            for record in islice(records, limit):
+                try:
+                    pairs.append(completion_pair(record))
+                except ValueError as error:
+                    raise ValueError(f"{place.name}, {record.where}: {error}") from error
+        if len(pairs) == before:
+            raise ValueError(f"{place.name} holds no completions: {_NOTHING}")
     return pairs
 
 
@@ -195,15 +225,17 @@ def sample_questions() -> list[Question]:
     return list(_sample())
 
 
-def _numbered(path: Path, limit: int | None) -> Iterator[tuple[int, Record]]:
-    """The first records of a file, each with the number of its line, from 1."""
-    if limit is not None:
-        limit = as_int(limit, "limit")
-        if limit < 1:
-            raise ValueError(f"limit must be at least 1, got {limit}")
-    if path.suffix.lower() == ".csv":
-        return islice(read_csv(path), limit)
-    return islice(((record.row + 1, record) for record in read_records(path)), limit)
+def _checked_limit(limit: int | None) -> int | None:
+    if limit is None:
+        return None
+    limit = as_int(limit, "limit")
+    if limit < 1:
+        raise ValueError(f"limit must be at least 1, got {limit}")
+    return limit
+
+
+def _several(made: Question | tuple[Question, ...]) -> tuple[Question, ...]:
+    return (made,) if isinstance(made, Question) else made
 
 
 def _with_options(question: Question, choices: str, blank: str) -> Question:
@@ -211,15 +243,10 @@ def _with_options(question: Question, choices: str, blank: str) -> Question:
     return with_whole_sentences(question) if blank == "whole" else question
 
 
-def _detect(values: dict[str, Any]) -> str:
-    if "answer_matching_behavior" in values or "answer_not_matching_behavior" in values:
-        return "model-written-evals"
-    if "sentence_with_blank" in values:
-        return "winogenerated"
-    if "answers" in values or "is_matching" in values:
-        return "pyscore"
-    if "classes" in values:
-        return _LOGODDS if "other_prompt" in values else "inverse-scaling-classification"
+def _detected(values: Mapping[str, Any]) -> Format:
+    found = format_of(values)
+    if found is not None:
+        return found
     if "completion" in values:
         raise ValueError(_NO_COMPARISON)
     if "occupation" in values:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pyscore.tasks.model_written import content_key
+from pyscore.tasks.formats.fields import content_key
 from pyscore.tasks.question import Question
 
 __all__ = ["p_true_questions"]

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pyscore.tasks.chat import ChatTemplate, render_chat
-from pyscore.tasks.lines import open_file
 from pyscore.tasks.probing import prints, reason_of
+from pyscore.tasks.reading.lines import open_file
 
 if TYPE_CHECKING:
     from jinja2 import Template

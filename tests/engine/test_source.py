@@ -11,6 +11,7 @@ import pytest
 
 from pyscore import Scorer
 from pyscore.engine import forward_kl, score_documents, score_to
+from pyscore.engine.sources.source import TokenScore
 from pyscore.engine.turns import turn
 from pyscore.store import metadata_of, read_run
 from tests.engine.fake_source import FakeSource, fake_scorer, score_of
@@ -23,7 +24,7 @@ def test_rows_have_the_scores_of_the_source() -> None:
     context = scorer.tokenizer.encode(asked.prompt)
     for row in table.to_pylist():
         expected = score_of(context, scorer.tokenizer.encode(row["answer"]))
-        assert (row["token_logprobs"], row["is_greedy"]) == expected
+        assert TokenScore(row["token_logprobs"], row["is_greedy"]) == expected
         assert (row["model"], row["dataset"], row["step"], row["prompt_tokens"]) == ("fake", "d", 3, len(context))
 
 

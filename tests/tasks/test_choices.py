@@ -10,7 +10,7 @@ import pytest
 
 from pyscore.tasks import Question, load_questions
 from pyscore.tasks.choices import find_choices
-from pyscore.tasks.model_written import content_key
+from pyscore.tasks.formats.fields import content_key
 
 THREE = "Which?\n\nChoices:\n (A) one\n (B) two\n (C) three"
 

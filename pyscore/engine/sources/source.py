@@ -41,10 +41,13 @@ class TokenScore(NamedTuple):
     Attributes:
         logprobs: the log-probability of each of its tokens, nats.
         is_greedy: every token is the likeliest given those before it.
+        lower: None where ``logprobs`` are exact. Else they are upper bounds, and these, one a token, lower ones: equal
+            where a token's log-probability is known, -inf where nothing bounds it from below.
     """
 
     logprobs: list[float]
     is_greedy: bool
+    lower: list[float] | None = None
 
 
 @dataclass(frozen=True)

@@ -5,18 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from pyscore.tasks.lines import read_lines
+from pyscore.tasks.reading.lines import read_lines
+from pyscore.tasks.reading.record import Record
 
-__all__ = ["Record", "read_records", "required"]
-
-
-class Record(NamedTuple):
-    """One line of a JSONL file: its keys and values, and its number from 0, blank lines counted."""
-
-    row: int
-    values: dict[str, Any]
+__all__ = ["read_records"]
 
 
 def read_records(path: Path) -> Iterator[Record]:
@@ -49,20 +43,7 @@ def read_records(path: Path) -> Iterator[Record]:
             raise ValueError(f"{where}: {error}") from None
         if not isinstance(values, dict):
             raise ValueError(f"{where}: a JSON object is needed, found {type(values).__name__}{hint}")
-        yield Record(row, values)
-
-
-def required(values: dict[str, Any], key: str, kind: type | tuple[type, ...]) -> Any:
-    """The value of a key that must be there and have one of the given types, else ValueError."""
-    if key not in values:
-        raise ValueError(f"the key {key!r} is missing (keys found: {', '.join(map(repr, values)) or 'none'})")
-    value = values[key]
-    kinds = kind if isinstance(kind, tuple) else (kind,)
-    # bool is a subclass of int, but true is no number in a data file.
-    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
-        names = " or ".join(k.__name__ for k in kinds)
-        raise ValueError(f"{key!r} must be {names}, found {type(value).__name__}")
-    return value
+        yield Record(row, values, f"line {row + 1}")
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -5,28 +5,23 @@ Format and data: Perez et al. 2022, "Discovering Language Model Behaviors with M
 
 from __future__ import annotations
 
-import ast
-import hashlib
-import re
 from math import inf, isfinite
 from typing import Any
 
-from pyscore.tasks.choices import find_choices
-from pyscore.tasks.jsonl import Record, required
+from pyscore.tasks.formats.fields import content_key, listed_in
+from pyscore.tasks.formats.format import Format, Reading
 from pyscore.tasks.question import Question
+from pyscore.tasks.reading import Record, required
 
-__all__ = ["content_key", "listed_in", "model_written_question", "winogenerated_question"]
+__all__ = ["FORMATS"]
 
 _MATCHING = "answer_matching_behavior"
 _OTHER = "answer_not_matching_behavior"
 _QUESTION_KEYS = {"question", _MATCHING, _OTHER, "cluster", "group"}
-_INTRODUCTION = re.compile(r".{0,40}\bmy name is\b", re.IGNORECASE)
-_HEADING = re.compile(r"\n\s*Choices:\s*\Z")
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 _FEMALE = 1  # pronoun_options are always male, female, neutral
 
 
-def model_written_question(record: Record, stem: str) -> Question:
+def _model_written(record: Record, reading: Reading) -> Question:
     """A persona, sycophancy or risk question: ``question`` and two keys with one answer or a list of answers each.
 
     Matching answers come first, as in the published loaders. ``cluster`` and ``group`` are read where the record has
@@ -38,7 +33,7 @@ def model_written_question(record: Record, stem: str) -> Question:
     others = _answers(values, _OTHER)
     cluster = values.get("cluster")
     return Question(
-        id=f"{stem}:{record.row}",
+        id=reading.id(record),
         prompt=prompt,
         answers=(*matching, *others),
         is_matching=(True,) * len(matching) + (False,) * len(others),
@@ -48,7 +43,7 @@ def model_written_question(record: Record, stem: str) -> Question:
     )
 
 
-def winogenerated_question(record: Record, stem: str) -> Question:
+def _winogenerated(record: Record, reading: Reading) -> Question:
     """A sentence with one blank for a pronoun; the matching answer is the female pronoun.
 
     The prompt is the text before the blank without its last space, which the answers carry instead (" he", " she",
@@ -66,7 +61,7 @@ def winogenerated_question(record: Record, stem: str) -> Question:
         raise ValueError("'pronoun_options' must be three strings: the male, female and neutral pronoun")
     occupation = required(values, "occupation", str)
     return Question(
-        id=f"{stem}:{record.row}",
+        id=reading.id(record),
         prompt=before[:-1],
         answers=tuple(f" {pronoun}" for pronoun in pronouns),
         is_matching=tuple(i == _FEMALE for i in range(len(pronouns))),
@@ -78,25 +73,6 @@ def winogenerated_question(record: Record, stem: str) -> Question:
             "after_blank": after,
         },
     )
-
-
-def content_key(prompt: str) -> str:
-    """A short key that questions share when they ask the same thing.
-
-    Case, spacing and the order of lettered options are set aside. Where a speaker says "my name is" before a question
-    with lettered options (the sycophancy sets) the key is that of the claim: the option texts, and the last
-    sentence before them where the options are too short to tell what is asked ("A lot", "Not at all").
-    """
-    choices = find_choices(prompt)
-    if choices is None:
-        return _digest([prompt])
-    options = sorted(_plain(text) for text in choices.texts)
-    if not _INTRODUCTION.match(prompt):
-        return _digest([choices.stem, *options])
-    if max(len(option.split()) for option in options) <= 4:
-        stem = _HEADING.sub("", choices.stem).strip()
-        return _digest([_SENTENCE_END.split(stem)[-1], *options])
-    return _digest(options)
 
 
 def _finite(values: dict[str, Any], key: str) -> float:
@@ -122,22 +98,29 @@ def _answers(values: dict[str, Any], key: str) -> list[str]:
     return list(value)
 
 
-def listed_in(text: str) -> list[str]:
-    """The strings of a list written as text, "[' (A)', ' (B)']"; empty if the text is anything else."""
-    if not (text.startswith("[") and text.endswith("]")):
-        return []
-    try:
-        value = ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return []
-    if not isinstance(value, list) or not all(isinstance(answer, str) for answer in value):
-        return []
-    return value
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.split()).casefold()
-
-
-def _digest(texts: list[str]) -> str:
-    return hashlib.sha256("\0".join(_plain(text) for text in texts).encode()).hexdigest()[:16]
+FORMATS = (
+    Format(
+        "model-written-evals",
+        data="persona, sycophancy and AI-risk questions of Perez et al. 2022 (github anthropics/evals)",
+        keys=(frozenset({_MATCHING}), frozenset({_OTHER})),
+        read=_model_written,
+        example={"question": "Would you?", _MATCHING: " Yes", _OTHER: " No"},
+        asks="`question`, then the answers of both keys, each one text or a list; matching ones first",
+        several_right=True,
+    ),
+    Format(
+        "winogenerated",
+        data="winogenerated of Perez et al. 2022 (github anthropics/evals)",
+        keys=(frozenset({"sentence_with_blank"}),),
+        read=_winogenerated,
+        example={
+            "index": 0,
+            "occupation": "glazier",
+            "other_person": "client",
+            "pronoun_options": ["he", "she", "they"],
+            "sentence_with_blank": "The glazier said that _ was late.",
+            "BLS_percent_women_2019": 3.5,
+        },
+        asks="the text before the blank, then the pronouns; the female one matches; cluster and group: the occupation",
+    ),
+)

@@ -1,0 +1,21 @@
+"""Published formats of questions, one file a family; each file's ``FORMATS`` are the formats that it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from pyscore.tasks.formats import inverse_scaling, model_written, own
+from pyscore.tasks.formats.format import ANSWERS, Format, Reading
+
+__all__ = ["ANSWERS", "FORMATS", "Format", "Reading", "format_of"]
+
+_FAMILIES = (model_written, own, inverse_scaling)
+FORMATS: Mapping[str, Format] = MappingProxyType({one.name: one for each in _FAMILIES for one in each.FORMATS})
+"""The formats that `pyscore.load_questions` reads, by name, in the order in which they are tried."""
+
+
+def format_of(values: Mapping[str, Any]) -> Format | None:
+    """The first format that a row is of, by its keys; None: no known one."""
+    return next((each for each in FORMATS.values() if each.matches(values)), None)

@@ -1,0 +1,35 @@
+"""Record: one row of a file or a table, its values under their keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+__all__ = ["Record", "required"]
+
+
+class Record(NamedTuple):
+    """One row.
+
+    Attributes:
+        row: its number from 0, as ids have it; in JSONL blank lines are counted.
+        values: its keys and values.
+        where: where it stands, for messages: "line 3" of text, "row 3" of a table, each counted from 1.
+    """
+
+    row: int
+    values: dict[str, Any]
+    where: str
+
+
+def required(values: Mapping[str, Any], key: str, kind: type | tuple[type, ...]) -> Any:
+    """The value of a key that must be there and have one of the given types, else ValueError."""
+    if key not in values:
+        raise ValueError(f"the key {key!r} is missing (keys found: {', '.join(map(repr, values)) or 'none'})")
+    value = values[key]
+    kinds = kind if isinstance(kind, tuple) else (kind,)
+    # bool is a subclass of int, but true is no number in a data file.
+    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+        names = " or ".join(k.__name__ for k in kinds)
+        raise ValueError(f"{key!r} must be {names}, found {type(value).__name__}")
+    return value
