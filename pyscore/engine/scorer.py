@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -134,11 +134,33 @@ class Scorer:
         source = sources.load_source(model, revision=revision, **options, **allowed, **own)
         return cls.from_source(source, add_bos_token=add_bos_token)
 
+    def with_adapters(self, adapters: Iterable[str | Path]) -> Iterator[Scorer]:
+        """A scorer for each PEFT adapter in turn, over this scorer's model, which is loaded once.
+
+        Each is of use until the next one is asked for; this scorer is again when all are done.
+
+        Args:
+            adapters: folders, or names on the model hub.
+
+        Raises:
+            FileNotFoundError, ImportError, ValueError: an adapter can't be loaded over this model.
+            TypeError: the model isn't one of Hugging Face's.
+        """
+        source = self.source
+        if not isinstance(source, sources.HuggingFaceSource):
+            raise TypeError(f"{type(source).__name__} takes no adapters: they go over models of Hugging Face's")
+        if isinstance(adapters, str | Path):
+            raise TypeError(f"adapters must be several names, got one: pass [{str(adapters)!r}]")
+        for adapter in adapters:
+            with source.adapted(adapter) as adapted:
+                yield Scorer.from_source(adapted, add_bos_token=self._add_bos_token)
+
     def _use(self, source: Source, add_bos_token: bool | str) -> None:
         if add_bos_token not in (True, False, "auto"):
             raise ValueError(f"add_bos_token={add_bos_token!r} is not True, False or 'auto'")
         if isinstance(source, type) or not isinstance(source, Source):
             raise TypeError(f"source must be a pyscore.engine.sources.Source, got {source!r:.60}")
+        self._add_bos_token = add_bos_token
         facts = source.facts
         for name in ("name", "revision", "dtype", "device"):
             check_text(getattr(facts, name), f"SourceFacts.{name}")

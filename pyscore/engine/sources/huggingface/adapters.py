@@ -1,4 +1,4 @@
-"""PEFT adapters over a model: loaded beside its weights, not merged into them."""
+"""PEFT adapters over a model: loaded beside its weights, and merged into them where that is asked for."""
 
 from __future__ import annotations
 
@@ -9,10 +9,15 @@ from typing import Any
 
 from pyscore.engine.sources.huggingface.load_errors import one_line_errors
 
-__all__ = ["check_adapter", "with_adapter"]
+__all__ = ["adapted_name", "check_adapter", "merged", "with_adapter"]
 
 _CONFIG = "adapter_config.json"
 _PROBLEMS = ("missing adapter keys", "unexpected adapter keys", "unexpected keys")
+
+
+def adapted_name(name: str, adapter: str | Path) -> str:
+    """What rows call a model with an adapter: both names, for models with other adapters would be called the same."""
+    return f"{name}+{str(adapter).rstrip(os.sep)}"
 
 
 def check_adapter(adapter: str | Path) -> None:
@@ -58,3 +63,13 @@ def with_adapter(model: Any, adapter: str | Path) -> Any:
             if any(problem in str(each.message) for problem in _PROBLEMS):
                 raise ValueError(f"it is not of this model: {each.message}")
     return found
+
+
+def merged(model: Any, adapter: str | Path) -> Any:
+    """The model inside of a wrapper, with the adapter added to its weights.
+
+    Raises:
+        ValueError: weights that can't be added to, or of which the sum is no number.
+    """
+    with one_line_errors(str(adapter), "adapter"):
+        return model.merge_and_unload(safe_merge=True)

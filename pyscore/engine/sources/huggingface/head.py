@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from pyscore import ops
+from pyscore.engine.sources.huggingface.meshes import NoHead, cut_vocabulary
 
 __all__ = [
     "Head",
@@ -29,10 +30,6 @@ __all__ = [
 ]
 
 _FIXED_CANDIDATES = 8
-
-
-class NoHead(Exception):
-    """Why a model's head can't be run apart from its body."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +82,9 @@ def find_heads(model: Any) -> list[Head]:
         NoHead: there is no plain, loaded ``nn.Linear`` of floating weights after the body.
     """
     layer = plain_layer(model.get_output_embeddings() if hasattr(model, "get_output_embeddings") else None)
-    bias = None if layer.bias is None else layer.bias.detach()
-    return heads_with(Head(layer.weight.detach(), bias, 1.0, None), model)
+    weight, group = cut_vocabulary(layer.weight)  # tensor parallelism leaves each rank some rows of it
+    bias = None if layer.bias is None else cut_vocabulary(layer.bias)[0]
+    return heads_with(Head(weight, bias, 1.0, None, group, None if group is None else layer.weight.shape[0]), model)
 
 
 def plain_layer(layer: Any) -> nn.Linear:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 
-from pyscore.engine.sources.huggingface.adapters import check_adapter, with_adapter
+from pyscore.engine.sources.huggingface.adapters import adapted_name, check_adapter, merged, with_adapter
 from pyscore.engine.sources.huggingface.bundled import BUNDLED_MODEL, bundled_model_path
 from pyscore.engine.sources.huggingface.checkpoint import check_checkpoint, gguf_read_once, recorded_gguf_tensors
 from pyscore.engine.sources.huggingface.load_errors import check_folder, one_line_errors
@@ -35,11 +36,12 @@ _loading = threading.RLock()
 
 
 class Loaded(NamedTuple):
-    """A model on its device, its tokenizer, and the name that rows give it."""
+    """A model on its device, its tokenizer, the name that rows give it, and what they say of an adapter over it."""
 
     model: Any
     tokenizer: Any
     name: str
+    adapter: dict[str, str]
 
 
 class _Source(NamedTuple):
@@ -97,8 +99,20 @@ def load_model(
     adapter: str | Path | None = None,
     trust_remote_code: bool = False,
     allow_unused_weights: bool = False,
+    merge_adapter: bool = False,
+    device_map: Any = None,
+    max_memory: Mapping[Any, Any] | None = None,
+    tp_plan: Any = None,
 ) -> Loaded:
-    """Load a causal LM and its tokenizer; the arguments are those of `Scorer.from_pretrained`.
+    """Load a causal LM and its tokenizer.
+
+    Args:
+        model, revision, dtype, device, adapter, trust_remote_code, allow_unused_weights: as for
+            `Scorer.from_pretrained`; the others are among its ``source_options``.
+        merge_adapter: add the adapter to the weights, as it is often served; that rounds it to their dtype.
+        device_map, max_memory: how accelerate spreads the model over devices, as transformers takes them: "auto".
+        tp_plan: how the ranks of `torch.distributed` share each layer, as transformers takes it: "auto". All of them
+            must score the same questions.
 
     Raises:
         FileNotFoundError: there is no such folder or file, of the model or of the adapter.
@@ -106,9 +120,13 @@ def load_model(
         ValueError: not a causal LM, nothing to load, weights missing from the checkpoint or unused, code that isn't
             trusted.
     """
-    dtype, device = parse_dtype(dtype), parse_device(device)
+    dtype = parse_dtype(dtype)
+    spread = _spread(device, device_map, max_memory, tp_plan)
+    device = parse_device(device)
     if adapter is not None:
         check_adapter(adapter)
+    elif merge_adapter:
+        raise ValueError("merge_adapter=True, but there is no adapter: name it with adapter=")
     transformers = require_transformers()
     source = _resolve(model, revision=revision, trust_remote_code=trust_remote_code)
 
@@ -119,25 +137,53 @@ def load_model(
     with _loading, _quiet(transformers), once:
         with reading("configuration"):
             config = transformers.AutoConfig.from_pretrained(source.location, **source.options)
-        _check_causal(transformers, config, source.name)
+        kind = _auto_class(transformers, config, source.name)
         with reading("tokenizer"):
             tokenizer = transformers.AutoTokenizer.from_pretrained(source.location, **source.options)
         with reading("weights"):
-            made_of = {"config": config, "dtype": dtype, **source.options}
-            whole = load_weights(source.location, allow_unused=allow_unused_weights, **made_of)
-        if adapter is not None:
-            whole = with_adapter(whole, adapter)
-        return Loaded(whole.to(device), tokenizer, source.name)
+            made_of = {"config": config, "dtype": dtype, **source.options, **(spread or _placed(config, device))}
+            whole = load_weights(source.location, kind, allow_unused=allow_unused_weights, **made_of)
+        if "device_map" not in made_of and "distributed_config" not in made_of:
+            whole = whole.to(device)
+        if adapter is None:
+            return Loaded(whole, tokenizer, source.name, {})
+        whole = with_adapter(whole, adapter)
+        if merge_adapter:
+            whole = merged(whole, adapter)
+        said = {"adapter": str(adapter), "adapter_merged": str(merge_adapter).lower()}
+        return Loaded(whole, tokenizer, adapted_name(source.name, adapter), said)
 
 
-def load_weights(location: str, *, allow_unused: bool = False, **options: Any) -> Any:
-    """`AutoModelForCausalLM.from_pretrained`, of a model that is what its checkpoint holds.
+def _spread(device: Any, device_map: Any, max_memory: Any, tp_plan: Any) -> dict[str, Any]:
+    """The options of ``from_pretrained`` that put a model on several devices; empty where none is asked for."""
+    asked = {"device_map": device_map, "tp_plan": tp_plan}
+    given = [name for name, value in asked.items() if value is not None]
+    if max_memory is not None and device_map is None:
+        raise ValueError("max_memory is about device_map: give device_map='auto' with it")
+    if len(given) > 1 or (given and device != "auto"):
+        both = " and ".join([*given, *(["device"] if device != "auto" else [])])
+        raise ValueError(f"{both} each say where the model is: give one of them")
+    if tp_plan is not None:
+        module: Any = importlib.import_module("transformers.distributed")
+        return {"distributed_config": module.DistributedConfig(tp_plan=tp_plan)}
+    return {} if device_map is None else {"device_map": device_map, "max_memory": max_memory}
+
+
+def _placed(config: Any, device: torch.device) -> dict[str, Any]:
+    """Quantised weights are put on their device while they are loaded: many kinds can't be moved afterwards."""
+    quantised = getattr(config, "quantization_config", None) is not None
+    return {"device_map": {"": str(device)}} if quantised and device.type != "cpu" else {}
+
+
+def load_weights(location: str, kind: Any = None, *, allow_unused: bool = False, **options: Any) -> Any:
+    """``from_pretrained``, of a model that is what its checkpoint holds.
 
     Values don't depend on torch's default dtype. Weights from a GGUF file would have it, and so would what a model
     computes while it is made, such as GPT-J's table of sines.
 
     Args:
         location: a folder, or a repository of the model hub.
+        kind: the class of transformers that loads it; by default AutoModelForCausalLM.
         allow_unused: accept weights that the model has no place for.
         options: of ``from_pretrained``.
 
@@ -150,7 +196,7 @@ def load_weights(location: str, *, allow_unused: bool = False, **options: Any) -
         # Without this, transformers keeps the weights quantised where a package of kernels for them is installed.
         options["quantization_config"] = transformers.GgufConfig(dequantize=True)
     with _loading, default_dtype(torch.float32), recorded_gguf_tensors() as gguf:
-        model, info = transformers.AutoModelForCausalLM.from_pretrained(
+        model, info = (kind or transformers.AutoModelForCausalLM).from_pretrained(
             location,
             output_loading_info=True,
             ignore_mismatched_sizes=True,  # check_checkpoint refuses them by name
@@ -196,13 +242,21 @@ def _resolve(model: str | Path, **options: Any) -> _Source:
     return _Source(name, name, options)
 
 
-def _check_causal(transformers: Any, config: Any, name: str) -> None:
-    own_code = "AutoModelForCausalLM" in (getattr(config, "auto_map", None) or {})
+def _auto_class(transformers: Any, config: Any, name: str) -> Any:
+    """What loads the model: a causal one, or one that reads images too and goes on with text as a causal one."""
+    causal, reads_images = transformers.AutoModelForCausalLM, transformers.AutoModelForImageTextToText
+    own_code = getattr(config, "auto_map", None) or {}
+    for kind in (causal, reads_images):
+        if kind.__name__ in own_code:
+            return kind
     # transformers offers the decoder of an encoder-decoder as a causal model too, but it was trained to read what the
     # encoder makes of a text.
-    decodes = getattr(config, "is_encoder_decoder", False)
-    if not own_code and (decodes or type(config) not in transformers.MODEL_FOR_CAUSAL_LM_MAPPING):
-        raise ValueError(f"model {name!r} is of type {config.model_type!r}, which is not a causal language model")
+    parts = (config, getattr(config, "text_config", None))
+    if not any(getattr(part, "is_encoder_decoder", False) for part in parts):
+        for kind in (causal, reads_images):
+            if type(config) in kind._model_mapping:
+                return kind
+    raise ValueError(f"model {name!r} is of type {config.model_type!r}, which is not a causal language model")
 
 
 @contextmanager

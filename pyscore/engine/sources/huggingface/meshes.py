@@ -9,9 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pyscore.engine.sources.huggingface.head import NoHead
+__all__ = ["NoHead", "cut_vocabulary", "fsdp_modules", "is_dtensor", "observed_meshes", "whole_tensor"]
 
-__all__ = ["cut_vocabulary", "fsdp_modules", "is_dtensor", "observed_meshes", "whole_tensor"]
+
+class NoHead(Exception):
+    """Why a model's head can't be run apart from its body."""
 
 
 def is_dtensor(value: Any) -> bool:

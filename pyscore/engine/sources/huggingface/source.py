@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from pyscore.engine.sources.huggingface.adapters import adapted_name, check_adapter, with_adapter
 from pyscore.engine.sources.huggingface.budget import check_batch_tokens, fastest_batch_tokens, limits_for
 from pyscore.engine.sources.huggingface.conditions import Conditions
 from pyscore.engine.sources.huggingface.forward import Forward, token_scores
@@ -42,6 +43,7 @@ class HuggingFaceSource(Source):
             was in.
         tokenizer: its tokenizer.
         batch_tokens, backend, name, revision: as for `pyscore.Scorer`.
+        adapter: what rows say of the adapter over the model.
 
     Attributes:
         limits: of the plans of a new session.
@@ -63,6 +65,7 @@ class HuggingFaceSource(Source):
         backend: str = "auto",
         name: str | None = None,
         revision: str | None = None,
+        adapter: Mapping[str, str] | None = None,
     ) -> None:
         if not isinstance(model, nn.Module):
             kind = type(model).__name__
@@ -70,6 +73,8 @@ class HuggingFaceSource(Source):
         self.model, self.tokenizer = model, tokenizer
         self._name = name or getattr(getattr(model, "config", None), "_name_or_path", "") or type(model).__name__
         self._revision = revision
+        self._adapter = dict(adapter or {})
+        self._lent = False  # whether another source has put an adapter into the model
         # A padding token that was added to the tokenizer alone would index past the model's embedding.
         pad = vocabulary_of(model).first_known(tokenizer.pad_token_id, tokenizer.eos_token_id)
         self.forward = Forward(model, Limits(1, 1, 1), pad=pad, backend=backend)
@@ -92,8 +97,47 @@ class HuggingFaceSource(Source):
         check_batch_tokens(batch_tokens)
         check_backend_name(backend)
         loaded = load_model(model, **options)
-        revision = options.get("revision")
-        return cls(*loaded[:2], name=loaded.name, revision=revision, batch_tokens=batch_tokens, backend=backend)
+        said: dict[str, Any] = {"name": loaded.name, "revision": options.get("revision"), "adapter": loaded.adapter}
+        return cls(loaded.model, loaded.tokenizer, batch_tokens=batch_tokens, backend=backend, **said)
+
+    @contextmanager
+    def adapted(self, adapter: str | Path) -> Iterator[HuggingFaceSource]:
+        """A source of the same model with a PEFT adapter over it, which is taken off again at the end.
+
+        Meanwhile this source can't be used.
+
+        Args:
+            adapter: a folder or a name on the model hub.
+
+        Raises:
+            FileNotFoundError, ImportError, ValueError: it can't be loaded over this model.
+            RuntimeError: another one is over the model.
+        """
+        self._check_whole()
+        check_adapter(adapter)
+        wrapped = with_adapter(self.model, adapter)
+        self._lent = True
+        source = HuggingFaceSource(
+            wrapped,
+            self.tokenizer,
+            batch_tokens=self._asked_batch_tokens,
+            backend=self.forward.backend,
+            name=adapted_name(self._name, adapter),
+            revision=self._revision,
+            adapter={"adapter": str(adapter), "adapter_merged": "false"},
+        )
+        try:
+            yield source
+        finally:
+            source._lent = True  # its adapter is gone
+            wrapped.unload()
+            self._lent = False
+
+    def _check_whole(self) -> None:
+        if self._lent:
+            raise RuntimeError(
+                f"{self._name} can't be used now: another adapter is over its model, or its own was taken off"
+            )
 
     @property
     def facts(self) -> SourceFacts:
@@ -112,7 +156,7 @@ class HuggingFaceSource(Source):
             context_length=context_length(self.model),
             vocabulary=vocabulary_of(self.model),
             settings={"backend": self._backend, "batch_tokens": self._asked_batch_tokens},
-            metadata=metadata | ({"commit": commit} if commit else {}),
+            metadata=metadata | self._adapter | ({"commit": commit} if commit else {}),
         )
 
     @property
@@ -133,6 +177,7 @@ class HuggingFaceSource(Source):
         Only what self-checks found out stays, where the model's fingerprint was read just before and says that it is
         the same. Of a fallback to less sharing, only a session without a state knows from earlier sessions.
         """
+        self._check_whole()
         is_known = self._conditions.begin()
         if not is_known:
             self.sharing.forget()
