@@ -1,33 +1,57 @@
-"""CSV with a header, text as it stands there."""
+"""CSV and TSV, text as it stands there."""
 
 from __future__ import annotations
 
 import csv
 import io
 import threading
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Sequence
 
-from pyscore.tasks.reading.lines import read_lines
+from pyscore.tasks.reading.lines import lines_of
 from pyscore.tasks.reading.record import Record
 
-__all__ = ["read_csv"]
+__all__ = ["first_row", "read_csv"]
 
 
-def read_csv(path: Path) -> Iterator[Record]:
-    """The rows of a CSV file with a header, as strings, each with the line on which it begins.
+def read_csv(
+    file: Iterable[bytes], name: str, delimiter: str = ",", header: Sequence[str] | None = None
+) -> Iterator[Record]:
+    """The rows of a CSV or TSV file, as strings, each with the line on which it begins.
 
     Rows are counted from 0 after the header; empty ones are passed over and not counted. Line ends inside of quotes
-    stay as they are. What isn't asked for isn't read.
+    stay as they are. What isn't asked for isn't read. TSV has the quotes of CSV, as pandas and Excel write it.
+
+    Args:
+        file: its lines, with their ends.
+        name: what messages call it.
+        delimiter: between fields: a comma, or a tab.
+        header: names of the columns, if its first row is none.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the path is a folder, its file is not text, or a line (named in the message) is not UTF-8, not CSV,
-            or has more or fewer fields than the header.
+        ValueError: a line (named in the message) is not text, not UTF-8, not CSV, or has more or fewer fields than the
+            header.
     """
-    reader = csv.reader(_text_lines(path), strict=True)
-    header: list[str] = []
+    rows = _rows(file, name, delimiter)
+    names = list(header or ())
     row = 0
+    for line, fields in rows:
+        if not names:
+            names = _checked_header(fields, f"{name}, line {line}", delimiter)
+            continue
+        if len(fields) != len(names):
+            names_it = "but the header names" if header is None else "and the columns without a header are"
+            raise ValueError(f"{name}, line {line}: {len(fields)} fields, {names_it} {len(names)}")
+        yield Record(row, dict(zip(names, fields, strict=True)), f"line {line}")
+        row += 1
+
+
+def first_row(file: Iterable[bytes], name: str, delimiter: str = ",") -> list[str]:
+    """The fields of the first row, whether it is a header or not; none where there is no row."""
+    return next((fields for _, fields in _rows(file, name, delimiter)), [])
+
+
+def _rows(file: Iterable[bytes], name: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    reader = csv.reader(_text_lines(file, name), strict=True, delimiter=delimiter)
     while True:
         line = reader.line_num + 1
         try:
@@ -35,26 +59,23 @@ def read_csv(path: Path) -> Iterator[Record]:
         except StopIteration:
             return
         except csv.Error as error:
-            raise ValueError(f"{path}, line {line}: not CSV ({error})") from None
-        if not fields:
-            continue
-        if not header:
-            header = _checked_header(fields, f"{path}, line {line}")
-            continue
-        if len(fields) != len(header):
-            raise ValueError(f"{path}, line {line}: {len(fields)} fields, but the header names {len(header)}")
-        yield Record(row, dict(zip(header, fields, strict=True)), f"line {line}")
-        row += 1
+            kind = "TSV" if delimiter == "\t" else "CSV"
+            raise ValueError(f"{name}, line {line}: not {kind} ({error})") from None
+        if fields:
+            yield line, fields
 
 
-def _text_lines(path: Path) -> Iterator[str]:
-    for i, line in enumerate(read_lines(path)):
+def _text_lines(file: Iterable[bytes], name: str) -> Iterator[str]:
+    for i, line in enumerate(lines_of(file, name)):
         try:
             text = line.decode("utf-8")
         except UnicodeDecodeError as error:
-            raise ValueError(f"{path}, line {i + 1}: not UTF-8 (byte {error.start} of the line)") from None
+            raise ValueError(f"{name}, line {i + 1}: not UTF-8 (byte {error.start} of the line)") from None
         # The reader of csv takes a carriage return for the end of a line, too, and wants each line by itself.
-        yield from io.StringIO(text + "\n", newline="")
+        if "\r" in text:
+            yield from io.StringIO(text + "\n", newline="")
+        else:
+            yield text + "\n"
 
 
 _LONGEST_FIELD = 2**31 - 1  # the most that fits into the C long of every platform
@@ -74,13 +95,21 @@ def _next_row(reader: Iterator[list[str]]) -> list[str]:
             csv.field_size_limit(limit)
 
 
-def _checked_header(fields: list[str], where: str) -> list[str]:
+def _checked_header(fields: list[str], where: str, delimiter: str) -> list[str]:
     twice = [name for name in fields if fields.count(name) > 1]
     if twice:
         raise ValueError(f"{where}: the header names {twice[0]!r} more than once")
+    ending = ".tsv" if delimiter == "\t" else ".csv"
     if fields[0].lstrip().startswith("{"):
-        raise ValueError(f"{where}: a header is needed. JSON lines? Their file's name must not end in .csv")
+        raise ValueError(f"{where}: a header is needed. JSON lines? Their file's name must not end in {ending}")
+    if delimiter == "\t":
+        if len(fields) == 1 and "," in fields[0]:
+            raise ValueError(f"{where}: one field. Fields are separated by tabs, and these by commas, it seems: .csv?")
+        return fields
     other = [name for name, mark in (("tabs", "\t"), ("semicolons", ";")) if len(fields) == 1 and mark in fields[0]]
     if other:
-        raise ValueError(f"{where}: one field. Fields are separated by commas, and these by {other[0]}, it seems")
+        remedy = ": give it a name in .tsv" if other[0] == "tabs" else ""
+        raise ValueError(
+            f"{where}: one field. Fields are separated by commas, and these by {other[0]}, it seems{remedy}"
+        )
     return fields

@@ -1,70 +1,121 @@
-"""Reading JSONL without touching the text inside: bytes, strict UTF-8, lines split at b"\\n" alone."""
+"""Reading JSON without touching the text inside: JSONL, whose lines are split at b"\\n" alone, and whole documents."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from pyscore.tasks.reading.lines import read_lines
+from pyscore.tasks.reading.json_document import read_array, read_objects
+from pyscore.tasks.reading.json_text import DECODER, at_its_end
+from pyscore.tasks.reading.lines import BOM, lines_of
 from pyscore.tasks.reading.record import Record
 
-__all__ = ["read_records"]
+__all__ = ["read_json", "read_lines", "read_records"]
+
+_FIRST_LINE = 2**20
+"""Bytes of the first line that are read to tell what a file holds: an array may be one line of any length."""
+
+_BLOCK = 2**16
 
 
 def read_records(path: Path) -> Iterator[Record]:
-    """The objects of a JSONL file in order; blank lines are passed over, and what isn't asked for isn't read.
+    """The objects of a local JSONL file, packed or not, as `read_lines` gives them.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the path is a folder, its file is of another kind, or as `read_lines`.
+    """
+    from pyscore.tasks.reading.files import FilePlace, LocalOrigin
+
+    with FilePlace(LocalOrigin(path)).text() as file:
+        yield from read_lines(file, str(path))
+
+
+def read_json(file: BinaryIO, name: str) -> Iterator[Record]:
+    """The objects of a file of JSON: one a line, one array of them, or single ones that go over several lines.
+
+    Args:
+        file: the file, buffered.
+        name: what messages call it.
+
+    Raises:
+        ValueError: as `read_lines`, `read_array` and `read_objects`.
+    """
+    before: list[bytes] = []
+    while line := file.readline(_FIRST_LINE):
+        text = line if before else line.removeprefix(BOM)
+        if not text.strip():
+            before.append(line)
+            continue
+        blocks = chain(before, [line], iter(lambda: file.read(_BLOCK), b""))
+        if text.lstrip().startswith(b"["):
+            return read_array(blocks, name)
+        if text.lstrip().startswith(b"{") and line.endswith(b"\n") and _goes_on(text):
+            return read_objects(blocks, name)
+        if not line.endswith(b"\n"):
+            line += file.readline()
+        return read_lines(chain(before, [line], file), name)
+    return read_lines(before, name)
+
+
+def _goes_on(line: bytes) -> bool:
+    """Whether a first line is the beginning of an object that ends in a later one."""
+    try:
+        DECODER.decode(line.decode("utf-8"))
+    except json.JSONDecodeError as error:
+        # A string can't go on in the next line: one without an end is a fault of this one.
+        return at_its_end(error) and not error.msg.startswith("Unterminated string")
+    except (ValueError, RecursionError):
+        return False
+    return False
+
+
+def read_lines(file: Iterable[bytes], name: str) -> Iterator[Record]:
+    """The objects of JSONL in order; blank lines are passed over, and what isn't asked for isn't read.
 
     ``str.splitlines`` would also split at U+2028 and U+0085, which JSON leaves as they are inside of a string.
     NaN and infinities are read, as Python writes them.
 
+    Args:
+        file: its lines, with their ends.
+        name: what messages call it.
+
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the path is a folder, its file is not text, or a line (named in the message) is not UTF-8, not JSON,
-            not an object, or has a key twice.
+        ValueError: a line (named in the message) is not text, not UTF-8, not JSON, not an object, or has a key twice.
     """
     first = True
-    for row, line in enumerate(read_lines(path)):
-        if not line.strip():
-            continue
-        where = f"{path}, line {row + 1}"
-        hint = _hint(line) if first else ""
-        first = False
+    decode = DECODER.decode
+    for row, line in enumerate(lines_of(file, name)):
         try:
-            values = _DECODER.decode(line.decode("utf-8"))
-        except UnicodeDecodeError as error:
-            raise ValueError(f"{where}: not UTF-8 (byte {error.start} of the line)") from None
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{where}: not JSON ({error.msg} at character {error.pos}){hint}") from None
-        except RecursionError:
-            raise ValueError(f"{where}: JSON that is nested too deeply to be read") from None
-        except ValueError as error:  # a number of too many digits; a key that stands there twice
-            raise ValueError(f"{where}: {error}") from None
+            values: Any = decode(line.decode("utf-8"))
+        except (ValueError, RecursionError) as error:
+            if not line.strip():
+                continue
+            raise ValueError(f"{name}, line {row + 1}: {_fault(error, line, first)}") from None
         if not isinstance(values, dict):
-            raise ValueError(f"{where}: a JSON object is needed, found {type(values).__name__}{hint}")
+            hint = _hint(line) if first else ""
+            raise ValueError(f"{name}, line {row + 1}: a JSON object is needed, found {type(values).__name__}{hint}")
+        first = False
         yield Record(row, values, f"line {row + 1}")
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    values = dict(pairs)
-    if len(values) < len(pairs):  # the reader of json keeps the last one without a word
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"the key {twice!r} stands there more than once")
-    return values
-
-
-_DECODER = json.JSONDecoder(object_pairs_hook=_once)
+def _fault(error: Exception, line: bytes, first: bool) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return f"not UTF-8 (byte {error.start} of the line)"
+    if isinstance(error, json.JSONDecodeError):
+        return f"not JSON ({error.msg} at character {error.pos}){_hint(line) if first else ''}"
+    if isinstance(error, RecursionError):
+        return "JSON that is nested too deeply to be read"
+    return str(error)  # a number of too many digits; a key that stands there twice
 
 
 def _hint(line: bytes) -> str:
     """What a file may be instead whose first line is no object in JSON."""
-    begins = line.lstrip()[:1]
-    if begins == b"[":
-        return ": a JSON array? Write one object a line, with jq -c '.[]' FILE"
-    if begins == b"{":
-        return ": JSON over several lines? Write one object a line, with jq -c . FILE" if line.strip() == b"{" else ""
+    if line.lstrip()[:1] in (b"{", b"["):
+        return ""
     if b"\t" in line:
-        return ": TSV? Write it as CSV, with a name in .csv"
+        return ": TSV? Its name has to end in .tsv"
     return ": CSV? Its name has to end in .csv" if b"," in line else ""

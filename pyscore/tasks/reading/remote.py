@@ -1,0 +1,103 @@
+"""Files behind fsspec URLs, opened for reading."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO
+
+from pyscore.tasks.reading.streams import BUFFER
+
+__all__ = ["UnreachableError", "file_system", "is_url", "open_url", "reached"]
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|[A-Za-z][A-Za-z0-9+.-]*::.*://")
+_KEPT = (FileNotFoundError, PermissionError, IsADirectoryError)
+
+
+class UnreachableError(OSError):
+    """What is behind a URL can't be reached; whether it is whole is not known."""
+
+
+def is_url(text: str) -> bool:
+    return _URL.match(text) is not None
+
+
+def file_system(url: str) -> tuple[Any, str]:
+    """The file system of a URL, and the path in it.
+
+    Raises:
+        ImportError: fsspec, or the package for such URLs, is missing.
+        ValueError: there is no such kind of URL.
+    """
+    try:
+        from fsspec.core import url_to_fs
+    except ImportError:
+        raise ImportError(f"{url} needs fsspec: pip install 'pyscore-engine[engine]', or download it first") from None
+    try:
+        with reached(url):
+            return url_to_fs(url)  # type: ignore[no-any-return]
+    except (ImportError, ValueError) as error:
+        raise type(error)(f"{url} can't be read: {error}") from None
+
+
+@contextmanager
+def open_url(files: Any, path: str, url: str) -> Iterator[BinaryIO]:
+    """The file at a path of a file system, which isn't read further than is asked for, a block aside.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is a folder.
+        OSError: it can't be reached.
+    """
+    with reached(url):
+        if hasattr(files, "invalidate_cache"):
+            files.invalidate_cache()  # listings are kept, and other machines may have written since
+        file = files.open(path, "rb")
+    with file:
+        yield io.BufferedReader(_Reached(file, url), BUFFER)
+
+
+class _Reached(io.RawIOBase):
+    """A file whose errors name its URL."""
+
+    def __init__(self, file: Any, url: str) -> None:
+        self._file, self._url = file, url
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return bool(self._file.seekable())
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        with reached(self._url):
+            return int(self._file.seek(offset, whence))
+
+    def tell(self) -> int:
+        return int(self._file.tell())
+
+    def readinto(self, buffer: Any) -> int:
+        with reached(self._url):
+            found = self._file.read(len(buffer))
+        buffer[: len(found)] = found
+        return len(found)
+
+
+@contextmanager
+def reached(url: str) -> Iterator[None]:
+    """Errors of the packages behind a URL, many of which are none of Python's own, as OSErrors that name the URL."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise FileNotFoundError(f"no such file: {url}") from None
+    except (ImportError, ValueError, TypeError):
+        raise
+    except Exception as error:
+        text = next((line.strip() for line in str(error).splitlines() if line.strip()), "no reason given")
+        kind = next((kind for kind in _KEPT if isinstance(error, kind)), UnreachableError)
+        raise kind(
+            f"{url} can't be reached or read: {text} ({type(error).__name__}). "
+            "Check the address, the credentials and the network"
+        ) from error
