@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import json
 import re
+from collections.abc import Mapping
+from string import ascii_uppercase
+from typing import Any
 
 from pyscore.tasks.choices import find_choices
+from pyscore.tasks.reading import required
 
-__all__ = ["content_key", "listed_in", "plain"]
+__all__ = ["choices_by_letter", "content_key", "listed_in", "plain", "structure_in", "text_in", "texts_in"]
 
 _INTRODUCTION = re.compile(r".{0,40}\bmy name is\b", re.IGNORECASE)
 _HEADING = re.compile(r"\n\s*Choices:\s*\Z")
@@ -36,15 +41,65 @@ def content_key(prompt: str) -> str:
 
 def listed_in(text: str) -> list[str]:
     """The strings of a list written as text, "[' (A)', ' (B)']"; empty if the text is anything else."""
-    if not (text.startswith("[") and text.endswith("]")):
-        return []
-    try:
-        value = ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return []
+    value = _written(text) if text.startswith("[") and text.endswith("]") else None
     if not isinstance(value, list) or not all(isinstance(answer, str) for answer in value):
         return []
     return value
+
+
+def structure_in(values: Mapping[str, Any], key: str) -> Any:
+    """The list or dict that a key must hold, as it is or written as text, as Python or JSON write it.
+
+    Raises:
+        ValueError: it is missing or something else.
+    """
+    given = required(values, key, (list, dict, str))
+    found = _written(given.strip()) if isinstance(given, str) else given
+    if not isinstance(found, list | dict):
+        raise ValueError(f"{key!r} must be a list or an object, or a string that holds one, found {given!r:.60}")
+    return found
+
+
+def _written(text: str) -> Any:
+    """What a text writes down as Python or, failing that, as JSON; None if it is neither."""
+    for read in (ast.literal_eval, json.loads):
+        try:
+            return read(text)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            continue
+    return None
+
+
+def texts_in(values: Mapping[str, Any], key: str) -> list[str]:
+    """The strings that a key must hold as a list, or as one written as text.
+
+    Raises:
+        ValueError: it is missing or something else.
+    """
+    given = required(values, key, (list, str))
+    found = listed_in(given) if isinstance(given, str) else given
+    if not found or not all(isinstance(text, str) for text in found):
+        raise ValueError(f"{key!r} must be a list of strings, or a string that holds one, found {given!r:.60}")
+    return list(found)
+
+
+def choices_by_letter(values: Mapping[str, Any], key: str) -> list[str]:
+    """The texts of choices that a key must hold by their letters, {"A": "...", "B": "..."}, in the order of these.
+
+    Raises:
+        ValueError: it is missing or something else; the letters have a gap.
+    """
+    given = required(values, key, dict)
+    letters = list(ascii_uppercase[: len(given)])
+    if sorted(given) != letters or not all(isinstance(text, str) for text in given.values()):
+        raise ValueError(f"{key!r} must give each letter from A on, without a gap, a text; found {given!r:.60}")
+    return [given[letter] for letter in letters]
+
+
+def text_in(values: Mapping[str, Any], key: str) -> str | None:
+    """The text of a key that may be missing, null or blank: None then."""
+    value = values.get(key)
+    return value if isinstance(value, str) and value.strip() else None
 
 
 def plain(text: str) -> str:
