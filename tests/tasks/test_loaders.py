@@ -271,7 +271,7 @@ def test_a_missing_file_and_a_folder_are_told_in_one_line(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"format": "csv"}, "give 'auto' or one of model-written-evals, winogenerated, pyscore"),
+        ({"format": "csv"}, "give 'auto' or one of .*model-written-evals.*, pyscore"),
         ({"choices": "all"}, "choices must be 'given' or 'listed'"),
         ({"limit": 0}, "limit must be at least 1"),
         ({"format": "winogenerated"}, "the key 'sentence_with_blank' is missing"),

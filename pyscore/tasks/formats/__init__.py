@@ -6,16 +6,34 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from pyscore.tasks.formats import inverse_scaling, model_written, own
+from pyscore.tasks.formats import (
+    inverse_scaling,
+    model_written,
+    multiple_choice,
+    own,
+)
 from pyscore.tasks.formats.format import ANSWERS, Format, Reading
 
 __all__ = ["ANSWERS", "FORMATS", "Format", "Reading", "format_of"]
 
-_FAMILIES = (model_written, own, inverse_scaling)
+_FAMILIES = (
+    model_written,
+    # These come last, in this order: they know a row by one key, which rows of other families have as well.
+    inverse_scaling,
+    own,
+    multiple_choice,
+)
 FORMATS: Mapping[str, Format] = MappingProxyType({one.name: one for each in _FAMILIES for one in each.FORMATS})
 """The formats that `pyscore.load_questions` reads, by name, in the order in which they are tried."""
 
 
 def format_of(values: Mapping[str, Any]) -> Format | None:
-    """The first format that a row is of, by its keys; None: no known one."""
-    return next((each for each in FORMATS.values() if each.matches(values)), None)
+    """The first format that a row is of, by its keys; None: no known one.
+
+    Raises:
+        ValueError: the row has a question alone, and no answers that could be compared.
+    """
+    found = next((each for each in FORMATS.values() if each.matches(values)), None)
+    if found is None:
+        multiple_choice.refuse_without_answers(values)
+    return found

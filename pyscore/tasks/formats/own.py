@@ -24,6 +24,7 @@ FORMATS = (
         "pyscore",
         data="your own",
         keys=(frozenset({"answers"}), frozenset({"is_matching"})),
+        fits=lambda values: "is_matching" in values or "question" not in values,  # else "answers" are choices
         read=_question,
         example={"id": "sky:0", "prompt": "Is it blue?", "answers": [" Yes", " No"], "is_matching": [True, False]},
         asks="the fields of `Question` under their own names, `id`, `prompt`, `answers`, `is_matching`, and if wanted "

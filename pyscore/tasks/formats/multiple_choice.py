@@ -1,0 +1,152 @@
+"""Any row with a question, choices and the right one among them, by the names that such columns mostly have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from pyscore.tasks.formats.choice import choice_question, right_choice
+from pyscore.tasks.formats.fields import content_key, structure_in, text_in
+from pyscore.tasks.formats.format import Format, Reading
+from pyscore.tasks.question import Question
+from pyscore.tasks.reading import Record, required
+
+__all__ = ["FORMATS", "refuse_without_answers"]
+
+_QUESTIONS = ("question", "query", "input", "stem", "prompt")
+_CHOICES = ("choices", "options", "endings", "answers")
+_INDICES = ("answer_index", "answer_idx", "correct_index", "gold_index")
+_RIGHT = (*_INDICES, "answerKey", "answer", "target", "label", "gold", "correct", "correct_answer")
+_CONTEXTS = ("context", "passage", "article", "support")
+_GROUPS = ("subject", "category")
+
+
+class _Keys(NamedTuple):
+    question: str
+    choices: str
+    right: str
+    context: str | None
+
+
+def _keys(values: Mapping[str, Any]) -> _Keys | None:
+    """The keys of a row's parts, of several names each the first one that is there; None: a part is missing."""
+    question, choices, right, context = (
+        next((key for key in names if key in values), None) for names in (_QUESTIONS, _CHOICES, _RIGHT, _CONTEXTS)
+    )
+    if question is None or choices is None or right is None:
+        return None
+    return _Keys(question, choices, right, context)
+
+
+def _multiple_choice(record: Record, reading: Reading) -> Question:
+    """A question, after the text that it is about where there is one, and one or several right choices."""
+    values = record.values
+    keys = _keys(values)
+    if keys is None:
+        raise ValueError(
+            f"a question ({' or '.join(_QUESTIONS)}), choices ({' or '.join(_CHOICES)}) and the right one "
+            f"({' or '.join(_RIGHT)}) are needed (keys found: {', '.join(map(repr, values)) or 'none'})"
+        )
+    choices, labels = _choices(values, keys.choices)
+    stem = _question(values, keys.question)
+    context = text_in(values, keys.context) if keys.context else None
+    metadata = values.get("metadata")
+    places = [values, metadata if isinstance(metadata, Mapping) else {}]
+    goes_on = keys.choices == "endings"
+    return choice_question(
+        record,
+        reading,
+        stem=stem if context is None else f"{context}\n\n{stem}",
+        choices=choices,
+        right=_right(values, keys.right, choices, labels),
+        custom="text" if goes_on else "letter",
+        by_text="{stem}" if goes_on else "Question: {stem}\nAnswer:",
+        used=[key for key in keys if key is not None],
+        cluster=None if context is None else content_key(context),
+        group=next((found for place in places for key in _GROUPS if (found := text_in(place, key))), None),
+    )
+
+
+def _question(values: Mapping[str, Any], key: str) -> str:
+    """The text of a question; a list of chat messages must be one of a user."""
+    given = required(values, key, (str, list))
+    if isinstance(given, str):
+        return given.strip()
+    roles = [message.get("role") if isinstance(message, Mapping) else None for message in given]
+    if roles != ["user"] or not isinstance(given[0].get("content"), str):
+        told = ", ".join(map(str, roles)) or "none"
+        raise ValueError(
+            f"{key!r} is a list of messages ({told}): one message of a user, with text, can be read. A system message "
+            "belongs in the template, ChatTemplate(system=...)"
+        )
+    content: str = given[0]["content"]
+    return content.strip()
+
+
+def _choices(values: Mapping[str, Any], key: str) -> tuple[list[str], list[str] | None]:
+    """The texts, and the labels of {"A": "...", ...}, {"text": [...], "label": [...]} and [{"text", "label"}, ...]."""
+    given = structure_in(values, key)
+    labels: list[Any] | None = None
+    if isinstance(given, dict) and given.keys() == {"text", "label"}:
+        texts, labels = given["text"], given["label"]
+    elif isinstance(given, dict):  # a choice that other rows alone have is null
+        there = {label: text for label, text in given.items() if text is not None}
+        texts, labels = list(there.values()), list(there)
+    elif given and all(isinstance(one, Mapping) and {"text", "label"} <= one.keys() for one in given):
+        texts, labels = [one["text"] for one in given], [one["label"] for one in given]
+    else:
+        texts = given
+    for each in (texts, labels):
+        if each is not None and not (isinstance(each, list) and all(isinstance(one, str) for one in each)):
+            raise ValueError(f"{key!r} must hold the choices' texts, in a list or by their labels, found {given!r:.60}")
+    if labels is not None and len(labels) != len(texts):
+        raise ValueError(f"{key!r} has {len(texts)} texts and {len(labels)} labels")
+    return texts, labels
+
+
+def _right(values: Mapping[str, Any], key: str, choices: list[str], labels: list[str] | None) -> list[int]:
+    value = values[key]
+    if value is None or value in ("", -1, []):
+        raise ValueError(f"{key!r} is {value!r}, so that no choice is right: load a split that has answers")
+    named = value if isinstance(value, list) else [value]
+    if key in _INDICES:  # a digit is no choice's text there, nor a label if it is a number
+        choices = [""] * len(choices)
+    return [right_choice(one, choices, key, labels=None if isinstance(one, int) else labels) for one in named]
+
+
+def _fits(values: Mapping[str, Any]) -> bool:
+    keys = _keys(values)
+    return keys is not None and isinstance(values[keys.choices], list | dict | str)
+
+
+def refuse_without_answers(values: Mapping[str, Any]) -> None:
+    """ValueError for a row that has a question and nothing else, as sets have that are for generation."""
+    keys = values.keys() - {"id"}
+    if keys and keys <= set(_QUESTIONS):
+        raise ValueError(
+            f"the row has a question ({', '.join(map(repr, sorted(keys)))}) and no answers: it is open-ended, for "
+            "generation. pyscore compares answers that a row lists: load the set that has them"
+        )
+
+
+FORMATS = (
+    Format(
+        "multiple-choice",
+        data="any set with a question, choices and the right one; samples of Inspect; MedQA's and MMLU's many kin",
+        keys=tuple(frozenset({key}) for key in _CHOICES),
+        fits=_fits,
+        read=_multiple_choice,
+        example={
+            "id": "pan-1",
+            "input": "Which of these is a kitchen tool?",
+            "choices": ["cloud", "whisk", "sonnet"],
+            "target": "B",
+            "metadata": {"category": "household"},
+        },
+        asks=f"the question ({', '.join(f'`{key}`' for key in _QUESTIONS)}; a `context` before it) with its choices "
+        f"({', '.join(f'`{key}`' for key in _CHOICES)}: a list, or texts by label), then a letter, after `endings` a "
+        "text; the right one is named by its letter, index from 0, label or text, or several in a list; cluster: the "
+        "`context`; group: `subject` or `category`",
+        several_right=True,
+    ),
+)
