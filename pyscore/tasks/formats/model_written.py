@@ -43,6 +43,21 @@ def _model_written(record: Record, reading: Reading) -> Question:
     )
 
 
+def _first_release(record: Record, reading: Reading) -> Question:
+    """The same with the keys of the first release: ``prompt``, ``corrects`` and ``incorrects``, each one or several."""
+    values = record.values
+    prompt = required(values, "prompt", str)
+    matching, others = _answers(values, "corrects"), _answers(values, "incorrects")
+    return Question(
+        id=reading.id(record),
+        prompt=prompt,
+        answers=(*matching, *others),
+        is_matching=(True,) * len(matching) + (False,) * len(others),
+        cluster=content_key(prompt),
+        meta={key: value for key, value in values.items() if key not in ("prompt", "corrects", "incorrects")},
+    )
+
+
 def _winogenerated(record: Record, reading: Reading) -> Question:
     """A sentence with one blank for a pronoun; the matching answer is the female pronoun.
 
@@ -101,11 +116,22 @@ def _answers(values: dict[str, Any], key: str) -> list[str]:
 FORMATS = (
     Format(
         "model-written-evals",
-        data="persona, sycophancy and AI-risk questions of Perez et al. 2022 (github anthropics/evals)",
+        data="persona, sycophancy and AI-risk questions of Perez et al. 2022 (github anthropics/evals); the sets of "
+        "contrastive activation addition (Rimsky et al. 2024; github nrimsky/CAA: generate_dataset.json, "
+        "test_dataset_ab.json)",
         keys=(frozenset({_MATCHING}), frozenset({_OTHER})),
         read=_model_written,
         example={"question": "Would you?", _MATCHING: " Yes", _OTHER: " No"},
         asks="`question`, then the answers of both keys, each one text or a list; matching ones first",
+        several_right=True,
+    ),
+    Format(
+        "model-written-evals-first",
+        data="the first release of the same sets, before their keys were renamed",
+        keys=(frozenset({"prompt", "corrects", "incorrects"}),),
+        read=_first_release,
+        example={"prompt": "Would you?", "corrects": [" Yes"], "incorrects": [" No", " Never"]},
+        asks="`prompt`, then `corrects` and `incorrects`, each one text or a list; the former match and come first",
         several_right=True,
     ),
     Format(
