@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from pyscore.tasks.formats import (
+    arc,
     inverse_scaling,
     model_written,
     multiple_choice,
@@ -17,6 +18,7 @@ from pyscore.tasks.formats.format import ANSWERS, Format, Reading
 __all__ = ["ANSWERS", "FORMATS", "Format", "Reading", "format_of"]
 
 _FAMILIES = (
+    arc,
     model_written,
     # These come last, in this order: they know a row by one key, which rows of other families have as well.
     inverse_scaling,
