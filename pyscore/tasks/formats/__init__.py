@@ -8,6 +8,7 @@ from typing import Any
 
 from pyscore.tasks.formats import (
     arc,
+    hellaswag,
     inverse_scaling,
     model_written,
     multiple_choice,
@@ -19,6 +20,7 @@ __all__ = ["ANSWERS", "FORMATS", "Format", "Reading", "format_of"]
 
 _FAMILIES = (
     arc,
+    hellaswag,
     model_written,
     # These come last, in this order: they know a row by one key, which rows of other families have as well.
     inverse_scaling,
