@@ -13,6 +13,7 @@ from pyscore.tasks.formats import (
     model_written,
     multiple_choice,
     own,
+    truthfulqa,
 )
 from pyscore.tasks.formats.format import ANSWERS, Format, Reading
 
@@ -22,6 +23,7 @@ _FAMILIES = (
     arc,
     hellaswag,
     model_written,
+    truthfulqa,
     # These come last, in this order: they know a row by one key, which rows of other families have as well.
     inverse_scaling,
     own,
