@@ -13,6 +13,7 @@ from pyscore.tasks.formats import (
     model_written,
     multiple_choice,
     own,
+    sciq,
     truthfulqa,
 )
 from pyscore.tasks.formats.format import ANSWERS, Format, Reading
@@ -23,6 +24,7 @@ _FAMILIES = (
     arc,
     hellaswag,
     model_written,
+    sciq,
     truthfulqa,
     # These come last, in this order: they know a row by one key, which rows of other families have as well.
     inverse_scaling,
