@@ -8,6 +8,7 @@ from typing import Any
 
 from pyscore.tasks.formats import (
     arc,
+    gpqa,
     hellaswag,
     inverse_scaling,
     model_written,
@@ -22,6 +23,7 @@ __all__ = ["ANSWERS", "FORMATS", "Format", "Reading", "format_of"]
 
 _FAMILIES = (
     arc,
+    gpqa,
     hellaswag,
     model_written,
     sciq,
