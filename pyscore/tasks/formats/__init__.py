@@ -16,6 +16,7 @@ from pyscore.tasks.formats import (
     model_written,
     multiple_choice,
     own,
+    race,
     sciq,
     truthfulqa,
 )
@@ -30,6 +31,7 @@ _FAMILIES = (
     medicine,
     mmlu,
     model_written,
+    race,
     sciq,
     truthfulqa,
     # These come last, in this order: they know a row by one key, which rows of other families have as well.
