@@ -91,7 +91,10 @@ class _Rows:
         constant |= {"is_greedy": False, "truncated": False}
         columns: dict[str, Any] = {
             **{name: pa.repeat(pa.scalar(value, schema.field(name).type), 2 * n) for name, value in constant.items()},
-            **{name: pa.nulls(2 * n, schema.field(name).type) for name in ("revision", "group", "extends", "step")},
+            **{
+                name: pa.nulls(2 * n, schema.field(name).type)
+                for name in ("revision", "group", "extends", "step", "logprob_low")
+            },
             "question_id": np.repeat([question.id for question in asked], 2),
             "cluster": np.repeat(np.array([question.cluster for question in asked], object), 2),
             "answer_index": np.tile([0, 1], n),

@@ -37,7 +37,7 @@ def write_run(path: Path, step: int) -> dict[str, Any]:
             logprob = np.log(rng.dirichlet((1, 1, 1), n)[:, :2]).ravel()
             columns = {
                 **dict.fromkeys(("run_id", "model", "boundary"), ["x"] * (2 * n)),
-                **dict.fromkeys(("revision", "group", "extends"), [None] * (2 * n)),
+                **dict.fromkeys(("revision", "group", "extends", "logprob_low"), [None] * (2 * n)),
                 **dict.fromkeys(("n_tokens", "n_chars", "n_bytes", "prompt_tokens"), [4] * (2 * n)),
                 **dict.fromkeys(("is_greedy", "truncated"), [False] * (2 * n)),
                 "step": [step] * (2 * n),

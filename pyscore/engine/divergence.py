@@ -8,6 +8,7 @@ import numpy as np
 
 from pyscore import metrics
 from pyscore.engine.documents import Pair, document_windows, score_stream, window_sizes
+from pyscore.engine.rows import exact_logprobs
 from pyscore.engine.scorer import Scorer
 from pyscore.engine.tokenization import tokenizer_hash
 from pyscore.metrics import Interval, Report
@@ -50,8 +51,8 @@ def forward_kl(
     Raises:
         TypeError: a text or a prompt of another type, with its row.
         ValueError: tokenizers that differ, texts or prompts that don't fit each other, a text without tokens or, with
-            a prompt, too long for a model, a text that gets other tokens after the model's prompt; as
-            `pyscore.metrics.forward_kl`.
+            a prompt, too long for a model, a text that gets other tokens after the model's prompt; a source
+            that gives bounds alone; as `pyscore.metrics.forward_kl`.
     """
     if tokenizer_hash(reference.tokenizer) != tokenizer_hash(model.tokenizer):
         raise ValueError(
@@ -106,7 +107,8 @@ def _targets(windows: Sequence[Pair]) -> list[int]:
 
 def _logprobs(scorer: Scorer, windows: Sequence[Sequence[Pair]], progress: bool) -> Floats:
     scores = score_stream(scorer, (pair for each in windows for pair in each), progress=progress)
-    return np.array([logprob for score in scores for logprob in score.logprobs], dtype=np.float64)
+    known = (exact_logprobs(score, f"{scorer.name}, texts") for score in scores)
+    return np.array([logprob for each in known for logprob in each], dtype=np.float64)
 
 
 def _read_prompts(prompts: Sequence[str] | None, name: str, n: int) -> Sequence[str | None]:

@@ -13,7 +13,7 @@ import numpy as np
 from pyscore._integers import as_int
 from pyscore._version import __version__
 from pyscore.engine.fingerprint import model_digest
-from pyscore.engine.rows import total
+from pyscore.engine.rows import exact_logprobs, total
 from pyscore.engine.scorer import ScoredTokens, Scorer
 from pyscore.engine.tokenization import tokenizer_hash
 from pyscore.engine.turns import turn
@@ -72,7 +72,8 @@ def score_documents(
     Raises:
         TypeError: a text or an id is not a string, with its number.
         ValueError: a bad ``max_length`` or ``stride``, or a model that doesn't say how much it can take; ids that are
-            repeated, too few or too many; a text that UTF-8 can't hold; a model that gives NaN, with the document.
+            repeated, too few or too many; a text that UTF-8 can't hold; a model that gives NaN or a source that gives
+            bounds alone, with the document.
     """
     import pyarrow as pa
 
@@ -109,8 +110,8 @@ def score_completions(
 
     Raises:
         TypeError: an entry is not a pair of strings, with its row.
-        ValueError: no pairs; a completion without tokens, a pair too long for the model, a model that gives NaN, each
-            with its row.
+        ValueError: no pairs; a completion without tokens, a pair too long for the model, a model that gives NaN, a
+            source that gives bounds alone, each with its row.
     """
     pairs = [_read_pair(pair, i) for i, pair in enumerate(pairs)]
     if not pairs:
@@ -118,7 +119,7 @@ def score_completions(
     tokens = scorer.tokens.encode(pairs, [f"pairs[{i}]" for i in range(len(pairs))], truncate=truncate)
     scores = score_stream(scorer, ((each.context, each.answer) for each in tokens), progress=progress)
     return Answers.of_sequences(
-        np.array([total(score.logprobs, f"pairs[{i}]") for i, score in enumerate(scores)]),
+        np.array([total(exact_logprobs(score, f"pairs[{i}]"), f"pairs[{i}]") for i, score in enumerate(scores)]),
         n_tokens=np.array([len(each.answer) for each in tokens]),
         n_chars=np.array([len(completion) for _, completion in pairs]),
         n_bytes=np.array([len(completion.encode()) for _, completion in pairs]),
@@ -165,7 +166,7 @@ def _row(document: _Document, scores: Iterator[ScoredTokens]) -> dict[str, Any]:
     """The row of the document whose windows come next among the scores."""
     logprobs: list[float] = []
     while len(logprobs) < len(document.tokens):
-        logprobs += next(scores).logprobs
+        logprobs += exact_logprobs(next(scores), f"document {document.id!r}")
     return {
         "document_id": document.id,
         "logprob": total(logprobs, f"document {document.id!r}"),

@@ -16,7 +16,7 @@ from pyscore.tasks import Question
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["RunInfo", "build_rows", "related_answers", "total"]
+__all__ = ["RunInfo", "build_rows", "exact_logprobs", "lower_total", "related_answers", "total"]
 
 
 class RunInfo(NamedTuple):
@@ -81,6 +81,7 @@ def _row(
         "answer": answer,
         "is_matching": question.is_matching[index],
         "logprob": total(score.logprobs, f"question {question.id!r}, answer {answer!r}"),
+        "logprob_low": lower_total(score),
         "n_tokens": len(tokens.answer),
         "n_chars": len(answer),
         "n_bytes": len(answer.encode()),
@@ -89,6 +90,33 @@ def _row(
         "prompt_tokens": len(tokens.context),
         "truncated": tokens.truncated,
     }
+
+
+def lower_total(score: TokenScore) -> float | None:
+    """The lower bound of the sum of log-probabilities whose upper bound `total` is; None where the sum is exact."""
+    if score.lower is None:
+        return None
+    low = float(sum(score.lower))
+    return None if low == sum(score.logprobs) else low
+
+
+def exact_logprobs(score: TokenScore, name: str) -> list[float]:
+    """The log-probabilities of its tokens, each of which is known.
+
+    Raises:
+        ValueError: of some there are bounds alone; the message says what ``name`` is.
+    """
+    if score.lower is None:
+        return score.logprobs
+    bounded = [i for i, (low, high) in enumerate(zip(score.lower, score.logprobs, strict=True)) if low != high]
+    if bounded:
+        i = bounded[0]
+        raise ValueError(
+            f"{name}: the source gives only bounds of the log-probabilities of {len(bounded)} of {len(score.logprobs)} "
+            f"tokens (the first lies from {score.lower[i]:.4g} to {score.logprobs[i]:.4g}), which have no sum: ask a "
+            "source that gives the log-probability of every token. Questions can be scored with bounds, by Scorer.score"
+        )
+    return score.logprobs
 
 
 def total(logprobs: Sequence[float], name: str) -> float:

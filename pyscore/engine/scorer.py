@@ -221,7 +221,8 @@ class Scorer:
 
         Returns:
             A table of one row an answer, in the order given; `pyscore.store.row_schema` and docs/engine.md name the
-            columns. Log-probabilities are in nats.
+            columns. Log-probabilities are in nats; where ``logprob_low`` is not null, a source gave bounds alone
+            (docs/bounds.md): ``logprob`` is then the upper one, and so are those of ``token_logprobs``.
 
         Raises:
             ValueError: an argument that rows can't hold; an answer without tokens, a prompt too long for the model, a
@@ -296,7 +297,7 @@ class Scorer:
             progress: show progress on standard error: a bar on a terminal, elsewhere a line every 30 seconds.
 
         Returns:
-            One `ScoredTokens` a pair, in order.
+            One `ScoredTokens` a pair, in order. Where its ``lower`` is not None, its ``logprobs`` are upper bounds.
 
         Raises:
             TypeError, ValueError: a pair without context or continuation, or with a token that is no integer or none of

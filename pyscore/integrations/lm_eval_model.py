@@ -12,6 +12,7 @@ import torch
 from tqdm import tqdm
 
 from pyscore.engine import Scorer
+from pyscore.engine.rows import exact_logprobs
 from pyscore.engine.sources.huggingface.bundled import BUNDLED_MODEL, bundled_model_path
 from pyscore.engine.sources.huggingface.load import load_weights, parse_device, require_transformers
 from pyscore.engine.sources.huggingface.tree import common_prefix
@@ -129,7 +130,7 @@ class PyscoreLM(HFLM):  # type: ignore[misc]  # lm_eval has no types
             for chunk in chunks_of_work(pairs, BATCHES_AT_ONCE * self.scorer.batch_tokens):
                 scored = self.scorer.score_tokens([pairs[i] for i in chunk], progress=False)
                 for i, scores in zip(chunk, scored, strict=True):
-                    results[i] = sum(scores.logprobs), scores.is_greedy
+                    results[i] = sum(exact_logprobs(scores, f"request {i}")), scores.is_greedy
                     if requests[i][0] is not None:  # windows of a rolling request have no name of their own
                         self.cache_hook.add_partial("loglikelihood", requests[i][0], results[i])
                 bar.update(len(chunk))

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from pyscore.results.sources import Paths, open_sources
+from pyscore.store.bounded import LOW
 from pyscore.store.schema import row_schema
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ def scan(path: Paths, columns: Sequence[str] | None = None) -> pa.RecordBatchRea
         were written. ``model``, ``revision`` and ``step`` are those of the study.
 
     Raises:
-        ValueError: an unknown column; and while it is read, damaged files.
+        ValueError: an unknown column; and while it is read, damaged files, or upper bounds of log-probabilities where
+            "logprob" was asked for without "logprob_low".
         FileNotFoundError: as `tidy`.
     """
     import pyarrow as pa
@@ -47,11 +49,17 @@ def scan(path: Paths, columns: Sequence[str] | None = None) -> pa.RecordBatchRea
     groups = [group for source in open_sources(path) for group in source.groups]
     schema = pa.schema([pa.field(n, getattr(pa, _ADDED[n])()) if n in _ADDED else rows.field(n) for n in names])
     own = [name for name in names if name not in _ADDED]
+    # The data sets of a run are told apart by their column, whether or not it is asked for.
+    read = [*dict.fromkeys([*own, "dataset", *((LOW,) if "logprob" in own else ())])]
 
     def batches() -> Iterator[pa.RecordBatch]:
         for group in groups:
-            # The data sets of a run are told apart by this column, whether or not it is asked for.
-            for table in group.scan([*dict.fromkeys([*own, "dataset"])]):
+            for table in group.scan(read):
+                if LOW in read and LOW not in own and table[LOW].null_count < table.num_rows:
+                    raise ValueError(
+                        f"{group.name}: some rows have upper bounds in the column logprob: ask for {LOW} as well, "
+                        "which holds the lower bounds and is null where logprob is exact"
+                    )
                 for name in ("model", "revision", "step", *_ADDED):
                     if name in names:
                         values = pa.repeat(pa.scalar(group.labels[name], schema.field(name).type), table.num_rows)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["COLUMNS", "Asked", "RunAnswers", "cluster_codes"]
 
 _KEY = ("dataset", "question_id")
-COLUMNS = (*_KEY, "cluster", "answer_index", "is_matching", "logprob", "same_as", "extends")
+COLUMNS = (*_KEY, "cluster", "answer_index", "is_matching", "logprob", "logprob_low", "same_as", "extends")
 """The columns of rows that are read in any case."""
 _MASKS = ("is_nested", "is_nested_in_matching")
 

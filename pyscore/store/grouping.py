@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pyscore.store.bounded import LOW, check_exact, lower_bounds
 from pyscore.store.schema import QUESTION_KEY, check_schema
 
 if TYPE_CHECKING:
@@ -16,18 +17,25 @@ if TYPE_CHECKING:
 __all__ = ["by_position", "count_questions", "encode", "group", "group_rows", "nested_masks"]
 
 
-def group_rows(table: pa.Table, *, key: Sequence[str] = QUESTION_KEY) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def group_rows(
+    table: pa.Table, *, key: Sequence[str] = QUESTION_KEY, bounds: bool = False
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """A row order in which a question's rows stand together, and the questions' offsets in it; the rows are checked.
+
+    Whatever compares the answers of rows gets them here, so that nothing takes an upper bound for a value.
 
     Args:
         table: of rows; with another key, some columns of rows, read by `pyscore.store.scanning`, which checks the rest.
         key: the columns that tell the questions of the table from each other.
+        bounds: the caller reads ``logprob_low`` as well; else rows with bounds are refused.
 
     Raises:
         ValueError: as `comparison_from_rows`.
     """
     if key == QUESTION_KEY:
         check_schema(table.schema, "the table")
+    elif LOW not in table.column_names:
+        raise ValueError(f"the columns that were read lack {LOW}, without which logprob may be an upper bound")
     order, offsets = group(table, key)
     logprob, is_matching, answer_index = (
         table[name].to_numpy()[order] for name in ("logprob", "is_matching", "answer_index")
@@ -38,6 +46,9 @@ def group_rows(table: pa.Table, *, key: Sequence[str] = QUESTION_KEY) -> tuple[N
 
     _check_logprobs(logprob, name_of)
     _check_answers(is_matching, answer_index, offsets, name_of)
+    low = lower_bounds(table, lambda row: table["question_id"][row].as_py())
+    if low is not None and not bounds:
+        check_exact(logprob, low[order], offsets, name_of)
     return order, offsets
 
 

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = ["QUESTION_KEY", "SCHEMA_VERSION", "as_rows", "check_schema", "metadata_of", "row_schema", "upgraded"]
 
-SCHEMA_VERSION = 2
-"""Raised whenever a column changes; rows of version 1 are read as well, with nulls for what they lack."""
+SCHEMA_VERSION = 3
+"""Raised whenever a column changes; rows of older versions are read as well, with nulls for what they lack."""
 
 RUN_KEY = ("run_id", "model", "revision", "step")
 QUESTION_KEY = (*RUN_KEY, "dataset", "question_id")
@@ -34,6 +34,7 @@ _COLUMNS = (
     ("answer", "string", False),
     ("is_matching", "bool_", False),
     ("logprob", "float64", False),
+    ("logprob_low", "float64", True),
     ("n_tokens", "int32", False),
     ("n_chars", "int32", False),
     ("n_bytes", "int32", False),
@@ -44,7 +45,8 @@ _COLUMNS = (
     ("same_as", "int32", True),
     ("extends", "int32", True),
 )
-_SINCE_2 = ("same_as", "extends")
+_LACKING = {"1": ("logprob_low", "same_as", "extends"), "2": ("logprob_low",)}
+"""Older version -> the columns that its rows lack; version 2 added the last two, version 3 the bounds."""
 
 
 def row_schema(*, token_logprobs: bool = False, metadata: Mapping[str, str] | None = None) -> pa.Schema:
@@ -69,12 +71,12 @@ def metadata_of(table: pa.Table) -> dict[str, str]:
 def check_schema(schema: pa.Schema, source: str) -> None:
     """Raise ValueError unless rows of this schema can be read here; ``source`` names them in the message."""
     version = _version(schema)
-    if version not in ("", "1", str(SCHEMA_VERSION)):
+    if version not in ("", *_LACKING, str(SCHEMA_VERSION)):
         raise ValueError(
-            f"{source} has rows of schema version {version}, this pyscore reads versions 1 and {SCHEMA_VERSION}: "
+            f"{source} has rows of schema version {version}, this pyscore reads versions 1 to {SCHEMA_VERSION}: "
             "score the questions again, or use the pyscore that wrote it"
         )
-    lacking = _SINCE_2 if version == "1" else ()
+    lacking = _LACKING.get(version, ())
     expected = [
         field
         for field in row_schema(token_logprobs="token_logprobs" in schema.names)
@@ -92,9 +94,9 @@ def check_schema(schema: pa.Schema, source: str) -> None:
 
 
 def upgraded(schema: pa.Schema) -> pa.Schema:
-    """The schema that rows of this one have once they are read: `as_rows` fills up those of version 1."""
+    """The schema that rows of this one have once they are read: `as_rows` fills up those of older versions."""
     metadata = renamed_metadata(schema.metadata)
-    if _version(schema) != "1":
+    if _version(schema) not in _LACKING:
         return schema.with_metadata(metadata)
     metadata[b"schema_version"] = str(SCHEMA_VERSION).encode()
     return row_schema(token_logprobs="token_logprobs" in schema.names).with_metadata(metadata)
@@ -108,7 +110,7 @@ def _version(schema: pa.Schema) -> str:
 def as_rows(table: pa.Table, source: str) -> pa.Table:
     """The table in exactly the types of rows; other software writes, say, large strings for strings.
 
-    Rows of version 1 get nulls in the columns that they lack.
+    Rows of older versions get nulls in the columns that they lack.
 
     Raises:
         ValueError: as `check_schema`, or a null where rows have none.
@@ -117,8 +119,9 @@ def as_rows(table: pa.Table, source: str) -> pa.Table:
 
     expected = row_schema(token_logprobs="token_logprobs" in table.schema.names)
     table = table.replace_schema_metadata(renamed_metadata(table.schema.metadata))
-    if _version(table.schema) == "1":
-        lacking = [name for name in _SINCE_2 if name not in table.schema.names]
+    version = _version(table.schema)
+    if version in _LACKING:
+        lacking = [name for name in _LACKING[version] if name not in table.schema.names]
         metadata = {**table.schema.metadata, b"schema_version": str(SCHEMA_VERSION).encode()}
         for name in lacking:
             table = table.append_column(expected.field(name), pa.nulls(table.num_rows, expected.field(name).type))

@@ -63,7 +63,7 @@ def test_rows_have_the_published_schema_and_describe_the_run(scorer: Scorer) -> 
     assert row["n_tokens"] == len(tiny_tokenizer().encode(" Ye\u00e9", add_special_tokens=False))
     assert row["prompt_tokens"] == len(tiny_tokenizer().encode("Do you agree?", add_special_tokens=False))
     metadata = {key.decode(): value.decode() for key, value in table.schema.metadata.items()}
-    assert metadata["schema_version"] == "2"
+    assert metadata["schema_version"] == "3"
     assert metadata["pyscore_version"] == pyscore.__version__
     assert metadata["template"] == "plain"
     assert metadata["dtype"] == "float32"

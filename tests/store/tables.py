@@ -23,6 +23,7 @@ def row(**columns: Any) -> dict[str, Any]:
         "answer": " Yes",
         "is_matching": True,
         "logprob": -1.0,
+        "logprob_low": None,
         "n_tokens": 1,
         "n_chars": 4,
         "n_bytes": 4,
@@ -44,9 +45,14 @@ def pair(yes: float, no: float, **columns: Any) -> list[dict[str, Any]]:
 
 def as_version_1(rows: pa.Table) -> pa.Table:
     """The same rows as releases before the columns ``same_as`` and ``extends`` wrote them."""
-    return rows.drop_columns(["same_as", "extends"]).replace_schema_metadata(
+    return rows.drop_columns(["logprob_low", "same_as", "extends"]).replace_schema_metadata(
         {**rows.schema.metadata, b"schema_version": b"1"}
     )
+
+
+def as_version_2(rows: pa.Table) -> pa.Table:
+    """The same rows as releases before the column ``logprob_low`` wrote them."""
+    return rows.drop_columns(["logprob_low"]).replace_schema_metadata({**rows.schema.metadata, b"schema_version": b"2"})
 
 
 def table(rows: list[dict[str, Any]], **metadata: str) -> pa.Table:

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pyscore.store import check_target, metadata_of, read_rows, summarize_rows, write_rows
-from tests.store.tables import as_version_1, pair, table
+from tests.store.tables import as_version_1, as_version_2, pair, table
 
 ROWS = pair(-1.0, -2.0)
 NOT_UTF8 = pa.Array.from_buffers(pa.string(), 2, pa.array([b"\xff", b"a"]).buffers())
@@ -23,7 +23,7 @@ def test_rows_and_metadata_survive_a_file(tmp_path: Path) -> None:
     write_rows(written, tmp_path / "rows.parquet")
     read = read_rows(tmp_path / "rows.parquet")
     assert read.equals(written)
-    assert metadata_of(read) == {"schema_version": "2", "template": "plain"}
+    assert metadata_of(read) == {"schema_version": "3", "template": "plain"}
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,7 +103,7 @@ def test_other_schemas_are_refused(tmp_path: Path) -> None:
         (table(ROWS).drop_columns(["logprob"]), "lacks the columns logprob"),
         (
             table(ROWS).replace_schema_metadata({"schema_version": "99"}),
-            "version 99, .* reads versions 1 and 2",
+            "version 99, .* reads versions 1 to 3",
         ),
         (table(ROWS).replace_schema_metadata(None), "no schema_version"),
         (pa.table({"x": [1]}), "lacks the columns run_id"),
@@ -138,6 +138,13 @@ def test_rows_of_version_1_are_read_with_nulls_for_what_they_lack(tmp_path: Path
         (summary,) = summarize_rows(old)
         assert summary.summary == summarize_rows(rows)[0].summary
         assert (summary.n_indistinguishable, summary.n_nested, summary.n_merged) == (None, None, 0)
+
+
+def test_rows_of_version_2_are_read_as_exact(tmp_path: Path) -> None:
+    rows = table(ROWS, template="plain")
+    pq.write_table(as_version_2(rows), tmp_path / "rows.parquet")
+    assert read_rows(tmp_path / "rows.parquet").equals(rows, check_metadata=True)
+    assert summarize_rows(as_version_2(rows))[0] == summarize_rows(rows)[0]
 
 
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:

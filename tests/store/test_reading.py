@@ -17,7 +17,7 @@ from pyscore.store import merge_run, metadata_of, read_rows, read_run, row_schem
 from pyscore.store.files import locate
 from pyscore.store.parts import write_part
 from tests.store.stores import begin, keys_of, manifest_of, remove, rows_of, write
-from tests.store.tables import as_version_1
+from tests.store.tables import as_version_1, as_version_2
 
 
 def test_parts_come_back_as_one_table_in_the_order_of_writing(run: Path | str) -> None:
@@ -35,7 +35,7 @@ def test_an_unfinished_run_can_be_read_and_says_so(run: Path | str) -> None:
     with begin(run) as store:
         write(store, 1)
         assert metadata_of(read_run(run))["complete"] == "false"
-    assert metadata_of(read_rows(run)) == {"schema_version": "2", "complete": "false"}
+    assert metadata_of(read_rows(run)) == {"schema_version": "3", "complete": "false"}
     assert read_run(run).equals(rows_of(1))
     begin(run, resume=True).finish()
     assert metadata_of(read_run(run))["complete"] == "true"
@@ -56,6 +56,20 @@ def test_parts_of_version_1_are_read_beside_others(tmp_path: Path) -> None:
     assert found.schema.equals(expected.schema, check_metadata=True)
     assert found.drop_columns(["same_as"]).equals(expected.drop_columns(["same_as"]))
     assert found["same_as"].to_pylist() == [None, None, *expected["same_as"].to_pylist()[2:]]
+
+
+def test_a_run_of_version_2_goes_on_and_reads_as_one_table(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    with begin(run) as store:
+        write(store, 1)
+    write_part(locate(run) / "part-00000.parquet", as_version_2(rows_of(1)), keys_of(1), [0])
+    with begin(run, resume=True) as store:
+        write(store, 2)
+        store.finish()
+    found = read_run(run)
+    assert found.schema.equals(row_schema()) and found["logprob_low"].null_count == found.num_rows == 4
+    merge_run(run, tmp_path / "rows.parquet")
+    assert read_rows(tmp_path / "rows.parquet").equals(found)
 
 
 def test_a_run_without_rows_reads_as_no_rows(run: Path | str) -> None:
