@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from string import ascii_uppercase
 
 from pyscore.tasks.formats.choice import choice_question, kind_of, right_choice
-from pyscore.tasks.formats.fields import text_in, texts_in
+from pyscore.tasks.formats.fields import content_key, text_in, texts_in
 from pyscore.tasks.formats.format import Format, Reading
 from pyscore.tasks.question import Question
 from pyscore.tasks.reading import Record, required
@@ -90,16 +90,19 @@ def _pro(record: Record, reading: Reading) -> Question:
         raise ValueError(f"'answer' is {letter!r:.60}, but 'answer_index' is {right}: they must name the same choice")
     if choices[right] == _NO_CHOICE:
         raise ValueError(f"'answer' is {letter!r}, whose option says {_NO_CHOICE!r}")
+    question = required(values, "question", str)
+    kept = [i for i, choice in enumerate(choices) if choice != _NO_CHOICE]
+    cluster = content_key("\n".join([question, *sorted(choices[i] for i in kept)]))
     if kind_of(reading, "letter") == "text":
-        kept = [i for i, choice in enumerate(choices) if choice != _NO_CHOICE]
         choices, right = [choices[i] for i in kept], kept.index(right)
     return choice_question(
         record,
         reading,
-        stem=required(values, "question", str),
+        stem=question,
         choices=choices,
         right=[right],
         custom="letter",
+        cluster=cluster,
         used=("question", "options", "answer", "answer_index"),
         group=text_in(values, "category"),
     )
@@ -130,8 +133,9 @@ FORMATS = (
     ),
     Format(
         "mmlu",
-        data="MMLU (Hendrycks et al. 2020; hub cais/mmlu), and sets in its form, such as MMLU-Redux",
+        data="MMLU (Hendrycks et al. 2020; hub cais/mmlu)",
         keys=(frozenset({"question", "subject", "choices", "answer"}),),
+        fits=lambda values: isinstance(values["choices"], list | str) and not {"hint", "image"} & values.keys(),
         read=_hub,
         example={
             "question": "Which of these is a prime number? ",
@@ -156,7 +160,8 @@ FORMATS = (
             "D": "21",
             "answer": "C",
         },
-        asks="as mmlu; the subject is that of the file's name, `<subject>_test.csv`",
+        asks="as mmlu, in English for all sets; the subject is that of the file's name, `<subject>_test.csv`, or of a "
+        "column",
         header=_HEADER,
         headerless=_headerless,
     ),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import takewhile
+from string import ascii_uppercase
 from typing import Any, NamedTuple
 
 from pyscore.tasks.formats.choice import choice_question, right_choice
@@ -17,25 +19,47 @@ _QUESTIONS = ("question", "query", "input", "stem", "prompt")
 _CHOICES = ("choices", "options", "endings", "answers")
 _INDICES = ("answer_index", "answer_idx", "correct_index", "gold_index")
 _RIGHT = (*_INDICES, "answerKey", "answer", "target", "label", "gold", "correct", "correct_answer")
-_CONTEXTS = ("context", "passage", "article", "support")
+_CONTEXTS = ("context", "passage", "article", "support", "hint")
 _GROUPS = ("subject", "category")
+_COLUMNS = tuple(
+    tuple(f"{name}{mark}" for mark in marks)
+    for names, marks in (
+        (("option_", "choice_", "option", "choice"), "abcdefghij"),
+        (("option_", "choice_", "option", "choice"), "ABCDEFGHIJ"),
+        (("option", "choice", "answer"), "0123456789"),
+    )
+    for name in names
+)
+"""Names of columns with a choice each: "option_a", "option_b", ...
+
+Numbers from 1 are left out, since "1" would name one choice by its column and another by its index.
+"""
 
 
 class _Keys(NamedTuple):
+    """The keys of a row's parts; of ``choices`` one that holds all of them, or one for each."""
+
     question: str
-    choices: str
+    choices: tuple[str, ...]
     right: str
     context: str | None
 
 
 def _keys(values: Mapping[str, Any]) -> _Keys | None:
     """The keys of a row's parts, of several names each the first one that is there; None: a part is missing."""
-    question, choices, right, context = (
+    question, listed, right, context = (
         next((key for key in names if key in values), None) for names in (_QUESTIONS, _CHOICES, _RIGHT, _CONTEXTS)
     )
-    if question is None or choices is None or right is None:
+    choices = (listed,) if listed is not None else _columns(values)
+    if question is None or not choices or right is None:
         return None
     return _Keys(question, choices, right, context)
+
+
+def _columns(values: Mapping[str, Any]) -> tuple[str, ...]:
+    """The keys of columns with a choice each, two at least; none if there are no such."""
+    runs = (tuple(takewhile(values.__contains__, names)) for names in _COLUMNS)
+    return next((run for run in runs if len(run) > 1), ())
 
 
 def _multiple_choice(record: Record, reading: Reading) -> Question:
@@ -47,12 +71,15 @@ def _multiple_choice(record: Record, reading: Reading) -> Question:
             f"a question ({' or '.join(_QUESTIONS)}), choices ({' or '.join(_CHOICES)}) and the right one "
             f"({' or '.join(_RIGHT)}) are needed (keys found: {', '.join(map(repr, values)) or 'none'})"
         )
-    choices, labels = _choices(values, keys.choices)
+    seen = [key for key in values if key.startswith("image") and values[key]]
+    if seen:
+        raise ValueError(f"{seen[0]!r} holds an image, which the question is about and which can't be read")
+    choices, labels = _choices(values, keys.choices[0]) if len(keys.choices) == 1 else _in_columns(values, keys.choices)
     stem = _question(values, keys.question)
     context = text_in(values, keys.context) if keys.context else None
     metadata = values.get("metadata")
     places = [values, metadata if isinstance(metadata, Mapping) else {}]
-    goes_on = keys.choices == "endings"
+    goes_on = keys.choices == ("endings",)
     return choice_question(
         record,
         reading,
@@ -61,7 +88,7 @@ def _multiple_choice(record: Record, reading: Reading) -> Question:
         right=_right(values, keys.right, choices, labels),
         custom="text" if goes_on else "letter",
         by_text="{stem}" if goes_on else "Question: {stem}\nAnswer:",
-        used=[key for key in keys if key is not None],
+        used=[keys.question, *keys.choices, keys.right, *([keys.context] if keys.context else [])],
         cluster=None if context is None else content_key(context),
         group=next((found for place in places for key in _GROUPS if (found := text_in(place, key))), None),
     )
@@ -104,6 +131,14 @@ def _choices(values: Mapping[str, Any], key: str) -> tuple[list[str], list[str] 
     return texts, labels
 
 
+def _in_columns(values: Mapping[str, Any], keys: tuple[str, ...]) -> tuple[list[str], None]:
+    """The texts in columns of their own; the last ones may be empty, where other rows have more choices."""
+    texts = [required(values, key, str) if values[key] is not None else "" for key in keys]
+    while texts and not texts[-1].strip():
+        texts.pop()
+    return texts, None
+
+
 def _right(values: Mapping[str, Any], key: str, choices: list[str], labels: list[str] | None) -> list[int]:
     value = values[key]
     if value is None or value in ("", -1, []):
@@ -111,12 +146,16 @@ def _right(values: Mapping[str, Any], key: str, choices: list[str], labels: list
     named = value if isinstance(value, list) else [value]
     if key in _INDICES:  # a digit is no choice's text there, nor a label if it is a number
         choices = [""] * len(choices)
-    return [right_choice(one, choices, key, labels=None if isinstance(one, int) else labels) for one in named]
+    right = [right_choice(one, choices, key, labels=None if isinstance(one, int) else labels) for one in named]
+    letter = values.get("answer")
+    if key in _INDICES and letter in list(ascii_uppercase[: len(choices)]) and [ascii_uppercase.index(letter)] != right:
+        raise ValueError(f"'answer' is {letter!r}, but {key!r} is {value!r}: they must name the same choice")
+    return right
 
 
 def _fits(values: Mapping[str, Any]) -> bool:
     keys = _keys(values)
-    return keys is not None and isinstance(values[keys.choices], list | dict | str)
+    return keys is not None and all(isinstance(values[key], list | dict | str | None) for key in keys.choices)
 
 
 def refuse_without_answers(values: Mapping[str, Any]) -> None:
@@ -133,7 +172,7 @@ FORMATS = (
     Format(
         "multiple-choice",
         data="any set with a question, choices and the right one; samples of Inspect; MedQA's and MMLU's many kin",
-        keys=tuple(frozenset({key}) for key in _CHOICES),
+        keys=tuple(frozenset({key}) for key in (*_CHOICES, *(names[0] for names in _COLUMNS))),
         fits=_fits,
         read=_multiple_choice,
         example={
@@ -144,9 +183,9 @@ FORMATS = (
             "metadata": {"category": "household"},
         },
         asks=f"the question ({', '.join(f'`{key}`' for key in _QUESTIONS)}; a `context` before it) with its choices "
-        f"({', '.join(f'`{key}`' for key in _CHOICES)}: a list, or texts by label), then a letter, after `endings` a "
-        "text; the right one is named by its letter, index from 0, label or text, or several in a list; cluster: the "
-        "`context`; group: `subject` or `category`",
+        f"({', '.join(f'`{key}`' for key in _CHOICES)}: a list, or texts by label; or `option_a`, `option_b`, ...), "
+        "then a letter, after `endings` a text; the right one is named by its letter, index from 0, label or text, or "
+        "several in a list; cluster: the `context`; group: `subject` or `category`",
         several_right=True,
     ),
 )

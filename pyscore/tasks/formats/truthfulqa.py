@@ -117,7 +117,8 @@ FORMATS = (
         read=_targets("mc1_targets", several=False),
         example={"question": "What is the night side of the moon like?", "mc1_targets": _MC1, "mc2_targets": _MC2},
         asks=f"{_PROMPT}, then a choice of `mc1_targets`, one of which is right. Rows have `mc2_targets` as well: name "
-        "that format to ask those. Letters, where asked for, go to the choices by a digest, since the right one is "
+        "that format to ask those; this one is told, as one right choice is what most sets have. "
+        "Letters, where asked for, go to the choices by a digest, since the right one is "
         "first",
     ),
     Format(

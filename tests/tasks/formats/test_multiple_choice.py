@@ -87,6 +87,33 @@ def test_a_choice_that_only_other_rows_have_is_none() -> None:
     assert read_one(NAME, {**ROW, "choices": options, "answer": "B"}) == read_one(NAME, ROW)
 
 
+@pytest.mark.parametrize("names", [("option_a", "option_b", "option_c"), ("answer0", "answer1", "answer2"), "ABC"])
+def test_choices_may_have_columns_of_their_own(names: Any) -> None:
+    columns = {
+        f"option{name}" if len(name) == 1 else name: text for name, text in zip(names, ROW["choices"], strict=True)
+    }
+    rest: dict[str, Any]
+    for rest in ({"answer": "B"}, {"label": 1}, {"gold": "a kite"}):
+        row = {"question": ROW["question"], **columns, **rest}
+        assert format_of(row) is FORMATS[NAME] and read_one(NAME, row) == read_one(NAME, ROW)
+    longer = {**columns, "question": ROW["question"], "optionD": None, "answer": "B"}
+    if names == "ABC":
+        assert read_one(NAME, longer) == read_one(NAME, ROW)
+
+
+def test_columns_numbered_from_one_are_left_alone() -> None:
+    assert format_of({"question": "Which?", "choice1": "a", "choice2": "b", "label": 1}) is None
+    assert format_of({"question": "Which?", "answerA": "a", "answerB": "b", "label": "1"}) is None  # counted from 1
+
+
+def test_a_question_about_an_image_is_refused_and_an_empty_image_is_none() -> None:
+    exam = {**ROW, "subject": "physics", "hint": "", "image": None}
+    assert format_of(exam) is FORMATS[NAME] and read_one(NAME, exam).answers == (" A", " B", " C")
+    for image in ({"image": {"bytes": b"", "path": "a.png"}}, {"image_1": "a.png"}):
+        with pytest.raises(ValueError, match="holds an image, which the question is about and which can't be read"):
+            read_one(NAME, {**exam, **image})
+
+
 @pytest.mark.parametrize("value", [None, "", -1, []])
 def test_a_row_without_an_answer_is_told(value: Any) -> None:
     with pytest.raises(ValueError, match="so that no choice is right: load a split that has answers"):
@@ -98,6 +125,10 @@ def test_a_row_without_an_answer_is_told(value: Any) -> None:
     [
         ({"answer": 3}, r"'answer' must be the right choice's index \(0 to 2\)"),
         ({"answer": [0, 5]}, r"'answer' must be the right choice's index \(0 to 2\)"),
+        (
+            {"answer": "A", "answer_index": 1},
+            "'answer' is 'A', but 'answer_index' is 1: they must name the same choice",
+        ),
         ({"answer": {"a": 1}}, "'answer' must be the right choice's index, letter or text"),
         ({"choices": ["a", 2]}, "'choices' must hold the choices' texts, in a list or by their labels"),
         ({"choices": {"A": 1, "B": 2}}, "'choices' must hold the choices' texts"),

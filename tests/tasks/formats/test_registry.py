@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,20 @@ def test_an_example_is_read_and_survives_json(name: str, answers: str, tmp_path:
     assert tuple(loaded) == read(name, FORMATS[name].example, answers)
     assert loaded and all(json.dumps(dict(question.meta)) for question in loaded)
     assert FORMATS[name].several_right or all(sum(question.is_matching) == 1 for question in loaded)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_letters_and_texts_agree_on_what_is_right(name: str) -> None:
+    by_text, by_letter = (read(name, FORMATS[name].example, answers) for answers in ("text", "letter"))
+    for text, letter in zip(by_text, by_letter, strict=True):
+        assert (text.id, text.cluster, text.group) == (letter.id, letter.cluster, letter.group)
+        if text != letter:  # else the format lists no choices
+            listed = [f" {choice}" for choice in letter.meta["choices"]]
+            assert _right(text.answers, text.is_matching) == _right(listed, letter.is_matching)
+
+
+def _right(answers: Sequence[str], is_matching: Sequence[bool]) -> set[str]:
+    return {answer for answer, matches in zip(answers, is_matching, strict=True) if matches}
 
 
 @pytest.mark.parametrize("name", FORMATS)
