@@ -30,7 +30,7 @@ class _Text:
         self._blocks = iter(file)
         self._decoder = codecs.getincrementaldecoder("utf-8")()
         self._bytes = self._lines = 0
-        self._ended = False
+        self._ended, self._fault = False, ""
 
     def line(self, at: int | None = None) -> int:
         """The line, from 1, of a place in the text that is held."""
@@ -47,20 +47,26 @@ class _Text:
             held.append(self._decoded(block))
             wanted -= len(held[-1])
         self.text = "".join(held)
+        if self._fault and len(held[0]) == len(self.text):
+            raise ValueError(f"{self.name}: {self._fault}")
         return len(held[0]) < len(self.text)
 
     def _decoded(self, block: bytes) -> str:
+        """The text of a block; a fault in it is kept until the text before it was used."""
         if self._bytes == 0 and block.startswith(BOM):
             block, self._bytes = block.removeprefix(BOM), len(BOM)
-        if b"\0" in block:
-            raise ValueError(f"{self.name}: NUL bytes (byte {self._bytes + block.index(0)} of the file): it is damaged")
         pending = len(self._decoder.getstate()[0])
+        whole, nul, _ = block.partition(b"\0")
         try:
-            text = self._decoder.decode(block, final=not block)
+            text = self._decoder.decode(whole, final=not block)
         except UnicodeDecodeError as error:
-            raise ValueError(
-                f"{self.name}: not UTF-8 (byte {self._bytes - pending + error.start} of the file)"
-            ) from None
+            begin = self._bytes - pending
+            self._fault, self._ended = f"not UTF-8 (byte {begin + error.start} of the file)", True
+            return error.object[: error.start].decode()
+        if nul:
+            at = self._bytes + len(whole)
+            self._fault = f"NUL bytes (byte {at} of the file): it is damaged, or not text in UTF-8 (is it UTF-16?)"
+            self._ended = True
         self._bytes += len(block)
         return text
 

@@ -32,6 +32,8 @@ def at_its_end(error: json.JSONDecodeError) -> bool:
 
 def _is_wrong_already(error: json.JSONDecodeError) -> bool:
     """Whether the characters from the fault on can't be the beginning of what may stand there."""
+    if error.msg.startswith("Invalid control character"):
+        return True
     rest = error.doc[error.pos :].strip()
     if not rest or rest[0] == "\\":
         return False

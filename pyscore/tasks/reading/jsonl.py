@@ -15,7 +15,7 @@ from pyscore.tasks.reading.record import Record
 
 __all__ = ["read_json", "read_lines", "read_records"]
 
-_FIRST_LINE = 2**20
+_FIRST_LINE = 2**16
 """Bytes of the first line that are read to tell what a file holds: an array may be one line of any length."""
 
 _BLOCK = 2**16
@@ -64,7 +64,7 @@ def read_json(file: BinaryIO, name: str) -> Iterator[Record]:
 def _goes_on(line: bytes) -> bool:
     """Whether a first line is the beginning of an object that ends in a later one."""
     try:
-        DECODER.decode(line.decode("utf-8"))
+        DECODER.decode(line.rstrip().decode("utf-8"))
     except json.JSONDecodeError as error:
         # A string can't go on in the next line: one without an end is a fault of this one.
         return at_its_end(error) and not error.msg.startswith("Unterminated string")

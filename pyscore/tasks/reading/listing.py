@@ -84,10 +84,8 @@ def _remote(url: str) -> list[Origin]:
         if not files.isdir(path):
             return [UrlOrigin(files, path, url)]
         names = [name.removeprefix(path).lstrip("/") for name in files.find(path)]
-    folder = path.rstrip("/")
-    return [
-        UrlOrigin(files, f"{folder}/{name}", files.unstrip_protocol(f"{folder}/{name}")) for name in _known(names, url)
-    ]
+    folder, shown = path.rstrip("/"), url.rstrip("/")
+    return [UrlOrigin(files, f"{folder}/{name}", f"{shown}/{name}") for name in _known(names, url)]
 
 
 def _known(names: Iterable[str], folder: str) -> list[str]:
