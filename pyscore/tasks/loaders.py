@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from pyscore._integers import as_int
+from pyscore.tasks import formats
 from pyscore.tasks.choices import with_listed_choices
 from pyscore.tasks.columns import check_columns, question_by_columns
-from pyscore.tasks.formats import ANSWERS, FORMATS, Format, Reading, format_of
+from pyscore.tasks.formats import ANSWERS, Format, Reading
 from pyscore.tasks.formats.inverse_scaling import completion_pair
 from pyscore.tasks.question import CHOICES, Question
 from pyscore.tasks.reading import Place, places_of
@@ -113,7 +114,7 @@ def _located(
     limit = _checked_limit(limit)
     for place in places_of(source):
         found = False
-        chosen = None if format == "auto" else FORMATS[format]
+        chosen = None if format == "auto" else formats.FORMATS[format]
         reading = Reading(place.stem, answers)
         with place.records() as records:
             for record in islice(records, limit):
@@ -137,8 +138,8 @@ def _check_options(
 ) -> None:
     if format == _SEQUENCE_PROB:
         raise ValueError(_NO_COMPARISON)
-    if format != "auto" and format not in FORMATS:
-        raise ValueError(f"format {format!r} is unknown: give 'auto' or one of {', '.join(FORMATS)}")
+    if format != "auto" and format not in formats.FORMATS:
+        raise ValueError(f"format {format!r} is unknown: give 'auto' or one of {', '.join(formats.FORMATS)}")
     if columns is not None:
         check_columns(columns)
         if format != "auto":
@@ -244,7 +245,7 @@ def _with_options(question: Question, choices: str, blank: str) -> Question:
 
 
 def _detected(values: Mapping[str, Any]) -> Format:
-    found = format_of(values)
+    found = formats.format_of(values)
     if found is not None:
         return found
     if "completion" in values:
@@ -255,5 +256,5 @@ def _detected(values: Mapping[str, Any]) -> Format:
         )
     raise ValueError(
         f"no known format has the keys {', '.join(map(repr, values)) or '(none)'}: "
-        f"pyscore reads {', '.join(FORMATS)}; see docs/tasks.md"
+        f"pyscore reads {', '.join(formats.FORMATS)}; see docs/tasks.md"
     )

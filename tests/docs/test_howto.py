@@ -30,16 +30,15 @@ def _module_name(path: str) -> str:
 
 
 def _patched(block: str) -> tuple[str, str]:
-    """The file that a diff block names, and its source with the block's lines added behind their context."""
+    """The file that a diff block names, and its source with the block's lines added among their context."""
     header, _, hunks = block.partition("\n")
     path = header.removeprefix("--- ")
     source = (ROOT / path).read_text()
     for hunk in hunks.split("@@\n"):
         lines = hunk.splitlines()
         context = "".join(f"{line[1:]}\n" for line in lines if line.startswith(" "))
-        added = "".join(f"{line[1:]}\n" for line in lines if line.startswith("+"))
         assert source.count(context) == 1, f"{path} holds this {source.count(context)} times:\n{context}"
-        source = source.replace(context, context + added)
+        source = source.replace(context, "".join(f"{line[1:]}\n" for line in lines))
     return path, source
 
 
