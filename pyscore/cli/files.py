@@ -6,10 +6,15 @@ import glob
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-__all__ = ["check_distinct", "check_output", "expanded", "is_url", "question_files"]
+if TYPE_CHECKING:
+    from pyscore.tasks.reading import Place
+
+__all__ = ["check_distinct", "check_output", "expanded", "is_url", "question_places"]
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+_EMPTY = "a path is empty: name a file (a variable of the shell may be unset)"
 
 
 def is_url(path: str) -> bool:
@@ -27,7 +32,7 @@ def expanded(paths: Iterable[str]) -> list[str]:
     found: list[str] = []
     for path in paths:
         if not path:
-            raise ValueError("a path is empty: name a file (a variable of the shell may be unset)")
+            raise ValueError(_EMPTY)
         if _URL.match(path) or not glob.has_magic(path) or Path(path).exists():
             found.append(path)
             continue
@@ -38,24 +43,19 @@ def expanded(paths: Iterable[str]) -> list[str]:
     return found
 
 
-def question_files(paths: Iterable[str]) -> list[Path]:
-    """The files of questions that are meant, each of them there, once.
+def question_places(paths: Iterable[str]) -> list[Place]:
+    """The places of questions that are meant: files, folders, patterns, URLs, names on a hub, "-"; each once.
 
     Raises:
-        FileNotFoundError: a file isn't there, or nothing matches a pattern.
-        ValueError: a URL, a folder, an empty path, a file given twice.
+        FileNotFoundError: nothing matches a pattern; a data set isn't there. A file is looked for when it is read.
+        ValueError: an empty path, a place given twice, or what `pyscore.tasks.reading.places_of` refuses.
     """
-    chosen = expanded(paths)
-    files = [Path(path) for path in chosen]
-    for path, file in zip(chosen, files, strict=True):
-        if _URL.match(path):
-            raise ValueError(f"{path} is a URL, and questions are read from this machine: download the file first")
-        if file.is_dir():
-            raise ValueError(f"{path} is a folder: name its files, such as {file / '*.jsonl'}")
-        if not file.exists():
-            raise FileNotFoundError(f"no such file: {path}")
-    check_distinct(chosen, "questions")
-    return files
+    from pyscore.tasks.names import places_named
+
+    named = list(paths)
+    if not all(named):
+        raise ValueError(_EMPTY)
+    return places_named(named)
 
 
 def check_distinct(paths: Iterable[str], kind: str) -> None:

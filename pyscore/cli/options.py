@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, NoReturn
 
 import typer
 
 from pyscore._confidence import check_confidence
 
-__all__ = ["Clusters", "Confidence", "Json", "Normalize", "Sets", "Ties", "key_values"]
+__all__ = [
+    "Answers",
+    "Choices",
+    "Clusters",
+    "Columns",
+    "Confidence",
+    "Json",
+    "Normalize",
+    "PromptTemplate",
+    "Sets",
+    "Ties",
+    "json_or_text",
+    "key_values",
+]
 
 Sets = Annotated[
     Literal["max", "sum"],
@@ -33,6 +47,42 @@ Clusters = Annotated[
     bool, typer.Option("--clusters/--no-clusters", help="Treat questions of one cluster as dependent on each other.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
+
+Choices = Annotated[
+    Literal["given", "listed"],
+    typer.Option(help="Compare the answers that a file names, or all that a lettered question lists."),
+]
+Answers = Annotated[
+    Literal["auto", "text", "letter"],
+    typer.Option(
+        help="Of rows that list choices: compare their texts or their letters; auto: as is usual for the data."
+    ),
+]
+Columns = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FIELD=COLUMN,...",
+        help="Of a table in no known format: prompt=COLUMN,answers=COLUMN|COLUMN,matching=COLUMN, or JSON, or @FILE.",
+    ),
+]
+PromptTemplate = Annotated[
+    str | None,
+    typer.Option(
+        metavar="JINJA", help="With --columns: makes the prompt of a row's fields, as '{{ passage }}\\n{{ question }}'."
+    ),
+]
+
+
+def json_or_text(text: str) -> Any:
+    """JSON where it is that, else the text itself; NaN and the like, which Python's reader takes, are no JSON."""
+
+    def refuse(constant: str) -> NoReturn:
+        raise ValueError(constant)
+
+    try:
+        return json.loads(text, parse_constant=refuse)
+    except (ValueError, RecursionError):
+        return text
 
 
 def key_values(given: Sequence[str], option: str, example: str) -> Iterator[tuple[str, str]]:

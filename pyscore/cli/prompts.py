@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any
 
-from pyscore.cli.options import key_values
+from pyscore.cli.options import json_or_text, key_values
 from pyscore.tasks import ChatTemplate, read_template
 
 __all__ = ["chosen_template"]
@@ -51,16 +50,4 @@ def chosen_template(
 
 
 def _arguments(given: Sequence[str]) -> dict[str, Any]:
-    return {key: _value(value) for key, value in key_values(given, "--template-arg", "enable_thinking=false")}
-
-
-def _value(text: str) -> Any:
-    """JSON where it is that, else the text itself; NaN and the like, which Python's reader takes, are no JSON."""
-
-    def refuse(constant: str) -> NoReturn:
-        raise ValueError(constant)
-
-    try:
-        return json.loads(text, parse_constant=refuse)
-    except ValueError:
-        return text
+    return {key: json_or_text(value) for key, value in key_values(given, "--template-arg", "enable_thinking=false")}

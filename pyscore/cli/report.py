@@ -7,17 +7,16 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from importlib.util import find_spec
-from pathlib import Path
 from threading import Event, Thread
 from typing import Annotated, Any, Literal, NamedTuple
 
 import typer
 
-from pyscore.cli.files import check_distinct, expanded, question_files
-from pyscore.cli.options import Clusters, Json
+from pyscore.cli.files import check_distinct, expanded
+from pyscore.cli.options import Answers, Choices, Clusters, Columns, Json, PromptTemplate
 from pyscore.cli.output import print_json
+from pyscore.cli.questions import questions_of, read_options
 from pyscore.cli.text import say, visible, write_out
 from pyscore.report.formats import IMAGES, TABLES, format_of
 
@@ -70,6 +69,11 @@ def report(
         list[str] | None,
         typer.Option(help="Of HTML: a file of questions whose prompts to show, of rows of no study. Repeatable."),
     ] = None,
+    questions_format: Annotated[str, typer.Option(help="Of --questions; auto: told from their first row.")] = "auto",
+    columns: Columns = None,
+    prompt_template: PromptTemplate = None,
+    choices: Choices = "given",
+    answers: Answers = "auto",
     prompts: Annotated[
         bool, typer.Option("--prompts/--no-prompts", help="Of HTML: show questions, with prompts and answers.")
     ] = True,
@@ -89,6 +93,11 @@ def report(
     options |= {"metric": metric, "x": x, "against": against, "questions": questions, "title": title}
     options |= {"no-prompts": not prompts, "drill-bytes": drill_bytes}
     given = _given(kind, options)
+    reading = read_options(
+        columns=columns, prompt_template=prompt_template, format=questions_format, choices=choices, answers=answers
+    )
+    asked = questions_of(given.pop("questions", []), reading)
+    given |= {} if asked is None else {"questions": asked}
     _check_extra(kind)
     paths = expanded(output)
     check_distinct(paths, "results")
@@ -149,15 +158,13 @@ def _given(kind: str, options: dict[str, Any]) -> dict[str, Any]:
     """The options that stand on the command line.
 
     Raises:
-        ValueError: one is for other formats; a file of questions isn't there, or is given twice.
+        ValueError: one is for other formats.
     """
     # A number may be 0, which equals False.
     given = {name: value for name, value in options.items() if value is not None and value is not False and value != []}
     for name in given:
         if kind not in _FOR[name]:
             raise ValueError(f"--{name} is for {', '.join(_FOR[name])}, and {kind} is to be written")
-    if "questions" in given:
-        given["questions"] = [str(file) for file in question_files(given["questions"])]
     return given
 
 
@@ -231,24 +238,8 @@ def _make(
 
     given = {name.replace("-", "_"): value for name, value in given.items()}
     prompts = not given.pop("no_prompts", False)
-    files = given.pop("questions", None)
-    asked = None if files is None else _asked([Path(file) for file in files])
-    write_page(path, write, clustered=clusters, questions=asked, prompts=prompts, progress=progress, **given)
+    write_page(path, write, clustered=clusters, prompts=prompts, progress=progress, **given)
     return ""
-
-
-def _asked(files: Sequence[Path]) -> list[Any]:
-    """The questions of files; those of several are of the data sets that `pyscore score` calls after these files."""
-    from pyscore.tasks import load_questions
-    from pyscore.tasks.names import dataset_names
-
-    if len(files) == 1:
-        return list(load_questions(files[0]))
-    return [
-        question if question.dataset is not None else replace(question, dataset=name)
-        for file, name in zip(files, dataset_names(files), strict=True)
-        for question in load_questions(file)
-    ]
 
 
 @contextmanager

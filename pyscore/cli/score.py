@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-import tempfile
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, replace
-from pathlib import Path
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from pyscore.cli.files import check_output, question_files
-from pyscore.cli.options import Clusters, Confidence, Json, Normalize, Sets, Ties
+from pyscore.cli.files import check_output
+from pyscore.cli.options import (
+    Answers,
+    Choices,
+    Clusters,
+    Columns,
+    Confidence,
+    Json,
+    Normalize,
+    PromptTemplate,
+    Sets,
+    Ties,
+    json_or_text,
+    key_values,
+)
 from pyscore.cli.output import print_counts, print_json, print_skipped, print_summaries
 from pyscore.cli.prompts import chosen_template
-from pyscore.cli.text import say, typed_arguments
+from pyscore.cli.questions import datasets_of, read_options
+from pyscore.cli.stored import kept_unless_shown, saying_what_is_stored
+from pyscore.cli.text import typed_arguments
 from pyscore.engine.settings import ScoreSettings, check_text
 from pyscore.engine.sources.huggingface.bundled import BUNDLED_MODEL
-from pyscore.tasks import TEMPLATES, Question, load_questions, render, sample_questions
-from pyscore.tasks.names import dataset_names
+from pyscore.tasks import TEMPLATES, Question, render
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,12 +42,27 @@ __all__ = ["score"]
 def score(
     paths: Annotated[
         list[str] | None,
-        typer.Argument(help="Files of questions (JSONL), or patterns of files. None: the bundled questions."),
+        typer.Argument(
+            help="Files of questions, folders or patterns of them, URLs, hf:NAME, or - for standard input. "
+            "None: the bundled questions."
+        ),
     ] = None,
     model: Annotated[
-        str, typer.Option("--model", "-m", help="A model folder, a name on the model hub, or a .gguf file.")
+        str,
+        typer.Option(
+            "--model",
+            "-m",
+            help="A model folder, a name on the model hub, a .gguf file, or SOURCE:NAME as openai:NAME.",
+        ),
     ] = BUNDLED_MODEL,
     revision: Annotated[str | None, typer.Option(help="Branch, tag or commit on the model hub.")] = None,
+    adapter: Annotated[
+        str | None, typer.Option(help="A PEFT adapter to load over the model: a folder, or a name on the model hub.")
+    ] = None,
+    source_option: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="What only this kind of model knows, as base_url=URL. Repeatable."),
+    ] = None,
     template: Annotated[
         str,
         typer.Option(
@@ -61,10 +85,10 @@ def score(
         str | None, typer.Option(metavar="YYYY-MM-DD", help="Of --template chat: the day that it takes for today.")
     ] = None,
     format: Annotated[str, typer.Option(help="Format of the files; auto: told from their first line.")] = "auto",
-    choices: Annotated[
-        Literal["given", "listed"],
-        typer.Option(help="Compare the answers that a file names, or all that a lettered question lists."),
-    ] = "given",
+    columns: Columns = None,
+    prompt_template: PromptTemplate = None,
+    choices: Choices = "given",
+    answers: Answers = "auto",
     limit: Annotated[int | None, typer.Option(min=1, help="Take only the first questions of each file.")] = None,
     dtype: Annotated[str, typer.Option(help="auto: the checkpoint's own; or float32, bfloat16, float16.")] = "auto",
     device: Annotated[str, typer.Option(help="auto: CUDA where there is one, else the CPU.")] = "auto",
@@ -104,8 +128,8 @@ def score(
     on_error: Annotated[
         Literal["raise", "skip"],
         typer.Option(
-            help="A question that can't be scored (too long, no tokens, a template that fails) ends the run, or is "
-            "left out and listed at the end."
+            help="A row that is no question, and a question that can't be scored (too long, no tokens, a template "
+            "that fails), end the run, or are left out and told of."
         ),
     ] = "raise",
     trust_remote_code: Annotated[
@@ -127,22 +151,34 @@ def score(
     """Score questions with a model: the bundled ones with the bundled model, unless told otherwise."""
     # All that can be wrong is looked for before the model is loaded, and before torch, which takes seconds to import.
     prompts = chosen_template(template, system_prompt, template_arg or [], assistant_prefix, template_date)
-    _check_names(model=model, revision=revision, run_id=run_id)
+    _check_names(model=model, revision=revision, run_id=run_id, adapter=adapter)
     settings: dict[str, Any] = {"truncate": truncate, "token_logprobs": token_logprobs, "step": step}
     ScoreSettings(prompts, **settings)
     check_text(run_id, "run_id")
     check_output(output, resume)
-    questions = _questions(paths or [], format, choices, limit)
+    reading = read_options(
+        columns=columns,
+        prompt_template=prompt_template,
+        format=format,
+        choices=choices,
+        answers=answers,
+        limit=limit,
+        on_error=on_error,
+    )
+    datasets = datasets_of(paths or [], reading)
+    questions = [question for each in datasets for question in each.questions]
     if isinstance(prompts, str) and prompts != "chat" and on_error == "raise":
         render(prompts, questions[0])
     loading: dict[str, Any] = {"revision": revision, "trust_remote_code": trust_remote_code}
-    loading["add_bos_token"] = "auto" if add_bos is None else add_bos
+    own = {key: json_or_text(value) for key, value in key_values(source_option or [], "--source-option", "n_ctx=4096")}
+    loading |= {"source_options": own, "add_bos_token": "auto" if add_bos is None else add_bos}
     if dry_run:
         from pyscore.cli.preview import print_previews
 
-        print_previews(questions, prompts, model, json, **loading)
+        print_previews(datasets, prompts, model, json, **loading)
         return
     loading |= {"dtype": dtype, "device": device, "backend": backend, "allow_unused_weights": allow_unused_weights}
+    loading["adapter"] = adapter
     scorer = _load(model, batch_tokens=int(batch_tokens) if batch_tokens.isdecimal() else batch_tokens, **loading)
     if explain:
         print_counts(scorer.explain(questions, template=prompts, truncate=truncate, on_error=on_error), json)
@@ -153,7 +189,7 @@ def score(
     else:
         table = _scored_to(scorer, output, questions, resume=resume, **settings)
     options: dict[str, Any] = {"normalize": normalize, "sets": sets, "ties": ties, "confidence": confidence}
-    with _kept_unless_shown(table, output):
+    with kept_unless_shown(table, output):
         _show(table, options, clusters, output, json)
 
 
@@ -161,23 +197,6 @@ def _check_names(**names: str | None) -> None:
     for name, given in names.items():
         if given == "":
             raise ValueError(f"--{name.replace('_', '-')} is empty: name one, or leave it out")
-
-
-def _questions(paths: list[str], format: str, choices: str, limit: int | None) -> list[Question]:
-    """The questions of all files, each in the data set that it names, else in that of its file."""
-    if not paths:
-        if (format, choices) != ("auto", "given"):
-            raise ValueError("--format and --choices are about files: name some, the bundled questions have neither")
-        chosen = sample_questions()[:limit]
-        return [replace(question, dataset="bundled sycophancy") for question in chosen]
-    files = question_files(paths)
-    questions = []
-    for file, name in zip(files, dataset_names(files), strict=True):
-        loaded = load_questions(file, format=format, choices=choices, limit=limit)
-        questions += [
-            question if question.dataset is not None else replace(question, dataset=name) for question in loaded
-        ]
-    return questions
 
 
 def _load(model: str, **options: Any) -> Scorer:
@@ -193,57 +212,9 @@ def _scored_to(scorer: Scorer, output: str, questions: list[Question], **setting
     from pyscore.engine import score_to
     from pyscore.store import read_rows
 
-    with _saying_what_is_stored(output):
+    with saying_what_is_stored(output):
         score_to(scorer, output, questions, arguments={"argv": typed_arguments()}, **settings)
     return read_rows(output)
-
-
-@contextmanager
-def _saying_what_is_stored(output: str) -> Iterator[None]:
-    """When a run stops early, one line tells that its rows are not lost; not where it is refused before it begins."""
-    from pyscore.store import run_folder
-
-    before = _stored(output)
-    try:
-        yield
-    except BaseException as error:
-        stored = _stored(output)
-        if stored and (stored != before or not isinstance(error, ValueError)):
-            say(f"{stored} rows are stored in {run_folder(output)}; --resume goes on after them")
-        raise
-
-
-def _stored(output: str) -> int | None:
-    from pyscore.store import read_run, run_folder
-
-    with suppress(ValueError, OSError):
-        return int(read_run(run_folder(output)).num_rows)
-    return None
-
-
-@contextmanager
-def _kept_unless_shown(table: pa.Table, output: str | None) -> Iterator[None]:
-    """Whatever keeps the results from being shown, what was scored is in a file, and one line tells in which."""
-    try:
-        yield
-    except BaseException:
-        if output is not None:
-            say(f"the rows are in {output}: `pyscore summarize` shows them")
-        elif table.num_rows:
-            say(_saved(table))
-        raise
-
-
-def _saved(table: pa.Table) -> str:
-    """Where these rows were put, as a line to read: into the current folder, else among the temporary files."""
-    from pyscore.store import write_rows
-
-    for folder in (Path.cwd(), Path(tempfile.gettempdir())):
-        path = folder / f"pyscore-rows-{uuid.uuid4().hex[:8]}.parquet"
-        with suppress(OSError):
-            write_rows(table, path)
-            return f"the rows are kept in {path}: `pyscore summarize` shows them"
-    return "the rows could be written neither into the current folder nor among the temporary files: they are lost"
 
 
 def _show(table: pa.Table, options: dict[str, Any], clusters: bool, output: str | None, as_json: bool) -> None:

@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from pyscore.sweep.spec_models import ChatEntry, DatasetEntry, DatasetOptions, TemplateEntry
 from pyscore.sweep.spec_yaml import Mistakes, nearest
-from pyscore.sweep.spec_yaml import Path as Place
+from pyscore.sweep.spec_yaml import Path as Where
 from pyscore.sweep.study import Dataset, NamedTemplate
 from pyscore.tasks import TEMPLATES, ChatTemplate, read_template
-from pyscore.tasks.columns import check_columns
 from pyscore.tasks.names import dataset_names
+from pyscore.tasks.options import ReadOptions
+from pyscore.tasks.reading import Place, Record, places_of
+from pyscore.tasks.reading.hub import PREFIX
+from pyscore.tasks.reading.packed import stem_of
+from pyscore.tasks.reading.remote import is_url
 
 __all__ = ["datasets", "templates"]
 
+_READ = [each.name for each in fields(ReadOptions)]
+
 
 def datasets(
-    entries: Sequence[tuple[DatasetEntry, Place]],
+    entries: Sequence[tuple[DatasetEntry, Where]],
     defaults: DatasetOptions,
     known: Sequence[str],
     folder: Path,
@@ -43,7 +51,7 @@ def datasets(
             found.append((entry.name, tuple(files), options))
         else:
             found += [(None, (file,), options) for file in files]
-    unnamed = iter(dataset_names([Path(files[0]) for name, files, _ in found if name is None]))
+    unnamed = iter(dataset_names([_Named(files[0]) for name, files, _ in found if name is None]))
     return [Dataset(next(unnamed) if name is None else name, files, **options) for name, files, options in found]
 
 
@@ -52,7 +60,7 @@ def templates(given: Any, folder: Path, mistakes: Mistakes) -> list[NamedTemplat
     found = []
     pairs = given.items() if isinstance(given, dict) else enumerate(given)
     for key, each in pairs:
-        place: Place = ("templates", key)
+        place: Where = ("templates", key)
         entry = each
         if isinstance(each, str):
             if not each:
@@ -73,7 +81,7 @@ def templates(given: Any, folder: Path, mistakes: Mistakes) -> list[NamedTemplat
     return found
 
 
-def _template(entry: TemplateEntry, folder: Path, mistakes: Mistakes, place: Place) -> NamedTemplate | None:
+def _template(entry: TemplateEntry, folder: Path, mistakes: Mistakes, place: Where) -> NamedTemplate | None:
     kinds = [kind for kind in ("text", "file", "chat") if getattr(entry, kind) is not None]
     if len(kinds) != 1:
         mistakes.add(place, "give one of text, file and chat")
@@ -107,17 +115,16 @@ def _chat(entry: ChatEntry) -> ChatTemplate:
 
 
 def _options(
-    entry: DatasetEntry, defaults: DatasetOptions, known: Sequence[str], mistakes: Mistakes, place: Place
+    entry: DatasetEntry, defaults: DatasetOptions, known: Sequence[str], mistakes: Mistakes, place: Where
 ) -> dict[str, Any]:
     options = {**defaults.given(), **entry.given()}
     options = {name: value for name, value in options.items() if name in DatasetOptions.model_fields}
+    try:
+        ReadOptions(**{name: options[name] for name in _READ if name in options})
+    except (ValueError, TypeError) as error:
+        about = next((name for name in ("columns", "prompt_template") if options.get(name) is not None), "files")
+        mistakes.add((*place, about), str(error))
     if options.get("columns") is not None:
-        try:
-            check_columns(options["columns"])
-        except (ValueError, TypeError) as error:
-            mistakes.add((*place, "columns"), str(error))
-        if options.get("format", "auto") != "auto":
-            mistakes.add((*place, "columns"), "format and columns both say what a row is: give one of them")
         pairs = options["columns"].items()
         options["columns"] = tuple((key, each if isinstance(each, str) else tuple(each)) for key, each in pairs)
     names = options.get("templates")
@@ -131,27 +138,57 @@ def _options(
     return options
 
 
-def _files(given: str | list[str], folder: Path, mistakes: Mistakes, place: Place) -> list[str]:
-    """The files that are meant, each there and named once."""
+def _hub_stem(source: str) -> str:
+    """Of "hf:owner/name/config:split", what the reader of hubs makes the stem: name, configuration and split."""
+    path, _, split = source.removeprefix(PREFIX).partition(":")
+    parts = path.strip("/").split("/")
+    named = parts[-1:] if path.startswith((".", "/")) or len(parts) < 3 else parts[1:]
+    return "-".join([*named, split] if split else named)
+
+
+class _Named(Place):
+    """A source of a data set by its name: what is elsewhere isn't asked for before it is read."""
+
+    def __init__(self, source: str) -> None:
+        self.name = source
+        self.stem = _hub_stem(source) if source.startswith(PREFIX) else stem_of(source.rstrip("/").rpartition("/")[2])
+
+    def records(self, header: Sequence[str] | None = None) -> AbstractContextManager[Iterator[Record]]:
+        (place,) = places_of(self.name)
+        return place.records(header)
+
+
+def _files(given: str | list[str], folder: Path, mistakes: Mistakes, place: Where) -> list[str]:
+    """The sources that are meant, each named once; of folders and patterns on this machine the files."""
     found: list[str] = []
     for each in [given] if isinstance(given, str) else given:
-        if "://" in each:
-            mistakes.add(place, f"{each!r:.80} is a URL, and questions are read from files: download it first")
-            continue
-        path = os.path.normpath(os.path.join(folder, os.path.expanduser(each)))
-        matching = [path]
-        if not os.path.exists(path) and glob.has_magic(path):
-            matching = sorted(glob.glob(path, recursive=True))
-        if not matching or not os.path.exists(matching[0]):
-            mistakes.add(place, f"no such file: {path}" if matching else f"no file matches {path}")
-            continue
-        for file in matching:
-            if os.path.isdir(file):
-                mistakes.add(place, f"{file} is a folder: name its files, such as {file}/*.jsonl")
-            elif file in found:
-                mistakes.add(place, f"{file} is there twice")
+        for source in _sources(each, folder, mistakes, place):
+            if source in found:
+                mistakes.add(place, f"{source} is there twice")
             else:
-                found.append(file)
+                found.append(source)
     if not given:
         mistakes.add(place, "is empty: name a file")
     return found
+
+
+def _sources(given: str, folder: Path, mistakes: Mistakes, place: Where) -> list[str]:
+    if given == "-":
+        mistakes.add(place, "standard input is read once, and a study reads its questions again: name a file")
+        return []
+    if given.startswith(f"{PREFIX}."):
+        return [PREFIX + os.path.normpath(os.path.join(folder, given.removeprefix(PREFIX)))]
+    if given.startswith(PREFIX) or is_url(given):
+        return [given]
+    path = os.path.normpath(os.path.join(folder, os.path.expanduser(given)))
+    try:
+        files = [file.name for file in places_of(path)]
+    except (ValueError, OSError, ImportError) as error:
+        mistakes.add(place, str(error))
+        return []
+    if os.path.isdir(path) or (glob.has_magic(path) and not os.path.exists(path)):
+        return files
+    if not os.path.exists(path.rpartition("::")[0] or path):
+        mistakes.add(place, f"no such file: {path}")
+        return []
+    return [path]

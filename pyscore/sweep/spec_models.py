@@ -7,17 +7,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from pyscore.tasks.formats import FORMATS
+
 __all__ = ["DatasetEntry", "ModelEntry", "Revisions", "StudyFile", "TemplateEntry", "schema"]
 
 Dtype = Literal["auto", "float32", "bfloat16", "float16", "float64"]
-Format = Literal[
-    "auto",
-    "model-written-evals",
-    "winogenerated",
-    "pyscore",
-    "inverse-scaling-classification",
-    "inverse-scaling-logodds",
-]
+Format = Literal[("auto", *FORMATS)]  # type: ignore[valid-type]
 Text = Annotated[str, Field(min_length=1)]
 Scalar = str | int | float | bool
 Loops = dict[str, Any]
@@ -91,6 +86,13 @@ class DatasetOptions(_Fields):
     columns: dict[str, str | list[str]] | None = Field(
         default=None, description="Which columns are fields of a question"
     )
+    prompt_template: Text | None = Field(
+        default=None, description="With columns: Jinja that makes the prompt of a row's fields"
+    )
+    answers: Literal["auto", "text", "letter"] = Field(
+        default="auto", description="Of rows that list choices: whether their texts or their letters are compared"
+    )
+    on_error: Literal["raise", "skip"] = Field(default="raise", description="What a row does that is no question")
     cluster: Text | None = Field(default=None, description="The entry of meta that names a question's cluster")
     limit: Annotated[int, Field(ge=1)] | None = Field(default=None, description="Only the first rows of each file")
     templates: Text | list[Text] | None = Field(default=None, description="Names of the templates to score under; all")
@@ -99,7 +101,9 @@ class DatasetOptions(_Fields):
 class DatasetEntry(DatasetOptions):
     """A data set, or one for each file."""
 
-    files: Text | list[Text] = Field(description="A file, a pattern such as evals/*.jsonl, or a list of them")
+    files: Text | list[Text] = Field(
+        description="A file, a folder, a pattern as evals/*.jsonl, a URL, hf:NAME, or a list"
+    )
     name: Text | None = Field(default=None, description="One data set of all the files; without it each file is one")
     for_each: Loops | None = Field(
         default=None, description="Lists whose product this stands for, as ${name} in other fields"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property, partial
+from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cached_property
 from typing import Any
 
 from pyscore._version import __version__
@@ -12,8 +12,12 @@ from pyscore.engine.questions import checked_questions, content_digest
 from pyscore.engine.texts import json_digest
 from pyscore.store.studies import run_name
 from pyscore.tasks import ChatTemplate, Question, load_questions, render
+from pyscore.tasks.options import ReadOptions
 
 __all__ = ["ComparisonRule", "Dataset", "Model", "NamedTemplate", "Resources", "Scoring", "Study"]
+
+
+_READ = [each.name for each in fields(ReadOptions) if each.name not in ("columns", "blank")]
 
 
 @dataclass(frozen=True)
@@ -56,8 +60,8 @@ class Dataset:
 
     Attributes:
         name: what rows call it.
-        files: its files, in order.
-        format, choices, limit: as for `pyscore.load_questions`; the limit is of each file.
+        files: its files in order, each of them anything with a name that `pyscore.load_questions` reads.
+        format, choices, limit, prompt_template, answers, on_error: as for `pyscore.load_questions`.
         columns: as for `pyscore.load_questions`, in pairs of a field and its columns; None for a known format.
         cluster: the entry of a question's ``meta`` that names its cluster; None for the format's own clusters.
         templates: names of the templates that it is scored under; None for all.
@@ -71,6 +75,9 @@ class Dataset:
     cluster: str | None = None
     templates: tuple[str, ...] | None = None
     columns: tuple[tuple[str, str | tuple[str, ...]], ...] | None = None
+    prompt_template: str | None = None
+    answers: str = "auto"
+    on_error: str = "raise"
 
     @cached_property
     def questions(self) -> list[Question]:
@@ -81,12 +88,11 @@ class Dataset:
         """
         if not self.files:
             raise ValueError(f"data set {self.name!r} has no files: name at least one")
-        columns = None if self.columns is None else dict(self.columns)
-        read = partial(load_questions, format=self.format, columns=columns, choices=self.choices, limit=self.limit)
+        options: dict[str, Any] = {name: getattr(self, name) for name in _READ}
+        options["columns"] = None if self.columns is None else dict(self.columns)
         found = [
             replace(question, dataset=self.name, cluster=self._cluster(question))
-            for file in self.files
-            for question in read(file)
+            for question in load_questions(list(self.files), **options)
         ]
         return checked_questions(found, self.name)
 

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
+from pyscore.tasks.formats.choice import choice_question, right_choice
 from pyscore.tasks.formats.fields import content_key, listed_in
+from pyscore.tasks.formats.format import Reading
+from pyscore.tasks.nested import numbered, value_at
 from pyscore.tasks.question import Question
 from pyscore.tasks.reading import Record
+from pyscore.tasks.reading.lines import open_file
+from pyscore.tasks.templates import check_prompt_template, render_row
 
-__all__ = ["FIELDS", "check_columns", "question_by_columns"]
+__all__ = ["FIELDS", "Columns", "check_columns", "parse_columns", "question_by_columns"]
 
 FIELDS = {
     "prompt": "the column of the prompt",
-    "answers": "the columns of the answers, or one that holds a list",
-    "matching": "a column that names the matching answer: its text, its index from 0, or its letter",
+    "answers": "the columns of the answers, or one that holds a list, or what numbered columns have in common",
+    "matching": "a column that names the matching answer: its text, its index from 0, its letter, or is its column",
     "is_matching": "a column that holds a list of true and false, or a column for each answer",
     "id": "the column of the question's id",
     "cluster": "the column of its cluster",
@@ -24,12 +30,13 @@ FIELDS = {
 }
 """What `load_questions` takes as keys of ``columns``."""
 
-_FLAGS = {"true": True, "false": False, "1": True, "0": False}
+_FLAGS = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}
+_HOW = "--columns: write FIELD=COLUMN,FIELD=COLUMN such as prompt=question,answers=a|b,matching=key"
 
 Columns = Mapping[str, str | Sequence[str]]
 
 
-def check_columns(columns: Columns) -> None:
+def check_columns(columns: Columns, prompt_template: str | None = None) -> None:
     """Raise TypeError or ValueError for what isn't a mapping from fields of a question to columns."""
     if not isinstance(columns, Mapping):
         raise TypeError(f"columns must be a mapping from fields to columns, got {type(columns).__name__}")
@@ -42,51 +49,116 @@ def check_columns(columns: Columns) -> None:
             raise ValueError(f"columns[{field!r}] is empty: give {FIELDS[field]}")
         if not all(isinstance(name, str) for name in names):
             raise TypeError(f"columns[{field!r}] must be {FIELDS[field]}, got {given!r:.60}")
-    for field in ("prompt", "answers"):
+    if prompt_template is not None:
+        check_prompt_template(prompt_template)
+        if "prompt" in columns:
+            raise ValueError("columns['prompt'] and prompt_template both say what the prompt is: give one of them")
+    for field in ("prompt", "answers") if prompt_template is None else ("answers",):
         if field not in columns:
-            raise ValueError(f"columns needs {field!r}: {FIELDS[field]}")
+            either = ", or prompt_template, which makes it of several columns" if field == "prompt" else ""
+            raise ValueError(f"columns needs {field!r}: {FIELDS[field]}{either}")
     if ("matching" in columns) == ("is_matching" in columns):
         raise ValueError("columns needs either 'matching' or 'is_matching', which say what answers match")
 
 
-def question_by_columns(record: Record, stem: str, columns: Columns) -> Question:
+def parse_columns(text: str) -> dict[str, Any]:
+    """Columns as they are typed on a command line.
+
+    "prompt=stem,answers=a|b,matching=key": pairs of a field and its column after commas, several columns with bars
+    between. A piece without "=" goes on with the columns of the field before, "answers=a,b". What begins with a brace
+    is JSON, in which names may hold commas, bars and signs of equality; "@FILE" is a file of JSON.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is none of these, or not what `check_columns` takes.
+    """
+    if text.startswith("@"):
+        with open_file(Path(text[1:])) as file:
+            return _json(file.read().decode("utf-8-sig", "replace"), f"--columns {text}")
+    if text.lstrip().startswith("{"):
+        return _json(text, "--columns")
+    found: dict[str, list[str]] = {}
+    field = ""
+    for piece in text.split(","):
+        key, equals, rest = piece.partition("=")
+        if equals:
+            field = key.strip()
+            if field not in FIELDS:
+                raise ValueError(
+                    f"--columns: {field!r} is no field of a question: give some of {', '.join(FIELDS)}; "
+                    "a column whose name holds , | or = is named in JSON"
+                )
+            if field in found:
+                raise ValueError(f"--columns names {field!r} twice: write its columns together, {field}=a|b")
+        elif not field:
+            raise ValueError(f"{_HOW}; found {piece!r}")
+        names = (rest if equals else piece).split("|")
+        if not all(name.strip() for name in names):
+            raise ValueError(f"{_HOW}; found {piece!r}, which leaves a column's name empty")
+        found.setdefault(field, []).extend(names)
+    return {field: names[0] if len(names) == 1 else names for field, names in found.items()}
+
+
+def _json(text: str, what: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{what}: not JSON ({error}): write {{'prompt': ..., 'answers': [...]}} in JSON") from None
+    if not isinstance(found, dict):
+        raise ValueError(f"{what} must be a mapping from fields to columns, found {type(found).__name__}")
+    return found
+
+
+class _Answers(NamedTuple):
+    """Answers, what the file calls each of them, and the keys that they were read from."""
+
+    texts: list[str]
+    labels: list[str]
+    keys: list[str]
+
+
+def question_by_columns(
+    record: Record, reading: Reading, columns: Columns, prompt_template: str | None = None
+) -> Question:
     """The question of a row.
 
     Questions of the same prompt share a cluster where no column names it.
 
     Args:
         record: the row.
-        stem: of the file.
+        reading: ``answers`` "letter" compares letters after a list of the answers; else their texts are compared.
         columns: checked by `check_columns`.
+        prompt_template: Jinja over the row's fields that makes the prompt, in the place of a column.
 
     Raises:
         ValueError, TypeError: a column is missing, or its value can't be what it is to be.
     """
     values = record.values
-    prompt = _text(values, _one(columns["prompt"]))
+    prompt = _prompt(values, columns) if prompt_template is None else render_row(prompt_template, values)
     answers = _answers(values, columns["answers"])
-    if "matching" in columns:
-        name = _one(columns["matching"])
-        index = _matching(_value(values, name), answers, name)
-        is_matching = [i == index for i in range(len(answers))]
-    else:
-        is_matching = _flags(values, columns["is_matching"])
+    is_matching = _is_matching(values, columns, answers)
     optional = {field: _label(values, _one(columns[field])) for field in ("id", "cluster", "group") if field in columns}
+    meta = _meta(values, columns, answers.keys)
+    if reading.answers == "letter":
+        right = [i for i, flag in enumerate(is_matching) if flag]
+        texts = [text.strip() for text in answers.texts]
+        asked = choice_question(record, reading, stem=prompt, choices=texts, right=right, custom="letter")
+        prompt, answers = asked.prompt, answers._replace(texts=list(asked.answers))
     return Question(
-        id=optional.get("id") or f"{stem}:{record.row}",
+        id=optional.get("id") or reading.id(record),
         prompt=prompt,
-        answers=tuple(answers),
+        answers=tuple(answers.texts),
         is_matching=tuple(is_matching),
         cluster=optional["cluster"] if "cluster" in optional else content_key(prompt),
         group=optional.get("group"),
-        meta=_meta(values, columns),
+        meta=meta,
     )
 
 
-def _meta(values: Mapping[str, Any], columns: Columns) -> dict[str, Any]:
+def _meta(values: Mapping[str, Any], columns: Columns, answers: Sequence[str]) -> dict[str, Any]:
     if "meta" in columns:
-        return {name: _value(values, name) for name in _several(columns["meta"])}
-    used = {name for given in columns.values() for name in _several(given)}
+        return {name: value_at(values, name) for name in _several(columns["meta"])}
+    used = {name for given in columns.values() for name in _several(given)} | set(answers)
     return {name: value for name, value in values.items() if name not in used}
 
 
@@ -98,37 +170,60 @@ def _several(given: str | Sequence[str]) -> list[str]:
     return [given] if isinstance(given, str) else list(given)
 
 
-def _value(values: Mapping[str, Any], name: str) -> Any:
-    if name not in values:
-        raise ValueError(f"there is no column {name!r} (columns: {', '.join(map(repr, values)) or 'none'})")
-    return values[name]
+def _prompt(values: Mapping[str, Any], columns: Columns) -> str:
+    return _text(values, _one(columns["prompt"]))
 
 
 def _text(values: Mapping[str, Any], name: str) -> str:
-    found = _value(values, name)
+    found = value_at(values, name)
     if not isinstance(found, str):
-        raise ValueError(f"column {name!r} must hold text, found {type(found).__name__}")
+        raise ValueError(f"column {name!r} must hold text, found {_kind(found)}")
     return found
 
 
+def _kind(value: Any) -> str:
+    return "nothing (null)" if value is None else type(value).__name__
+
+
 def _label(values: Mapping[str, Any], name: str) -> str | None:
-    found = _value(values, name)
+    found = value_at(values, name)
     if found is None or (isinstance(found, str | int) and not isinstance(found, bool)):
         return None if found in (None, "") else str(found)
     raise ValueError(f"column {name!r} must hold text or a whole number, found {type(found).__name__}")
 
 
-def _answers(values: Mapping[str, Any], given: str | Sequence[str]) -> list[str]:
+def _answers(values: Mapping[str, Any], given: str | Sequence[str]) -> _Answers:
     if not isinstance(given, str):
-        return [_text(values, name) for name in given]
-    found = _listed(_value(values, given))
-    if not isinstance(found, list) or not found or not all(isinstance(each, str) for each in found):
-        raise ValueError(f"column {given!r} must hold a list of texts, found {_value(values, given)!r:.60}")
-    return found
+        if len(given) > 1:
+            return _Answers([_text(values, name) for name in given], [], list(given))
+        given = given[0]
+    try:
+        found = value_at(values, given)
+    except ValueError:
+        keys = numbered(values, given)
+        if not keys:
+            raise
+        while len(keys) > 2 and values[keys[-1]] in (None, ""):  # a table of questions with fewer answers than others
+            keys.pop()
+        return _Answers([_text(values, key) for key in keys], [], keys)
+    listed = _listed(found)
+    labels: list[str] = []
+    if isinstance(listed, Mapping):
+        pairs = {str(key): text for key, text in listed.items() if text is not None}
+        labels, listed = list(pairs), list(pairs.values())
+    if isinstance(listed, list) and listed and all(isinstance(each, str) for each in listed):
+        return _Answers(listed, labels, [given])
+    inside = next(
+        (f"{given}.{key}" for each in [found, *(listed or [])] if isinstance(each, Mapping) for key in each), ""
+    )
+    hint = f": name what is inside, such as {inside!r}" if inside else ""
+    raise ValueError(
+        f"column {given!r} must hold a list of texts, or a mapping from letters to texts, found {found!r:.60}{hint}"
+    )
 
 
 def _listed(value: Any) -> Any:
-    """A list, as it is or as JSON or Python write it."""
+    """A list or a mapping, as it is or as JSON or Python write it."""
     if not isinstance(value, str):
         return value
     try:
@@ -137,44 +232,39 @@ def _listed(value: Any) -> Any:
         return listed_in(value)
 
 
-def _matching(value: Any, answers: Sequence[str], column: str) -> int:
-    """The index of the answer that a value names.
+def _is_matching(values: Mapping[str, Any], columns: Columns, answers: _Answers) -> list[bool]:
+    if "is_matching" in columns:
+        return _flags(values, columns["is_matching"])
+    name = _one(columns["matching"])
+    if len(answers.keys) > 1 and name in answers.keys:  # this column is the matching answer itself
+        return [key == name for key in answers.keys]
+    found = value_at(values, name)
+    named = found if isinstance(found, list) and found else [found]
+    right = {_right(each, answers, name) for each in named}
+    return [i in right for i in range(len(answers.texts))]
 
-    Raises:
-        ValueError: it names none; or, read as text, as an index and as a letter, it names different ones.
-    """
-    found: dict[int, str] = {}
-    if isinstance(value, int) and not isinstance(value, bool):
-        found = {value: "index"} if 0 <= value < len(answers) else {}
-    elif isinstance(value, str):
-        plain = value.strip()
-        found = {i: "text" for i, answer in enumerate(answers) if plain and answer.strip() == plain}
-        letter = plain.strip("().").upper()
-        if len(letter) == 1 and "A" <= letter <= "Z" and ord(letter) - ord("A") < len(answers):
-            found.setdefault(ord(letter) - ord("A"), "letter")
-        if plain.isascii() and plain.isdigit() and len(plain) < 4 and int(plain) < len(answers):
-            found.setdefault(int(plain), "index")
-    if len(found) > 1:
-        readings = " and ".join(f"answer {i} by its {kind}" for i, kind in found.items())
-        raise ValueError(f"column {column!r}: {value!r:.60} names {readings}: give is_matching instead")
-    if not found:
-        raise ValueError(
-            f"column {column!r} must hold a matching answer's text, its index (0 to {len(answers) - 1}) or its letter, "
-            f"found {value!r:.60}"
-        )
-    return next(iter(found))
+
+def _right(value: Any, answers: _Answers, column: str) -> int:
+    """The index of the answer that a value names, by what the file itself calls it before all else."""
+    if isinstance(value, str) and value.strip() in answers.labels:
+        index = answers.labels.index(value.strip())
+        texts = [i for i, text in enumerate(answers.texts) if text.strip() == value.strip()]
+        if texts in ([], [index]):
+            return index
+    return right_choice(value, answers.texts, column)
 
 
 def _flags(values: Mapping[str, Any], given: str | Sequence[str]) -> list[bool]:
     if isinstance(given, str):
-        found = _listed(_value(values, given))
-        if found == [] and isinstance(values[given], str):  # a list as Python writes it, "[True, False]"
-            inner = values[given].strip().removeprefix("[").removesuffix("]")
+        value = value_at(values, given)
+        found = _listed(value)
+        if found == [] and isinstance(value, str):  # a list as Python writes it, "[True, False]"
+            inner = value.strip().removeprefix("[").removesuffix("]")
             found = inner.split(",")
         if not isinstance(found, list) or not found:
-            raise ValueError(f"column {given!r} must hold a list of true and false, found {values[given]!r:.60}")
+            raise ValueError(f"column {given!r} must hold a list of true and false, found {value!r:.60}")
         return [_flag(each, given) for each in found]
-    return [_flag(_value(values, name), name) for name in given]
+    return [_flag(value_at(values, name), name) for name in given]
 
 
 def _flag(value: Any, column: str) -> bool:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pyscore.tasks.question import Question
 
-__all__ = ["TEMPLATES", "read_template", "render"]
+__all__ = ["TEMPLATES", "check_prompt_template", "read_template", "render", "render_row"]
 
 TEMPLATES = {
     "plain": "the question's text, nothing added",
@@ -101,6 +101,40 @@ def read_template(text: str) -> str:
         return _ESCAPES[escaped]
 
     return _JINJA_OR_ESCAPE.sub(unescaped, text)
+
+
+def check_prompt_template(template: str) -> None:
+    """Raise TypeError or ValueError for what is no Jinja that prints fields of a row."""
+    if not isinstance(template, str):
+        raise TypeError(f"prompt_template must be text, got {type(template).__name__}")
+    if "{{" not in template and "{%" not in template:
+        raise ValueError(
+            f"prompt_template {template!r:.80} prints no field: write Jinja such as 'Question: {{{{ question }}}}'"
+        )
+    from jinja2 import TemplateError, meta
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    try:
+        fields = meta.find_undeclared_variables(ImmutableSandboxedEnvironment().parse(template)) - {"range"}
+        _compiled(template)
+    except TemplateError as error:
+        raise ValueError(f"prompt_template {template!r:.80}: {reason_of(error)}") from error
+    if not fields:
+        raise ValueError(f"prompt_template {template!r:.80} prints no field: every question would have one prompt")
+
+
+def render_row(template: str, values: Mapping[str, Any]) -> str:
+    """The text that Jinja makes of a row: its fields are variables; ``row`` is all of them, ``row["a name"]``.
+
+    Raises:
+        ValueError: the template fails on the row; the message lists the fields that there are.
+    """
+    variables = {"row": values, **values}
+    try:
+        return _bounded(_compiled(template)[0], variables)
+    except Exception as error:  # as in `_render_jinja`
+        names = ", ".join(map(repr, values)) or "none"
+        raise ValueError(f"prompt_template failed: {reason_of(error)} (fields: {names})") from error
 
 
 def _render_jinja(template: str, question: Question) -> str:
