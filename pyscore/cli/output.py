@@ -61,7 +61,16 @@ _WIDEST = 1000
 
 def print_json(document: dict[str, Any]) -> None:
     """One JSON document on standard output."""
-    write_out(json.dumps(document, indent=2, allow_nan=False) + "\n")
+    write_out(json.dumps(_finite(document), indent=2, allow_nan=False) + "\n")
+
+
+def _finite(value: Any) -> Any:
+    """The same with None for NaN and infinities, which JSON doesn't have."""
+    if isinstance(value, dict):
+        return {name: _finite(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def print_counts(counts: TokenCounts, as_json: bool) -> None:
@@ -96,14 +105,14 @@ def print_summaries(summaries: Sequence[RowsSummary], options: dict[str, Any], n
         tables.append(_one(chosen[0]) if len(chosen) == 1 else _many(chosen))
     averaged = any(s.scope != "dataset" for s in summaries)
     lines = [*_meaning(options, averaged), *_chance(summaries), *notes]
-    if any(s.summary.mean_coverage.value < 0.01 for s in summaries):
+    if any(_most(s.summary.mean_coverage) < 0.01 for s in summaries):
         lines.append(
             "coverage below 1 %: the model hardly ever gives these answers; look at the template (answers that begin "
             "with a space, after a chat prompt that ends in a new line, are a common cause)"
         )
     if any(s.one_cluster for s in summaries):
         lines.append("one cluster: all questions share it, so the interval speaks for this cluster, not for others")
-    lines += _remarks(summaries)
+    lines += [*_bounds(summaries), *_remarks(summaries)]
     print_tables(tables, lines)
 
 
@@ -184,6 +193,14 @@ def _remarks(summaries: Sequence[RowsSummary]) -> list[str]:
     return [f"{count} of {total} questions: {_REMARKS[name]}" for name, count in counts.items() if count]
 
 
+def _bounds(summaries: Sequence[RowsSummary]) -> list[str]:
+    """What is said of each summary of log-probabilities that are known between bounds alone."""
+    from pyscore.results.summaries import bounds_text
+
+    named = len(summaries) > 1
+    return [(f"{_model(s)}, {_name(s)}: " if named else "") + bounds_text(s) for s in summaries if s.n_bounded]
+
+
 def _one(s: RowsSummary) -> Table:
     interval = f"{100 * s.summary.confidence:g} % interval"
     table = new_table(f"{_name(s)}: {_questions(s)}" if s.dataset else _questions(s), _model(s))
@@ -193,7 +210,7 @@ def _one(s: RowsSummary) -> Table:
         estimate: Estimate = getattr(s.summary, field)
         headline = field in ("mean_probability", "preference_rate")
         cells = (
-            as_number(estimate.value),
+            as_value(estimate),
             as_interval(estimate),
             "" if estimate.reason else as_number(estimate.stderr),
         )
@@ -214,11 +231,11 @@ def _many(summaries: Sequence[RowsSummary]) -> Table:
             table.add_section()
         values = s.summary
         headline = [
-            f"{as_number(estimate.value, 3)} {as_interval(estimate, 3)}"
+            f"{as_value(estimate, 3)} {as_interval(estimate, 3)}"
             for estimate in (values.mean_probability, values.preference_rate)
         ]
         clusters = "one" if s.one_cluster else "-" if values.n_clusters is None else str(values.n_clusters)
-        shares = (as_number(values.mean_coverage.value, 3), as_number(values.tie_rate.value, 3))
+        shares = (as_value(values.mean_coverage, 3), as_value(values.tie_rate, 3))
         table.add_row(as_text(_name(s)), str(values.n_questions), clusters, *headline, *shares)
     return table
 
@@ -248,6 +265,19 @@ def _questions(s: RowsSummary) -> str:
 def _model(s: RowsSummary) -> str:
     step = None if s.step is None else f"step {s.step}"
     return ", ".join(part for part in (s.model, s.revision, step) if part)
+
+
+def as_value(estimate: Estimate, digits: int = 4) -> str:
+    """A value, or "0.12 to 0.34" where it is known between bounds alone."""
+    low, high = (getattr(estimate, name, None) for name in ("value_low", "value_high"))
+    if low is not None and high is not None:
+        return f"{as_number(low, digits)} to {as_number(high, digits)}"
+    return as_number(estimate.value, digits)
+
+
+def _most(estimate: Estimate) -> float:
+    """The value, or the largest that it can be."""
+    return float(getattr(estimate, "value_high", estimate.value))
 
 
 def as_interval(estimate: Estimate, digits: int = 4) -> str:

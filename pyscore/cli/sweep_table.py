@@ -111,6 +111,8 @@ def _step(step: int | None) -> str | None:
 
 def _number(line: dict[str, Any]) -> str:
     value = "" if line["value"] is None else as_number(line["value"], 3)
+    if line["value_low"] is not None and line["value_high"] is not None:
+        value = f"{as_number(line['value_low'], 3)} to {as_number(line['value_high'], 3)}"
     if line["low"] is None or line["high"] is None:
         return f"{value} ({line['reason']})".strip() if line["reason"] else value
     return f"{value} [{as_number(line['low'], 3)}, {as_number(line['high'], 3)}]"

@@ -15,7 +15,7 @@ from pyscore.metrics.control_variates import control_variate
 from pyscore.metrics.core.answer_scores import Answers
 from pyscore.metrics.core.intervals import Interval
 from pyscore.metrics.core.means import estimate_difference, estimate_mean, estimate_rate, estimate_ratio
-from pyscore.metrics.core.report import Estimate, Report
+from pyscore.metrics.core.report import BoundedEstimate, Estimate, Report
 from pyscore.metrics.core.scales import (
     NONNEGATIVE,
     RATE,
@@ -62,6 +62,7 @@ __all__ = [
     "SHARE",
     "SHARE_DIFFERENCE",
     "Answers",
+    "BoundedEstimate",
     "Difference",
     "Estimate",
     "Interval",

@@ -31,6 +31,7 @@ _BESIDE = {"mean_coverage": "coverage", "tie_rate": "ties"}
 _METRICS = (*_HEADLINES, *_BESIDE)
 _OF_CELL = ("scope", "dataset", "n_datasets", "n", "n_clusters", "n_skipped")
 _OF_CHECKPOINT = ("model", "revision", "family", "size", "step", "tags")
+_ENDS = {"": "value", "_low": "low", "_high": "high", "_reason": "reason"}
 _AVERAGES = ("pooled", "macro")
 _NONE = "-"
 _SHOWN = 5  # names that a message lists
@@ -196,9 +197,20 @@ def _lines(tidied: pa.Table, names: Iterable[str], signature: str) -> Iterator[d
         line: dict[str, Any] = {"checkpoint": checkpoint}
         line |= {name: first[name] for name in (*_OF_CHECKPOINT, "template", *_OF_CELL)}
         for each in own:
-            ends = {"": "value", "_low": "low", "_high": "high", "_reason": "reason"}
-            line |= {f"{each['metric']}{end}": each[column] for end, column in ends.items()}
+            shown = _without_bounds(each)
+            line |= {f"{each['metric']}{end}": shown[column] for end, column in _ENDS.items()}
         yield line | {"confidence": first["confidence"], "signature": signature}
+
+
+def _without_bounds(line: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A line of a tidy table; what is known between bounds alone as a reason, for charts and columns take values."""
+    if line["value_low"] is None and line["value_high"] is None:
+        return line
+    low, high = ("?" if each is None else number(each, 4) for each in (line["value_low"], line["value_high"]))
+    told = f"{low} to {high}"
+    if line["low"] is not None and line["high"] is not None:
+        told += f", interval [{number(line['low'], 4)}, {number(line['high'], 4)}]"
+    return {**line, "low": None, "high": None, "reason": f"{told}; {line['reason']}"}
 
 
 def _cells(tidied: pa.Table) -> Iterator[list[dict[str, Any]]]:

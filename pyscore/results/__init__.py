@@ -6,7 +6,7 @@ from pyscore._lazy import lazy_names
 
 if TYPE_CHECKING:
     from pyscore.results.answers import answers_from_rows
-    from pyscore.results.comparison import clusters_from_rows, comparison_from_rows
+    from pyscore.results.comparison import bounds_from_rows, clusters_from_rows, comparison_from_rows
     from pyscore.results.curves import curve
     from pyscore.results.differences import compare_runs
     from pyscore.results.documents import perplexity
@@ -23,6 +23,7 @@ __all__ = [
     "RunDifference",
     "RunDifferences",
     "answers_from_rows",
+    "bounds_from_rows",
     "clusters_from_rows",
     "compare_runs",
     "comparison_from_rows",
@@ -38,7 +39,7 @@ __getattr__, __dir__ = lazy_names(
     __name__,
     {
         ".answers": ["answers_from_rows"],
-        ".comparison": ["clusters_from_rows", "comparison_from_rows"],
+        ".comparison": ["bounds_from_rows", "clusters_from_rows", "comparison_from_rows"],
         ".curves": ["curve"],
         ".differences": ["compare_runs"],
         ".documents": ["perplexity"],

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pyscore.metrics.bounds import ComparisonBounds, compare_between
 from pyscore.metrics.question_values import Rule, compare
 from pyscore.ops import Comparison, checks
 from pyscore.ops.compare import TIES
-from pyscore.results.answers import answers_from_rows
+from pyscore.results.answers import answers_between, answers_from_rows
 from pyscore.store.grouping import group
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["NORMALIZATIONS", "clusters_from_rows", "comparison_from_rows"]
+__all__ = ["NORMALIZATIONS", "bounds_from_rows", "clusters_from_rows", "comparison_from_rows"]
 
 NORMALIZATIONS = {"sum": None, "token": "n_tokens", "char": "n_chars", "byte": "n_bytes"}
 """What an answer's log-probability is divided by, as a column of the rows."""
@@ -37,16 +38,44 @@ def comparison_from_rows(
         A `Comparison` of float64 NumPy arrays, one entry a question.
 
     Raises:
-        ValueError: not a table of rows; a log-probability that is NaN or positive; a question without matching or
-            without other answers, or with an answer twice. The message names the question.
+        ValueError: not a table of rows; a log-probability that is NaN or positive, or known between bounds alone (see
+            `bounds_from_rows`); a question without matching or without other answers, or with an answer twice. The
+            message names the question.
     """
+    rule = _rule(normalize, sets, ties)
+    return compare(answers_from_rows(table, lengths=_lengths(rule)), rule)
+
+
+def bounds_from_rows(
+    table: pa.Table, *, normalize: str = "sum", sets: str = "max", ties: str = "half"
+) -> ComparisonBounds:
+    """The smallest and the largest value of everything that `comparison_from_rows` says of each question.
+
+    They are what the rows' bounds of log-probabilities leave open (`pyscore.metrics.bounds.compare_between` says why
+    these are bounds); of exact rows both are the comparison.
+
+    Args:
+        table, normalize, sets, ties: as in `comparison_from_rows`.
+
+    Raises:
+        ValueError: as there, but for bounds; a lower bound that is NaN or above the upper one.
+    """
+    rule = _rule(normalize, sets, ties)
+    answers, low = answers_between(table, _lengths(rule))
+    return compare_between(answers, answers.logprob if low is None else low, rule)
+
+
+def _rule(normalize: str, sets: str, ties: str) -> Rule:
     if normalize not in NORMALIZATIONS:
         hint = ": rows hold no unconditional log-probabilities" if normalize == "pmi" else ""
         raise ValueError(f"normalize={normalize!r} is not one of {', '.join(NORMALIZATIONS)}{hint}")
     checks.check_choice(ties, "ties", TIES)
-    column = NORMALIZATIONS[normalize]
-    answers = answers_from_rows(table, lengths=() if column is None else (column,))
-    return compare(answers, Rule(normalize, sets, ties))
+    return Rule(normalize, sets, ties)
+
+
+def _lengths(rule: Rule) -> tuple[str, ...]:
+    column = NORMALIZATIONS[rule.normalize]
+    return () if column is None else (column,)
 
 
 def clusters_from_rows(table: pa.Table) -> list[str] | None:

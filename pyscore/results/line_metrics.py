@@ -7,7 +7,8 @@ from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 from pyscore.metrics import Interval, Summary, summarize
-from pyscore.metrics.core.report import NAN, Estimate, write_signature
+from pyscore.metrics.bounds import ComparisonBounds, compare_between, summarize_between
+from pyscore.metrics.core.report import NAN, BoundedEstimate, Estimate, write_signature
 from pyscore.metrics.presets import PRESETS, apply_preset
 from pyscore.metrics.question_values import Rule, compare
 from pyscore.results.comparison import NORMALIZATIONS
@@ -28,12 +29,14 @@ class Line(NamedTuple):
         n_clusters: None where questions count as independent. One cluster can't be compared with others: intervals then
             count its questions as independent.
         confidence: of the interval.
+        reason: why there is no value, or no interval; "" where there are both.
     """
 
     metric: str
     estimate: Estimate
     n_clusters: int | None
     confidence: float
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -90,18 +93,26 @@ class LineMetrics:
         n_clusters = None if clusters is None else asked.n_clusters
         used = None if n_clusters == 1 else clusters
         summary = None
+        bounds = None if asked.low is None else compare_between(asked.answers, asked.low, self.rule)
+        told = "" if bounds is None else _reason_of(bounds)
         if any(name in SUMMARY_METRICS for name in self.names):
-            comparison = compare(asked.answers, self.rule)
-            summary = summarize(comparison, clusters=used, weights=weights, confidence=self.confidence)
+            design: dict[str, Any] = {"clusters": used, "weights": weights, "confidence": self.confidence}
+            summary = (
+                summarize(compare(asked.answers, self.rule), **design)
+                if bounds is None
+                else summarize_between(bounds, **design)
+            )
         for name in self.names:
             if summary is not None and name in SUMMARY_METRICS:
                 found = [(name, _estimate(summary, name))]
             elif weights is None:
-                found = self._preset(name, asked, used)
+                found = self._preset(name, asked, used, told)
             else:
                 continue
             for metric, estimate in found:
-                yield Line(metric, estimate, n_clusters, self.confidence)
+                bounded = told if isinstance(estimate, BoundedEstimate) else ""
+                reason = "; ".join(filter(None, [bounded, estimate.reason]))
+                yield Line(metric, estimate, n_clusters, self.confidence, reason)
 
     def empty(self, reason: str, *, macro: bool = False) -> Iterator[Line]:
         """The same lines without numbers."""
@@ -109,10 +120,13 @@ class LineMetrics:
             if name in PRESETS and macro:
                 continue
             for metric in _names_in(name) if name in PRESETS else [name]:
-                yield Line(metric, Estimate.without_interval(NAN, 0, reason), None, self.confidence)
+                yield Line(metric, Estimate.without_interval(NAN, 0, reason), None, self.confidence, reason)
 
-    def _preset(self, name: str, asked: Asked, clusters: Any) -> list[tuple[str, Estimate]]:
+    def _preset(self, name: str, asked: Asked, clusters: Any, bounded: str) -> list[tuple[str, Estimate]]:
         answers, n = asked.answers, len(asked.answers)
+        if bounded:  # Losses and the like of upper bounds are no numbers of the model.
+            reason = f"{bounded}: presets need exact ones"
+            return [(metric, Estimate.without_interval(NAN, n, reason)) for metric in _names_in(name)]
         try:
             report = apply_preset(answers, name, clusters=clusters, confidence=self.confidence)
         except ValueError as error:  # A data set may have questions that a preset isn't defined for.
@@ -123,6 +137,12 @@ class LineMetrics:
         }
         known = _names_in(name)
         return [(f"{name}/{key}", e) for key, e in {**report.estimates, **numbers}.items() if f"{name}/{key}" in known]
+
+
+def _reason_of(bounds: ComparisonBounds) -> str:
+    """Why numbers have bounds in place of a value."""
+    n, bounded, undecided = len(bounds), int(bounds.has_bounds.sum()), int(bounds.undecided.sum())
+    return f"bounds: {bounded} of {n} questions have log-probabilities that aren't exact, {undecided} are undecided"
 
 
 def _names_in(preset: str) -> list[str]:

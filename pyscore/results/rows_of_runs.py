@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from pyscore.results.sources import Paths, open_sources
-from pyscore.store.bounded import LOW
+from pyscore.store.bounded import LOW, has_bounds
 from pyscore.store.schema import row_schema
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def scan(path: Paths, columns: Sequence[str] | None = None) -> pa.RecordBatchRea
     def batches() -> Iterator[pa.RecordBatch]:
         for group in groups:
             for table in group.scan(read):
-                if LOW in read and LOW not in own and table[LOW].null_count < table.num_rows:
+                if LOW in read and LOW not in own and has_bounds(table):
                     raise ValueError(
                         f"{group.name}: some rows have upper bounds in the column logprob: ask for {LOW} as well, "
                         "which holds the lower bounds and is null where logprob is exact"

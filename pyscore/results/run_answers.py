@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from pyscore.metrics import Answers
+from pyscore.store.bounded import LOW, lower_bounds
 from pyscore.store.grouping import encode, group_rows, nested_masks
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ class Asked(NamedTuple):
         ids: "question_id" of every question; None unless they were asked for.
         datasets: the index of every question's data set in names.
         names: of the data sets.
+        low: ``[A]``, lower bounds of log-probabilities of which the answers hold the upper ones; None where all are
+            exact.
     """
 
     answers: Answers
@@ -41,6 +44,7 @@ class Asked(NamedTuple):
     ids: pa.Array | None
     datasets: NDArray[np.int64]
     names: Sequence[str | None]
+    low: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)
@@ -64,8 +68,17 @@ class RunAnswers:
     ids: pa.Array | None
 
     @classmethod
-    def gather(cls, batches: Iterable[pa.Table], lengths: Sequence[str] = (), *, with_ids: bool = False) -> RunAnswers:
+    def gather(
+        cls,
+        batches: Iterable[pa.Table],
+        lengths: Sequence[str] = (),
+        *,
+        with_ids: bool = False,
+        bounds: bool = False,
+    ) -> RunAnswers:
         """From tables of `COLUMNS` and ``lengths``, each of whole questions; all of one model and one run.
+
+        ``bounds`` takes rows whose log-probability is known between bounds alone, which are refused else.
 
         Raises:
             ValueError: as `comparison_from_rows`.
@@ -77,16 +90,16 @@ class RunAnswers:
         ids: list[Any] = []
         parts: list[dict[str, NDArray[Any]]] = []
         for table in batches:
-            order, offsets = group_rows(table, key=_KEY)
+            order, offsets = group_rows(table, key=_KEY, bounds=bounds)
             firsts = pa.array(order[offsets[:-1]])
             own, found = encode(table["dataset"].take(firsts).combine_chunks())
             codes.append(np.array([names.setdefault(name, len(names)) for name in found.to_pylist()], np.int64)[own])
             counts.append(np.diff(offsets))
             columns = {name: table[name].to_numpy()[order] for name in ("logprob", "is_matching", *lengths)}
-            parts.append(columns | nested_masks(table, order, offsets))
+            parts.append(columns | nested_masks(table, order, offsets) | _low(table, order))
             clusters += table["cluster"].take(firsts).chunks
             ids += table["question_id"].take(firsts).chunks if with_ids else []
-        masks = [name for name in _MASKS if any(name in part for part in parts)]
+        masks = [name for name in (*_MASKS, LOW) if any(name in part for part in parts)]
         joined = {name: _joined(parts, name) for name in ("logprob", "is_matching", *lengths, *masks)}
         return cls._in_order(
             list(names),
@@ -135,18 +148,28 @@ class RunAnswers:
     def _cut(self, start: int, stop: int) -> Asked:
         first, last = int(self.offsets[start]), int(self.offsets[stop])
         columns = {name: column[first:last] for name, column in self.columns.items()}
+        low = columns.pop(LOW, None)
+        low = None if low is None or (low == columns["logprob"]).all() else low
         clusters = self.clusters[start:stop]
         answers = Answers(question_offsets=self.offsets[start : stop + 1] - first, **columns)
         n_clusters = len(np.unique(clusters))
         ids = None if self.ids is None else self.ids[start:stop]
         datasets = np.searchsorted(self.starts, np.arange(start, stop), side="right") - 1
         if n_clusters == len(clusters):
-            return Asked(answers, None, None, ids, datasets, self.names)
-        return Asked(answers, clusters, n_clusters, ids, datasets, self.names)
+            return Asked(answers, None, None, ids, datasets, self.names, low)
+        return Asked(answers, clusters, n_clusters, ids, datasets, self.names, low)
+
+
+def _low(table: pa.Table, order: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+    """The lower bounds of log-probabilities, where some aren't exact."""
+    low = lower_bounds(table, lambda row: table["question_id"][row].as_py())
+    return {} if low is None else {LOW: low[order]}
 
 
 def _joined(parts: Sequence[dict[str, NDArray[Any]]], name: str) -> NDArray[Any]:
-    """A column of all parts; a mask that a part lacks is false for its answers."""
+    """A column of all parts; a mask that a part lacks is false for its answers, and bounds are the value."""
+    if name == LOW:
+        return np.concatenate([part.get(LOW, part["logprob"]) for part in parts])
     empty = [np.zeros(0, np.float64 if name == "logprob" else bool if name in ("is_matching", *_MASKS) else np.int64)]
     return np.concatenate(
         [part[name] if name in part else np.zeros(len(part["logprob"]), bool) for part in parts] or empty

@@ -11,6 +11,7 @@ import numpy as np
 from pyscore.metrics import SummaryState
 from pyscore.ops import Comparison
 from pyscore.results.comparison import clusters_from_rows, comparison_from_rows
+from pyscore.store.bounded import lower_bounds
 from pyscore.store.grouping import group
 
 if TYPE_CHECKING:
@@ -23,17 +24,23 @@ def states_of_rows(table: pa.Table) -> dict[str | None, SummaryState]:
     """A `pyscore.SummaryState` of each data set of a table of rows, with the clusters of the rows as `summarize_rows`.
 
     All questions are compared at once: for 150 data sets of 4 questions that takes a fourth of the time that comparing
-    each data set by itself does.
+    each data set by itself does. A data set with bounds of log-probabilities has no state: sums that merge are those
+    of values.
 
     Raises:
         ValueError: as `comparison_from_rows`.
     """
     datasets = table["dataset"].combine_chunks().dictionary_encode(null_encoding="encode")
-    by_dataset = np.argsort(datasets.indices.to_numpy(), kind="stable")
+    own_dataset = datasets.indices.to_numpy()
+    low = lower_bounds(table, lambda row: table["question_id"][row].as_py())
+    if low is not None:
+        exact = ~np.isin(own_dataset, own_dataset[low != table["logprob"].to_numpy()])
+        return states_of_rows(table.filter(exact)) if exact.any() else {}
+    by_dataset = np.argsort(own_dataset, kind="stable")
     rows = table.take(by_dataset)
     comparison = comparison_from_rows(rows)
     order, offsets = group(rows)
-    codes = datasets.indices.to_numpy()[by_dataset][order[offsets[:-1]]]
+    codes = own_dataset[by_dataset][order[offsets[:-1]]]
     bounds = np.searchsorted(codes, np.arange(len(datasets.dictionary) + 1)).tolist()
     found = {}
     for name, (start, end) in zip(datasets.dictionary.to_pylist(), pairwise(bounds), strict=True):

@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyscore.metrics import Summary, summarize
-from pyscore.metrics.core.report import interval_header, interval_text
+from pyscore.metrics.bounds import summarize_between
+from pyscore.metrics.core.report import interval_header, interval_text, value_text
 from pyscore.metrics.core.shown import Grid, Shown, as_html, as_text
-from pyscore.results.comparison import clusters_from_rows, comparison_from_rows
+from pyscore.results.comparison import bounds_from_rows, clusters_from_rows, comparison_from_rows
+from pyscore.store.bounded import has_bounds
 from pyscore.store.grouping import count_questions
 from pyscore.store.schema import check_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["RowsSummaries", "RowsSummary", "summarize_rows"]
+__all__ = ["RowsSummaries", "RowsSummary", "bounds_text", "summarize_rows"]
 
 _MODEL_KEY = ("model", "revision", "step")
 
@@ -40,6 +42,9 @@ class RowsSummary:
         n_indistinguishable: how many have answers of the same tokens, which tie whatever the model is.
         n_nested: how many have an answer that begins with all tokens of another, which it can't beat. This and the
             number before are None where rows don't say, since an earlier release scored them.
+        n_bounded: how many have an answer whose log-probability is known between bounds alone. Where that is above 0,
+            estimates of the summary that it leaves open are `pyscore.metrics.BoundedEstimate`.
+        n_undecided: how many of these may be preferred either way.
     """
 
     model: str
@@ -53,6 +58,8 @@ class RowsSummary:
     n_merged: int = 0
     n_indistinguishable: int | None = None
     n_nested: int | None = None
+    n_bounded: int = 0
+    n_undecided: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready; the summary's entries stand beside the names."""
@@ -70,7 +77,8 @@ class RowsSummary:
         title, grids, notes = self.summary.shown()
         *numbers, signature = notes
         counts = {text: getattr(self, name) for name, text in _REMARKS.items()}
-        remarks = [f"{n} of {self.summary.n_questions} questions: {text}" for text, n in counts.items() if n]
+        remarks = [bounds_text(self)] if self.n_bounded else []
+        remarks += [f"{n} of {self.summary.n_questions} questions: {text}" for text, n in counts.items() if n]
         if self.one_cluster:
             remarks.append(_ONE_CLUSTER)
         return Shown(f"{_model(self)}, {_part(self)}: {title}", grids, [*numbers, *remarks, signature])
@@ -94,6 +102,7 @@ class RowsSummaries(list[RowsSummary]):
             headers += [name.replace("_", " "), levels.pop() if len(levels) == 1 else "interval"]
         grid = Grid([*headers, "coverage", "ties"], [_line(s) for s in self], left=(0, 1, 5, 7))
         notes = [_ONE_CLUSTER] if any(s.one_cluster for s in self) else []
+        notes += [f"{_model(s)}, {_part(s)}: {bounds_text(s)}" for s in self if s.n_bounded]
         signatures = dict.fromkeys(s.summary.signature for s in self)
         return Shown(f"{len(self)} summaries", [grid] if self else [], [*notes, *signatures])
 
@@ -105,6 +114,16 @@ _REMARKS = {
     "n_nested": "an answer begins with all tokens of another, and can't beat it",
     "n_merged": "a token spans the join of prompt and answer",
 }
+
+
+def bounds_text(s: RowsSummary) -> str:
+    """What is said of a summary of rows with bounds."""
+    n = s.summary.n_questions
+    bounded, undecided = (f"{k} of {n} questions ({100 * k / n:.3g} %)" for k in (s.n_bounded, s.n_undecided))
+    return (
+        f"bounds: {bounded} have answers whose log-probability is known between bounds alone, and {undecided} may be "
+        "preferred either way; intervals hold all that this leaves open"
+    )
 
 
 def _model(s: RowsSummary) -> str:
@@ -121,8 +140,8 @@ def _line(s: RowsSummary) -> list[str]:
     line = [_model(s), _part(s), str(found.n_questions), clusters]
     for name in _HEADLINES:
         estimate = getattr(found, name)
-        line += [f"{estimate.value:.4f}", interval_text(estimate)]
-    return [*line, f"{found.mean_coverage.value:.4f}", f"{found.tie_rate.value:.4f}"]
+        line += [value_text(estimate), interval_text(estimate)]
+    return [*line, value_text(found.mean_coverage), value_text(found.tie_rate)]
 
 
 def summarize_rows(
@@ -146,7 +165,7 @@ def summarize_rows(
         clustered: use the clusters of the rows, where questions share any.
 
     Returns:
-        A list, which prints as a table.
+        A list, which prints as a table. Where log-probabilities are known between bounds alone, so are its numbers.
 
     Raises:
         ValueError: as `comparison_from_rows` and `pyscore.summarize`, or no rows at all.
@@ -157,13 +176,24 @@ def summarize_rows(
     if table.num_rows == 0:
         raise ValueError("there are no rows to summarise")
 
+    rule = {"normalize": normalize, "sets": sets, "ties": ties}
+
     def add(key: tuple[Any, ...], scope: str, dataset: str | None, n: int, rows: pa.Table, weights: Any = None) -> None:
-        comparison = comparison_from_rows(rows, normalize=normalize, sets=sets, ties=ties)
         clusters = clusters_from_rows(rows) if clustered else None
         one = clusters is not None and len(set(clusters)) == 1
-        summary = summarize(comparison, clusters=None if one else clusters, weights=weights, confidence=confidence)
+        design: dict[str, Any] = {"clusters": None if one else clusters, "weights": weights, "confidence": confidence}
+        counts = count_questions(rows)
+        n_bounded = n_undecided = 0
+        if has_bounds(rows):
+            bounds = bounds_from_rows(rows, **rule)
+            summary = summarize_between(bounds, **design)
+            n_bounded, n_undecided = int(bounds.has_bounds.sum()), int(bounds.undecided.sum())
+        else:
+            summary = summarize(comparison_from_rows(rows, **rule), **design)
         model, revision, step = key
-        found.append(RowsSummary(model, revision, step, scope, dataset, n, summary, one, *count_questions(rows)))
+        found.append(
+            RowsSummary(model, revision, step, scope, dataset, n, summary, one, *counts, n_bounded, n_undecided)
+        )
 
     found = RowsSummaries()
     for key, family in _families(table):

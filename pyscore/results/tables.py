@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pyscore.metrics.core.report import NAN
 from pyscore.metrics.question_values import Rule
 from pyscore.ops.checks import check_choice
 from pyscore.results.comparison import NORMALIZATIONS
@@ -28,6 +29,7 @@ __all__ = ["group_lines", "plan_of", "tidy", "write_table"]
 _RUNS_AT_ONCE = 2
 """Arrow reads files and the kernels count without Python's lock: two runs at a time keep two cores busy."""
 
+_NUMBERS = ("value", "value_low", "value_high", "stderr", "low", "high")
 _TYPES = {
     **dict.fromkeys(LABELS, "string"),
     "size": "float64",
@@ -36,7 +38,7 @@ _TYPES = {
     "dataset": "string",
     "n_datasets": "int64",
     "metric": "string",
-    **dict.fromkeys(("value", "stderr", "low", "high"), "float64"),
+    **dict.fromkeys(_NUMBERS, "float64"),
     **dict.fromkeys(("n", "n_clusters", "n_skipped"), "int64"),
     "confidence": "float64",
     "template_min": "float64",
@@ -74,7 +76,8 @@ def tidy(
 
     Returns:
         Columns: model, revision, family, size, step, tags (a JSON object), template, scope ("dataset", "pooled" or
-        "macro"), dataset, n_datasets, metric, value, stderr, low, high, n, n_clusters, n_skipped, confidence,
+        "macro"), dataset, n_datasets, metric, value, value_low, value_high (the bounds of a value that bounds of
+        log-probabilities leave open, and which is null then), stderr, low, high, n, n_clusters, n_skipped, confidence,
         template_min and template_max (the smallest and the largest value over the n_templates of the study that have
         one, null where that is one) and reason: why there is no value or no interval, else null. See docs/tables.md.
 
@@ -152,7 +155,7 @@ def group_lines(source: Source, plan: LineMetrics, *, averages: bool = True) -> 
 def _lines(group: Group, plan: LineMetrics, averages: bool) -> list[dict[str, Any]]:
     """The lines of a checkpoint and a template."""
     try:
-        found = RunAnswers.gather(group.scan((*COLUMNS, *plan.columns)), plan.columns)
+        found = RunAnswers.gather(group.scan((*COLUMNS, *plan.columns)), plan.columns, bounds=True)
         return list(_made(group, found, plan, averages))
     except ValueError as error:
         raise ValueError(f"{group.name}: {error}") from None
@@ -193,12 +196,12 @@ def _labelled(
             "dataset": dataset,
             "n_datasets": n_datasets,
             "metric": line.metric,
-            **{name: _number(getattr(estimate, name)) for name in ("value", "stderr", "low", "high")},
+            **{name: _number(getattr(estimate, name, NAN)) for name in _NUMBERS},
             "n": estimate.n,
             "n_clusters": line.n_clusters,
             "n_skipped": skipped,
             "confidence": line.confidence,
-            "reason": estimate.reason or None,
+            "reason": line.reason or None,
             # Averages over other data sets are no neighbours.
             "of": (dataset, *(group.datasets if dataset is None else ())),
         }
@@ -221,7 +224,8 @@ def _add_spread(lines: Sequence[dict[str, Any]], *, by_template: bool) -> None:
     for own in by_cell.values():
         values = [line["value"] for line in own if line["value"] is not None]
         spread: Mapping[str, Any] = {"n_templates": len(values), "template_min": None, "template_max": None}
-        if len(values) > 1:
+        # Among bounds neither the smallest nor the largest value is known.
+        if len(values) > 1 and all(line["value_low"] is None and line["value_high"] is None for line in own):
             spread = {**spread, "template_min": min(values), "template_max": max(values)}
         for line in own:
             line.update(spread)

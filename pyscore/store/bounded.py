@@ -11,23 +11,28 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-__all__ = ["LOW", "check_exact", "lower_bounds"]
+__all__ = ["LOW", "check_exact", "has_bounds", "lower_bounds"]
 
 LOW = "logprob_low"
 """The column: null where ``logprob`` is exact, else the lower bound, of which ``logprob`` is the upper one."""
+
+
+def has_bounds(table: pa.Table) -> bool:
+    """Whether some rows may have bounds; tables of older versions lack the column, and hold exact ones."""
+    return LOW in table.column_names and bool(table[LOW].null_count < table.num_rows)
 
 
 def lower_bounds(table: pa.Table, name_of: Callable[[int], Any]) -> NDArray[np.float64] | None:
     """``[A]``, the lower bound of each row's log-probability, which is itself where it is exact; None if all are.
 
     Args:
-        table: rows; tables of older versions, which lack the column, hold exact ones.
+        table: rows.
         name_of: the question of a row, for messages.
 
     Raises:
         ValueError: a bound that is NaN or above ``logprob``; the message names the question.
     """
-    if LOW not in table.column_names or table[LOW].null_count == table.num_rows:
+    if not has_bounds(table):
         return None
     high, low = table["logprob"].to_numpy(), table[LOW].to_numpy()
     exact = table[LOW].is_null().to_numpy()

@@ -11,6 +11,7 @@ from pyscore import metrics
 
 HOMES = {
     "Answers": "core.answer_scores",
+    "BoundedEstimate": "core.report",
     "Difference": "differences",
     "Estimate": "core.report",
     "Interval": "core.intervals",

@@ -14,6 +14,7 @@ from pyscore.metrics.core.shown import Grid, Shown, as_html, as_text
 
 __all__ = [
     "NAN",
+    "BoundedEstimate",
     "Estimate",
     "Headlines",
     "Record",
@@ -21,6 +22,7 @@ __all__ = [
     "in_clusters",
     "interval_header",
     "interval_text",
+    "value_text",
     "write_signature",
 ]
 
@@ -60,6 +62,36 @@ class Estimate(Record):
     def without_interval(cls, value: float, n: int, reason: str) -> Estimate:
         """A value alone, with the reason why it has no interval."""
         return cls(value, NAN, NAN, NAN, n, reason)
+
+
+@dataclass(frozen=True)
+class BoundedEstimate(Estimate):
+    """An estimate of a value that the answers leave open between bounds, as `pyscore.results.summarize_rows` gives it.
+
+    ``value`` is NaN, so that nobody takes a bound for it. The interval holds all that is between the bounds: it goes
+    from the low end of the lower bound's interval to the high end of the upper one's. ``stderr`` is the larger one of
+    the two bounds', and ``reason`` why there is no interval.
+
+    Attributes:
+        value_low: the smallest value that the bounds of the answers allow.
+        value_high: the largest one.
+    """
+
+    value_low: float = NAN
+    value_high: float = NAN
+
+    @classmethod
+    def between(cls, low: Estimate, high: Estimate) -> BoundedEstimate:
+        """From the estimates of the smallest and of the largest value that each question can have.
+
+        Where a true mean m lies in [m_low, m_high], the interval misses it only where that of m_low lies above m_low or
+        that of m_high below m_high. Each happens in half of the cases in which such intervals miss, so that all of
+        [m_low, m_high] is covered as often as the confidence says: Horowitz & Manski 2000, "Nonparametric Analysis of
+        Randomized Experiments with Missing Covariate and Outcome Data".
+        """
+        reason = low.reason or high.reason
+        ends = (NAN, NAN, NAN) if reason else (max(low.stderr, high.stderr), low.low, high.high)
+        return cls(NAN, *ends, low.n, reason, low.value, high.value)
 
 
 @dataclass(frozen=True)
@@ -161,10 +193,17 @@ def interval_text(e: Estimate) -> str:
     return f"({e.reason})" if e.reason else f"[{e.low:.4f}, {e.high:.4f}]"
 
 
+def value_text(e: Estimate) -> str:
+    """A value as it is printed: "0.1234", or "0.1234 to 0.5678" where it is known between bounds alone."""
+    if isinstance(e, BoundedEstimate):
+        return f"{e.value_low:.4f} to {e.value_high:.4f}"
+    return f"{e.value:.4f}"
+
+
 def _grid(estimates: Mapping[str, Estimate], confidence: float) -> Grid:
     """A line an estimate: name, value, interval, standard error."""
     lines = [
-        (name.replace("_", " "), f"{e.value:.4f}", interval_text(e), "" if e.reason else f"{e.stderr:.4f}")
+        (name.replace("_", " "), value_text(e), interval_text(e), "" if e.reason else f"{e.stderr:.4f}")
         for name, e in estimates.items()
     ]
     return Grid(("", "value", interval_header(confidence), "std. error"), lines, left=(0, 2))
