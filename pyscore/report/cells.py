@@ -9,7 +9,7 @@ from pyscore.report.definitions import HEADLINES, define
 from pyscore.results.line_metrics import LineMetrics
 from pyscore.results.question_counts import QuestionCounts
 from pyscore.results.study_values import StudyValues
-from pyscore.results.tables import group_lines, plan_of
+from pyscore.results.tables import group_lines, plan_of, without_bounds
 
 __all__ = ["Cell", "Cells", "cells_of"]
 
@@ -65,7 +65,8 @@ class Cells(NamedTuple):
         reasons: dict[str, int] = {}
         metrics = {}
         for metric in self.metrics:
-            lines = [cell.lines.get(metric, {}) for cell in self.cells]  # presets have no macro average
+            own = (cell.lines.get(metric) for cell in self.cells)
+            lines = [{} if line is None else without_bounds(line) for line in own]  # presets have no macro average
             told = [line.get("reason") for line in lines]
             metrics[metric] = {name: [line.get(name) for line in lines] for name in _NUMBERS}
             metrics[metric]["reason"] = [None if why is None else reasons.setdefault(why, len(reasons)) for why in told]

@@ -147,6 +147,12 @@ def report_blocks(
         ValueError: nothing is scored yet, or an unknown metric.
     """
     if all(each.scores is None for each in values.groups):
+        told = {reason for each in values.groups for reason in each.lacking.values() if reason.startswith("bounds")}
+        if told:
+            raise ValueError(
+                f"no data set can be reported: {min(told)}, and charts need exact ones. pyscore.results.tidy and "
+                "summarize_rows give bounds (docs/bounds.md)"
+            )
         raise ValueError("nothing is scored yet: there is no number to report. Run `pyscore sweep` first")
     progress("summarising the data sets")
     cells = cells_of(values, metrics)

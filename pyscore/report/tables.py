@@ -14,7 +14,7 @@ from pyscore.report.formats import TABLES, format_of
 from pyscore.report.table_texts import as_csv, as_latex, as_markdown, decimals, number
 from pyscore.results.sources import Source, open_sources
 from pyscore.results.study_runs import names_of
-from pyscore.results.tables import plan_of, tidy
+from pyscore.results.tables import plan_of, tidy, without_bounds
 from pyscore.store.files import locate
 from pyscore.store.studies import StudyFolder, is_study
 
@@ -197,20 +197,9 @@ def _lines(tidied: pa.Table, names: Iterable[str], signature: str) -> Iterator[d
         line: dict[str, Any] = {"checkpoint": checkpoint}
         line |= {name: first[name] for name in (*_OF_CHECKPOINT, "template", *_OF_CELL)}
         for each in own:
-            shown = _without_bounds(each)
+            shown = without_bounds(each)
             line |= {f"{each['metric']}{end}": shown[column] for end, column in _ENDS.items()}
         yield line | {"confidence": first["confidence"], "signature": signature}
-
-
-def _without_bounds(line: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A line of a tidy table; what is known between bounds alone as a reason, for charts and columns take values."""
-    if line["value_low"] is None and line["value_high"] is None:
-        return line
-    low, high = ("?" if each is None else number(each, 4) for each in (line["value_low"], line["value_high"]))
-    told = f"{low} to {high}"
-    if line["low"] is not None and line["high"] is not None:
-        told += f", interval [{number(line['low'], 4)}, {number(line['high'], 4)}]"
-    return {**line, "low": None, "high": None, "reason": f"{told}; {line['reason']}"}
 
 
 def _cells(tidied: pa.Table) -> Iterator[list[dict[str, Any]]]:

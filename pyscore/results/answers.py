@@ -48,7 +48,7 @@ def answers_between(
         The answers, and ``[A]`` lower bounds, the value where it is exact; None where all are.
     """
     order, offsets = group_rows(table, bounds=bounds)
-    low = lower_bounds(table, lambda row: table["question_id"][row].as_py()) if bounds else None
+    low = lower_bounds(table) if bounds else None
     columns = {name: table[name].to_numpy()[order] for name in ("logprob", "is_matching", *lengths)}
     answers = Answers(question_offsets=offsets, **columns, **nested_masks(table, order, offsets))
     return answers, None if low is None else low[order]

@@ -162,7 +162,7 @@ class RunAnswers:
 
 def _low(table: pa.Table, order: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
     """The lower bounds of log-probabilities, where some aren't exact."""
-    low = lower_bounds(table, lambda row: table["question_id"][row].as_py())
+    low = lower_bounds(table)
     return {} if low is None else {LOW: low[order]}
 
 

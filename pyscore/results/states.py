@@ -32,7 +32,7 @@ def states_of_rows(table: pa.Table) -> dict[str | None, SummaryState]:
     """
     datasets = table["dataset"].combine_chunks().dictionary_encode(null_encoding="encode")
     own_dataset = datasets.indices.to_numpy()
-    low = lower_bounds(table, lambda row: table["question_id"][row].as_py())
+    low = lower_bounds(table)
     if low is not None:
         exact = ~np.isin(own_dataset, own_dataset[low != table["logprob"].to_numpy()])
         return states_of_rows(table.filter(exact)) if exact.any() else {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from types import MappingProxyType
@@ -16,6 +17,7 @@ from pyscore.results.question_counts import COUNTED, Marks, QuestionCounts, coun
 from pyscore.results.question_scores import SCORES, AnswerTexts, QuestionScores
 from pyscore.results.run_answers import COLUMNS
 from pyscore.results.sources import NOT_SCORED, Group
+from pyscore.store.bounded import BoundsError, lower_bounds
 from pyscore.store.grouping import group_rows, nested_masks
 
 __all__ = ["Checkpoint", "Curve", "Read", "checkpoints_of", "curves_of", "name_of", "names_of", "read_group"]
@@ -119,11 +121,39 @@ def read_group(group: Group, rule: Rule, *, counted: bool = False, texts: bool =
     ``counted`` counts, besides, the questions of which something has to be said.
 
     The texts of answers are read where ``texts`` says so: a study needs none, for it holds only rows of the questions
-    that it names, whoever answered them.
+    that it names, whoever answered them. Data sets in which log-probabilities are known between bounds alone can't be
+    used, and are lacking.
 
     Raises:
         ValueError: damaged rows; the message names the checkpoint.
     """
+    try:
+        try:
+            return _read(group, rule, {}, counted=counted, texts=texts)
+        except BoundsError:
+            return _read(group, rule, _bounded(group), counted=counted, texts=texts)
+    except ValueError as error:
+        raise ValueError(f"{group.name}: {error}") from None
+
+
+def _bounded(group: Group) -> dict[str | None, str]:
+    """The data sets with log-probabilities that aren't exact, each with what is said of it."""
+    n_questions, n_bounded = Counter[str | None](), Counter[str | None]()
+    for table in group.scan(COLUMNS):
+        order, offsets = group_rows(table, key=_KEY, bounds=True)
+        names = np.array(table["dataset"].take(order[offsets[:-1]]).to_pylist(), object)
+        low = lower_bounds(table)
+        n_questions.update(names.tolist())
+        if low is not None:
+            n_bounded.update(names[np.logical_or.reduceat((low != table["logprob"].to_numpy())[order], offsets[:-1])])
+    return {
+        name: f"bounds: {n} of {n_questions[name]} questions have log-probabilities that aren't exact"
+        for name, n in n_bounded.items()
+    }
+
+
+def _read(group: Group, rule: Rule, bounded: Mapping[str | None, str], *, counted: bool, texts: bool) -> Read:
+    """`read_group`, without the data sets that have bounds."""
     import pyarrow as pa
 
     length = NORMALIZATIONS[rule.normalize]
@@ -133,27 +163,28 @@ def read_group(group: Group, rule: Rule, *, counted: bool = False, texts: bool =
     columns: dict[str, list[Any]] = {name: [] for name in ("dataset", "question_id", "cluster")}
     values: dict[str, list[Any]] = {name: [] for name in SCORES}
     asked: list[AnswerTexts] = []
-    try:
-        for table in group.scan((*COLUMNS, *lengths, *told, *(("answer",) if texts else ()))):
-            order, offsets = group_rows(table, key=_KEY)
-            numbers = {name: table[name].to_numpy()[order] for name in ("logprob", "is_matching", *lengths)}
-            answers = Answers(question_offsets=offsets, **numbers, **nested_masks(table, order, offsets))
-            compared = compare(answers, rule)
-            firsts = pa.array(order[offsets[:-1]])
-            for column, chunks in columns.items():
-                chunks += table[column].take(firsts).chunks
-            for field, parts in values.items():
-                parts.append(getattr(compared, field))
-            if counted:
-                marks.append(marks_of(table, order, offsets))
-            if texts:
-                own = table["answer"].take(pa.array(order)).combine_chunks()
-                asked.append(AnswerTexts(offsets, own, numbers["is_matching"]))
-    except ValueError as error:
-        raise ValueError(f"{group.name}: {error}") from None
+    for table in group.scan((*COLUMNS, *lengths, *told, *(("answer",) if texts else ()))):
+        if bounded:
+            table = table.filter(pa.array([name not in bounded for name in table["dataset"].to_pylist()], pa.bool_()))
+        if not table.num_rows:
+            continue
+        order, offsets = group_rows(table, key=_KEY)
+        numbers = {name: table[name].to_numpy()[order] for name in ("logprob", "is_matching", *lengths)}
+        answers = Answers(question_offsets=offsets, **numbers, **nested_masks(table, order, offsets))
+        compared = compare(answers, rule)
+        firsts = pa.array(order[offsets[:-1]])
+        for column, chunks in columns.items():
+            chunks += table[column].take(firsts).chunks
+        for field, parts in values.items():
+            parts.append(getattr(compared, field))
+        if counted:
+            marks.append(marks_of(table, order, offsets))
+        if texts:
+            own = table["answer"].take(pa.array(order)).combine_chunks()
+            asked.append(AnswerTexts(offsets, own, numbers["is_matching"]))
     strings = {name: pa.chunked_array(chunks, pa.string()).combine_chunks() for name, chunks in columns.items()}
     has_rows = set(strings["dataset"].unique().to_pylist())
-    lacking = dict(group.lacking)
+    lacking = {**group.lacking, **bounded}
     for dataset in group.datasets:
         if dataset not in has_rows:
             lacking.setdefault(dataset, "no question can be scored" if group.skipped.get(dataset) else NOT_SCORED)

@@ -24,7 +24,7 @@ from pyscore.store.files import locate
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["group_lines", "plan_of", "tidy", "write_table"]
+__all__ = ["group_lines", "plan_of", "tidy", "without_bounds", "write_table"]
 
 _RUNS_AT_ONCE = 2
 """Arrow reads files and the kernels count without Python's lock: two runs at a time keep two cores busy."""
@@ -183,6 +183,17 @@ def _made(group: Group, found: RunAnswers, plan: LineMetrics, averages: bool) ->
 
 def _macro_weights(asked: Asked) -> Any:
     return (1 / np.bincount(asked.datasets))[asked.datasets]
+
+
+def without_bounds(line: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A line of a tidy table; one of bounds has them in its reason alone, for whoever draws values and intervals."""
+    if line["value_low"] is None and line["value_high"] is None:
+        return line
+    low, high = ("-" if each is None else f"{each:.4f}" for each in (line["value_low"], line["value_high"]))
+    told = f"{low} to {high}"
+    if line["low"] is not None and line["high"] is not None:
+        told += f", interval [{line['low']:.4f}, {line['high']:.4f}]"
+    return {**line, "low": None, "high": None, "reason": f"{told}; {line['reason']}"}
 
 
 def _labelled(

@@ -46,7 +46,7 @@ def group_rows(
 
     _check_logprobs(logprob, name_of)
     _check_answers(is_matching, answer_index, offsets, name_of)
-    low = lower_bounds(table, lambda row: table["question_id"][row].as_py())
+    low = lower_bounds(table)
     if low is not None and not bounds:
         check_exact(logprob, low[order], offsets, name_of)
     return order, offsets

@@ -15,6 +15,7 @@ import pytest
 import pyscore
 from pyscore import report, results
 from pyscore.metrics import BoundedEstimate
+from pyscore.report.cells import cells_of
 from pyscore.report.tables import headline_table
 from pyscore.results.question_scores import scores_from_rows
 from pyscore.results.run_answers import COLUMNS, RunAnswers
@@ -55,9 +56,7 @@ REFUSE: dict[str, Callable[[str], Any]] = {
     "curve": lambda path: results.curve(_steps(path)),
     "pyscore.comparison_from_rows": lambda path: pyscore.comparison_from_rows(BOUNDED),
     "scores_from_rows": lambda path: scores_from_rows(BOUNDED),
-    "read_values": lambda path: read_values(path),
     "RunAnswers.gather": lambda path: RunAnswers.gather([BOUNDED.select([*COLUMNS])]),
-    "report.write": lambda path: report.write(path, f"{path}.html"),
     "report.figure": lambda path: report.figure("log_odds", BOUNDED),
 }
 GIVE: dict[str, Callable[[str], Any]] = {
@@ -202,6 +201,34 @@ def test_scans_give_no_upper_bound_without_the_lower_one(path: str) -> None:
 def test_states_leave_out_data_sets_with_bounds() -> None:
     assert set(states_of_rows(rows_of(run(dataset="a"), with_bounds(dataset="b")))) == {"a"}
     assert states_of_rows(BOUNDED) == {}
+
+
+def test_reports_leave_out_data_sets_with_bounds_and_say_the_ends(tmp_path: Path) -> None:
+    steps = [
+        each
+        for step in (0, 1)
+        for each in (run(dataset="a", step=step, seed=step), with_bounds(dataset="b", step=step, seed=step))
+    ]
+    write_rows(rows_of(*steps), tmp_path / "rows.parquet")
+    values = read_values(str(tmp_path / "rows.parquet"))
+    for each in values.groups:
+        assert each.scores is not None and each.scores.datasets.unique().to_pylist() == ["a"]
+        assert each.lacking == {"b": "bounds: 10 of 40 questions have log-probabilities that aren't exact"}
+    report.write(str(tmp_path / "rows.parquet"), tmp_path / "page.html")
+    columns, reasons = cells_of(values).columns()
+    told = r"0\.\d{4} to 0\.\d{4}, interval \[0\.\d{4}, 0\.\d{4}\]; bounds: 10 of 40 questions"
+    for name in ("mean_probability", "preference_rate"):
+        found = columns["metrics"][name]
+        for i, dataset in enumerate(columns["dataset"]):
+            exact = columns["scope"][i] == "dataset" and values.datasets[dataset] == "a"
+            assert [found[each][i] is None for each in ("value", "low", "high")] == [not exact] * 3
+            assert exact or "10 of" in reasons[found["reason"][i]]
+        assert any(re.match(told, reasons[at]) for at in found["reason"] if at is not None)
+
+
+def test_a_report_of_bounds_alone_is_refused(path: str) -> None:
+    with pytest.raises(ValueError, match=r"no data set can be reported: bounds: 10 of 40 questions .*summarize_rows"):
+        report.write(path, f"{path}.html")
 
 
 def test_headline_tables_show_bounds_and_hold_no_value(path: str) -> None:
