@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,6 +34,8 @@ FIELDS = {
 
 _FLAGS = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}
 _HOW = "--columns: write FIELD=COLUMN,FIELD=COLUMN such as prompt=question,answers=a|b,matching=key"
+
+_ASKED = "Question: {stem}\nAnswer:"
 
 Columns = Mapping[str, str | Sequence[str]]
 
@@ -126,7 +130,8 @@ def question_by_columns(
 
     Args:
         record: the row.
-        reading: ``answers`` "letter" compares letters after a list of the answers; else their texts are compared.
+        reading: ``answers`` "auto" compares the answers as they stand; "text" each after a space and "Answer:", which
+            a prompt_template has to hold itself; "letter" letters after a list of the answers.
         columns: checked by `check_columns`.
         prompt_template: Jinja over the row's fields that makes the prompt, in the place of a column.
 
@@ -136,22 +141,31 @@ def question_by_columns(
     values = record.values
     prompt = _prompt(values, columns) if prompt_template is None else render_row(prompt_template, values)
     answers = _answers(values, columns["answers"])
-    is_matching = _is_matching(values, columns, answers)
+    is_matching = tuple(_is_matching(values, columns, answers))
     optional = {field: _label(values, _one(columns[field])) for field in ("id", "cluster", "group") if field in columns}
-    meta = _meta(values, columns, answers.keys)
-    if reading.answers == "letter":
-        right = [i for i, flag in enumerate(is_matching) if flag]
-        texts = [text.strip() for text in answers.texts]
-        asked = choice_question(record, reading, stem=prompt, choices=texts, right=right, custom="letter")
-        prompt, answers = asked.prompt, answers._replace(texts=list(asked.answers))
-    return Question(
+    question = Question(
         id=optional.get("id") or reading.id(record),
         prompt=prompt,
         answers=tuple(answers.texts),
-        is_matching=tuple(is_matching),
+        is_matching=is_matching,
         cluster=optional["cluster"] if "cluster" in optional else content_key(prompt),
         group=optional.get("group"),
-        meta=meta,
+        meta=_meta(values, columns, answers.keys),
+    )
+    if reading.answers == "auto":
+        return question
+    listed = choice_question(
+        record,
+        reading,
+        stem=prompt,
+        choices=[text.strip() for text in answers.texts],
+        right=[i for i, flag in enumerate(is_matching) if flag],
+        custom="text",
+        by_text=_ASKED if prompt_template is None else "{stem}",
+    )
+    cluster = question.cluster if "cluster" in optional else listed.cluster
+    return replace(
+        question, prompt=listed.prompt, answers=listed.answers, is_matching=listed.is_matching, cluster=cluster
     )
 
 
@@ -205,7 +219,8 @@ def _answers(values: Mapping[str, Any], given: str | Sequence[str]) -> _Answers:
             raise
         while len(keys) > 2 and values[keys[-1]] in (None, ""):  # a table of questions with fewer answers than others
             keys.pop()
-        return _Answers([_text(values, key) for key in keys], [], keys)
+        suffixes = [re.sub(r"^[ _-]", "", key.removeprefix(given)) for key in keys]
+        return _Answers([_text(values, key) for key in keys], suffixes, keys)
     listed = _listed(found)
     labels: list[str] = []
     if isinstance(listed, Mapping):
@@ -246,11 +261,14 @@ def _is_matching(values: Mapping[str, Any], columns: Columns, answers: _Answers)
 
 def _right(value: Any, answers: _Answers, column: str) -> int:
     """The index of the answer that a value names, by what the file itself calls it before all else."""
-    if isinstance(value, str) and value.strip() in answers.labels:
-        index = answers.labels.index(value.strip())
-        texts = [i for i, text in enumerate(answers.texts) if text.strip() == value.strip()]
-        if texts in ([], [index]):
+    plain = "" if isinstance(value, bool) else str(value).strip()
+    if plain in answers.labels:
+        index = answers.labels.index(plain)
+        if all(i == index for i, text in enumerate(answers.texts) if text.strip() == plain):
             return index
+    elif plain.isdigit() and all(label.isdigit() for label in answers.labels or [""]):
+        known = ", ".join(answers.labels)
+        raise ValueError(f"column {column!r} must hold the number of an answer, {known}, found {value!r:.60}")
     return right_choice(value, answers.texts, column)
 
 

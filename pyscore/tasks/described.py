@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from pyscore.tasks.columns import question_by_columns
 from pyscore.tasks.formats.format import Reading
 from pyscore.tasks.nested import names_in, numbered, value_at
+from pyscore.tasks.question import Question
 from pyscore.tasks.reading import Record
 
-__all__ = ["guessed_columns", "keys_with_types", "kind_of_rows", "prompt_key"]
+__all__ = ["LABELS", "Guess", "guessed_columns", "keys_with_types", "kind_of_rows", "prompt_key"]
 
 Row = Mapping[str, Any]
 
@@ -24,7 +25,23 @@ _RIGHT = (
 )
 _FREE = ("answer", "answers", "response", "output", "completion", "target", "solution", "reply", "final_answer")
 _MESSAGES = ("messages", "conversations", "conversation", "chat", "dialog", "dialogue", "turns")
+LABELS = frozenset({"label", "labels", "target", "class", "gold", "gold_label", "category"})
+"""Keys, in small letters, that numbers of classes stand under."""
 _MOST_KEYS = 16
+
+
+class Guess(NamedTuple):
+    """Columns that may be the fields of a question; "..." stands for one that isn't told.
+
+    Attributes:
+        columns: as `pyscore.load_questions` takes them.
+        caution: what to look at, where all rows looked at become questions by them; None where they don't.
+        spaced: whether a space is between a prompt and an answer, as they stand.
+    """
+
+    columns: dict[str, Any]
+    caution: str | None
+    spaced: bool
 
 
 def keys_with_types(rows: Sequence[Row]) -> str:
@@ -61,7 +78,7 @@ def _type(value: Any) -> str:
 def kind_of_rows(rows: Sequence[Row]) -> str | None:
     """What rows hold in which there is nothing to choose from; None: they may hold choices.
 
-    One of "chat", "instructions", "pairs", "free answers" and "text".
+    One of "chat", "instructions", "pairs", "free answers", "labelled" and "text".
     """
     row = rows[0]
     lower = {str(key).lower(): value for key, value in row.items()}
@@ -76,9 +93,10 @@ def kind_of_rows(rows: Sequence[Row]) -> str | None:
         return "instructions"
     if prompt_key(row) is not None and texts & {*_FREE} - {str(prompt_key(row)).lower()}:
         return "free answers"
-    if len(texts) >= 1 and not texts & {*_RIGHT} and _only_text(row):
-        return "text"
-    return None
+    numbers = {key for key, value in lower.items() if isinstance(value, int)}
+    if len(texts) == 1 and numbers & LABELS:
+        return "labelled"
+    return "text" if texts and not texts & {*_RIGHT} and _only_text(row) else None
 
 
 def _is_chat(value: Any) -> bool:
@@ -114,20 +132,38 @@ def _at(row: Row, name: str) -> Any:
         return None
 
 
-def guessed_columns(rows: Sequence[Row]) -> tuple[dict[str, Any], bool]:
-    """Columns that may fit the rows, and whether all of these become questions by them.
-
-    A field that isn't told has the value "..."; it is to be filled in.
-    """
+def guessed_columns(rows: Sequence[Row]) -> Guess:
+    """The columns that most likely are the fields of a question, tried on these rows."""
     row = rows[0]
     prompt, answers = prompt_key(row), _answers_in(row)
+    names = _right_names(row, prompt, answers)
     found: dict[str, Any] = {"prompt": prompt or "...", "answers": answers or "..."}
-    for name in _right_names(row, prompt, answers):
-        tried = {**found, "matching": name}
-        if prompt and answers and _fits(rows, tried):
-            return tried, True
-    candidates = _right_names(row, prompt, answers)
-    return {**found, "matching": candidates[0] if candidates else "..."}, False
+    for name in names if prompt and answers else ():
+        by_number = _stem_of(row, answers) if _counts(rows, name) else None
+        tried = [{**found, "answers": each, "matching": name} for each in (by_number, answers) if each]
+        fitting = [(columns, first) for columns in tried if (first := _first_by(rows, columns)) is not None]
+        if not fitting:
+            continue
+        columns, question = fitting[0]
+        spaced = question.prompt[-1:].isspace() or question.answers[0][0].isspace()
+        caution = "a guess from the keys, by which all rows looked at can be read: check it"
+        if len(fitting) == 2:
+            caution = (
+                f"a guess, in which {name!r} holds the numbers of columns; if it counts them from 0, name them one by "
+                f"one, answers={'|'.join(answers or ())}"
+            )
+        return Guess(columns, caution, spaced)
+    return Guess({**found, "matching": names[0] if names else "..."}, None, True)
+
+
+def _stem_of(row: Row, answers: str | list[str] | None) -> str | None:
+    """What the names of numbered columns have in common; None: they aren't numbered."""
+    stem = re.sub(r"[ _-]?\d+$", "", answers[0]) if isinstance(answers, list) else ""
+    return stem if stem and numbered(row, stem) == answers else None
+
+
+def _counts(rows: Sequence[Row], name: str) -> bool:
+    return all(str(_at(row, name)).strip().isdigit() for row in rows)
 
 
 def _answers_in(row: Row) -> str | list[str] | None:
@@ -143,8 +179,9 @@ def _answers_in(row: Row) -> str | list[str] | None:
             return str(key)
     for wanted in _NUMBERED:
         stem = next((m[1] for key in row if (m := re.fullmatch(rf"({wanted}[ _-]?)(?:0|1|A|a)", str(key), re.I))), None)
-        if stem is not None and (keys := numbered(row, stem)):
-            return keys if len(keys) <= 4 or not stem else stem
+        keys = [] if stem is None else numbered(row, stem)
+        if keys and all(isinstance(row[key], str) for key in keys):
+            return keys
     wrong = [str(key) for key in row if re.match(r"(distractor|incorrect|wrong)", str(key), re.I)]
     right = [str(key) for key in row if re.match(r"(correct|right|best)", str(key), re.I)]
     texts = [key for key in [*right[:1], *wrong] if isinstance(row[key], str)]
@@ -172,10 +209,10 @@ def _right_names(row: Row, prompt: str | None, answers: str | list[str] | None) 
     return sorted((name for name in names if ranks[name] < len(_RIGHT)), key=lambda name: ranks[name])
 
 
-def _fits(rows: Sequence[Row], columns: Mapping[str, Any]) -> bool:
+def _first_by(rows: Sequence[Row], columns: Mapping[str, Any]) -> Question | None:
+    """The question that columns make of the first row; None where they fail on any of the rows."""
     try:
-        for i, row in enumerate(rows):
-            question_by_columns(Record(i, dict(row), ""), Reading("guess"), columns)
+        found = [question_by_columns(Record(i, dict(row), ""), Reading("guess"), columns) for i, row in enumerate(rows)]
     except (ValueError, TypeError):
-        return False
-    return True
+        return None
+    return found[0]

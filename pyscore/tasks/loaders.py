@@ -59,7 +59,8 @@ def load_questions(
         choices: "given" compares the answers that the file names; "listed" compares every option that a lettered
             question lists (see `pyscore.tasks.choices`). `Question.choices` says which was used for each question.
         answers: of rows that list choices: "text" compares their texts, "letter" their letters after a list of them;
-            "auto" does what lm-evaluation-harness does with the data set, and compares the texts of columns.
+            "auto" does what lm-evaluation-harness does with the data set, and compares answers of columns as they
+            stand, where "text" puts each after "Answer:" and a space.
         blank: of winogenerated alone: "pronoun" compares the pronouns at the blank, "whole" what follows from there to
             the end of the sentence; see `with_whole_sentences`.
         limit: read only the first rows of each file, this many.

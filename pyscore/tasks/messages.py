@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 from pyscore.tasks import formats
-from pyscore.tasks.described import guessed_columns, keys_with_types, kind_of_rows, prompt_key
+from pyscore.tasks.described import LABELS, guessed_columns, keys_with_types, kind_of_rows, prompt_key
 from pyscore.tasks.formats import Format
 from pyscore.tasks.options import SEQUENCE_PROB
 
@@ -30,17 +31,18 @@ _FILES = {
 _PACKED = re.compile(r"\.(?:gz|bz2|xz|zst|zstd)$")
 _COMPARES = "pyscore compares answers that are given with a question, two at least, of which some match."
 _KINDS = {
-    "chat": f"chat logs, and {_COMPARES} To ask what a model prefers after such a talk, put what was said so far into "
-    "one column and the answers to compare into others, then name them",
-    "instructions": f"instructions with one reply each, and {_COMPARES} Add a column of another reply to compare with, "
-    "then name both",
-    "pairs": "pairs of a chosen and a rejected reply. Name their columns; where the prompt is part of both replies, "
-    "move it into a column of its own first",
-    "free answers": f"questions with one answer in free text, and {_COMPARES} Add a column of wrong answers and name "
-    "both; or score the answers by themselves with score_completions (docs/documents.md); or let a harness that "
-    "generates and grades, such as lm-evaluation-harness, ask them. The columns",
-    "text": f"plain text, and {_COMPARES} How probable a text is tells score_documents (docs/documents.md). For "
-    "questions, make columns of prompts and answers, then name them",
+    "chat": f"chat logs. {_COMPARES} To ask what a model prefers after such a talk, put what was said so far into one "
+    "column and the answers to compare into others",
+    "instructions": f"instructions with one reply each. {_COMPARES} Add a column of another reply to compare with",
+    "pairs": "pairs of a chosen and a rejected reply. Where the prompt is part of both replies, move it into a column "
+    "of its own first",
+    "free answers": f"questions with one answer in free text. {_COMPARES} Add a column of wrong answers; or score the "
+    "answers by themselves with score_completions (docs/documents.md); or let a harness that generates and grades ask "
+    "them, such as lm-evaluation-harness",
+    "labelled": f"texts with a label. {_COMPARES} Add a column that lists the names of the labels in each row, such as "
+    '"classes": [" negative", " positive"]',
+    "text": f"plain text. {_COMPARES} How probable a text is tells score_documents (docs/documents.md). For questions, "
+    "make columns of prompts and answers",
 }
 
 
@@ -58,17 +60,15 @@ def unknown_rows(place: str, rows: Sequence[Row]) -> str:
         return "this is the winogenerated list of occupations and holds no questions: load the file of examples instead"
     if not row:
         return "no known format has the keys (none): the row is empty. Is this the file that was meant?"
-    looked = "the first row" if len(rows) == 1 else f"the first {len(rows)} rows"
-    told = f"no known format has these keys. The file holds {_file_kind(place)}; {looked}: {keys_with_types(rows)}."
+    looked = f"{_file_kind(place)}, {len(rows)} {'row' if len(rows) == 1 else 'rows'} looked at"
+    told = f"no known format has the keys {keys_with_types(rows)} ({looked})"
     kind = kind_of_rows(rows)
     if kind is not None:
-        return f"{told} These seem to be {_KINDS[kind]}: {_example(kind, rows)}"
-    columns, works = guessed_columns(rows)
-    near = _nearest(row)
-    sure = "a guess from these keys, by which all rows looked at can be read: check it"
-    if not works:
-        sure = "put the right names in place of what is guessed"
-    return f"{told}{near} Say which columns hold what: {_columns(columns)} ({sure})"
+        return f"{told}: these seem to be {_KINDS[kind]}. Then name the columns: {_example(kind, rows)}"
+    guess = guessed_columns(rows)
+    sure = "put the right names in place of what is guessed" if guess.caution is None else guess.caution
+    columns = _columns(guess.columns, spaced=guess.spaced)
+    return f"{told}.{_nearest(row)} Say which columns hold what: {columns} ({sure})"
 
 
 def _file_kind(place: str) -> str:
@@ -76,15 +76,16 @@ def _file_kind(place: str) -> str:
     return next((kind for ending, kind in _FILES.items() if name.endswith(ending)), "rows")
 
 
-def _columns(columns: Mapping[str, Any]) -> str:
-    """Columns as Python and as the command line take them."""
+def _columns(columns: Mapping[str, Any], *, spaced: bool = True) -> str:
+    """Columns as the command line and Python take them; where answers lack a space before them, with what puts one."""
     typed = ",".join(
         f"{field}={given if isinstance(given, str) else '|'.join(given)}" for field, given in columns.items()
     )
     names = [name for given in columns.values() for name in ([given] if isinstance(given, str) else given)]
     if any(mark in name for name in names for mark in ",|='"):
         typed = json.dumps(columns, ensure_ascii=False)
-    return f"columns={json.dumps(dict(columns), ensure_ascii=False)}, on the command line --columns '{typed}'"
+    option, argument = ("", "") if spaced else (" --answers text", ', answers="text"')
+    return f"--columns '{typed}'{option}, in Python columns={json.dumps(dict(columns), ensure_ascii=False)}{argument}"
 
 
 def _example(kind: str, rows: Sequence[Row]) -> str:
@@ -92,6 +93,9 @@ def _example(kind: str, rows: Sequence[Row]) -> str:
     if kind == "pairs":
         prompt = next((str(key) for key in row if str(key).lower() in ("prompt", "question", "instruction")), "prompt")
         return _columns({"prompt": prompt, "answers": ["chosen", "rejected"], "matching": "chosen"})
+    if kind == "labelled":
+        label = next(str(key) for key in row if str(key).lower() in LABELS)
+        return _columns({"prompt": prompt_key(row) or "text", "answers": "classes", "matching": label})
     prompts = {"chat": "prompt", "text": "prompt", "instructions": "instruction"}
     prompt = prompts.get(kind) or prompt_key(row) or "question"
     free = next((str(key) for key in row if kind in ("instructions", "free answers") and _is_reply(key, row)), "right")
@@ -105,25 +109,27 @@ def _is_reply(key: Any, row: Row) -> bool:
 
 def _nearest(row: Row) -> str:
     """The format that shares most keys with a row, and what the row lacks of it."""
-    best: tuple[float, int, Format | None] = (0.0, 0, None)
+    best: tuple[float, float, Format | None] = (0.0, 0.0, None)
     for each in formats.FORMATS.values():
         own = set().union(*each.keys) | set(each.example)
-        shared = len(own & row.keys())
+        shared = sum(1.0 if key in row else 0.8 if _like(key, row) else 0.0 for key in own)
         best = max(best, (shared / len(own), shared, each), key=lambda found: found[:2])
     share, shared, found = best
-    if found is None or (shared < 2 and share < 0.5):
+    if found is None or share < 0.5 or shared < 1.5:
         return ""
-    missing = min((group - row.keys() for group in found.keys), key=len)
-    lacking = [name for name in found.example if name in missing] + sorted(missing - found.example.keys())
+    telling = set().union(*found.keys)
+    lacking = [name for name in found.example if name in telling and name not in row]
     lacking = lacking or [name for name in found.example if name not in row]
     if not lacking:
-        return f" The nearest format is {found.name}, whose keys are there, but not with values such as it has."
-    lower = {str(key).lower().rstrip("s"): key for key in row}
-    near = [
-        f"{name!r}{f' (there is {other!r})' if (other := lower.get(name.lower().rstrip('s'))) else ''}"
-        for name in lacking
-    ]
+        return f" The nearest format is {found.name}, whose keys are there, but not with such values as it has."
+    near = [f"{name!r}{f' (there is {other!r})' if (other := _like(name, row)) else ''}" for name in lacking]
     return f" The nearest format is {found.name}, but {_and(near)} {'is' if len(near) == 1 else 'are'} missing."
+
+
+def _like(name: str, row: Row) -> str | None:
+    """The key of a row that is most like a name, and isn't it."""
+    lower = {str(key).lower(): str(key) for key in row if key != name}
+    return next((lower[key] for key in get_close_matches(name.lower(), list(lower), 1, cutoff=0.75)), None)
 
 
 def _and(words: Sequence[str]) -> str:

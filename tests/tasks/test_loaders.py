@@ -194,7 +194,7 @@ def test_limit_reads_no_further(tmp_path: Path) -> None:
         ({k: v for k, v in OWN.items() if k != "id"}, "the key 'id' is missing"),
         (OWN | {"answers": "xy"}, "'answers' must be list, found str"),
         (OCCUPATION, "list of occupations and holds no questions"),
-        ({"prompt": "Q", "target": "A"}, "no known format has these keys.*'prompt' .text., 'target' .text."),
+        ({"prompt": "Q", "target": "A"}, "no known format has the keys 'prompt' .text., 'target' .text."),
         ({}, r"no known format has the keys \(none\)"),
     ],
 )
