@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +99,7 @@ def _tokenizer(model: str, *, source_options: Mapping[str, Any], **options: Any)
         from pyscore.engine.sources.huggingface.load import load_tokenizer
 
         name, colon, rest = model.partition(":")
-        if colon and name in OWN:
+        if colon and name in OWN and find_spec(OWN[name]) is not None:
             own = getattr(importlib.import_module(OWN[name]), "load_tokenizer", None)
             if own is not None:
                 return own(rest, **options, **source_options), None

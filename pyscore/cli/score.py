@@ -156,6 +156,7 @@ def score(
     ScoreSettings(prompts, **settings)
     check_text(run_id, "run_id")
     check_output(output, resume)
+    own = {key: json_or_text(value) for key, value in key_values(source_option or [], "--source-option", "n_ctx=4096")}
     reading = read_options(
         columns=columns,
         prompt_template=prompt_template,
@@ -170,7 +171,6 @@ def score(
     if isinstance(prompts, str) and prompts != "chat" and on_error == "raise":
         render(prompts, questions[0])
     loading: dict[str, Any] = {"revision": revision, "trust_remote_code": trust_remote_code}
-    own = {key: json_or_text(value) for key, value in key_values(source_option or [], "--source-option", "n_ctx=4096")}
     loading |= {"source_options": own, "add_bos_token": "auto" if add_bos is None else add_bos}
     if dry_run:
         from pyscore.cli.preview import print_previews

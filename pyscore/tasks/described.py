@@ -121,8 +121,8 @@ def prompt_key(row: Row) -> str | None:
         for wanted in _PROMPTS:
             if wanted in found and isinstance(_at(row, found[wanted]), str):
                 return found[wanted]
-    asking = (str(key) for key, value in row.items() if isinstance(value, str) and value.strip().endswith("?"))
-    return next(asking, None)
+    texts = ((name, _at(row, name)) for name in names_in(row))
+    return next((name for name, text in texts if isinstance(text, str) and text.strip().endswith("?")), None)
 
 
 def _at(row: Row, name: str) -> Any:
