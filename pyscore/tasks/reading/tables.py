@@ -81,10 +81,23 @@ def _of_datasets(source: Any, name: str) -> Iterator[Record]:
     kept = getattr(source, "format", None)
     if not hasattr(source, "__len__") or (isinstance(kept, dict) and kept.get("type") == "custom"):
         # Batches of a stream would have one type a column each, which rows of JSON needn't have.
-        return _of_mappings(source.with_format(None) if kept is None else source, name)
+        return _of_mappings(_in_one_line(source.with_format(None) if kept is None else source, name), name)
     columns = kept.get("columns") if isinstance(kept, dict) else None
     tables = source.with_format("arrow", columns=columns)
     return read_batches(tables.iter(_ROWS), list(columns or source.column_names), name)
+
+
+def _in_one_line(source: Iterable[Any], name: str) -> Iterator[Any]:
+    """The rows of a stream of datasets, whose own errors go over many lines and don't name it."""
+    row = 0
+    try:
+        for values in source:
+            yield values
+            row += 1
+    except Exception as error:
+        kind = OSError if isinstance(error, OSError) else ValueError
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        raise kind(f"{name} can't be read on after {row} rows: {reason}") from error
 
 
 def _of_streams(streams: Iterable[Any], name: str) -> Iterator[Record]:

@@ -84,16 +84,16 @@ def test_text_is_read_no_further_than_some_buffers(many: list[Any], name: str) -
     is_packed = f".{packing}" in PACKINGS
     content = CONTAINERS[plain if is_packed else name](many)
     content = PACKINGS[f".{packing}"](content) if is_packed else content
-    assert len(content) > 3_000_000
+    assert len(content) > 2_500_000
     assert bytes_read(content, name, 3) < 1_200_000
 
 
 @pytest.mark.parametrize("options", [{"row_group_size": 10**6}, {"row_group_size": 1000}], ids=["one group", "many"])
 def test_row_groups_of_parquet_are_not_read_whole(many: list[Any], options: dict[str, Any]) -> None:
     file = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(many), file, use_dictionary=False, **options)
-    assert len(file.getvalue()) > 5_000_000
-    assert bytes_read(file.getvalue(), "a.parquet", 3) < 2_500_000
+    pq.write_table(pa.Table.from_pylist(many * 3), file, use_dictionary=False, **options)
+    # Of each column a page and a buffer, of a mebibyte each.
+    assert bytes_read(file.getvalue(), "a.parquet", 3) < 5_000_000 < len(file.getvalue()) / 3
 
 
 def test_batches_of_an_arrow_stream_are_read_one_by_one(many: list[Any]) -> None:
@@ -145,13 +145,13 @@ def peak_of(read: Callable[[], Any]) -> int:
 @pytest.mark.parametrize("name", ["a.jsonl.gz", "array.json", "c.csv", "e.parquet"])
 def test_memory_does_not_grow_with_the_questions_of_a_file(tmp_path: Path, name: str) -> None:
     paths = []
-    for count in (3_000, 12_000):
+    for count in (2_000, 6_000):
         kind = name.removesuffix(".gz")
         content = CONTAINERS[kind]([ROW | {"question": f"{i}?" * 10} for i in range(count)])
         content = gzip.compress(content, 1) if kind != name else content
         paths.append(write(tmp_path, f"{count}/{name}", content))
     few, lots = (peak_of(lambda path=path: sum(1 for _ in iter_questions(path))) for path in paths)  # type: ignore[misc]
-    assert lots < 1.5 * few + 300_000
+    assert lots < few + 250_000
 
 
 def test_a_stream_is_read_as_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
