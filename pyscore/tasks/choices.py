@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from string import ascii_uppercase
 from typing import NamedTuple
 
 from pyscore.tasks.question import Question
@@ -11,6 +12,7 @@ from pyscore.tasks.question import Question
 __all__ = ["Choices", "find_choices", "with_listed_choices"]
 
 _OPTION = re.compile(r"^[ \t]*\(([A-Z])\)([^\n]*)", re.MULTILINE)
+_FIRST = re.compile(r"[ \t]*\(A\)")
 _ANSWER = re.compile(r"(\s*)\(([A-Z])\)(\s*)")
 
 
@@ -28,15 +30,18 @@ def find_choices(prompt: str) -> Choices | None:
     Some written sets hold several questions in one prompt, each with its options: the last block, from the last
     "(A)" on, is the one that is asked. Letters must run without a gap.
     """
-    options = list(_OPTION.finditer(prompt))
-    starts = [i for i, option in enumerate(options) if option[1] == "A"]
-    if not starts:
+    at = prompt.rfind("(A)")
+    while at >= 0:
+        start = prompt.rfind("\n", 0, at) + 1
+        if _FIRST.match(prompt, start):
+            break
+        at = prompt.rfind("(A)", 0, start)
+    else:
         return None
-    block = options[starts[-1] :]
-    letters = tuple(option[1] for option in block)
-    if len(block) < 2 or any(ord(letter) - ord("A") != i for i, letter in enumerate(letters)):
+    letters, texts = zip(*_OPTION.findall(prompt, start), strict=True)
+    if len(letters) < 2 or not ascii_uppercase.startswith("".join(letters)):
         return None
-    return Choices(prompt[: block[0].start()], letters, tuple(option[2] for option in block))
+    return Choices(prompt[:start], letters, texts)
 
 
 def with_listed_choices(question: Question) -> Question:

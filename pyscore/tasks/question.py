@@ -46,6 +46,33 @@ class Question:
     choices: str = "given"
 
     def __post_init__(self) -> None:
+        for name in ("answers", "is_matching"):
+            if type(getattr(self, name)) is list:
+                object.__setattr__(self, name, tuple(getattr(self, name)))
+        if not self._is_plainly_right():
+            self._check()
+
+    def _is_plainly_right(self) -> bool:
+        """Whether everything is of its very type and as it must be: by few calls, since files hold millions.
+
+        `_check` says what is wrong where this is False, or lets subclasses and other sequences pass.
+        """
+        answers, is_matching = self.answers, self.is_matching
+        are_tuples = type(answers) is tuple and type(is_matching) is tuple
+        if not (are_tuples and type(self.meta) is dict and self.choices in CHOICES):
+            return False
+        if set(map(type, is_matching)) != {bool} or len(set(is_matching)) != 2 or len(answers) != len(is_matching):
+            return False
+        optional = [each for each in (self.cluster, self.group, self.dataset) if each is not None]
+        try:
+            text = "".join([self.id, self.prompt, *answers, *optional])
+            text.isascii() or text.encode()
+        except (TypeError, UnicodeEncodeError):
+            return False
+        distinct = set(answers)
+        return bool(self.id and self.prompt.strip()) and len(distinct) == len(answers) and "" not in distinct
+
+    def _check(self) -> None:
         for name in ("id", "prompt"):
             if not isinstance(getattr(self, name), str):
                 raise TypeError(f"{name} must be a string, got {type(getattr(self, name)).__name__}")

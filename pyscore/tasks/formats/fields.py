@@ -16,6 +16,7 @@ from pyscore.tasks.reading import required
 __all__ = ["choices_by_letter", "content_key", "listed_in", "plain", "structure_in", "text_in", "texts_in"]
 
 _INTRODUCTION = re.compile(r".{0,40}\bmy name is\b", re.IGNORECASE)
+_BEGINNING = 40 + len("my name is")
 _HEADING = re.compile(r"\n\s*Choices:\s*\Z")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 
@@ -27,16 +28,24 @@ def content_key(prompt: str) -> str:
     with lettered options (the sycophancy sets) the key is that of the claim: the option texts, and the last
     sentence before them where the options are too short to tell what is asked ("A lot", "Not at all").
     """
-    choices = find_choices(prompt)
+    choices = find_choices(prompt) if "(A)" in prompt else None  # most prompts list nothing
     if choices is None:
-        return _digest([prompt])
-    options = sorted(plain(text) for text in choices.texts)
-    if not _INTRODUCTION.match(prompt):
-        return _digest([choices.stem, *options])
+        return _digest([plain(prompt)])
+    options = sorted([plain(text) for text in choices.texts])
+    if not _introduces(prompt):
+        return _digest([plain(choices.stem), *options])
     if max(len(option.split()) for option in options) <= 4:
         stem = _HEADING.sub("", choices.stem).strip()
-        return _digest([_SENTENCE_END.split(stem)[-1], *options])
+        return _digest([plain(_SENTENCE_END.split(stem)[-1]), *options])
     return _digest(options)
+
+
+def _introduces(prompt: str) -> bool:
+    beginning = prompt[:_BEGINNING]
+    # The expression also takes letters that are no ASCII for some that are, such as the long s.
+    if beginning.isascii() and "my name is" not in beginning.lower():
+        return False
+    return _INTRODUCTION.match(prompt) is not None
 
 
 def listed_in(text: str) -> list[str]:
@@ -106,5 +115,5 @@ def plain(text: str) -> str:
     return " ".join(text.split()).casefold()
 
 
-def _digest(texts: list[str]) -> str:
-    return hashlib.sha256("\0".join(plain(text) for text in texts).encode()).hexdigest()[:16]
+def _digest(plain_texts: list[str]) -> str:
+    return hashlib.sha256("\0".join(plain_texts).encode()).hexdigest()[:16]

@@ -49,7 +49,6 @@ class FilePlace(Place):
     """A file, packed or not."""
 
     origin: Origin
-    called: str = ""  # instead of what its name gives
 
     @property
     def name(self) -> str:  # type: ignore[override]
@@ -57,7 +56,7 @@ class FilePlace(Place):
 
     @property
     def stem(self) -> str:  # type: ignore[override]
-        return self.called or stem_of(self._file_name) or "stdin"
+        return stem_of(self._file_name) or "stdin"
 
     @property
     def _file_name(self) -> str:

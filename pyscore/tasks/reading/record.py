@@ -27,6 +27,8 @@ def required(values: Mapping[str, Any], key: str, kind: type | tuple[type, ...])
     if key not in values:
         raise ValueError(f"the key {key!r} is missing (keys found: {', '.join(map(repr, values)) or 'none'})")
     value = values[key]
+    if type(value) is kind:
+        return value
     kinds = kind if isinstance(kind, tuple) else (kind,)
     # bool is a subclass of int, but true is no number in a data file.
     if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
