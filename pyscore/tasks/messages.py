@@ -13,7 +13,7 @@ from pyscore.tasks.described import LABELS, guessed_columns, keys_with_types, ki
 from pyscore.tasks.formats import Format
 from pyscore.tasks.options import SEQUENCE_PROB
 
-__all__ = ["no_choices", "unknown_rows", "with_reading"]
+__all__ = ["known_format", "no_choices", "unknown_rows", "with_reading"]
 
 Row = Mapping[str, Any]
 
@@ -111,8 +111,8 @@ def _nearest(row: Row) -> str:
     """The format that shares most keys with a row, and what the row lacks of it."""
     best: tuple[float, float, Format | None] = (0.0, 0.0, None)
     for each in formats.FORMATS.values():
-        own = set().union(*each.keys) | set(each.example)
-        shared = sum(1.0 if key in row else 0.8 if _like(key, row) else 0.0 for key in own)
+        own = _own_keys(each)
+        shared = len(own & row.keys()) + 0.8 * len(_alike(each, row))
         best = max(best, (shared / len(own), shared, each), key=lambda found: found[:2])
     share, shared, found = best
     if found is None or share < 0.5 or shared < 1.5:
@@ -122,14 +122,24 @@ def _nearest(row: Row) -> str:
     lacking = lacking or [name for name in found.example if name not in row]
     if not lacking:
         return f" The nearest format is {found.name}, whose keys are there, but not with such values as it has."
-    near = [f"{name!r}{f' (there is {other!r})' if (other := _like(name, row)) else ''}" for name in lacking]
+    alike = _alike(found, row)
+    near = [f"{name!r}{f' (there is {alike[name]!r})' if name in alike else ''}" for name in lacking]
     return f" The nearest format is {found.name}, but {_and(near)} {'is' if len(near) == 1 else 'are'} missing."
 
 
-def _like(name: str, row: Row) -> str | None:
-    """The key of a row that is most like a name, and isn't it."""
-    lower = {str(key).lower(): str(key) for key in row if key != name}
-    return next((lower[key] for key in get_close_matches(name.lower(), list(lower), 1, cutoff=0.75)), None)
+def _own_keys(format: Format) -> set[str]:
+    return set().union(*format.keys) | set(format.example)
+
+
+def _alike(format: Format, row: Row) -> dict[str, str]:
+    """Keys of a format that a row lacks, each with the row's own key that is most like it, and is none of these."""
+    own = _own_keys(format)
+    others = {str(key).lower(): str(key) for key in row if key not in own}
+    found = {}
+    for name in sorted(own - row.keys()):
+        for like in get_close_matches(name.lower(), list(others), 1, cutoff=0.75):
+            found[name] = others.pop(like)
+    return found
 
 
 def _and(words: Sequence[str]) -> str:
@@ -151,12 +161,20 @@ def with_reading(message: str, format: Format, values: Row, first: Row | None) -
     gone = [key for key in first if key not in values]
     differ = [f"has {_and([repr(key) for key in new[:6]])}"] if new else []
     differ += [f"lacks {_and([repr(key) for key in gone[:6]])}"] if gone else []
-    other = formats.format_of(values)
+    other = known_format(values)
     like = f", as rows of {other.name} do" if other is not None and new else ""
     return (
         f"{message}. The file's first row is one of {format.name}; this one {' and '.join(differ)}{like}: "
         "a file holds rows of one format, so keep others in a file of their own"
     )
+
+
+def known_format(values: Row) -> Format | None:
+    """The format of a row, None also where its keys tell that it is refused: reading it says why."""
+    try:
+        return formats.format_of(values)
+    except ValueError:
+        return None
 
 
 def no_choices(format: Format, answers: str) -> str:

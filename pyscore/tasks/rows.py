@@ -12,7 +12,7 @@ from pyscore.tasks.blanks import with_whole_sentences
 from pyscore.tasks.choices import with_listed_choices
 from pyscore.tasks.columns import question_by_columns
 from pyscore.tasks.formats import Format, Reading
-from pyscore.tasks.messages import no_choices, unknown_rows, with_reading
+from pyscore.tasks.messages import known_format, no_choices, unknown_rows, with_reading
 from pyscore.tasks.options import ReadOptions
 from pyscore.tasks.question import Question
 from pyscore.tasks.reading import Place, Record
@@ -148,7 +148,7 @@ class PlaceReader:
         if self._options.columns is not None:
             return None
         chosen = self._options.chosen_format
-        if first is not None and (formats.format_of(first.values) if chosen is None else chosen.matches(first.values)):
+        if first is not None and (known_format(first.values) if chosen is None else chosen.matches(first.values)):
             return None
         candidates = [one for one in (formats.FORMATS.values() if chosen is None else [chosen]) if one.header]
         if not candidates or not isinstance(self.place, FilePlace):

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pyscore.tasks import FORMATS, Question, load_questions
+from pyscore.tasks import FORMATS, Question, formats, load_questions
 from pyscore.tasks.columns import parse_columns
 
 Rows = list[dict[str, Any]]
@@ -202,6 +202,18 @@ def test_a_row_that_lacks_keys_of_the_first_is_named_with_them(tmp_path: Path) -
     short = {key: value for key, value in OWN.items() if key not in ("answers", "is_matching")}
     message = message_of(tmp_path, "short.jsonl", [OWN, {**short, "id": "b"}])
     assert "the key 'answers' is missing" in message and "this one lacks 'answers' and 'is_matching'" in message
+
+
+def test_a_row_whose_keys_a_format_refuses_is_told_so_with_file_and_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(values: Any) -> Any:
+        raise ValueError("it has pictures")
+
+    path = write(tmp_path, "pictures.jsonl", [{"picture": "x"}])
+    monkeypatch.setattr(formats, "format_of", refuse)
+    with pytest.raises(ValueError, match=r"pictures\.jsonl, line 1: it has pictures$"):
+        load_questions(path)
 
 
 def test_letters_are_refused_where_a_format_lists_no_choices(tmp_path: Path) -> None:
