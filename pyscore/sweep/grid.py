@@ -123,7 +123,7 @@ def unreadable_datasets(study: Study) -> dict[str, str]:
         try:
             _ = dataset.content_sha256
             reasons = [_unrendered(template, dataset) for template in _templates_of(study, dataset)]
-        except (ValueError, OSError) as error:
+        except (ValueError, OSError, ImportError) as error:  # a package may be missing that reads such files
             found[dataset.name] = str(error)
             continue
         if study.scoring.on_error == "raise" and None not in reasons:

@@ -255,21 +255,8 @@ def _is_matching(values: Mapping[str, Any], columns: Columns, answers: _Answers)
         return [key == name for key in answers.keys]
     found = value_at(values, name)
     named = found if isinstance(found, list) and found else [found]
-    right = {_right(each, answers, name) for each in named}
+    right = {right_choice(each, answers.texts, name, labels=answers.labels or None) for each in named}
     return [i in right for i in range(len(answers.texts))]
-
-
-def _right(value: Any, answers: _Answers, column: str) -> int:
-    """The index of the answer that a value names, by what the file itself calls it before all else."""
-    plain = "" if isinstance(value, bool) else str(value).strip()
-    if plain in answers.labels:
-        index = answers.labels.index(plain)
-        if all(i == index for i, text in enumerate(answers.texts) if text.strip() == plain):
-            return index
-    elif plain.isdigit() and all(label.isdigit() for label in answers.labels or [""]):
-        known = ", ".join(answers.labels)
-        raise ValueError(f"column {column!r} must hold the number of an answer, {known}, found {value!r:.60}")
-    return right_choice(value, answers.texts, column)
 
 
 def _flags(values: Mapping[str, Any], given: str | Sequence[str]) -> list[bool]:

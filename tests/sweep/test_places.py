@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from pyscore.sweep.grid import unreadable_datasets
 from pyscore.sweep.spec import study_of
 from pyscore.sweep.study import Study
 
@@ -18,7 +21,7 @@ def study(folder: Path, datasets: str) -> Study:
     return study_of(f"output: out\nmodels: [{{hub: a/b}}]\ndatasets: {datasets}\n", folder)
 
 
-def write(path: Path, *rows: dict[str, object]) -> Path:
+def write(path: Path, *rows: dict[str, Any]) -> Path:
     path.parent.mkdir(exist_ok=True, parents=True)
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path
@@ -64,3 +67,12 @@ def test_rows_that_are_no_questions_are_left_out_if_asked(tmp_path: Path) -> Non
     (found,) = study(tmp_path, "[{files: t.jsonl, on_error: skip}]").datasets
     with pytest.warns(UserWarning, match=r"1 of 3 rows are left out: .*t.jsonl, line 2: 'question' must be str"):
         assert [question.id for question in found.questions] == ["t:0", "t:2"]
+
+
+def test_a_data_set_that_needs_a_missing_package_is_unreadable_and_others_are_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    write(tmp_path / "t.jsonl", ROW)
+    found = unreadable_datasets(study(tmp_path, "[{files: [t.jsonl, 'hf:owner/set:test']}]"))
+    assert list(found) == ["set-test"] and "needs the package datasets" in found["set-test"]

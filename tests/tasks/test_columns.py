@@ -134,7 +134,7 @@ def one(folder: Path, row: dict[str, Any], **options: Any) -> Question:
 
 def test_answers_under_letters_match_by_their_letters(tmp_path: Path) -> None:
     row = {"q": "Is it?", "o": {"A": "B", "B": "no", "C": None}, "m": "B"}
-    with pytest.raises(ValueError, match="choice 0 by its text and choice 1 by its letter"):
+    with pytest.raises(ValueError, match="choice 0 by its text and choice 1 by its label"):
         one(tmp_path, row, columns={"prompt": "q", "answers": "o", "matching": "m"})
     found = one(tmp_path, {**row, "m": "A"}, columns={"prompt": "q", "answers": "o", "matching": "m"})
     assert (found.answers, found.is_matching) == (("B", "no"), (True, False))
@@ -156,7 +156,7 @@ def test_numbered_columns_are_answers_by_what_they_have_in_common_and_count_by_t
 def test_a_number_of_no_numbered_column_is_refused_and_empty_ones_at_the_end_are_no_answers(tmp_path: Path) -> None:
     columns = {"prompt": "q", "answers": "o", "matching": "m"}
     row = {"q": "Is it?", "o1": "x", "o2": "y", "o3": "", "m": 0}
-    with pytest.raises(ValueError, match="column 'm' must hold the number of an answer, 1, 2, found 0"):
+    with pytest.raises(ValueError, match=r"'m' must be the right choice's label \(1, 2\) or text, found 0"):
         one(tmp_path, row, columns=columns)
     assert one(tmp_path, {**row, "m": 2}, columns=columns).is_matching == (False, True)
     # Named one by one, columns are a list, and an index counts from 0.
