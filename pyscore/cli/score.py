@@ -84,7 +84,7 @@ def score(
     template_date: Annotated[
         str | None, typer.Option(metavar="YYYY-MM-DD", help="Of --template chat: the day that it takes for today.")
     ] = None,
-    format: Annotated[str, typer.Option(help="Format of the files; auto: told from their first line.")] = "auto",
+    format: Annotated[str, typer.Option(help="Format of the files; auto: told from their first row.")] = "auto",
     columns: Columns = None,
     prompt_template: PromptTemplate = None,
     choices: Choices = "given",
