@@ -12,8 +12,6 @@ __all__ = ["BUFFER", "begun", "rejoined", "seekable"]
 BUFFER = 2**18
 """Bytes that are read of a packed file at once."""
 
-_SPOOLED = 2**24  # bytes of a copy that stay in memory before it goes to disk
-
 
 class _Rejoined(io.RawIOBase):
     """The beginning that was read of a stream, then its rest."""
@@ -58,8 +56,8 @@ def seekable(file: BinaryIO, origin_seeks: bool) -> BinaryIO:
     """The file, or where it can't go back and forth a temporary copy of it, which is gone once it is closed."""
     if origin_seeks:
         return file
-    copy = tempfile.SpooledTemporaryFile(_SPOOLED)  # noqa: SIM115
+    copy = tempfile.TemporaryFile()  # noqa: SIM115
     while block := file.read(BUFFER):
         copy.write(block)
     copy.seek(0)
-    return copy  # type: ignore[return-value]
+    return copy

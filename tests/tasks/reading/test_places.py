@@ -159,6 +159,22 @@ def test_an_object_store_is_read() -> None:
                 records(missing)
 
 
+def test_the_web_is_read(httpserver: Any) -> None:
+    served = {"a.jsonl": jsonl(ROWS), "b.parquet": parquet(ROWS), "c.csv.gz": gzip.compress(delimited(ROWS))}
+    for name, content in served.items():
+        httpserver.expect_request(f"/{name}").respond_with_data(content)
+        assert values(httpserver.url_for(f"/{name}?download=true")) == ROWS
+    httpserver.expect_request("/blob").respond_with_data("<!doctype html><html>Log in</html>")
+    with pytest.raises(ValueError, match=r"/blob is an HTML page, perhaps an error or a login"):
+        records(httpserver.url_for("/blob"))
+    httpserver.expect_request("/gone.jsonl").respond_with_data("no", status=404)
+    with pytest.raises(FileNotFoundError, match=r"^no such file: http://.*/gone\.jsonl$"):
+        records(httpserver.url_for("/gone.jsonl"))
+    httpserver.expect_request("/broken.jsonl").respond_with_data("no", status=500)
+    with pytest.raises(OSError, match=r"/broken\.jsonl can't be reached or read: .*500"):
+        records(httpserver.url_for("/broken.jsonl"))
+
+
 def test_a_url_that_is_missing_unknown_or_refused_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(FileNotFoundError, match=r"^no such file: memory://none\.jsonl$"):
         records("memory://none.jsonl")

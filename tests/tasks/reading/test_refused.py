@@ -225,7 +225,7 @@ def test_text_is_read_without_pyarrow_and_fsspec(
 def test_a_zip_archive_holds_what_it_holds_in_any_order_of_its_members(tmp_path: Path) -> None:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
-        archive.mkdir("data")
+        archive.writestr("data/", b"")
         archive.writestr("__MACOSX/._a.jsonl", b"\0")
         archive.writestr("data/z.csv", delimited(ROWS[2:]))
         archive.writestr("data/a.jsonl", jsonl(ROWS[:2]))
