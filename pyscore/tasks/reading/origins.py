@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
+from urllib.parse import urlsplit
 
 from pyscore.tasks.reading.lines import open_file
 from pyscore.tasks.reading.remote import open_url
@@ -55,14 +56,19 @@ class LocalOrigin:
 
 @dataclass(frozen=True)
 class UrlOrigin:
-    """A file of an fsspec file system."""
+    """A file of an fsspec file system, which has a path of its own for it."""
 
     files: Any
-    path: str
+    inner: str
     name: str
 
+    @property
+    def path(self) -> str:
+        # What follows the path of a web address says nothing of what the file holds.
+        return urlsplit(self.inner).path if self.inner.startswith(("http://", "https://")) else self.inner
+
     def open(self) -> AbstractContextManager[BinaryIO]:
-        return open_url(self.files, self.path, self.name)
+        return open_url(self.files, self.inner, self.name)
 
 
 _KEPT = 2**20
