@@ -90,8 +90,15 @@ def reached(url: str) -> Iterator[None]:
     """Errors of the packages behind a URL, many of which are none of Python's own, as OSErrors that name the URL."""
     try:
         yield
-    except FileNotFoundError:
-        raise FileNotFoundError(f"no such file: {url}") from None
+    except FileNotFoundError as error:
+        # fsspec takes whatever a web server answers for a missing file.
+        status = getattr(error.__cause__, "status", 404)
+        if status in (404, 410):
+            raise FileNotFoundError(f"no such file: {url}") from None
+        refused = PermissionError if status in (401, 403) else UnreachableError
+        raise refused(
+            f"{url} can't be reached or read: the server answers {status}. Check the address and the rights"
+        ) from error
     except (ImportError, ValueError, TypeError):
         raise
     except Exception as error:

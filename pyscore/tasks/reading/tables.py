@@ -103,7 +103,10 @@ def _in_one_line(source: Iterable[Any], name: str) -> Iterator[Any]:
 def _of_streams(streams: Iterable[Any], name: str) -> Iterator[Record]:
     pa = arrow(name)
     readers = (pa.RecordBatchReader.from_stream(stream) for stream in streams)
-    first = next(readers, None)
+    try:
+        first = next(readers, None)
+    except pa.ArrowException as error:
+        raise TypeError(f"{name} is no table that Arrow can hold: {str(error).splitlines()[0]}") from None
     if first is None:
         return iter(())
     batches = chain(first, (batch for reader in readers for batch in reader))

@@ -170,9 +170,10 @@ def test_the_web_is_read(httpserver: Any) -> None:
     httpserver.expect_request("/gone.jsonl").respond_with_data("no", status=404)
     with pytest.raises(FileNotFoundError, match=r"^no such file: http://.*/gone\.jsonl$"):
         records(httpserver.url_for("/gone.jsonl"))
-    httpserver.expect_request("/broken.jsonl").respond_with_data("no", status=500)
-    with pytest.raises(OSError, match=r"/broken\.jsonl can't be reached or read: .*500"):
-        records(httpserver.url_for("/broken.jsonl"))
+    for status, kind in {500: OSError, 403: PermissionError}.items():
+        httpserver.expect_request(f"/{status}.jsonl").respond_with_data("no", status=status)
+        with pytest.raises(kind, match=rf"/{status}\.jsonl can't be reached or read: the server answers {status}"):
+            records(httpserver.url_for(f"/{status}.jsonl"))
 
 
 def test_a_url_that_is_missing_unknown_or_refused_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

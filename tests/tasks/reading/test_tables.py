@@ -70,6 +70,11 @@ def test_questions_come_of_a_table_and_a_bad_row_is_named() -> None:
         load_questions(each for each in [row, row | {"question": ""}])
 
 
+def test_results_of_duckdb_are_read_by_their_stream() -> None:
+    duckdb: Any = pytest.importorskip("duckdb")
+    assert values(duckdb.sql("select 'a' as question, [1, 2] as n")) == [{"question": "a", "n": [1, 2]}]
+
+
 def test_class_labels_stay_numbers() -> None:
     features = datasets.Features({"label": datasets.ClassLabel(names=["no", "yes"])})
     given = datasets.Dataset.from_list([{"label": 1}, {"label": 0}], features=features)
@@ -129,6 +134,7 @@ def test_numpys_values_and_tuples_of_mappings_become_pythons_and_lists() -> None
     [
         ([{"a": 1}, 3], TypeError, "^the list, row 2: a mapping of keys to values is needed, found 3$"),
         (iter(["a"]), TypeError, "row 1: a mapping of keys to values is needed, found 'a'"),
+        (pl.Series(["a"]), TypeError, "the Series is no table that Arrow can hold"),
         (pd.DataFrame([[1, 2]]), ValueError, "the DataFrame: columns must have text as names, found 0: rename them"),
         (pd.DataFrame([[1, 2]], columns=["a", "a"]), ValueError, "the column 'a' stands there more than once"),
         (pa.table([[1], [2]], ["a", "a"]), ValueError, "the Table: the column 'a' stands there more than once"),
