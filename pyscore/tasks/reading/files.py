@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from pyscore.tasks.reading.archives import Member, is_zip, member_names
 from pyscore.tasks.reading.columnar import read_arrow_file, read_arrow_stream, read_parquet
@@ -21,12 +22,22 @@ from pyscore.tasks.reading.streams import seekable
 
 __all__ = ["KNOWN", "FilePlace", "LocalOrigin", "is_known"]
 
+
+class _Table(NamedTuple):
+    """A binary kind: its name, its reader, and whether that goes back and forth."""
+
+    kind: str
+    read: Callable[[BinaryIO, str], Iterator[Record]]
+    back_and_forth: bool
+
+
 _TABLES = {
-    b"PAR1": ("Parquet", read_parquet, True),
-    b"ARROW1\0\0": ("Arrow", read_arrow_file, True),
-    b"\xff\xff\xff\xff": ("Arrow", read_arrow_stream, False),
+    # A header of CSV may begin so, too, and then goes on with text.
+    rb"PAR1([\x00-\x1f]|$)": _Table("Parquet", read_parquet, True),
+    rb"ARROW1\x00\x00": _Table("Arrow", read_arrow_file, True),
+    rb"\xff\xff\xff\xff": _Table("Arrow", read_arrow_stream, False),
 }
-"""Binary kinds by how they begin: name, reader, and whether it goes back and forth."""
+"""Binary kinds by how they begin."""
 
 _DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
 _JSON = (".jsonl", ".ndjson", ".json")
@@ -66,15 +77,15 @@ class FilePlace(Place):
     def records(self, header: Sequence[str] | None = None) -> Iterator[Iterator[Record]]:
         with self._opened() as (head, file, seeks):
             ending = ending_of(self._file_name)
-            for sign, (kind, read, back_and_forth) in _TABLES.items():
-                if head.startswith(sign):
-                    _refuse_header(header, self.name, kind)
-                    with ExitStack() as stack:
-                        whole = seekable(file, seeks) if back_and_forth else file
-                        if whole is not file:
-                            stack.enter_context(whole)
-                        yield read(whole, self.name)
-                    return
+            table = _table_of(head)
+            if table:
+                _refuse_header(header, self.name, table.kind)
+                with ExitStack() as stack:
+                    whole = seekable(file, seeks) if table.back_and_forth else file
+                    if whole is not file:
+                        stack.enter_context(whole)
+                    yield table.read(whole, self.name)
+                return
             delimiter = self._delimiter(head, ending)
             if delimiter:
                 yield read_csv(file, self.name, delimiter, header)
@@ -90,8 +101,7 @@ class FilePlace(Place):
         """The fields of the first row of a CSV or TSV file, be it a header or not; None of other kinds."""
         with self._opened() as (head, file, _):
             delimiter = self._delimiter(head, ending_of(self._file_name))
-            binary = any(head.startswith(sign) for sign in _TABLES)
-            return first_row(file, self.name, delimiter) if delimiter and not binary else None
+            return first_row(file, self.name, delimiter) if delimiter and not _table_of(head) else None
 
     @contextmanager
     def text(self) -> Iterator[BinaryIO]:
@@ -102,9 +112,9 @@ class FilePlace(Place):
             ValueError: it is no text, or can't be unpacked.
         """
         with self._opened() as (head, file, _):
-            for sign, (kind, _, _) in _TABLES.items():
-                if head.startswith(sign):
-                    raise ValueError(f"{self.name} is {kind}: write its rows as JSON lines")
+            table = _table_of(head)
+            if table:
+                raise ValueError(f"{self.name} is {table.kind}: write its rows as JSON lines")
             yield file
 
     @contextmanager
@@ -143,6 +153,10 @@ class FilePlace(Place):
             return None
         line = text.partition(b"\n")[0]
         return "\t" if b"\t" in line and b"," not in line else ","
+
+
+def _table_of(head: bytes) -> _Table | None:
+    return next((table for sign, table in _TABLES.items() if re.match(sign, head)), None)
 
 
 def _refuse_header(header: Sequence[str] | None, name: str, kind: str) -> None:

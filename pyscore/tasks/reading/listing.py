@@ -30,8 +30,7 @@ def files_of(source: str | os.PathLike[str]) -> list[FilePlace]:
         return [FilePlace(StandardInput())]
     archive, mark, member = text.rpartition("::")
     if mark and archive.lower().endswith(".zip") and "://" not in member:
-        (origin,) = _origins(archive)
-        return [FilePlace(Member(origin, member))]
+        return [FilePlace(Member(origin, member)) for origin in _origins(archive)]
     return [place for origin in _origins(text) for place in _members(origin)]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import re
 import zlib
 from collections.abc import Callable
 from pathlib import PurePosixPath
@@ -20,7 +21,7 @@ ENDINGS = (".gz", ".gzip", ".zst", ".zstd", ".bz2", ".xz", ".zip")
 
 
 class _Packing(NamedTuple):
-    sign: bytes
+    sign: re.Pattern[bytes]
     name: str
     ending: str
     open: Callable[[BinaryIO], Any]
@@ -35,10 +36,10 @@ def _open_zstd(file: BinaryIO) -> Any:
 
 
 _PACKINGS = (
-    _Packing(b"\x1f\x8b", "gzip", ".gz", lambda file: gzip.GzipFile(fileobj=file, mode="rb")),
-    _Packing(b"\x28\xb5\x2f\xfd", "zstd", ".zst", _open_zstd),
-    _Packing(b"BZh", "bzip2", ".bz2", bz2.BZ2File),
-    _Packing(b"\xfd7zXZ\0", "xz", ".xz", lzma.LZMAFile),
+    _Packing(re.compile(rb"\x1f\x8b"), "gzip", ".gz", lambda file: gzip.GzipFile(fileobj=file, mode="rb")),
+    _Packing(re.compile(rb"\x28\xb5\x2f\xfd"), "zstd", ".zst", _open_zstd),
+    _Packing(re.compile(rb"BZh[1-9](1AY&SY|\x17rE8P\x90)"), "bzip2", ".bz2", bz2.BZ2File),
+    _Packing(re.compile(rb"\xfd7zXZ\x00"), "xz", ".xz", lzma.LZMAFile),
 )
 _DAMAGE = (EOFError, zlib.error, lzma.LZMAError, OSError)  # gzip's, bz2's and pyarrow's own are OSErrors
 
@@ -60,8 +61,8 @@ def unpacked(file: BinaryIO, name: str, count: int) -> tuple[bytes, BinaryIO, bo
     """
     was_packed = False
     while True:
-        head, file = begun(file, max(count, 8))
-        packing = next((each for each in _PACKINGS if head.startswith(each.sign)), None)
+        head, file = begun(file, max(count, 16))
+        packing = next((each for each in _PACKINGS if each.sign.match(head)), None)
         if packing is None:
             return head, file, was_packed
         was_packed = True

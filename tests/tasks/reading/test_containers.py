@@ -129,6 +129,11 @@ def test_a_table_without_a_header_takes_the_names_that_are_given(tmp_path: Path,
         records(path, header=["a", "b"])
 
 
+@pytest.mark.parametrize("name", ["PAR1", "BZh91", "Obj"])
+def test_a_header_that_begins_as_another_kind_does_is_a_header(tmp_path: Path, name: str) -> None:
+    assert values(write(tmp_path, "a.csv", f"{name},b\n1,2\n".encode())) == [{name: "1", "b": "2"}]
+
+
 def test_the_first_row_is_had_where_it_makes_no_header(tmp_path: Path) -> None:
     place: Any = places_of(write(tmp_path, "a.csv", b"What?,1,1,2,A\n"))[0]
     assert place.first_row() == ["What?", "1", "1", "2", "A"]
