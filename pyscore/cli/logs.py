@@ -37,7 +37,7 @@ class _Format(NamedTuple):
 
 
 _FORMATS = {
-    "lm-eval": _Format(_read_lm_eval, ("cluster", "target_delimiter", "targets", "filter_name")),
+    "lm-eval": _Format(_read_lm_eval, ("cluster", "target_delimiter", "targets", "filter_name", "task")),
     "inspect": _Format(_read_inspect, ("cluster", "scorer")),
 }
 _SUFFIXES = {".jsonl": "lm-eval", ".eval": "inspect", ".json": "inspect"}
@@ -96,4 +96,6 @@ def _format(path: str) -> str | None:
             return None
         # A folder of rows has a manifest; `read_rows` says what is wrong with one that has neither.
         return "lm-eval" if next(Path(path).rglob("samples_*.jsonl"), None) else None
+    if Path(path).name.endswith("_write_out_info.json"):
+        return "lm-eval"
     return _SUFFIXES.get(Path(path).suffix.lower())

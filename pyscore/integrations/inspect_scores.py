@@ -6,12 +6,14 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from pyscore.integrations.lm_eval_records import check_no_results
 from pyscore.results.question_scores import SCORES, QuestionScores
 
 __all__ = ["question_scores"]
@@ -94,11 +96,20 @@ def _read(path: str | Path) -> Any:
     except FileNotFoundError:
         raise FileNotFoundError(f"no such file: {path}") from None
     except Exception as error:  # of zip files, JSON and pydantic
+        if Path(path).suffix.lower() == ".json":
+            check_no_results(_json(path), path)
         told = str(error).strip().splitlines() or [type(error).__name__]
         raise ValueError(f"{path} is no log that inspect_ai can read: {told[0]}") from None
     if not log.samples:
         raise ValueError(f"{path} has no samples: its run has the status {log.status!r}")
     return log
+
+
+def _json(path: str | Path) -> Any:
+    """What a file holds that is no log; None where it is no JSON either."""
+    with suppress(OSError, ValueError, RecursionError):
+        return json.loads(Path(path).read_bytes())
+    return None
 
 
 def _scorer(log: Any, path: str | Path, wanted: str | None) -> str:

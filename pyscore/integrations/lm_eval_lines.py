@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import json
-import string
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from types import MappingProxyType
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pyscore.tasks.reading import required
 
-__all__ = ["READINGS", "Sample", "read_sample"]
+__all__ = ["Sample", "differing_parts", "digest", "read_sample"]
 
 _METRICS = ("acc", "acc_norm", "acc_bytes")
 
@@ -22,11 +18,16 @@ class Sample(NamedTuple):
     """One question.
 
     Attributes:
-        line: its number in the file, from 1.
-        choices: the texts to choose from, without the delimiter before them.
+        where: where it stands in the file, for messages: "line 3" or "element 3".
+        choices: the texts to choose from, without the delimiter before them; where the choices stand in the prompts,
+            the parts of the prompts that differ.
+        is_whole: whether these are the choices as the task has them, of which the harness counted the characters.
+        in_prompts: the choices stand in the prompts, and every prompt is followed by the same text, as in WinoGrande.
         logprobs: of the choices after the prompt, nats.
         unconditional: of the choices without a prompt, nats; empty where the task didn't ask for them.
         target: as it stands in the file: what is right.
+        labels: the choices that the document's own labels call right, None where it has no labels of these choices.
+        doc: the document, empty where the file has none.
         logged: the accuracies that the file reports of this question.
         cluster: the value of the document's field that was asked for, or "".
         question_id: the document's number in its data set, ``doc_id``; the line's where the file has none.
@@ -34,11 +35,15 @@ class Sample(NamedTuple):
         prompt: digest of the text before the choices.
     """
 
-    line: int
+    where: str
     choices: list[str]
+    is_whole: bool
+    in_prompts: bool
     logprobs: list[float]
     unconditional: list[float]
     target: Any
+    labels: list[int] | None
+    doc: Mapping[str, Any]
     logged: dict[str, float]
     cluster: str
     question_id: str
@@ -46,8 +51,8 @@ class Sample(NamedTuple):
     prompt: str
 
 
-def read_sample(values: Mapping[str, Any], line: int, delimiter: str, cluster: str | None) -> Sample:
-    """Read a line's object; ``delimiter`` is taken off choices that all begin with it.
+def read_sample(values: Mapping[str, Any], row: int, where: str, delimiter: str, cluster: str | None) -> Sample:
+    """Read one object of a file; ``delimiter`` is taken off choices that all begin with it.
 
     Raises:
         ValueError: keys missing or of another type, or not a sample of a multiple-choice task.
@@ -63,28 +68,57 @@ def read_sample(values: Mapping[str, Any], line: int, delimiter: str, cluster: s
         pairs, logprobs, unconditional = pairs[:half], logprobs[:half], logprobs[half:]
     if len(pairs) < 2:
         raise ValueError("it has one response: only multiple-choice tasks can be rescored")
-    if len({context for context, _ in pairs}) > 1:
-        raise ValueError("its choices stand in the prompts (as in winogrande), and 'target' doesn't say which is right")
-    choices = [text for _, text in pairs]
-    if all(text.startswith(delimiter) for text in choices):
+    contexts, choices = [context for context, _ in pairs], [text for _, text in pairs]
+    in_prompts = len(set(contexts)) > 1
+    if in_prompts:
+        if len(set(choices)) > 1:
+            raise ValueError("its requests differ in their prompts and in what follows them: choices differ in one")
+        choices = differing_parts(contexts)
+    elif all(text.startswith(delimiter) for text in choices):
         choices = [text[len(delimiter) :] for text in choices]
-    logged = {name: float(values[name]) for name in _METRICS if isinstance(values.get(name), (int, float))}
-    target = required(dict(values), "target", (str, int, list))
+    doc = values.get("doc")
+    doc = doc if isinstance(doc, dict) else {}
     return Sample(
-        line,
+        where,
         choices,
+        not in_prompts,
+        in_prompts,
         logprobs,
         unconditional,
-        target,
-        logged,
+        required(dict(values), "target", (str, int, list)),
+        _labels(doc, choices),
+        doc,
+        {name: float(values[name]) for name in _METRICS if isinstance(values.get(name), (int, float))},
         _cluster(values, cluster),
-        str(values.get("doc_id", line)),
-        _digest(values["doc"]) if "doc" in values else "",
-        _digest(pairs[0][0]),
+        str(values.get("doc_id", row + 1)),
+        digest(values["doc"]) if "doc" in values else "",
+        digest(contexts if in_prompts else contexts[0]),
     )
 
 
-def _digest(value: Any) -> str:
+def differing_parts(texts: Sequence[str]) -> list[str]:
+    """The ends of the texts from the word on in which they differ; the texts themselves where one has no such end."""
+    columns = enumerate(zip(*texts, strict=False))
+    start = next((i for i, column in columns if len(set(column)) > 1), min(map(len, texts)))
+    while start and not texts[0][start - 1].isspace():
+        start -= 1
+    ends = [text[start:].strip() for text in texts]
+    return ends if all(ends) and len(set(ends)) == len(set(texts)) else list(texts)
+
+
+def _labels(doc: Mapping[str, Any], choices: Sequence[str]) -> list[int] | None:
+    """The choices that are marked with 1, where the document has {"choices": [...], "labels": [...]} of just these."""
+    texts = [choice.strip() for choice in choices]
+    for found in (doc, *doc.values()):
+        given, labels = (found.get("choices"), found.get("labels")) if isinstance(found, dict) else (None, None)
+        if not isinstance(given, list) or not isinstance(labels, list) or [str(one).strip() for one in given] != texts:
+            continue
+        if len(labels) == len(texts) and all(label in (0, 1) for label in labels):
+            return [i for i, label in enumerate(labels) if label]
+    return None
+
+
+def digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
@@ -132,38 +166,3 @@ def _cluster(values: Mapping[str, Any], name: str | None) -> str:
     if name not in doc:
         raise ValueError(f"its document has no field {name!r} (fields: {', '.join(map(repr, doc)) or 'none'})")
     return json.dumps(doc[name], sort_keys=True)
-
-
-def _by_index(target: Any, choices: Sequence[str]) -> list[int]:
-    """The right choices where the target is an index from 0, or a list of them; else none."""
-    texts = _listed(target)
-    indices = [int(text) for text in texts if text.isdecimal() and int(text) < len(choices)]
-    return indices if len(indices) == len(texts) else []
-
-
-def _by_text(target: Any, choices: Sequence[str]) -> list[int]:
-    """The right choices where the target is the text of one, space around it set aside, or a list; else none."""
-    texts = [choice.strip() for choice in choices]
-    given = _listed(target)
-    return [texts.index(one) for one in given] if all(one in texts for one in given) else []
-
-
-def _by_letter(target: Any, choices: Sequence[str]) -> list[int]:
-    """The right choices where the target is a letter, A being the first, "(A)" and "A." too, or a list; else none."""
-    letters = string.ascii_uppercase[: len(choices)]
-    given = [text.strip("().").upper() for text in _listed(target)]
-    return [letters.index(one) for one in given] if all(len(one) == 1 and one in letters for one in given) else []
-
-
-def _listed(target: Any) -> list[str]:
-    """The texts of a target, stripped. The harness writes several as Python prints them: "[0, 2]"."""
-    if isinstance(target, str) and target.startswith("[") and target.endswith("]"):
-        with suppress(SyntaxError, ValueError):
-            target = ast.literal_eval(target)
-    return [str(one).strip() for one in (target if isinstance(target, list) else [target])]
-
-
-READINGS: Mapping[str, Callable[[Any, Sequence[str]], list[int]]] = MappingProxyType(
-    {"index": _by_index, "text": _by_text, "letter": _by_letter}
-)
-"""How a target may say which choices are right -> a function of it and the choices."""

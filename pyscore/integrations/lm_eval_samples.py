@@ -10,18 +10,19 @@ from typing import Any
 
 import numpy as np
 
-from pyscore.integrations.lm_eval_lines import READINGS, Sample, read_sample
+from pyscore.integrations.lm_eval_lines import Sample, read_sample
+from pyscore.integrations.lm_eval_records import read_sample_records
+from pyscore.integrations.lm_eval_targets import READINGS, Golds, accuracy, right_choices
+from pyscore.integrations.lm_eval_written import is_written_out, read_written_out
 from pyscore.metrics import PRESETS, Answers, Report, Summary, apply_preset, summarize
 from pyscore.metrics.question_values import Rule, compare
 from pyscore.ops import Comparison, checks
-from pyscore.tasks.reading.jsonl import read_records
 
 __all__ = ["NORMALIZATIONS", "Rescored", "read_samples", "rescore"]
 
 NORMALIZATIONS = ("sum", "char", "byte", "pmi")
 """What samples hold enough for; they don't say how many tokens an answer has."""
 
-Golds = list[list[int]]
 _LENGTHS: dict[str, Callable[[str], int]] = {"acc_norm": len, "acc_bytes": lambda text: len(text.encode())}
 
 
@@ -63,12 +64,15 @@ def rescore(
 ) -> Rescored:
     """Both headline numbers of a multiple-choice task that lm-evaluation-harness ran with ``--log_samples``.
 
-    The right choices are read from ``target``: an index, a choice's text, its letter, or a list of them. Where the file
-    says what acc, acc_norm or acc_bytes a question had, the same must come out here. Samples hold no tokens: coverage
-    and raw mass add up all choices, and are probabilities only where no choice begins another.
+    The right choices are read from ``target``: an index, a choice's text, its letter, or a list of them; from the
+    document's labels where it has them for these choices (TruthfulQA); and where the choices stand in the prompts
+    (WinoGrande), from the document's field of that purpose, or by acc. Where the file says what acc, acc_norm or
+    acc_bytes a question had, the same must come out here. Samples hold no tokens: coverage and raw mass add up all
+    choices, and are probabilities only where no choice begins another.
 
     Args:
-        path: a file ``samples_<task>_<time>.jsonl``.
+        path: a file ``samples_<task>_<time>.jsonl`` of any release, or ``<task>_write_out_info.json`` of one before
+            0.4, which ``--write_out`` gave; that has neither documents nor lengths of choices.
         normalize: "sum"; "char" or "byte" to compare by log-probability divided by a choice's length; "pmi" for a task
             with acc_mutual_info.
         sets, ties: as in `pyscore.compare_answers`.
@@ -76,8 +80,9 @@ def rescore(
         cluster: the name of a field of the task's documents (``doc``); questions that agree in it are not independent.
         target_delimiter: the task's setting of that name: what stands between prompt and choice, and isn't counted in
             a choice's length where every choice of a question begins with it.
-        targets: what ``target`` holds: "index" from 0, "text" or "letter"; "auto" for the first of them that fits every
-            line of the file.
+        targets: what ``target`` holds: "index" from 0, "text" or "letter"; "labels" for those of the document; for
+            choices in prompts, what the document's field holds, "number" from 1 too. "auto" for what fits every
+            question of the file.
         filter_name: which filter's responses, where the task has several.
 
     Raises:
@@ -122,12 +127,14 @@ def read_samples(
     if normalize == "token":
         raise ValueError("normalize='token': samples don't say how many tokens a choice has; give 'char' or 'byte'")
     checks.check_choice(normalize, "normalize", NORMALIZATIONS)
-    checks.check_choice(targets, "targets", ("auto", *READINGS))
+    checks.check_choice(targets, "targets", ("auto", *READINGS, "number"))
     rule = Rule(normalize, sets, ties)
     path = Path(path)
     samples = _read(path, target_delimiter, filter_name, cluster)
-    golds = _golds(path, samples, targets)
+    golds = right_choices(path, samples, targets)
     answers = _answers(path, samples, golds, target_delimiter)
+    if normalize in ("char", "byte") and not all(sample.is_whole for sample in samples):
+        raise ValueError(f"normalize={normalize!r}, but {path} doesn't hold the choices by themselves: give 'sum'")
     if normalize == "pmi" and answers.unconditional is None:
         raise ValueError(f"normalize='pmi', but {path} is of a task without acc_mutual_info")
     return samples, answers, compare(answers, rule)
@@ -136,72 +143,32 @@ def read_samples(
 def _read(path: Path, delimiter: str, filter_name: str | None, cluster: str | None) -> list[Sample]:
     samples: list[Sample] = []
     filters: set[str] = set()
-    seen: dict[str, int] = {}
-    for row, values, _ in read_records(path):
+    seen: dict[str, str] = {}
+    for row, values, where in read_sample_records(path):
         name = str(values.get("filter", "none"))
         filters.add(name)
         if filter_name not in (None, name):
             continue
         try:
-            sample = read_sample(values, row + 1, delimiter, cluster)
+            if is_written_out(values):
+                sample = read_written_out(values, row, where, cluster)
+            else:
+                sample = read_sample(values, row, where, delimiter, cluster)
         except ValueError as error:
-            raise ValueError(f"{path}, line {row + 1}: {error}") from None
+            raise ValueError(f"{path}, {where}: {error}") from None
         samples.append(sample)
+        if sample.in_prompts != samples[0].in_prompts:
+            raise ValueError(f"{path}, {where}: its choices stand elsewhere than those of {samples[0].where}")
         key = json.dumps([name, values.get("doc_id", row)])
         if key in seen:
-            raise ValueError(f"{path}, line {row + 1}: doc_id {values['doc_id']} stands in line {seen[key]} as well")
-        seen[key] = row + 1
+            raise ValueError(f"{path}, {where}: doc_id {values['doc_id']} stands in {seen[key]} as well")
+        seen[key] = where
     if filter_name is None and len(filters) > 1:
         raise ValueError(f"{path} has the filters {', '.join(sorted(filters))}: choose one with filter_name=")
     if not samples:
         found = f" with the filter {filter_name!r} (found: {', '.join(sorted(filters))})" if filters else ""
         raise ValueError(f"{path} has no samples{found}")
     return samples
-
-
-def _golds(path: Path, samples: list[Sample], targets: str) -> Golds:
-    """The right choices of every question, by a way of reading targets that fits the whole file."""
-    complaints: list[tuple[int, str]] = []
-    fitting: dict[str, Golds] = {}
-    for name in READINGS if targets == "auto" else (targets,):
-        golds = [READINGS[name](sample.target, sample.choices) for sample in samples]
-        complaint = next(filter(None, map(_complaint, samples, golds)), None)
-        if complaint is None:
-            fitting[name] = golds
-        else:
-            complaints.append(complaint)
-    if not fitting:
-        line, text = max(complaints, key=lambda complaint: complaint[0])  # of the way that came furthest
-        raise ValueError(f"{path}, line {line}: {text}")
-    # a letter is the text of a choice first of all; a number may be either, and the accuracies don't always tell
-    for sample, by_index, by_text in zip(samples, fitting.get("index", ()), fitting.get("text", ()), strict=False):
-        if by_index != by_text:
-            raise ValueError(
-                f"{path}, line {sample.line}: target {sample.target!r} is an index and the text of another choice: "
-                "give targets='index' or 'text'"
-            )
-    return next(iter(fitting.values()))
-
-
-def _complaint(sample: Sample, gold: list[int]) -> tuple[int, str] | None:
-    """The line and what speaks against these right choices, None where nothing does."""
-    if not gold:
-        given = ", ".join(map(repr, sample.choices))
-        return sample.line, f"target {sample.target!r} is neither the index of a choice nor one of {given}"
-    if len(gold) == len(sample.choices):
-        return sample.line, f"target {sample.target!r} makes every choice right, so there is nothing to compare"
-    found, logged = _accuracy(sample.logprobs, gold), sample.logged.get("acc")
-    if logged not in (None, found):
-        return sample.line, (
-            f"acc is {logged:g}, but target {sample.target!r} gives {found:g}: the task counts acc in its own way, "
-            "or target doesn't name every right choice"
-        )
-    return None
-
-
-def _accuracy(scores: list[float], gold: list[int]) -> float:
-    """1 where the best choice, the first among equals, is right."""
-    return float(scores.index(max(scores)) in gold)
 
 
 def _answers(path: Path, samples: list[Sample], golds: Golds, delimiter: str) -> Answers:
@@ -211,7 +178,8 @@ def _answers(path: Path, samples: list[Sample], golds: Golds, delimiter: str) ->
         counts = [[length(choice) for choice in sample.choices] for sample in samples]
         _check_lengths(path, metric, samples, golds, counts, delimiter)
         flat = [n for some in counts for n in some]
-        lengths[metric] = flat if all(flat) else None  # an empty choice has no log-probability per character
+        # An empty choice has no log-probability per character.
+        lengths[metric] = flat if all(flat) and all(sample.is_whole for sample in samples) else None
     unconditional = [value for sample in samples for value in sample.unconditional]
     return Answers(
         [value for sample in samples for value in sample.logprobs],
@@ -229,11 +197,11 @@ def _check_lengths(
     """Choices must be as long as the harness counted them: its accuracy by length has to come out."""
     for sample, gold, lengths in zip(samples, golds, counts, strict=True):
         logged = sample.logged.get(metric)
-        if logged is None or not all(lengths):
+        if logged is None or not all(lengths) or not sample.is_whole:
             continue
-        found = _accuracy([value / n for value, n in zip(sample.logprobs, lengths, strict=True)], gold)
+        found = accuracy([value / n for value, n in zip(sample.logprobs, lengths, strict=True)], gold)
         if found != logged:
             raise ValueError(
-                f"{path}, line {sample.line}: {metric} is {logged:g}, but {found:g} comes out for choices without "
+                f"{path}, {sample.where}: {metric} is {logged:g}, but {found:g} comes out for choices without "
                 f"target_delimiter={delimiter!r}: give the target_delimiter of the task"
             )

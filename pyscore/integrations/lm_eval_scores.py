@@ -27,22 +27,28 @@ def question_scores(
     target_delimiter: str = " ",
     targets: str = "auto",
     filter_name: str | None = None,
+    task: str | None = None,
 ) -> QuestionScores:
     """The scores of every question of the multiple-choice tasks that one run of the harness logged.
 
     A data set is a task, a question's id is its ``doc_id``, and the model is what the file's folder is called, in which
-    the harness writes "__" for "/". A document that differs between two logs is another question.
+    the harness writes "__" for "/". Releases before 0.4.3 name files by what ``output_path`` and the model's arguments
+    said: give ``task`` there, where two runs are to be compared. A document that differs between two logs is another
+    question.
 
     Args:
-        path: a file ``samples_<task>_<time>.jsonl``, or a folder in which there is one for each task.
+        path: a file as `rescore` takes it, or a folder with one ``samples_<task>_<time>.jsonl`` for each task.
         normalize, sets, ties, target_delimiter, targets, filter_name: as in `rescore`.
         cluster: as in `rescore`; its values mean nothing beyond their task.
+        task: what to call the task of a file, where its name doesn't say it.
 
     Raises:
         FileNotFoundError, ValueError: as `rescore`; a folder without samples, of several models, or with several files
             of a task.
     """
     files = sample_files(path)
+    if task is not None and len(files) > 1:
+        raise ValueError(f"task={task!r} names one task, and {path} has {len(files)}: name one file")
     found = [
         read_samples(
             file,
@@ -57,10 +63,10 @@ def question_scores(
         for file in files
     ]
     samples = [sample for own, _, _ in found for sample in own]
-    tasks = [_task(file) for file, (own, _, _) in zip(files, found, strict=True) for _ in own]
+    tasks = [task or _task(file) for file, (own, _, _) in zip(files, found, strict=True) for _ in own]
     clusters = [sample.cluster for sample in samples]
     if len(files) > 1:  # passage 3 of one task is not that of another
-        clusters = [f"{task}: {each}" for task, each in zip(tasks, clusters, strict=True)]
+        clusters = [f"{name}: {each}" for name, each in zip(tasks, clusters, strict=True)]
     lengths = [len(sample.choices) for sample in samples]
     answers = AnswerTexts(
         np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
@@ -109,7 +115,7 @@ def sample_files(path: str | Path) -> list[Path]:
 
 def _task(file: Path) -> str:
     named = _NAME.fullmatch(file.name)
-    return named["task"] if named else file.stem.removeprefix("samples_")
+    return named["task"] if named else file.stem.removeprefix("samples_").removesuffix("_write_out_info")
 
 
 def _listed(paths: Sequence[Path]) -> str:

@@ -189,7 +189,7 @@ BAD_LINES = [
     ({"arguments": [["Well?", {"until": []}]]}, "request 0 in 'arguments' is no prompt and choice"),
     ({"arguments": {"gen_args_1": {}}}, "request 0 in 'arguments' is no prompt and choice"),
     (ONE_REQUEST, "it has one response: only multiple-choice tasks can be rescored"),
-    ({"arguments": IN_PROMPTS}, "its choices stand in the prompts"),
+    ({"arguments": IN_PROMPTS}, "its choices stand elsewhere than those of line 1"),
     ({"target": 3}, "target 3 is neither the index of a choice nor one of 'one', 'two', 'three'"),
     ({"target": -1}, "target -1 is neither the index"),
     ({"target": "four"}, "target 'four' is neither the index"),
