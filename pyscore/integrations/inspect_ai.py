@@ -1,4 +1,4 @@
-"""inspect_ai: pyscore's headline numbers as metrics, and a scorer that reads stored rows."""
+"""inspect_ai: pyscore's headline numbers as metrics, a scorer that reads stored rows, and `rescore` for logs."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, Value,
 from inspect_ai.solver import TaskState
 from inspect_ai.util import registry_info
 
+from pyscore.integrations.inspect_letters import Rescored, rescore
 from pyscore.metrics import Estimate, Interval, estimate_mean, estimate_rate
 from pyscore.metrics.core.scales import SHARE, mass_scale
 from pyscore.results import comparison_from_rows
@@ -21,7 +22,7 @@ from pyscore.store import read_rows
 from pyscore.store.grouping import group
 from pyscore.store.schema import QUESTION_KEY
 
-__all__ = ["coverage", "mean_probability", "preference_rate", "pyscore_rows", "tie_rate"]
+__all__ = ["Rescored", "coverage", "mean_probability", "preference_rate", "pyscore_rows", "rescore", "tie_rate"]
 
 VALUES = ("probability", "probability_raw", "coverage", "prefers", "tie", "log_odds")
 """The entries of a score's value: fields of `pyscore.Comparison`."""

@@ -16,7 +16,7 @@ import numpy as np
 from pyscore.integrations.lm_eval_records import check_no_results
 from pyscore.results.question_scores import SCORES, QuestionScores
 
-__all__ = ["question_scores"]
+__all__ = ["question_scores", "read_log"]
 
 _LETTERS = {"C": 1.0, "I": 0.0, "P": 0.5, "N": 0.0}
 """inspect's letters: correct, incorrect, partly correct, no answer."""
@@ -52,7 +52,7 @@ def question_scores(
         ValueError: no log of inspect; no samples; several scorers; a score of another kind, a sample without that
             cluster, or scores made by another rule, with what to do.
     """
-    log = _read(path)
+    log = read_log(path)
     scorer = _scorer(log, path, scorer)
     rule = {"normalize": normalize, "sets": sets, "ties": ties}
     samples = [sample for sample in log.samples if _scored(sample, scorer)]
@@ -86,7 +86,14 @@ def question_scores(
     )
 
 
-def _read(path: str | Path) -> Any:
+def read_log(path: str | Path) -> Any:
+    """A log of inspect that has samples.
+
+    Raises:
+        ImportError: inspect_ai isn't installed.
+        FileNotFoundError: there is no such file.
+        ValueError: no log of inspect, or one without samples.
+    """
     if find_spec("inspect_ai") is None:
         raise ImportError(f'{path} is read by inspect_ai: pip install "pyscore-engine[inspect]"')
     from inspect_ai.log import read_eval_log
