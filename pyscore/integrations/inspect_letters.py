@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -26,6 +28,8 @@ _SPACES = str.maketrans({"Ġ": " ", "▁": " ", "Ċ": "\n"})
 """How some tokenizers spell spaces and line ends, which servers may hand on."""
 _ANSWER = re.compile(r"answer\s*:", re.IGNORECASE)
 _AROUND = " \n\t(*$"
+_ROUNDING = 1e-6
+"""Log-probabilities of servers are rounded, so that no less than this may be left for what they don't list."""
 _GRADES = {"C": True, "I": False}
 
 
@@ -36,23 +40,37 @@ class Rescored:
     Attributes:
         rows: one an answer, as `pyscore.Scorer.score` gives them: for `pyscore.store.write_rows` and everything that
             reads rows. An answer is a letter as a token.
-        summary: mean probability and preference rate with their companions.
+        options: how they are summarised: arguments of `pyscore.results.summarize_rows`.
     """
 
     rows: pa.Table
-    summary: Summary
+    options: Mapping[str, Any]
+
+    @cached_property
+    def summary(self) -> Summary:
+        """Mean probability and preference rate with their companions; bounds where letters have bounds alone."""
+        return summarize_rows(self.rows, **self.options)[0].summary
 
     def __str__(self) -> str:
         return str(self.summary)
 
 
 class _Letters(NamedTuple):
-    """The letters of one sample: how they are spelled as tokens, and the log-probs of those among the top ones."""
+    """The letters of one sample.
+
+    Attributes:
+        tokens: how they are spelled as tokens.
+        logprobs: of those among the top ones, None for the others.
+        chosen: which one the model gave.
+        likeliest: the log-probability of the likeliest token, letter or not.
+        unlisted: the most that the log-probability of a token outside of the top ones can be.
+    """
 
     tokens: list[str]
     logprobs: list[float | None]
     chosen: int
     likeliest: float
+    unlisted: float
 
 
 def rescore(
@@ -69,7 +87,8 @@ def rescore(
 
     A letter's log-probability is that of its token in the place where the answer's letter stands: the first letter
     after the last "ANSWER:", else the answer's first token. Letters are spelled there as the one that the model
-    gave: " A" and "A" are two tokens, of which one is read.
+    gave: " A" and "A" are two tokens, of which one is read. A letter outside of the top log-probs is known between
+    bounds alone: at most as likely as the last token listed, and as the probability that is left.
 
     Args:
         path: a log, ``.eval`` or ``.json``, whose samples have choices, targets that are letters, and log-probs.
@@ -82,8 +101,7 @@ def rescore(
         ImportError: inspect_ai isn't installed.
         FileNotFoundError: there is no such file.
         ValueError: no log; several epochs; a sample (named in the message) without choices, letters or log-probs, whose
-            choices were shuffled, or whose score says something else than its letter; letters that aren't among the
-            top log-probs, with their number.
+            choices were shuffled, or whose score says something else than its letter.
     """
     log = read_log(path)
     _check_not_shuffled(log, path)
@@ -97,13 +115,9 @@ def rescore(
         except ValueError as error:
             raise ValueError(f"{path}: the sample {sample.id!r} {error}") from None
         found.append((sample, letters, gold))
-    _refuse_outside(found, path)
     lines = [line for one in found for line in _rows(log, *one, cluster, path)]
-    rows = _table(log, lines)
-    summaries = summarize_rows(
-        rows, normalize=normalize, sets=sets, ties=ties, confidence=confidence, clustered=cluster is not None
-    )
-    return Rescored(rows, summaries[0].summary)
+    options = {"normalize": normalize, "sets": sets, "ties": ties, "confidence": confidence}
+    return Rescored(_table(log, lines), {**options, "clustered": cluster is not None})
 
 
 def _of_epoch(samples: Sequence[Any], epoch: int | None, path: str | Path) -> list[Any]:
@@ -149,7 +163,12 @@ def _letters(sample: Any) -> _Letters:
     for token in tokens:
         if token in known and not known[token] <= 0:
             raise ValueError(f"has the log-probability {known[token]} of {token!r}: it must be at most 0 and not NaN")
-    return _Letters(tokens, [known.get(token) for token in tokens], letters.index(letter), max(known.values()))
+    left = 1 - math.fsum(math.exp(min(value, 0.0)) for value in known.values())
+    # Some servers list the token that was drawn after the likeliest ones, however unlikely it is.
+    others = [each.logprob for each in place.top_logprobs if each.token != place.token] or [place.logprob]
+    unlisted = min(*others, math.log(max(left, _ROUNDING)))
+    logprobs = [known.get(token) for token in tokens]
+    return _Letters(tokens, logprobs, letters.index(letter), max(known.values()), unlisted)
 
 
 def _place(texts: Sequence[str], letters: str) -> int:
@@ -187,19 +206,6 @@ def _check_grade(sample: Any, is_right: bool) -> None:
         raise ValueError(f"was graded {value!r}, but its letter is {'right' if is_right else 'wrong'}")
 
 
-def _refuse_outside(found: Sequence[tuple[Any, _Letters, list[int]]], path: str | Path) -> None:
-    """Letters that aren't among the top log-probs are known between bounds only, which rows can't hold yet."""
-    lacking = [(sample, letters) for sample, letters, _ in found if None in letters.logprobs]
-    if not lacking:
-        return
-    sample, letters = lacking[0]
-    absent = ", ".join(repr(t) for t, x in zip(letters.tokens, letters.logprobs, strict=True) if x is None)
-    raise ValueError(
-        f"{path}: {len(lacking)} of {len(found)} samples have letters outside of the top log-probs (the first is "
-        f"{sample.id!r}, without {absent}): run inspect with a larger --top-logprobs (20 is the most of many servers)"
-    )
-
-
 def _rows(
     log: Any, sample: Any, letters: _Letters, gold: Sequence[int], cluster: str | None, path: str | Path
 ) -> list[dict[str, Any]]:
@@ -225,7 +231,8 @@ def _rows(
             "answer_index": i,
             "answer": token,
             "is_matching": i in gold,
-            "logprob": logprob,
+            "logprob": letters.unlisted if logprob is None else logprob,
+            "logprob_low": -math.inf if logprob is None else None,
             "n_chars": len(token),
             "n_bytes": len(token.encode()),
             "is_greedy": logprob == letters.likeliest,

@@ -106,10 +106,26 @@ def test_several_right_letters_are_all_matching(tmp_path: Path) -> None:
     assert rescore(path).rows["is_matching"].to_pylist() == [True, False, True]
 
 
-def test_letters_outside_of_the_top_log_probs_are_counted(tmp_path: Path) -> None:
-    few = [output(CHANCES[0]), output({" B": 0.9, " A": 0.05}), output({" B": 0.9, "C": 0.05})]
-    with pytest.raises(ValueError, match=r"2 of 3 samples have letters outside .* \(the first is 'q1', without ' C'\)"):
-        rescore(log(tmp_path, few))
+def test_a_drawn_letter_that_is_listed_last_bounds_no_other(tmp_path: Path) -> None:
+    drawn = output({" A": 0.45, " The": 0.3, " B": 0.001})
+    content = drawn.choices[0].logprobs.content[2]  # type: ignore[union-attr]
+    content.token, content.logprob = " B", float(np.log(0.001))
+    drawn.completion = "ANSWER: B"
+    rows = rescore(log(tmp_path, [drawn])).rows
+    assert np.exp(rows["logprob"].to_pylist()) == pytest.approx([0.45, 0.001, 1 - 0.751])
+    assert rows["is_greedy"].to_pylist() == [True, False, False]
+
+
+def test_letters_outside_of_the_top_log_probs_have_bounds(tmp_path: Path) -> None:
+    few = [output(CHANCES[0]), output({" B": 0.9, " A": 0.05}), output({" B": 0.5, "C": 0.25, " A": 0.24})]
+    rows = rescore(log(tmp_path, few)).rows
+    low, high = rows["logprob_low"].to_pylist(), rows["logprob"].to_pylist()
+    assert low == [None] * 5 + [-np.inf] + [None] * 2 + [-np.inf]
+    assert np.exp(high[5]) == pytest.approx(0.05)  # No likelier than the last one listed, with as much left
+    assert np.exp(high[8]) == pytest.approx(0.01)  # No likelier than what is left, " C" not being "C"
+    assert not rows["is_greedy"].to_pylist()[5]
+    write_rows(rows, tmp_path / "rows.parquet")
+    assert read_rows(tmp_path / "rows.parquet").equals(rows)
 
 
 @pytest.fixture(scope="module")

@@ -138,6 +138,12 @@ def run_results(
 def _results(s: RowsSummary) -> Iterator[Result]:
     for metric in HEADLINES:
         found: Estimate = getattr(s.summary, metric)
+        ends = getattr(found, "value_low", None), getattr(found, "value_high", None)
+        if ends != (None, None):
+            raise ValueError(
+                f"{metric} of {s.dataset!r} is known between {ends[0]:.4g} and {ends[1]:.4g} alone, and these "
+                "formats have one value: score with a source that gives every log-probability (docs/bounds.md)"
+            )
         if not isfinite(found.value):
             raise ValueError(f"{metric} of {s.dataset!r} is {found.value}: only numbers can be written")
         # A standard error of infinity and its endless interval say as little as none.
