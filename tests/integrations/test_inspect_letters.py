@@ -108,7 +108,7 @@ def test_several_right_letters_are_all_matching(tmp_path: Path) -> None:
 
 def test_a_drawn_letter_that_is_listed_last_bounds_no_other(tmp_path: Path) -> None:
     drawn = output({" A": 0.45, " The": 0.3, " B": 0.001})
-    content = drawn.choices[0].logprobs.content[2]  # type: ignore[union-attr]
+    content = drawn.choices[0].logprobs.content[2]
     content.token, content.logprob = " B", float(np.log(0.001))
     drawn.completion = "ANSWER: B"
     rows = rescore(log(tmp_path, [drawn])).rows
@@ -118,12 +118,18 @@ def test_a_drawn_letter_that_is_listed_last_bounds_no_other(tmp_path: Path) -> N
 
 def test_letters_outside_of_the_top_log_probs_have_bounds(tmp_path: Path) -> None:
     few = [output(CHANCES[0]), output({" B": 0.9, " A": 0.05}), output({" B": 0.5, "C": 0.25, " A": 0.24})]
-    rows = rescore(log(tmp_path, few)).rows
+    found = rescore(log(tmp_path, few, targets=["A", "B", "B"]))
+    rows = found.rows
     low, high = rows["logprob_low"].to_pylist(), rows["logprob"].to_pylist()
     assert low == [None] * 5 + [-np.inf] + [None] * 2 + [-np.inf]
     assert np.exp(high[5]) == pytest.approx(0.05)  # No likelier than the last one listed, with as much left
     assert np.exp(high[8]) == pytest.approx(0.01)  # No likelier than what is left, " C" not being "C"
     assert not rows["is_greedy"].to_pylist()[5]
+    ends = [(0.5 / 0.875, 0.5 / 0.875), (0.9 / 1.0, 0.9 / 0.95), (0.5 / 0.75, 0.5 / 0.74)]
+    mean = found.summary.mean_probability
+    assert mean.value_low == pytest.approx(np.mean([low for low, _ in ends]))  # type: ignore[attr-defined]
+    assert mean.value_high == pytest.approx(np.mean([high for _, high in ends]))  # type: ignore[attr-defined]
+    assert found.summary.preference_rate.value == 1.0  # which no bound can change
     write_rows(rows, tmp_path / "rows.parquet")
     assert read_rows(tmp_path / "rows.parquet").equals(rows)
 

@@ -184,6 +184,13 @@ def test_rows_that_are_of_no_single_model_or_data_set_are_refused() -> None:
         results_of(run(4, dataset=None))
 
 
+def test_a_number_that_is_known_between_ends_alone_is_refused_with_them() -> None:
+    questions = run(4)
+    questions[1]["logprob_low"] = questions[1]["logprob"] - 1
+    with pytest.raises(ValueError, match=r"mean_probability of 'd' is known between 0\.\d+ and 0\.\d+ alone"):
+        results_of(questions)
+
+
 def test_a_failed_write_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = written(several(), tmp_path, "lm-eval")
     before = path.read_bytes()
