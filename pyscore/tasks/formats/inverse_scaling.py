@@ -14,13 +14,15 @@ from pyscore.tasks.reading import Record, required
 
 __all__ = ["FORMATS", "completion_pair"]
 
-_KEYS = {"prompt", "other_prompt", "classes", "answer_index", ""}  # "" is the index that pandas writes
+_OLD = {"prompt": "filled_template", "answer_index": "answer_ix"}  # the Prize's earlier names
+_KEYS = {*_OLD, "other_prompt", "classes", ""}  # "" is the index that pandas writes
 
 
 def _classification(record: Record, reading: Reading) -> Question:
     """A prompt and any number of classes, the one at ``answer_index`` matching; other columns go to ``meta``.
 
-    ``classes`` may be a list, or a string that holds a Python list. Questions of the same text share a cluster.
+    ``classes`` may be a list, or a string that holds a Python list. The older names ``filled_template`` and
+    ``answer_ix`` are read where the newer ones are missing. Questions of the same text share a cluster.
     """
     prompt, answers, is_matching = _prompt_and_classes(record.values)
     return Question(
@@ -58,26 +60,33 @@ def completion_pair(record: Record) -> tuple[str, str]:
 
 
 def _prompt_and_classes(values: dict[str, Any]) -> tuple[str, tuple[str, ...], tuple[bool, ...]]:
-    prompt = required(values, "prompt", str)
+    prompt = required(values, _name(values, "prompt"), str)
     given = required(values, "classes", (str, list))
     classes = listed_in(given) if isinstance(given, str) else given
     if not classes:
         raise ValueError(f"'classes' must be a list of strings, or a string that holds one, found {given!r:.60}")
-    index = _read_index(required(values, "answer_index", (str, int)))
+    key = _name(values, "answer_index")
+    index = _read_index(required(values, key, (str, int)), key)
     if not 0 <= index < len(classes):
-        raise ValueError(f"'answer_index' is {index}, but the classes have the indices 0 to {len(classes) - 1}")
+        raise ValueError(f"{key!r} is {index}, but the classes have the indices 0 to {len(classes) - 1}")
     return prompt, tuple(classes), tuple(i == index for i in range(len(classes)))
 
 
-def _read_index(value: str | int) -> int:
+def _name(values: dict[str, Any], name: str) -> str:
+    """The name that a row has for a key: the older one, where that alone is there."""
+    return _OLD[name] if name not in values and _OLD[name] in values else name
+
+
+def _read_index(value: str | int, key: str) -> int:
     try:
         return int(value)
     except ValueError:
-        raise ValueError(f"'answer_index' must be a whole number, found {value!r:.60}") from None
+        raise ValueError(f"{key!r} must be a whole number, found {value!r:.60}") from None
 
 
 def _meta(values: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in values.items() if key not in _KEYS}
+    used = {*_KEYS, *(_name(values, name) for name in _OLD)}
+    return {key: value for key, value in values.items() if key not in used}
 
 
 FORMATS = (
@@ -95,6 +104,7 @@ FORMATS = (
         keys=(frozenset({"classes"}),),
         read=_classification,
         example={"prompt": "1+1=", "classes": "[' 2', ' 3']", "answer_index": 0},
-        asks="`prompt`, then the `classes`; the one at `answer_index` matches; equal prompts share a cluster",
+        asks="`prompt` (or, as before, `filled_template`), then the `classes`; the one at `answer_index` (or "
+        "`answer_ix`) matches; equal prompts share a cluster",
     ),
 )
