@@ -20,7 +20,8 @@ class Question:
 
     Attributes:
         id: unique within a data set.
-        prompt: the text before the answer, not yet wrapped in a template.
+        prompt: the text before the answer, not yet wrapped in a template. "" is no text at all: answers are whole texts
+            then, and what a model reads before them is what stands at the beginning of a text.
         answers: the texts to compare, usually with a leading space; distinct and not empty.
         is_matching: one bool an answer; at least one True and one False.
         cluster: questions that share it are not independent of each other (one claim, one repeated question).
@@ -32,7 +33,8 @@ class Question:
 
     Raises:
         TypeError: a field has the wrong type.
-        ValueError: a field is empty, too short, repeated, or can't be written as UTF-8.
+        ValueError: a field other than the prompt is empty; a prompt of whitespace alone; a field is too short,
+            repeated, or can't be written as UTF-8.
     """
 
     id: str
@@ -85,8 +87,8 @@ class Question:
             raise ValueError(f"choices must be 'given' or 'listed', got {self.choices!r:.60}")
         if not self.id:
             raise ValueError("id is empty: give every question its own id")
-        if not self.prompt.strip():
-            raise ValueError(f"the question is empty (id {self.id!r}): prompt must hold some text")
+        if self.prompt and not self.prompt.strip():
+            raise ValueError(f"the question is empty (id {self.id!r}): prompt must hold some text, or no character")
         object.__setattr__(self, "answers", _as_tuple("answers", self.answers, str))
         object.__setattr__(self, "is_matching", _as_tuple("is_matching", self.is_matching, bool))
         self._check_answers()

@@ -94,6 +94,7 @@ class PlaceReader:
                 self.format = self._detected(record, others)
             made = self._read(self.format, record)
         asked = (made,) if isinstance(made, Question) else made
+        _check_prompts(asked, self.format)
         if options.choices == "listed":
             asked = tuple(with_listed_choices(one) for one in asked)
         return [with_whole_sentences(one) if options.blank == "whole" else one for one in asked]
@@ -155,3 +156,10 @@ class PlaceReader:
             return None
         fields = self.place.first_row()
         return next((one for one in candidates if fields and one.headerless(fields)), None)
+
+
+def _check_prompts(questions: Iterable[Question], format: Format | None) -> None:
+    """ValueError where a column of questions has an empty one, which only some formats mean."""
+    for question in questions:
+        if not question.prompt and not (format and format.bare):
+            raise ValueError(f"the question is empty (id {question.id!r}): it must hold some text")

@@ -88,6 +88,7 @@ def test_a_column_of_flags_for_each_answer(tmp_path: Path) -> None:
         ),
         ({"q": 5}, {}, "column 'q' must hold text, found int"),
         ({"q": " "}, {}, "the question is empty"),
+        ({"q": ""}, {}, "the question is empty"),
         ({"a": " No"}, {}, "' No'|twice|distinct"),
         ({}, {"answers": "a"}, "column 'a' must hold a list of texts, or a mapping .* found ' Yes'"),
         ({"id": [1]}, {"id": "id"}, "column 'id' must hold text or a whole number, found list"),

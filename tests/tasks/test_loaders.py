@@ -108,6 +108,11 @@ def test_own_format_round_trips(tmp_path_factory: pytest.TempPathFactory, rows: 
     assert loaded == rows
 
 
+def test_own_format_may_have_an_empty_prompt(tmp_path: Path) -> None:
+    (question,) = load_questions(write(tmp_path, OWN | {"prompt": ""}))
+    assert question.prompt == ""
+
+
 def test_a_records_own_keys_are_kept_whatever_their_names(tmp_path: Path) -> None:
     own = {"choices": ["(A) yes", "(B) no"], "dataset": None, "id": 3, "meta": 4}
     question = load_one(tmp_path, YES_NO | own)

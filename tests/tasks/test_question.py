@@ -25,6 +25,10 @@ def test_text_is_kept_exactly(prompt: str, answer: str) -> None:
     assert (question.prompt, question.answers) == (prompt, answers)
 
 
+def test_a_prompt_may_be_no_text_at_all() -> None:
+    assert Question(**VALID | {"prompt": ""}).prompt == ""
+
+
 def test_lists_become_tuples_and_the_rest_has_defaults() -> None:
     question = Question(**VALID | {"answers": [" Yes", " No"], "is_matching": [True, False]})
     assert question == Question(**VALID)

@@ -47,6 +47,7 @@ class Format:
         header: names of the columns of a table in this format that has no header; empty where it has one.
         headerless: whether a first row, mistaken for a header, tells that the table is of this format.
         several_right: whether more than one answer may match.
+        bare: whether a prompt may be empty: the answers are whole texts then.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Format:
     header: tuple[str, ...] = ()
     headerless: Callable[[Collection[str]], bool] = lambda fields: False
     several_right: bool = field(default=False)
+    bare: bool = False
 
     def matches(self, values: Mapping[str, Any]) -> bool:
         """Whether a row is of this format, as far as its keys and ``fits`` tell."""

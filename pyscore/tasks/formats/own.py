@@ -29,5 +29,6 @@ FORMATS = (
         example={"id": "sky:0", "prompt": "Is it blue?", "answers": [" Yes", " No"], "is_matching": [True, False]},
         asks="the fields of `Question` under their own names, `id`, `prompt`, `answers`, `is_matching`, and if wanted "
         "`cluster`, `group`, `dataset`, `choices`, `meta`; other keys are an error",
+        bare=True,
     ),
 )
