@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -35,7 +36,7 @@ def logprobs(scorer: Scorer, *questions: Question, template: str = "plain") -> l
     return [float(value) for value in scorer.score(list(questions), template=template)["logprob"].to_pylist()]
 
 
-TOKENIZERS = {
+TOKENIZERS: dict[str, Callable[[], Any]] = {
     "no prefix": tiny_tokenizer,
     "BOS": lambda: tokenizer_adding("<s> $A"),
     "BOS and EOS": lambda: tokenizer_adding("<s> $A </s>"),

@@ -8,6 +8,7 @@ from typing import Any
 
 from pyscore.tasks.formats import (
     arc,
+    bias_pairs,
     gpqa,
     hellaswag,
     inverse_scaling,
@@ -26,6 +27,7 @@ __all__ = ["ANSWERS", "FORMATS", "Format", "Reading", "format_of"]
 
 _FAMILIES = (
     arc,
+    bias_pairs,
     gpqa,
     hellaswag,
     medicine,
