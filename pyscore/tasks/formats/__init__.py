@@ -9,6 +9,7 @@ from typing import Any
 from pyscore.tasks.formats import (
     arc,
     bias_pairs,
+    discrim_eval,
     gpqa,
     hellaswag,
     inverse_scaling,
@@ -20,6 +21,7 @@ from pyscore.tasks.formats import (
     race,
     sciq,
     truthfulqa,
+    winogender,
 )
 from pyscore.tasks.formats.format import ANSWERS, Format, Reading
 
@@ -28,6 +30,7 @@ __all__ = ["ANSWERS", "FORMATS", "Format", "Reading", "format_of"]
 _FAMILIES = (
     arc,
     bias_pairs,
+    discrim_eval,
     gpqa,
     hellaswag,
     medicine,
@@ -36,6 +39,7 @@ _FAMILIES = (
     race,
     sciq,
     truthfulqa,
+    winogender,
     # These come last, in this order: they know a row by one key, which rows of other families have as well.
     inverse_scaling,
     own,

@@ -75,7 +75,8 @@ def _task(task: str, rows: Sequence[Mapping[str, Any]], config: Mapping[str, Any
 
 
 def _requests(made: Any, doc: dict[str, Any]) -> Any:
-    return made.construct_requests(doc=doc, ctx=made.fewshot_context(doc, 0), metadata=(None, 0, 1))
+    context = made.fewshot_context(doc, 0, gen_prefix=made.doc_to_prefix(doc))
+    return made.construct_requests(doc=doc, ctx=context, metadata=(None, 0, 1))
 
 
 def _asked(made: Any, doc: dict[str, Any]) -> Asked:
