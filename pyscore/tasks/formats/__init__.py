@@ -21,6 +21,7 @@ from pyscore.tasks.formats import (
     preference,
     race,
     sciq,
+    sycophancy_eval,
     truthfulqa,
     winogender,
 )
@@ -40,6 +41,7 @@ _FAMILIES = (
     preference,
     race,
     sciq,
+    sycophancy_eval,
     truthfulqa,
     winogender,
     # These come last, in this order: they know a row by one key, which rows of other families have as well.
