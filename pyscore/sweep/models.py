@@ -12,15 +12,27 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from pyscore.engine.sources import OWN
 from pyscore.engine.texts import json_digest
 from pyscore.sweep.study import Model
 
 if TYPE_CHECKING:
     from pyscore.engine import Scorer
 
-__all__ = ["HUGGINGFACE", "HuggingFaceLoader", "Loader", "loader_of"]
+__all__ = ["HUGGINGFACE", "HuggingFaceLoader", "Loader", "ServerLoader", "SourceLoader", "loader_of"]
 
 HUGGINGFACE = "huggingface"
+_SERVERS = ("openai",)
+_OF_EVERY_SOURCE = (
+    "dtype",
+    "device",
+    "batch_tokens",
+    "adapter",
+    "trust_remote_code",
+    "allow_unused_weights",
+    "add_bos_token",
+    "backend",
+)
 _COMMIT, _REPOSITORY = re.compile(r"[0-9a-f]{40}"), re.compile(r"[\w.-]+(/[\w.-]+)?")
 _HUB_SECONDS = 10.0
 _BLOCK = 2**23  # bytes read at a time
@@ -71,21 +83,55 @@ class HuggingFaceLoader(Loader):
                     pass
 
 
+class SourceLoader(HuggingFaceLoader):
+    """Models that another source of pyscore's own loads from files or a model hub.
+
+    Args:
+        source: its name.
+    """
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+
+    def load(self, model: Model) -> Scorer:
+        from pyscore.engine import Scorer
+
+        every = {name: value for name, value in model.options.items() if name in _OF_EVERY_SOURCE}
+        own = {name: value for name, value in model.options.items() if name not in every}
+        return Scorer.from_pretrained(
+            f"{self.source}:{model.path}", revision=model.revision, source_options=own, **every
+        )
+
+
+class ServerLoader(SourceLoader):
+    """Models that a server has, whose name says nothing of whether they changed: each sweep asks the server."""
+
+    def stamp(self, model: Model) -> str | None:
+        return None
+
+    def prefetch(self, model: Model) -> None:
+        pass
+
+
 def loader_of(source: str) -> Loader:
     """The loader of models whose ``source`` is this.
 
     Args:
-        source: "huggingface", "package.module:name" or "path/to/file.py:name"; a class or an object.
+        source: "huggingface", another of pyscore's sources such as "vllm" or "openai", "package.module:name" or
+            "path/to/file.py:name"; a class or an object.
 
     Raises:
         ValueError: there is no such loader; the message says what it should be.
     """
     if source == HUGGINGFACE:
         return HuggingFaceLoader()
+    if source in OWN:
+        return (ServerLoader if source in _SERVERS else SourceLoader)(source)
     module, colon, name = source.rpartition(":")
     if not colon or not module or not name:
-        kinds = "'package.module:name' nor 'file.py:name'"
-        raise ValueError(f"source {source!r} is neither {HUGGINGFACE!r} nor {kinds} of a Loader")
+        known = ", ".join(map(repr, (HUGGINGFACE, *OWN)))
+        kinds = "'package.module:name' or 'file.py:name'"
+        raise ValueError(f"source {source!r} is none of {known}, nor {kinds} of a Loader")
     try:
         found: Any = getattr(_module_of(module), name)
     except (ImportError, AttributeError, OSError, SyntaxError) as error:

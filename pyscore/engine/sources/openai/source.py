@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from pyscore._digest import json_digest
@@ -47,11 +48,16 @@ def load(model: str, **options: Any) -> OpenAISource:
 
 
 def _tokenizer(model: str, options: Options) -> Any:
-    from pyscore.engine.sources.huggingface.load import load_tokenizer
+    from pyscore.engine.sources.huggingface.load import load_tokenizer, require_transformers
+    from pyscore.engine.sources.huggingface.load_errors import one_line_errors
 
     name = options.tokenizer or model
+    folder = Path(name).expanduser()
     try:
-        return load_tokenizer(name)
+        if not folder.is_dir():
+            return load_tokenizer(name)
+        with one_line_errors(name, "tokenizer", own_code=False):  # its weights may lie where the server is
+            return require_transformers().AutoTokenizer.from_pretrained(str(folder))
     except (ValueError, OSError) as error:
         reason = next(iter(str(error).splitlines()), "")
         raise ValueError(
