@@ -95,6 +95,10 @@ class Server:
         yield
         self.__enter__()
 
+    def refuses(self, body: dict[str, Any]) -> bool:
+        """Whether a request has a field, or a value, that this server doesn't know."""
+        return self.ids is None and "return_tokens_as_token_ids" in body
+
     def answer(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         named = bool(self.ids and body.get("return_tokens_as_token_ids"))
         made = self._completion(body, named) if path.endswith("/v1/completions") else self._chat(body, named)
@@ -105,14 +109,15 @@ class Server:
         return f"token_id:{token}" if named else self.tokenizer.decode([token])
 
     def _completion(self, body: dict[str, Any], named: bool) -> dict[str, Any]:
-        ids = body["prompt"]
+        written = [0] * body["max_tokens"]  # not the likeliest, for nobody may look at it
+        ids = [*body["prompt"], *written]
         with self.model_lock:
             rows = self.rows(ids[:-1])
         pairs = list(zip(rows, ids[1:], strict=True))
         values = [None, *(round(float(row[token]), self.decimals) for row, token in pairs)]
         tops = [None, *(self._top(row, 1, token, named) for row, token in pairs)]
         told = {"tokens": [self._name(token, named) for token in ids], "token_logprobs": values, "top_logprobs": tops}
-        usage = {"prompt_tokens": len(ids), "completion_tokens": 0}
+        usage = {"prompt_tokens": len(body["prompt"]), "completion_tokens": len(written)}
         return {"choices": [{"index": 0, "text": "", "logprobs": told}], "usage": usage}
 
     def _top(self, row: NDArray[np.float64], k: int, token: int, named: bool) -> dict[str, float]:
@@ -183,7 +188,7 @@ class _Handler(BaseHTTPRequestHandler):
         owner: Server = self.server.owner
         raw = self.rfile.read(int(self.headers["content-length"]))
         body = json.loads(raw)
-        if owner.ids is None and "return_tokens_as_token_ids" in body:
+        if owner.refuses(body):
             self._send(Fault(400, b'{"error": {"message": "Unrecognized request argument"}}'))
             return
         key, checks, fault = json.dumps(body, sort_keys=True), is_check(body), None

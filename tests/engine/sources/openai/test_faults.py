@@ -212,6 +212,27 @@ def test_is_greedy_without_the_likeliest_tokens_is_said_only_where_it_is_sure() 
     assert all(row["logprob"] > -1 or not row["is_greedy"] for row in rows)
 
 
+def _refusing(*fields: tuple[str, Any]) -> type[Server]:
+    class Refusing(Server):
+        def refuses(self, body: dict[str, Any]) -> bool:
+            return any(name in body and body[name] == value for name, value in fields)
+
+    return Refusing
+
+
+def test_a_server_is_asked_in_the_way_that_it_takes(expected: list[float]) -> None:
+    with _refusing(("max_tokens", 0), ("return_tokens_as_token_ids", True))() as server:
+        assert logprobs(server) == expected
+        assert all(json.loads(key)["max_tokens"] == 1 for key in server.asked)
+    with _refusing(("max_tokens", 1))() as server:
+        rows = scorer(server, endpoint="chat").score([question()], progress=False)
+        assert rows.num_rows == 2 and all("max_completion_tokens" in json.loads(key) for key in server.asked)
+    with _refusing(("max_tokens", 0), ("max_tokens", 1))() as server:
+        with pytest.raises(ValueError, match="answers 400: Unrecognized request argument"):
+            logprobs(server)
+        assert server.n == 0
+
+
 BAD_OPTIONS: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"api_key": "sk-1"}, ValueError, "environment variable"),
     ({"colour": 1}, TypeError, "no option 'colour'"),
