@@ -32,6 +32,7 @@ __all__ = ["Chat"]
 
 _CHECK_TEXT = "Is 12 + 7 less than 20? Answer with Yes or No."
 _NO_TEXT = "\ufffd"  # what bytes decode to that are no text
+_AS_IT_IS = {"skip_special_tokens": False, "clean_up_tokenization_spaces": False}  # some tokenizers turn " ." into "."
 _OTHER_TOKENS = (
     "the server's tokens aren't the tokenizer's: {}; give the tokenizer of the model that is served as the option "
     "tokenizer"
@@ -128,7 +129,7 @@ class Chat(Endpoint):
         text = message.get("content") if isinstance(message, dict) else None
         if first is None or not isinstance(text, str) or not text.strip() or not self._is_known(first):
             return
-        known = self._tokenizer.decode([first]).strip()
+        known = self._decode([first]).strip()
         if known != text.strip() and _NO_TEXT not in known + text:
             raise ValueError(_OTHER_TOKENS.format(f"the reply {text!r} is {known!r} here"))
 
@@ -147,21 +148,21 @@ class Chat(Endpoint):
         if len(request.continuation) != 1:
             raise self._unfit(request, "has more than one token, and a chat tells of a reply's first token only")
         token = request.continuation[0]
-        text = self._tokenizer.decode([token])
+        text = self._decode([token])
         if self._options.strip_space and text.startswith(" "):
             # In a text a space parts the answer from the prompt; a reply begins a message of its own.
             ids = list(self._tokenizer(text.lstrip(" "), add_special_tokens=False)["input_ids"])
             if len(ids) != 1:
                 raise self._unfit(request, f"has {len(ids)} tokens without its leading space, and must have one")
             token = int(ids[0])
-        names = self._names[token] if token < len(self._names) else frozenset({self._tokenizer.decode([token])})
+        names = self._names[token] if token < len(self._names) else frozenset({self._decode([token])})
         if not names or any(_NO_TEXT in name for name in names):
             raise self._unfit(request, "is a token that is no text by itself")
         return token, frozenset(name.encode().hex() for name in names)
 
     def _unfit(self, request: ScoreRequest, why: str) -> ValueError:
-        answer = self._tokenizer.decode(request.continuation)
-        prompt = self._tokenizer.decode(request.context[-12:])
+        answer = self._decode(request.continuation)
+        prompt = self._decode(request.context[-12:])
         return ValueError(
             f"endpoint='chat': the answer {answer!r:.60} after ...{prompt!r} {why}: ask for letters, such as A and B, "
             "or use endpoint='completions'"
@@ -179,10 +180,13 @@ class Chat(Endpoint):
                 f"endpoint='chat': a prompt holds the special token {name!r}: the server applies its own chat "
                 "template, so score with template='plain'"
             )
-        text = self._tokenizer.decode(context[n:], skip_special_tokens=False, clean_up_tokenization_spaces=False)
+        text = self._decode(context[n:])
         if not text or (_NO_TEXT in text and list(self._encoded(text)) != list(context[n:])):
             raise ValueError(f"endpoint='chat': a prompt's tokens are no text: {text!r:.60}")
-        return str(text)
+        return text
+
+    def _decode(self, ids: list[int]) -> str:
+        return str(self._tokenizer.decode(ids, **_AS_IT_IS))
 
     def _encoded(self, text: str) -> list[int]:
         return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])
@@ -191,8 +195,8 @@ class Chat(Endpoint):
     def _names(self) -> list[frozenset[str]]:
         """The texts by which a server may name each token."""
         ids = range(len(self._tokenizer))
-        decode = getattr(self._tokenizer, "batch_decode", None)
-        texts = decode([[i] for i in ids]) if decode else [self._tokenizer.decode([i]) for i in ids]
+        many = getattr(self._tokenizer, "batch_decode", None)
+        texts = many([[i] for i in ids], **_AS_IT_IS) if many else [self._decode([i]) for i in ids]
         raw = [str(name) for name in self._tokenizer.convert_ids_to_tokens(list(ids))]
         # SentencePiece writes a token's leading space as U+2581, which decoding one token alone loses.
         spaced = [{name.replace("\u2581", " ")} if name.startswith("\u2581") else set() for name in raw]

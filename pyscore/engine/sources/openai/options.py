@@ -168,6 +168,8 @@ class Options:
         if key is None and (self.api_key_env is not None or self.url == _OPENAI):
             hint = "" if self.url != _OPENAI else ", or base_url= if the model is served elsewhere"
             raise ValueError(f"the environment variable {name} must hold the key of {self.url}: set it{hint}")
+        if key is not None and not (key.isascii() and key.isprintable() and " " not in key):
+            raise ValueError(f"the environment variable {name} holds no key: one has neither spaces nor line breaks")
         return key
 
     @property

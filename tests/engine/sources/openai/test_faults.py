@@ -255,6 +255,13 @@ def test_a_bad_option_is_told_before_anything_is_sent(options: Any, kind: type[E
         Options.of({"base_url": "http://localhost:1/v1", **options})
 
 
+def test_what_cant_be_a_key_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_KEY", "sk-secret\nmore")
+    with pytest.raises(ValueError, match="MY_KEY holds no key") as caught:
+        Options.of({"base_url": "http://localhost:1/v1", "api_key_env": "MY_KEY"})
+    assert "secret" not in str(caught.value)
+
+
 def test_requests_are_spaced_and_pauses_that_a_server_asks_for_hold_for_all() -> None:
     now = 100.0
     pace = Pace(120, clock=lambda: now)
