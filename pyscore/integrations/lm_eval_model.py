@@ -15,7 +15,7 @@ from pyscore.engine import Scorer
 from pyscore.engine.rows import exact_logprobs
 from pyscore.engine.sources.huggingface.bundled import BUNDLED_MODEL, bundled_model_path
 from pyscore.engine.sources.huggingface.load import load_weights, parse_device, require_transformers
-from pyscore.engine.sources.huggingface.tree import common_prefix
+from pyscore.engine.sources.prefixes import common_prefix
 from pyscore.engine.tokenization import MERGED, move_trailing_space, split_tokens
 from pyscore.ops.dispatch import AUTO, check_backend_name
 

@@ -99,7 +99,7 @@ def _count(
 
 
 def _distinct(tokenizer: AnswerTokenizer, template: NamedTemplate, dataset: Dataset, every: int) -> int | str:
-    from pyscore.engine.sources.huggingface.tree import Tree
+    from pyscore.engine.sources.prefixes import Tree
 
     chosen: list[Question] = dataset.questions[::every]
     try:

@@ -8,7 +8,7 @@ from itertools import accumulate
 from pyscore.engine.chunks import CHUNK_QUESTIONS
 from pyscore.engine.questions import tokenize
 from pyscore.engine.settings import ScoreSettings
-from pyscore.engine.sources.huggingface.tree import common_prefix
+from pyscore.engine.sources.prefixes import common_prefix
 from pyscore.engine.tokenization import AnswerTokenizer, AnswerTokens
 from pyscore.tasks import Question
 

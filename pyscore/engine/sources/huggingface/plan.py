@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from pyscore.engine.sources.huggingface.tree import SHARINGS, Limits, PackedRow, Span, Tree, spans
+from pyscore.engine.sources.huggingface.tree import SHARINGS, Limits, PackedRow, Span, spans
+from pyscore.engine.sources.prefixes import Tree
 from pyscore.engine.sources.source import ScoreRequest, TokenCounts
 
 __all__ = ["SHARINGS", "Batch", "Limits", "PackedRow", "Plan", "count_passes", "is_same_stem", "plan_batches"]
