@@ -102,8 +102,11 @@ def save_tiny(folder: Path, kind: str = "llama") -> Path:
     return folder
 
 
-def save_tiny_gguf(file: Path, more: dict[str, Any] | None = None) -> Path:
-    """A tiny Llama in float32 as a GGUF file, with ``more`` tensors than it has a place for."""
+def save_tiny_gguf(file: Path, more: dict[str, Any] | None = None, *, pre: str = "default") -> Path:
+    """A tiny Llama in float32 as a GGUF file, with ``more`` tensors than it has a place for.
+
+    llama.cpp cuts texts as `tiny_tokenizer` does where ``pre`` is "gpt-2".
+    """
     import gguf
     import numpy as np
 
@@ -122,8 +125,10 @@ def save_tiny_gguf(file: Path, more: dict[str, Any] | None = None) -> Path:
     definition = json.loads(tiny_tokenizer().backend_tokenizer.to_str())["model"]
     tokens = sorted(definition["vocab"], key=definition["vocab"].get)
     writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre("default")
+    writer.add_tokenizer_pre(pre)
     writer.add_token_list([*tokens, *(f"<unused{i}>" for i in range(VOCAB - len(tokens)))])
+    if pre != "default":
+        writer.add_token_types([gguf.TokenType.CONTROL] * 3 + [gguf.TokenType.NORMAL] * (VOCAB - 3))
     writer.add_token_merges([" ".join(pair) for pair in definition["merges"]])
     writer.add_bos_token_id(0)
     writer.add_eos_token_id(1)
