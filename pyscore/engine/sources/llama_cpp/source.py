@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import accumulate
@@ -13,12 +12,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pyscore.engine.sources.files import file_digest, stamp
 from pyscore.engine.sources.huggingface.bundled import BUNDLED_MODEL, bundled_model_path
-from pyscore.engine.sources.huggingface.load import load_tokenizer, require_transformers
-from pyscore.engine.sources.huggingface.load_errors import one_line_errors
+from pyscore.engine.sources.huggingface.load import load_tokenizer
 from pyscore.engine.sources.llama_cpp.native import Native, Settings, require_llama_cpp
 from pyscore.engine.sources.llama_cpp.plan import SHARINGS, Plan, Room, plan_groups
 from pyscore.engine.sources.options import refuse_others
+from pyscore.engine.sources.pretrained_tokenizer import pretrained_tokenizer
 from pyscore.engine.sources.source import (
     ScoreRequest,
     Session,
@@ -61,7 +61,7 @@ class LlamaCppSource(Source):
 
     def __init__(self, file: Path, tokenizer: Any, *, name: str, settings: Settings, sharing: str) -> None:
         self.tokenizer, self._file, self._name = tokenizer, file, name
-        self._stamp = _stamp(file)
+        self._stamp = stamp(file)
         self._digest: str | None = None
         self.native = Native(file, settings, _N_CTX)
         _check_tokenizer(tokenizer, self.native, name)
@@ -98,10 +98,9 @@ class LlamaCppSource(Source):
     def _fingerprint(self) -> dict[str, str]:
         """The file's content, read once: what llama.cpp runs is what it read when it was loaded."""
         if self._digest is None:
-            if _stamp(self._file) != self._stamp:
+            if stamp(self._file) != self._stamp:
                 raise ValueError(f"{self._file} has changed since it was loaded: load it again")
-            with self._file.open("rb") as file:
-                self._digest = _sha256(file)
+            self._digest = file_digest(self._file)
         return {"source": "llama.cpp", "weights": self._digest}
 
     @contextmanager
@@ -204,7 +203,11 @@ def load(
             f"n_gpu_layers={n_gpu_layers}, but llama-cpp-python was built without a GPU here: leave it out"
         )
     on_gpu = (-1 if has_gpu else 0) if n_gpu_layers is None else n_gpu_layers
-    own = load_tokenizer(model if model == BUNDLED_MODEL else file) if tokenizer is None else _tokenizer(tokenizer)
+    own = (
+        load_tokenizer(model if model == BUNDLED_MODEL else file)
+        if tokenizer is None
+        else pretrained_tokenizer(tokenizer)
+    )
     settings = Settings(n_ctx, n_batch, n_threads or torch.get_num_threads(), on_gpu)
     return LlamaCppSource(file, own, name=f"llama-cpp:{model}", settings=settings, sharing=sharing)
 
@@ -223,13 +226,6 @@ def _file(model: str) -> Path:
     return file
 
 
-def _tokenizer(name: str) -> Any:
-    """A tokenizer of a folder that need not hold a model, or of the model hub."""
-    transformers = require_transformers()
-    with one_line_errors(name, "tokenizer", own_code=False):
-        return transformers.AutoTokenizer.from_pretrained(name)
-
-
 def _check_tokenizer(tokenizer: Any, native: Native, name: str) -> None:
     """Refuse a tokenizer whose tokens llama.cpp's own differ from: the model was trained with one of them only."""
     marks = "".join(map(str, getattr(tokenizer, "all_special_tokens", ())[:4]))
@@ -242,15 +238,3 @@ def _check_tokenizer(tokenizer: Any, native: Native, name: str) -> None:
                     f"{name}: the tokenizer makes {ours} of {text!r}, llama.cpp {theirs}: "
                     "give tokenizer=, the folder or hub name of the model that the file was made from"
                 )
-
-
-def _stamp(file: Path) -> tuple[int, int, int]:
-    found = file.stat()
-    return found.st_ino, found.st_size, found.st_mtime_ns
-
-
-def _sha256(file: Any) -> str:
-    digest = hashlib.sha256()
-    while block := file.read(1 << 20):
-        digest.update(block)
-    return digest.hexdigest()
