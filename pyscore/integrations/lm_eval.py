@@ -13,11 +13,17 @@ from pyscore.integrations.lm_eval_samples import Rescored, rescore
 
 if TYPE_CHECKING:
     from pyscore.integrations.lm_eval_model import PyscoreLM
+    from pyscore.integrations.lm_eval_sources import SourceLM
 
-__all__ = ["MODEL_NAME", "PyscoreLM", "Rescored", "main", "register", "rescore"]
+__all__ = ["MODEL_NAME", "PyscoreLM", "Rescored", "SourceLM", "main", "register", "rescore"]
 
 MODEL_NAME = "pyscore"
 """What ``--model`` calls it."""
+
+_MODELS = {
+    "PyscoreLM": "pyscore.integrations.lm_eval_model",
+    "SourceLM": "pyscore.integrations.lm_eval_sources",
+}
 
 
 def register() -> None:
@@ -48,12 +54,10 @@ def _require_lm_eval() -> None:
 
 
 def __getattr__(name: str) -> Any:
-    if name != "PyscoreLM":
+    if name not in _MODELS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     _require_lm_eval()
-    from pyscore.integrations.lm_eval_model import PyscoreLM
-
-    return PyscoreLM
+    return getattr(import_module(_MODELS[name]), name)
 
 
 # without lm-evaluation-harness there is nothing to register with, and `rescore` needs none of it

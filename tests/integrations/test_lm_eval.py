@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from pyscore import Question, Scorer
 from pyscore.engine.documents import score_completions
-from pyscore.integrations.lm_eval_model import PyscoreLM, chunks_of_work
+from pyscore.integrations.lm_eval_model import PyscoreLM
+from pyscore.integrations.lm_eval_scoring import chunks_of_work
 from tests.engine.tiny import save_tiny, tiny_configs, tiny_model, tiny_tokenizer, tokenizer_adding, transformers
 from tests.integrations.harness import both_around, hf_and_pyscore, long_requests, request, some_requests
 
