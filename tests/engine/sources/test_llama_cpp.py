@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -148,6 +149,14 @@ def test_explain_counts_what_runs(tiny: Scorer) -> None:
     assert counts.run <= prompt + sum(own) < counts.naive + 1
     assert counts.naive == 2 * prompt + sum(own)
     assert isinstance(counts, TokenCounts)
+
+
+def test_nothing_is_written_on_the_terminal(file: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    scorer = load(file)
+    scorer.score([question()], progress=False)
+    del scorer
+    gc.collect()
+    assert capfd.readouterr() == ("", "")
 
 
 def test_the_fingerprint_is_of_the_files_content(file: Path, tmp_path: Path) -> None:

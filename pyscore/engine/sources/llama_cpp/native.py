@@ -180,27 +180,35 @@ class Native:
 
     @contextmanager
     def _log(self, what: str) -> Iterator[None]:
-        """Keep llama.cpp's log off the terminal; a RuntimeError becomes a ValueError with the last fault in the log."""
-        lib, faults, level = self._lib, list[str](), 0
-
-        @lib.llama_log_callback  # type: ignore[untyped-decorator]
-        def note(own: int, text: bytes, _: Any) -> None:
-            nonlocal level
-            level = level if own == _CONTINUED else own
-            if level == _ERROR and (line := text.decode(errors="replace").strip()):
-                faults.append(line)
-
-        with _logging:
-            before, data = lib.llama_log_callback(), ctypes.c_void_p()
-            lib.llama_log_get(ctypes.byref(before), ctypes.byref(data))
-            lib.llama_log_set(note, ctypes.c_void_p(0))
+        """Make of a RuntimeError a ValueError with the first fault in llama.cpp's log."""
+        with _logged(self._lib) as faults:
             try:
                 yield
             except RuntimeError as error:
                 why = next(iter(faults), str(error) or "it doesn't say why")
                 raise ValueError(f"llama.cpp can't {what}: {self.file}: {why}") from None
-            finally:
-                lib.llama_log_set(before, data)
+
+
+@contextmanager
+def _logged(lib: Any) -> Iterator[list[str]]:
+    """Keep llama.cpp's log off the terminal, and give the faults that it tells of."""
+    faults, level = list[str](), 0
+
+    @lib.llama_log_callback  # type: ignore[untyped-decorator]
+    def note(own: int, text: bytes, _: Any) -> None:
+        nonlocal level
+        level = level if own == _CONTINUED else own
+        if level == _ERROR and (line := text.decode(errors="replace").strip()):
+            faults.append(line)
+
+    with _logging:
+        before, data = lib.llama_log_callback(), ctypes.c_void_p()
+        lib.llama_log_get(ctypes.byref(before), ctypes.byref(data))
+        lib.llama_log_set(note, ctypes.c_void_p(0))
+        try:
+            yield faults
+        finally:
+            lib.llama_log_set(before, data)
 
 
 def _names(lib: Any) -> dict[int, str]:
@@ -210,6 +218,7 @@ def _names(lib: Any) -> dict[int, str]:
 
 
 def _free(lib: Any, batch: Any, context: Any, model: Any) -> None:
-    lib.llama_batch_free(batch)
-    lib.llama_free(context)
-    lib.llama_model_free(model)
+    with _logged(lib):
+        lib.llama_batch_free(batch)
+        lib.llama_free(context)
+        lib.llama_model_free(model)
