@@ -46,7 +46,7 @@ def mistakes(model: str, folder: Path, tmp_path: Path) -> dict[str, tuple[list[o
     (tmp_path / "bad.jsonl").write_text('{"question": "Q?"\n')
     return {
         "a missing file": (["score", tmp_path / "none.jsonl", *good], "no such file"),
-        "a broken line": (["score", tmp_path / "bad.jsonl", *good], "bad.jsonl, line 1: not JSON"),
+        "a broken line": (["score", tmp_path / "bad.jsonl", *good], "bad.jsonl, object 1 from line 1 on: not JSON"),
         "a missing model": (["score", file, "--model", tmp_path / "none"], "no such model folder or file"),
         "a folder of other things as output": (["score", file, *good, "-o", tmp_path], "has files and is no run"),
         "a folder with a file's name": (["score", file, *good, "-o", tmp_path / "d.parquet"], "is a folder"),

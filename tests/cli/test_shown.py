@@ -103,7 +103,7 @@ def test_rows_are_kept_among_the_temporary_files_where_the_folder_takes_none(
 ) -> None:
     file, temporary = questions(tmp_path, "q.jsonl"), tmp_path / "temporary"
     temporary.mkdir()
-    monkeypatch.setattr("pyscore.cli.score.Path.cwd", lambda: tmp_path / "none")
+    monkeypatch.setattr("pyscore.cli.stored.Path.cwd", lambda: tmp_path / "none")
     monkeypatch.setattr("tempfile.tempdir", str(temporary))
     monkeypatch.setattr("pyscore.cli.score.print_summaries", lambda *_: 1 / 0)
     assert str(temporary) in run("score", file, "--model", fake_model).stderr
