@@ -9,6 +9,7 @@ from typing import Any
 from pyscore.tasks.formats import (
     arc,
     bias_pairs,
+    big_bench,
     discrim_eval,
     everyday,
     gpqa,
@@ -33,6 +34,7 @@ __all__ = ["ANSWERS", "FORMATS", "Format", "Reading", "format_of"]
 _FAMILIES = (
     arc,
     bias_pairs,
+    big_bench,
     discrim_eval,
     everyday,
     gpqa,
