@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import glob
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pyscore.tasks.reading import Place
 
-__all__ = ["check_distinct", "check_output", "expanded", "is_url", "question_places"]
+__all__ = ["adapter_outputs", "check_distinct", "check_output", "expanded", "is_url", "question_places"]
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _EMPTY = "a path is empty: name a file (a variable of the shell may be unset)"
@@ -66,6 +66,25 @@ def check_distinct(paths: Iterable[str], kind: str) -> None:
         if name in seen:
             raise ValueError(f"the file {path} is given twice: name every file of {kind} once")
         seen.add(name)
+
+
+def adapter_outputs(adapters: Sequence[str], output: str | None) -> list[str | None]:
+    """Where the rows of each of several adapters go: into folders in the output, called as the adapters' own are.
+
+    Raises:
+        ValueError: the output is one file; two adapters of one name.
+    """
+    names = [adapter.rstrip("/").rpartition("/")[2] for adapter in adapters]
+    if output is None:
+        return [None] * len(names)
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"two adapters are called {twice!r}, and so would their folders in --output: score them apart")
+    if output.endswith(".parquet"):
+        raise ValueError(f"--output {output} is one file, and each adapter has rows of its own: name a folder")
+    if not is_url(output):
+        Path(output).mkdir(parents=True, exist_ok=True)
+    return [f"{output.rstrip('/')}/{name}" for name in names]
 
 
 def check_output(output: str | None, resume: bool) -> None:

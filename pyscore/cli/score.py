@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from pyscore.cli.files import check_output
+from pyscore.cli.files import adapter_outputs, check_output
 from pyscore.cli.options import (
     Answers,
     Choices,
@@ -57,7 +57,11 @@ def score(
     ] = BUNDLED_MODEL,
     revision: Annotated[str | None, typer.Option(help="Branch, tag or commit on the model hub.")] = None,
     adapter: Annotated[
-        str | None, typer.Option(help="A PEFT adapter to load over the model: a folder, or a name on the model hub.")
+        list[str] | None,
+        typer.Option(
+            help="A PEFT adapter to load over the model: a folder, or a name on the model hub. Repeatable: one after "
+            "the other over a model that is loaded once, each into a folder of its own within --output."
+        ),
     ] = None,
     source_option: Annotated[
         list[str] | None,
@@ -151,11 +155,14 @@ def score(
     """Score questions with a model: the bundled ones with the bundled model, unless told otherwise."""
     # All that can be wrong is looked for before the model is loaded, and before torch, which takes seconds to import.
     prompts = chosen_template(template, system_prompt, template_arg or [], assistant_prefix, template_date)
-    _check_names(model=model, revision=revision, run_id=run_id, adapter=adapter)
+    adapters = adapter or []
+    _check_names(model=model, revision=revision, run_id=run_id, adapter="" if "" in adapters else None)
+    outputs = adapter_outputs(adapters, output) if len(adapters) > 1 else [output]
     settings: dict[str, Any] = {"truncate": truncate, "token_logprobs": token_logprobs, "step": step}
     ScoreSettings(prompts, **settings)
     check_text(run_id, "run_id")
-    check_output(output, resume)
+    for each in outputs:
+        check_output(each, resume)
     own = {key: json_or_text(value) for key, value in key_values(source_option or [], "--source-option", "n_ctx=4096")}
     reading = read_options(
         columns=columns,
@@ -178,19 +185,21 @@ def score(
         print_previews(datasets, prompts, model, json, **loading)
         return
     loading |= {"dtype": dtype, "device": device, "backend": backend, "allow_unused_weights": allow_unused_weights}
-    loading["adapter"] = adapter
+    loading["adapter"] = adapters[0] if len(adapters) == 1 else None
     scorer = _load(model, batch_tokens=int(batch_tokens) if batch_tokens.isdecimal() else batch_tokens, **loading)
     if explain:
         print_counts(scorer.explain(questions, template=prompts, truncate=truncate, on_error=on_error), json)
         return
     settings |= {"template": prompts, "progress": progress, "on_error": on_error, "run_id": run_id}
-    if output is None:
-        table = scorer.score(questions, **settings)
-    else:
-        table = _scored_to(scorer, output, questions, resume=resume, **settings)
     options: dict[str, Any] = {"normalize": normalize, "sets": sets, "ties": ties, "confidence": confidence}
-    with kept_unless_shown(table, output):
-        _show(table, options, clusters, output, json)
+    scorers = scorer.with_adapters(adapters) if len(adapters) > 1 else [scorer]
+    for scorer, place in zip(scorers, outputs, strict=True):
+        if place is None:
+            table = scorer.score(questions, **settings)
+        else:
+            table = _scored_to(scorer, place, questions, resume=resume, **settings)
+        with kept_unless_shown(table, place):
+            _show(table, options, clusters, place, json)
 
 
 def _check_names(**names: str | None) -> None:

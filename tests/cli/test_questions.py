@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
+from pyscore import Scorer
 from pyscore.cli.app import app
+from pyscore.store import read_rows
 from tests.cli.commands import run, run_json
 from tests.engine.fake_source import FakeSource
 from tests.engine.tiny import save_tiny
@@ -163,3 +166,33 @@ def test_an_adapter_and_options_of_a_source_reach_it(monkeypatch: pytest.MonkeyP
     assert result.exit_code == 0, result.stderr
     assert (told["model"], told["n_ctx"], told["url"]) == ("openai:x", 4096, "http://localhost:1/v1")
     assert told["adapter"] == "lora"
+
+
+def test_several_adapters_are_scored_one_after_the_other_each_into_its_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def with_adapters(scorer: Scorer, names: list[str]) -> Iterator[Scorer]:
+        return (Scorer.from_source(FakeSource(f"{scorer.name}+{name}")) for name in names)
+
+    monkeypatch.setattr("pyscore.engine.sources.load_source", lambda model, **_: FakeSource(model))
+    monkeypatch.setattr(Scorer, "with_adapters", with_adapters)
+    options = ["-m", "base", "--adapter", "lora/a", "--adapter", "lora/b/", "-o", str(tmp_path / "out")]
+    result = run("score", write(tmp_path / "t.jsonl", ROW), *options)
+    assert result.exit_code == 0, result.stderr
+    models = {name: set(read_rows(tmp_path / "out" / name)["model"].to_pylist()) for name in ("a", "b")}
+    assert models == {"a": {"base+lora/a"}, "b": {"base+lora/b/"}}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--adapter", "x/a", "--adapter", "y/a", "-o", "{}/out"], "two adapters are called 'a'"),
+        (["--adapter", "a", "--adapter", "b", "-o", "{}/o.parquet"], "is one file, and each adapter has rows"),
+        (["--adapter", "a", "--adapter", ""], "--adapter is empty"),
+    ],
+)
+def test_adapters_that_would_share_an_output_are_refused(tmp_path: Path, options: list[str], message: str) -> None:
+    result = run("score", write(tmp_path / "t.jsonl", ROW), *(each.format(tmp_path) for each in options))
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert message in result.stderr
+    assert not (tmp_path / "out").exists()

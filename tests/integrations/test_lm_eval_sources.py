@@ -85,7 +85,10 @@ def test_generation_is_refused(lm: Any) -> None:
 def test_bounds_are_refused(lm: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     bounded = TokenScore([-1.0], False, [-2.0])
     monkeypatch.setattr(lm.scorer, "score_tokens", lambda pairs, **_: [bounded] * len(pairs))
-    with pytest.raises(ValueError, match="request 0, continuation ' Yes': the source gives only bounds of the log-probabilities of 1 of 1"):
+    with pytest.raises(
+        ValueError,
+        match="request 0, continuation ' Yes': the source gives only bounds of the log-probabilities of 1 of 1",
+    ):
         lm.loglikelihood([request("Agree?", " Yes")], disable_tqdm=True)
 
 
