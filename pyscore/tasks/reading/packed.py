@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import bz2
 import gzip
-import lzma
 import re
 import zlib
 from collections.abc import Callable
@@ -27,6 +25,18 @@ class _Packing(NamedTuple):
     open: Callable[[BinaryIO], Any]
 
 
+def _open_bzip2(file: BinaryIO) -> Any:
+    import bz2  # which some builds of Python lack, as lzma
+
+    return bz2.BZ2File(file)
+
+
+def _open_xz(file: BinaryIO) -> Any:
+    import lzma
+
+    return lzma.LZMAFile(file)
+
+
 def _open_zstd(file: BinaryIO) -> Any:
     try:
         import pyarrow
@@ -38,10 +48,10 @@ def _open_zstd(file: BinaryIO) -> Any:
 _PACKINGS = (
     _Packing(re.compile(rb"\x1f\x8b"), "gzip", ".gz", lambda file: gzip.GzipFile(fileobj=file, mode="rb")),
     _Packing(re.compile(rb"\x28\xb5\x2f\xfd"), "zstd", ".zst", _open_zstd),
-    _Packing(re.compile(rb"BZh[1-9](1AY&SY|\x17rE8P\x90)"), "bzip2", ".bz2", bz2.BZ2File),
-    _Packing(re.compile(rb"\xfd7zXZ\x00"), "xz", ".xz", lzma.LZMAFile),
+    _Packing(re.compile(rb"BZh[1-9](1AY&SY|\x17rE8P\x90)"), "bzip2", ".bz2", _open_bzip2),
+    _Packing(re.compile(rb"\xfd7zXZ\x00"), "xz", ".xz", _open_xz),
 )
-_DAMAGE = (EOFError, zlib.error, lzma.LZMAError, OSError)  # gzip's, bz2's and pyarrow's own are OSErrors
+_DAMAGE = (EOFError, zlib.error, OSError)  # gzip's, bz2's and pyarrow's own are OSErrors
 
 
 def unpacked(file: BinaryIO, name: str, count: int) -> tuple[bytes, BinaryIO, bool]:
@@ -75,7 +85,8 @@ def unpacked(file: BinaryIO, name: str, count: int) -> tuple[bytes, BinaryIO, bo
 
 def _told(name: str, packing: _Packing) -> Callable[[Exception], Exception]:
     def told(error: Exception) -> Exception:
-        if isinstance(error, UnreachableError) or not isinstance(error, _DAMAGE):
+        is_damage = isinstance(error, _DAMAGE) or type(error).__name__ == "LZMAError"
+        if isinstance(error, UnreachableError) or not is_damage:
             return error
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         breaks_off = isinstance(error, EOFError) or "runcated" in reason
