@@ -1,6 +1,7 @@
 """From compared answers, scores and texts to numbers with intervals: one file a family, one function a metric."""
 
 from pyscore.metrics.auroc import auroc
+from pyscore.metrics.bbq import bbq_bias
 from pyscore.metrics.calibration import calibration, comparison_calibration, multiclass_calibration
 from pyscore.metrics.components import VarianceComponents, variance_components
 from pyscore.metrics.contrasts import (
@@ -80,6 +81,7 @@ __all__ = [
     "apply_preset",
     "asymptotic_sequence",
     "auroc",
+    "bbq_bias",
     "best_of",
     "biased_feature",
     "calibration",

@@ -87,6 +87,15 @@ def presets(x: Inputs) -> list[Report]:
     ]
 
 
+def bbq(x: Inputs) -> Report:
+    """Three answers a question, the last of them "unknown", every second question in an ambiguous context."""
+    ambiguous = np.arange(x.n) % 2 == 0
+    right = np.where(ambiguous, 2, x.rates().astype(int))
+    answers = Answers.with_gold(x.logprobs(3 * x.n), np.arange(0, 3 * x.n + 1, 3), right)
+    condition = ["ambig" if each else "disambig" for each in ambiguous]
+    return metrics.bbq_bias(answers, [[int(each)] for each in x.rates()], [[2]] * x.n, condition, **over(x))
+
+
 def _pairs(x: Inputs, gold: NDArray[Any], **lengths: Any) -> Answers:
     first = x.shares().astype(float)
     with np.errstate(divide="ignore"):

@@ -10,6 +10,7 @@ from pyscore import metrics
 from tests.metrics.calls import (
     Estimator,
     Row,
+    bbq,
     both_kinds,
     columns,
     documents,
@@ -51,6 +52,14 @@ ESTIMATORS: dict[str, Estimator] = {
     ),
     "auroc": Estimator(
         lambda x: metrics.auroc(x.infinite(), both_kinds(x), **over(x, *_NOT_RESAMPLED)), refuses="positive holds no"
+    ),
+    "bbq_bias": Estimator(
+        bbq,
+        dict.fromkeys(
+            ("bias_ambiguous", "bias_disambiguated", "probability_bias_ambiguous", "probability_bias_disambiguated"),
+            DIFFERENCE,
+        )
+        | {"": SHARE},
     ),
     "best_of": Estimator(
         lambda x: [

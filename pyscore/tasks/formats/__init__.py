@@ -8,6 +8,7 @@ from typing import Any
 
 from pyscore.tasks.formats import (
     arc,
+    bbq,
     bias_pairs,
     big_bench,
     discrim_eval,
@@ -33,6 +34,7 @@ __all__ = ["ANSWERS", "FORMATS", "Format", "Reading", "format_of"]
 
 _FAMILIES = (
     arc,
+    bbq,
     bias_pairs,
     big_bench,
     discrim_eval,
