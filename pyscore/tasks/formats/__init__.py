@@ -27,6 +27,7 @@ from pyscore.tasks.formats import (
     sycophancy_eval,
     truthfulqa,
     winogender,
+    winogrande,
 )
 from pyscore.tasks.formats.format import ANSWERS, Format, Reading
 
@@ -50,6 +51,7 @@ _FAMILIES = (
     sycophancy_eval,
     truthfulqa,
     winogender,
+    winogrande,
     # These come last, in this order: they know a row by one key, which rows of other families have as well.
     inverse_scaling,
     own,
