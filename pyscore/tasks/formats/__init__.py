@@ -12,7 +12,6 @@ from pyscore.tasks.formats import (
     bias_pairs,
     big_bench,
     discrim_eval,
-    everyday,
     gpqa,
     hellaswag,
     inverse_scaling,
@@ -21,6 +20,7 @@ from pyscore.tasks.formats import (
     model_written,
     multiple_choice,
     own,
+    pairs_of_text,
     preference,
     race,
     sciq,
@@ -39,12 +39,12 @@ _FAMILIES = (
     bias_pairs,
     big_bench,
     discrim_eval,
-    everyday,
     gpqa,
     hellaswag,
     medicine,
     mmlu,
     model_written,
+    pairs_of_text,
     preference,
     race,
     sciq,
@@ -65,9 +65,11 @@ def format_of(values: Mapping[str, Any]) -> Format | None:
     """The first format that a row is of, by its keys; None: no known one.
 
     Raises:
-        ValueError: the row has a question alone, and no answers that could be compared.
+        ValueError: the row has a question alone, and no answers that could be compared; or labels that mean other
+            things in other sets.
     """
     found = next((each for each in FORMATS.values() if each.matches(values)), None)
     if found is None:
         multiple_choice.refuse_without_answers(values)
+        pairs_of_text.refuse_unnamed_labels(values)
     return found
