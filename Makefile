@@ -10,7 +10,7 @@ BENCH := $(BIN)/python -m pytest --benchmark-only --benchmark-columns=median,rou
 SOURCES := $(wildcard csrc/*.?pp csrc/kernels/*.?pp csrc/kernels/variants/*.?pp csrc/kernels/variants/*.inl)
 
 .DEFAULT_GOAL := help
-.PHONY: help install browser demo study test lint sanitize bench bench-engine bench-gpu bench-metrics kernels-report clean
+.PHONY: help install browser llama-cpp demo study test lint sanitize bench bench-engine bench-gpu bench-metrics kernels-report clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -33,6 +33,9 @@ browser: ## make sure that there is a Chromium, in which the tests open reports;
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium; \
 	else echo "no Chromium: install one with the system's packages, or set PYSCORE_BROWSER to the path of one" >&2; exit 1; fi
+
+llama-cpp: $(STAMP)-dev ## build llama-cpp-python, whose tests skip without it; minutes
+	$(PIP) llama-cpp-python
 
 test: $(STAMP)-dev ## run the whole test suite, in as many processes as there are CPUs and in a random order
 	$(BIN)/python -m pytest $(PARALLEL) --shuffle

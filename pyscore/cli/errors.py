@@ -26,6 +26,8 @@ _EXTRAS = {
     "sweep": ("pydantic", "yaml"),
     "ray": ("ray",),
     "report": ("altair", "vl_convert"),
+    "datasets": ("datasets",),
+    "openai": ("httpx",),
 }
 
 

@@ -55,7 +55,7 @@ def test_the_ten_lines_of_the_readme_print_both_numbers(tmp_path: Path, capsys: 
     asked = [{"id": f"q{i}", "prompt": f"Is {i} odd?", "answers": [" Yes", " No"]} for i in range(4)]
     questions = tmp_path / "sycophancy.jsonl"
     questions.write_text("".join(json.dumps({**each, "is_matching": [True, False]}) + "\n" for each in asked))
-    block = readme_block("from_pretrained").replace("path/to/model", str(save_tiny(tmp_path / "model")))
+    block = readme_block("path/to/model").replace("path/to/model", str(save_tiny(tmp_path / "model")))
     assert len(block.splitlines()) <= 10
     exec(block.replace("sycophancy.jsonl", str(questions)), {})
     printed = capsys.readouterr().out
