@@ -6,7 +6,10 @@ import ast
 import hashlib
 import json
 import re
+import tokenize
 from collections.abc import Mapping
+from io import StringIO
+from itertools import pairwise
 from string import ascii_uppercase
 from typing import Any
 
@@ -18,6 +21,7 @@ __all__ = ["choices_by_letter", "content_key", "listed_in", "plain", "structure_
 _INTRODUCTION = re.compile(r".{0,40}\bmy name is\b", re.IGNORECASE)
 _BEGINNING = 40 + len("my name is")
 _HEADING = re.compile(r"\n\s*Choices:\s*\Z")
+_SIDE_BY_SIDE = re.compile(r"['\"]\s+['\"]")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 
 
@@ -49,7 +53,13 @@ def _introduces(prompt: str) -> bool:
 
 
 def listed_in(text: str) -> list[str]:
-    """The strings of a list written as text, "[' (A)', ' (B)']"; empty if the text is anything else."""
+    """The strings of a list written as text, "[' (A)', ' (B)']"; empty if the text is anything else.
+
+    NumPy leaves the commas out, and so do tables of its arrays that pandas writes as CSV: "[' (A)' ' (B)']".
+
+    Raises:
+        ValueError: there are commas between some strings, and none between others.
+    """
     value = _written(text) if text.startswith("[") and text.endswith("]") else None
     if not isinstance(value, list) or not all(isinstance(answer, str) for answer in value):
         return []
@@ -70,13 +80,31 @@ def structure_in(values: Mapping[str, Any], key: str) -> Any:
 
 
 def _written(text: str) -> Any:
-    """What a text writes down as Python or, failing that, as JSON; None if it is neither."""
-    for read in (ast.literal_eval, json.loads):
+    """What a text writes down as JSON or, failing that, as Python; None if it is neither."""
+    for read in (json.loads, ast.literal_eval):  # Python reads JSON's "\ud83d\ude00" as two characters, not one
         try:
-            return read(text)
+            found = read(text)
         except (ValueError, SyntaxError, MemoryError, RecursionError):
             continue
+        return _of_numpy(text) if read is ast.literal_eval and _SIDE_BY_SIDE.search(text) else found
     return None
+
+
+def _of_numpy(text: str) -> Any:
+    """What a text writes down, where strings side by side, which Python would join, are those of an array of NumPy.
+
+    Raises:
+        ValueError: some have commas between them as well.
+    """
+    kinds = (tokenize.OP, tokenize.STRING)
+    tokens = [each for each in tokenize.generate_tokens(StringIO(text).readline) if each.type in kinds]
+    strings = [each.string for each in tokens if each.type == tokenize.STRING]
+    joined = any(a.type == b.type == tokenize.STRING for a, b in pairwise(tokens))
+    if not joined:
+        return ast.literal_eval(text)
+    if len(strings) + 2 != len(tokens):
+        raise ValueError(f"strings stand side by side without a comma in {text!r:.60}: put one between each two")
+    return [ast.literal_eval(each) for each in strings]
 
 
 def texts_in(values: Mapping[str, Any], key: str) -> list[str]:
