@@ -74,6 +74,7 @@ def _multiple_choice(record: Record, reading: Reading) -> Question:
     seen = [key for key in values if key.startswith("image") and values[key]]
     if seen:
         raise ValueError(f"{seen[0]!r} holds an image, which the question is about and which can't be read")
+    _check_choices(values, keys)
     choices, labels = _choices(values, keys.choices[0]) if len(keys.choices) == 1 else _in_columns(values, keys.choices)
     stem = _question(values, keys.question)
     context = text_in(values, keys.context) if keys.context else None
@@ -92,6 +93,17 @@ def _multiple_choice(record: Record, reading: Reading) -> Question:
         cluster=None if context is None else content_key(context),
         group=next((found for place in places for key in _GROUPS if (found := text_in(place, key))), None),
     )
+
+
+def _check_choices(values: Mapping[str, Any], keys: _Keys) -> None:
+    """Raise ValueError where "answers" may be spellings of the one "answer", all of them right."""
+    answer, answers = values[keys.right], values[keys.choices[0]]
+    if (*keys.choices, keys.right) == ("answers", "answer") and isinstance(answers, list) and answer in answers:
+        raise ValueError(
+            f"'answers' holds {answer!r:.60}, the text of 'answer': they may be choices, or spellings of one right "
+            f"answer. If they are choices, say so: columns={{'prompt': {keys.question!r}, 'answers': 'answers', "
+            "'matching': 'answer'}, answers='letter'"
+        )
 
 
 def _question(values: Mapping[str, Any], key: str) -> str:
@@ -144,13 +156,30 @@ def _right(values: Mapping[str, Any], key: str, choices: list[str], labels: list
     if value is None or value in ("", -1, []):
         raise ValueError(f"{key!r} is {value!r}, so that no choice is right: load a split that has answers")
     named = value if isinstance(value, list) else [value]
+    texts = choices
     if key in _INDICES:  # a digit is no choice's text there, nor a label if it is a number
         choices = [""] * len(choices)
     right = [right_choice(one, choices, key, labels=None if isinstance(one, int) else labels) for one in named]
-    letter = values.get("answer")
-    if key in _INDICES and letter in list(ascii_uppercase[: len(choices)]) and [ascii_uppercase.index(letter)] != right:
-        raise ValueError(f"'answer' is {letter!r}, but {key!r} is {value!r}: they must name the same choice")
+    _check_agreement(values, key, texts, right)
     return right
+
+
+def _check_agreement(values: Mapping[str, Any], key: str, texts: list[str], right: list[int]) -> None:
+    """Raise ValueError where another key names a choice, by its text or letter, that isn't right by this key.
+
+    An index that is counted from 1 is told so, where a row has the text or the letter as well.
+    """
+    letters = list(ascii_uppercase[: len(texts)])
+    for other in _RIGHT:
+        name = values.get(other)
+        if other == key or not isinstance(name, str) or not name.strip():
+            continue
+        named = {i for known in (texts, letters) for i, each in enumerate(known) if each.strip() == name.strip()}
+        if named and not named & set(right):
+            raise ValueError(
+                f"{other!r} is {name!r:.60}, but {key!r} is {values[key]!r:.60}: they must name the same choice. "
+                f"If one of them says which is right, and an index counts from 0, name it with columns="
+            )
 
 
 def _fits(values: Mapping[str, Any]) -> bool:

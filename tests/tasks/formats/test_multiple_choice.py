@@ -159,3 +159,33 @@ def test_a_question_alone_is_told_to_be_open_ended() -> None:
     for row in ({"question": "Why?"}, {"id": 4, "prompt": "Why?"}):
         with pytest.raises(ValueError, match="and no answers: it is open-ended, for generation"):
             format_of(row)
+
+
+@pytest.mark.parametrize(
+    ("right", "message"),
+    [
+        ({"answer": "a kite", "answer_index": 2}, "'answer' is 'a kite', but 'answer_index' is 2"),
+        ({"label": 2, "correct_answer": "a kite"}, "'correct_answer' is 'a kite', but 'label' is 2"),
+        ({"answer": 2, "gold": "B"}, "'gold' is 'B', but 'answer' is 2"),
+        ({"answer_idx": "C", "answer": "a kite"}, "'answer' is 'a kite', but 'answer_idx' is 'C'"),
+    ],
+)
+def test_an_index_that_is_counted_from_one_is_told_by_another_key(right: dict[str, Any], message: str) -> None:
+    asked = {key: value for key, value in ROW.items() if key != "answer"}
+    with pytest.raises(ValueError, match=f"{message}: they must name the same choice"):
+        read_one(NAME, {**asked, **right})
+
+
+@pytest.mark.parametrize(
+    "right", [{"answer_index": 1, "answer": "a kite"}, {"label": "B", "answer": 1, "gold": "easy"}]
+)
+def test_keys_that_agree_are_one_right_choice(right: dict[str, Any]) -> None:
+    asked = {key: value for key, value in ROW.items() if key != "answer"}
+    assert read_one(NAME, {**asked, **right}).is_matching == (False, True, False)
+
+
+def test_spellings_of_one_right_answer_are_not_taken_for_choices() -> None:
+    row = {"question": "What is the capital of France?", "answers": ["Paris", "paname"], "answer": "Paris"}
+    with pytest.raises(ValueError, match="they may be choices, or spellings of one right answer"):
+        read_one(NAME, row)
+    assert read_one(NAME, {**row, "answer": 0}).is_matching == (True, False)
