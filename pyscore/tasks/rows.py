@@ -12,6 +12,7 @@ from pyscore.tasks.blanks import with_whole_sentences
 from pyscore.tasks.choices import with_listed_choices
 from pyscore.tasks.columns import question_by_columns
 from pyscore.tasks.formats import Format, Reading
+from pyscore.tasks.formats.format import WrongFormatError
 from pyscore.tasks.messages import known_format, no_choices, unknown_rows, with_reading
 from pyscore.tasks.options import ReadOptions
 from pyscore.tasks.question import Question
@@ -65,7 +66,7 @@ class PlaceReader:
                 self.n_rows += 1
                 try:
                     asked = self._questions(record, records)
-                except _WrongOptionError as error:
+                except (_WrongOptionError, WrongFormatError) as error:
                     raise ValueError(f"{self.place.name}, {record.where}: {error}") from None
                 except (ValueError, TypeError) as error:
                     self.leave_out(f"{self.place.name}, {record.where}: {error}", error)
@@ -107,7 +108,7 @@ class PlaceReader:
                 kinds = [format.read(record, Reading(self.name, answers)) for answers in ("text", "letter")]
                 if kinds[0] == kinds[1]:
                     raise _WrongOptionError(no_choices(format, self._reading.answers))
-        except _WrongOptionError:
+        except (_WrongOptionError, WrongFormatError):
             raise
         except (ValueError, TypeError) as error:
             if self._options.format != "auto":

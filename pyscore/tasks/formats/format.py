@@ -9,10 +9,14 @@ from typing import Any
 from pyscore.tasks.question import Question
 from pyscore.tasks.reading import Record
 
-__all__ = ["ANSWERS", "Format", "Reading"]
+__all__ = ["ANSWERS", "Format", "Reading", "WrongFormatError"]
 
 ANSWERS = ("auto", "text", "letter")
 """What is compared of a question that lists choices: their texts, or their letters after a list of them."""
+
+
+class WrongFormatError(ValueError):
+    """A row shows that its whole file is of another format: leaving this row out would misread the others."""
 
 
 @dataclass(frozen=True)

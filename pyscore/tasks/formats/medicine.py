@@ -10,7 +10,7 @@ from typing import Any
 
 from pyscore.tasks.formats.choice import choice_question, right_choice
 from pyscore.tasks.formats.fields import choices_by_letter, text_in
-from pyscore.tasks.formats.format import Format, Reading
+from pyscore.tasks.formats.format import Format, Reading, WrongFormatError
 from pyscore.tasks.question import Question
 from pyscore.tasks.reading import Record, required
 
@@ -32,7 +32,9 @@ def _medmcqa(first: int) -> Callable[[Record, Reading], Question]:
             raise ValueError("'cop' is -1 or missing: the test split has no answers, load the validation split")
         right = int(right) if isinstance(right, str) and right.isascii() and right.isdigit() else right
         if right == (4 if first == 0 else 0):
-            raise ValueError(f"'cop' is {right}, and is counted from {first} here: give format={other!r} for the file")
+            raise WrongFormatError(
+                f"'cop' is {right}, and is counted from {first} here: give format={other!r} for the file"
+            )
         return choice_question(
             record,
             reading,

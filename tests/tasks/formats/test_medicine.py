@@ -94,3 +94,14 @@ def test_swag_has_the_keys_of_medqa_and_is_none() -> None:
 def test_a_malformed_row_is_one_error(name: str, change: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         read_one(name, {**FORMATS[name].example, **change})
+
+
+def test_a_release_that_was_taken_for_the_hubs_set_is_an_error_even_where_rows_may_be_left_out(tmp_path: Path) -> None:
+    file = tmp_path / "dev.json"
+    file.write_text("".join(json.dumps({**HUB, "cop": right}) + "\n" for right in (1, 2, 4)))
+    with pytest.raises(
+        ValueError, match="line 3: 'cop' is 4, and is counted from 0 here: give format='medmcqa-release'"
+    ):
+        load_questions(file, on_error="skip")
+    asked = load_questions(file, format="medmcqa-release")
+    assert [one.is_matching.index(True) for one in asked] == [0, 1, 3]
