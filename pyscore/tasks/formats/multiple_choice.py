@@ -159,7 +159,14 @@ def _right(values: Mapping[str, Any], key: str, choices: list[str], labels: list
     texts = choices
     if key in _INDICES:  # a digit is no choice's text there, nor a label if it is a number
         choices = [""] * len(choices)
-    right = [right_choice(one, choices, key, labels=None if isinstance(one, int) else labels) for one in named]
+    numbered = labels is not None and all(label.strip().isdecimal() for label in labels)
+    if numbered and key in _INDICES and labels != [str(i) for i in range(len(texts))]:
+        raise ValueError(
+            f"{key!r} is {value!r}, and the choices have numbers of their own, {', '.join(labels or ())}: it may count "
+            "from 0 or be one of these, so say which is right by is_matching or a text, with columns="
+        )
+    by_label = [labels if numbered or not isinstance(one, int) else None for one in named]
+    right = [right_choice(one, choices, key, labels=own) for one, own in zip(named, by_label, strict=True)]
     _check_agreement(values, key, texts, right)
     return right
 

@@ -189,3 +189,16 @@ def test_spellings_of_one_right_answer_are_not_taken_for_choices() -> None:
     with pytest.raises(ValueError, match="they may be choices, or spellings of one right answer"):
         read_one(NAME, row)
     assert read_one(NAME, {**row, "answer": 0}).is_matching == (True, False)
+
+
+@pytest.mark.parametrize(
+    "choices", [{"1": "a", "2": "b", "3": "c"}, {"text": ["a", "b", "c"], "label": ["1", "2", "3"]}]
+)
+def test_numbers_that_choices_have_of_their_own_are_what_a_number_names(choices: dict[str, Any]) -> None:
+    row = {"question": "Which?", "choices": choices}
+    for right in (2, "2"):
+        assert read_one(NAME, {**row, "answer": right}).is_matching == (False, True, False)
+        with pytest.raises(ValueError, match="the choices have numbers of their own, 1, 2, 3"):
+            read_one(NAME, {**row, "answer_index": right})
+    from_zero = {"0": "a", "1": "b", "2": "c"}
+    assert read_one(NAME, {**row, "choices": from_zero, "answer_index": 2}).is_matching == (False, False, True)
