@@ -12,6 +12,7 @@ from pyscore.tasks.blanks import with_whole_sentences
 from pyscore.tasks.choices import with_listed_choices
 from pyscore.tasks.columns import question_by_columns
 from pyscore.tasks.formats import Format, Reading
+from pyscore.tasks.formats.choice import BeyondLastError
 from pyscore.tasks.formats.format import WrongFormatError
 from pyscore.tasks.messages import known_format, no_choices, unknown_rows, with_reading
 from pyscore.tasks.options import ReadOptions
@@ -24,6 +25,10 @@ __all__ = ["NOTHING", "PlaceReader"]
 NOTHING = "it is empty, or has blank lines or a header alone"
 _LOOKED_AT = 10
 """Rows of a file of no known format that its description is made from."""
+
+
+_ENOUGH = 8
+"""Rows in which some index of 0 is to be expected: of four answers, nine times in ten."""
 
 
 class _WrongOptionError(ValueError):
@@ -61,6 +66,7 @@ class PlaceReader:
                 out; no questions at all.
         """
         found = False
+        n_read, from_zero, beyond = 0, False, ""
         with self._opened() as records:
             for record in islice(records, self._options.limit):
                 self.n_rows += 1
@@ -70,9 +76,18 @@ class PlaceReader:
                     raise ValueError(f"{self.place.name}, {record.where}: {error}") from None
                 except (ValueError, TypeError) as error:
                     self.leave_out(f"{self.place.name}, {record.where}: {error}", error)
+                    if isinstance(error, BeyondLastError) or isinstance(error.__cause__, BeyondLastError):
+                        beyond = beyond or self.left_out[-1]
                     continue
+                n_read += 1
+                from_zero = from_zero or any(question.is_matching[0] for question in asked)
                 found = found or bool(asked)
                 yield from ((record.where, question) for question in asked)
+        if beyond and n_read >= _ENOUGH and not from_zero:
+            raise ValueError(
+                f"{beyond}. This isn't left out: no row's first answer is right, so that indices seem to count from 1, "
+                "and each other row would be read as the answer after the right one; count them from 0"
+            )
         if not found:
             first = f"; the first of them: {self.left_out[0]}" if self.left_out else ""
             why = f"all {len(self.left_out)} rows are left out{first}" if self.left_out else NOTHING

@@ -285,3 +285,16 @@ def test_a_missing_file_and_a_folder_are_told_in_one_line(tmp_path: Path) -> Non
 def test_a_bad_argument_is_named(tmp_path: Path, options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         load_questions(write(tmp_path, YES_NO), **options)
+
+
+@pytest.mark.parametrize("columns", [None, {"prompt": "question", "answers": "choices", "matching": "answer"}])
+def test_indices_that_count_from_one_are_no_malformed_rows(tmp_path: Path, columns: Any) -> None:
+    file = tmp_path / "one.jsonl"
+    rows = [{"question": f"Which? {i}", "choices": ["a", "b", "c"], "answer": i % 3 + 1} for i in range(12)]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(ValueError, match=r"line 3.* found 3.*indices seem to count from 1"):
+        load_questions(file, columns=columns, on_error="skip")
+    rows[0]["answer"] = 0
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.warns(UserWarning, match="4 of 12 rows are left out"):
+        assert len(load_questions(file, columns=columns, on_error="skip")) == 8

@@ -13,7 +13,12 @@ from pyscore.tasks.formats.format import Reading
 from pyscore.tasks.question import Question
 from pyscore.tasks.reading import Record
 
-__all__ = ["choice_question", "kind_of", "lettered", "right_choice", "shuffled_order"]
+__all__ = ["BeyondLastError", "choice_question", "kind_of", "lettered", "right_choice", "shuffled_order"]
+
+
+class BeyondLastError(ValueError):
+    """An index is one more than the last one, as if it were counted from 1."""
+
 
 _PART = re.compile(r"\{(stem|options|letter|choice)\}")
 
@@ -149,7 +154,8 @@ def right_choice(
         if labels is not None:
             known = ", ".join(labels)
             raise ValueError(f"{key!r} must be the right choice's label ({known}) or text, found {value!r:.60}")
-        raise ValueError(
+        beyond = plain == str(first + len(choices))
+        raise (BeyondLastError if beyond else ValueError)(
             f"{key!r} must be the right choice's index ({first} to {first + len(choices) - 1}), letter or text, "
             f"found {value!r:.60}"
         )
