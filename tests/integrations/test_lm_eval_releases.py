@@ -49,7 +49,8 @@ def test_an_array_under_jsonl_is_read_as_lines_are(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("[1]", "element 1: a JSON object is needed, found int"),
-        ('[{"a": 1},\n', r"line 2: not JSON \(Expecting value"),
+        ('[{"a": 1}, }', r"element 1: the key 'arguments' is missing"),
+        ("[\n", "breaks off after element 0: the array has no ]"),
         ("[" * 100_000, "nested too deeply"),
         ("[]", "has no samples"),
     ],

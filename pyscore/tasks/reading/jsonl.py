@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from pathlib import Path
 from typing import Any, BinaryIO
 
 from pyscore.tasks.reading.json_document import read_array, read_objects
@@ -13,25 +12,12 @@ from pyscore.tasks.reading.json_text import DECODER, at_its_end
 from pyscore.tasks.reading.lines import BOM, lines_of
 from pyscore.tasks.reading.record import Record
 
-__all__ = ["read_json", "read_lines", "read_records"]
+__all__ = ["read_json"]
 
 _FIRST_LINE = 2**16
 """Bytes of the first line that are read to tell what a file holds: an array may be one line of any length."""
 
 _BLOCK = 2**16
-
-
-def read_records(path: Path) -> Iterator[Record]:
-    """The objects of a local JSONL file, packed or not, as `read_lines` gives them.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the path is a folder, its file is of another kind, or as `read_lines`.
-    """
-    from pyscore.tasks.reading.files import FilePlace, LocalOrigin
-
-    with FilePlace(LocalOrigin(path)).text() as file:
-        yield from read_lines(file, str(path))
 
 
 def read_json(file: BinaryIO, name: str) -> Iterator[Record]:
@@ -42,7 +28,8 @@ def read_json(file: BinaryIO, name: str) -> Iterator[Record]:
         name: what messages call it.
 
     Raises:
-        ValueError: as `read_lines`, `read_array` and `read_objects`.
+        ValueError: a line (named in the message) is not text, not UTF-8, not JSON, not an object, or has a key twice;
+            or an element or object is so, as of `read_array` and `read_objects`.
     """
     before: list[bytes] = []
     while line := file.readline(_FIRST_LINE):
@@ -57,8 +44,8 @@ def read_json(file: BinaryIO, name: str) -> Iterator[Record]:
             return read_objects(blocks, name)
         if not line.endswith(b"\n"):
             line += file.readline()
-        return read_lines(chain(before, [line], file), name)
-    return read_lines(before, name)
+        return _read_lines(chain(before, [line], file), name)
+    return _read_lines(before, name)
 
 
 def _goes_on(line: bytes) -> bool:
@@ -73,18 +60,11 @@ def _goes_on(line: bytes) -> bool:
     return False
 
 
-def read_lines(file: Iterable[bytes], name: str) -> Iterator[Record]:
+def _read_lines(file: Iterable[bytes], name: str) -> Iterator[Record]:
     """The objects of JSONL in order; blank lines are passed over, and what isn't asked for isn't read.
 
     ``str.splitlines`` would also split at U+2028 and U+0085, which JSON leaves as they are inside of a string.
     NaN and infinities are read, as Python writes them.
-
-    Args:
-        file: its lines, with their ends.
-        name: what messages call it.
-
-    Raises:
-        ValueError: a line (named in the message) is not text, not UTF-8, not JSON, not an object, or has a key twice.
     """
     first = True
     decode = DECODER.decode
