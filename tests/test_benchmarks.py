@@ -13,8 +13,8 @@ from tests.paths import ROOT
 FOLDER = ROOT / "benchmarks/results"
 GPU_RESULTS = sorted(FOLDER.glob("gpu-*.json"))
 # Not of pytest-benchmark: coverage.json is a simulation, whose numbers depend on no machine, faults.json and study.json
-# time nothing, and report.json and sweep_scale.json have tables of their own.
-OTHERS = ("coverage", "faults", "report", "study", "sweep_scale")
+# time nothing, and questions.json, report.json and sweep_scale.json have tables of their own.
+OTHERS = ("coverage", "faults", "questions", "report", "study", "sweep_scale")
 RESULTS = sorted(path for path in FOLDER.glob("*.json") if path.stem not in OTHERS and path not in GPU_RESULTS)
 
 every_result = pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.stem)

@@ -11,6 +11,8 @@ from string import ascii_uppercase
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 
@@ -190,6 +192,13 @@ def test_the_snippets_of_the_documents_run(
     write_blanks(tmp_path / "winogenerated.jsonl")
     table = [("k1", "Is 2 + 2 four?", " Yes", " No", "A"), ("k2", "Is 2 + 2 five?", " Yes", " No", "B")]
     write_csv(tmp_path / "table.csv", ["key", "question", "choice_a", "choice_b", "correct"], table)
+    reading = {
+        "passage": ["The sky is blue."],
+        "question": ["Which colour?"],
+        "options": [["blue", "red"]],
+        "gold": [0],
+    }
+    pq.write_table(pa.table(reading), tmp_path / "reading.parquet")
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / name).read_text(encoding="utf-8"), re.DOTALL)
     other = Scorer(tiny_model(tiny_configs()["granite"]), tiny_tokenizer(), name="other")
     names: dict[str, Any] = {"scorer": scorer, "reference": scorer, "model": other}

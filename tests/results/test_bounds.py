@@ -98,6 +98,7 @@ def test_modules_read_log_probabilities_of_rows_where_bounds_are_checked() -> No
         "engine/documents.py",  # makes tables of documents
         "engine/rows.py",  # makes rows
         "integrations/inspect_ai.py",  # after comparison_from_rows
+        "integrations/inspect_letters.py",  # makes rows
         "report/compared.py",  # looks whether the column is there
         "results/documents.py",  # reads tables of documents
         "results/rows_of_runs.py",  # refuses upper bounds without lower ones

@@ -77,7 +77,7 @@ def test_failures_are_told_with_their_reasons(tmp_path: Path) -> None:
     Path(study.datasets[0].files[0]).write_text("{\n")
     failed = [event for event in logged(study) if event["event"] == "failed"]
     assert [(event.get("model"), event["dataset"]) for event in failed] == [(None, "d0"), ("m, step 100", None)]
-    assert "d0.jsonl, line 1" in failed[0]["reason"] and failed[1]["reason"] == "no such weights"
+    assert "d0.jsonl, object 1 from line 1" in failed[0]["reason"] and failed[1]["reason"] == "no such weights"
 
 
 def test_each_sweep_has_a_log_of_its_own(tmp_path: Path) -> None:

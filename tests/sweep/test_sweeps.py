@@ -128,7 +128,7 @@ def test_a_checkpoint_that_does_not_load_is_reported_at_the_end_and_the_rest_is_
 def test_a_data_set_that_can_not_be_read_fails_alone(tmp_path: Path) -> None:
     study = small_study(tmp_path)
     Path(study.datasets[0].files[0]).write_text("{\n")
-    with pytest.raises(FailedUnits, match=r"d0: .*d0.jsonl, line 1"):
+    with pytest.raises(FailedUnits, match=r"d0: .*d0.jsonl, object 1 from line 1"):
         run(study)
     assert len(stored_values(study)) == 3 * 2 * 5 * 2
 

@@ -152,8 +152,8 @@ def _scores(logits: NDArray[np.float32], targets: Sequence[Mapping[int, int]]) -
         return
     found: Any = logprobs(
         torch.from_numpy(logits),
-        torch.tensor([token for own in targets for token in own]),
-        target_offsets=torch.tensor([0, *accumulate(map(len, targets))]),
+        _ids([token for own in targets for token in own]),
+        target_offsets=_ids([0, *accumulate(map(len, targets))]),
         outputs=("logprob", "is_greedy"),
     )
     slots = [slot for own in targets for slot in own.values()]
@@ -238,3 +238,7 @@ def _check_tokenizer(tokenizer: Any, native: Native, name: str) -> None:
                     f"{name}: the tokenizer makes {ours} of {text!r}, llama.cpp {theirs}: "
                     "give tokenizer=, the folder or hub name of the model that the file was made from"
                 )
+
+
+def _ids(values: list[int]) -> torch.Tensor:
+    return torch.tensor(values, dtype=torch.int64, device="cpu")
