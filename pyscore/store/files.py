@@ -7,10 +7,11 @@ import re
 from pathlib import Path
 
 from pyscore.store.local_files import LocalPlace
-from pyscore.store.place import Place, UnreachableError
-from pyscore.store.remote_files import RemotePlace, told
+from pyscore.store.place import Place
+from pyscore.store.remote_files import RemotePlace
+from pyscore.tasks.reading.remote import reached
 
-__all__ = ["Place", "UnreachableError", "check_format", "check_target", "locate", "written_for"]
+__all__ = ["Place", "check_format", "check_target", "locate", "written_for"]
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(::|://)")
 _TEMPORARY = re.compile(r"\.(.+)\.[^.]+\.tmp")
@@ -40,7 +41,7 @@ def locate(path: str | Path) -> Place:
     from fsspec.implementations.local import LocalFileSystem
 
     try:
-        with told(path):
+        with reached(path):
             files, inner = url_to_fs(path)
     except (ImportError, ValueError) as error:  # There is no package for such URLs, or no such kind of URL.
         raise type(error)(f"{path} can't be used: {error}") from None

@@ -7,9 +7,10 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from pyscore.store.files import Place, UnreachableError, check_target, locate
+from pyscore.store.files import Place, check_target, locate
 from pyscore.store.remote_files import RemotePlace
 from pyscore.store.schema import as_rows, check_schema
+from pyscore.tasks.reading.remote import UnreachableError
 
 if TYPE_CHECKING:
     import pyarrow as pa

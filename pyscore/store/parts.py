@@ -9,10 +9,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pyscore.store.files import Place, UnreachableError, written_for
+from pyscore.store.files import Place, written_for
 from pyscore.store.manifest import MANIFEST
 from pyscore.store.parquet import read_file
 from pyscore.store.schema import upgraded
+from pyscore.tasks.reading.remote import UnreachableError
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -6,11 +6,7 @@ from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
 from typing import IO
 
-__all__ = ["Place", "UnreachableError"]
-
-
-class UnreachableError(OSError):
-    """What is behind a URL can't be reached; whether a file there is whole is not known."""
+__all__ = ["Place"]
 
 
 class Place(ABC):

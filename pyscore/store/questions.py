@@ -9,8 +9,9 @@ from io import BytesIO
 from typing import TYPE_CHECKING
 
 from pyscore._digest import digest_of, json_text
-from pyscore.store.place import Place, UnreachableError
+from pyscore.store.place import Place
 from pyscore.tasks import Question
+from pyscore.tasks.reading.remote import UnreachableError
 
 if TYPE_CHECKING:
     import pyarrow as pa

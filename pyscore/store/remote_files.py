@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import IO, Any, TypeVar
 
-from pyscore.store.place import Place, UnreachableError
+from pyscore.store.place import Place
+from pyscore.tasks.reading.remote import UnreachableError, reached
 
-__all__ = ["RemotePlace", "told"]
+__all__ = ["RemotePlace"]
 
 _ONE_REQUEST = 2**26
 """Bytes up to which a file is handed to a remote file system in one call; a larger one goes up in pieces, from disk."""
@@ -21,10 +22,6 @@ _TRIES, _WAIT_SECONDS, _PATIENCE_SECONDS = 4, 0.1, 5.0
 it isn't made again: a file system that tries by itself for long is not to be asked several times."""
 
 _Result = TypeVar("_Result")
-
-_OF_CONTENT = ("pyscore", "pyarrow", "json")
-"""Packages whose errors are about what a file holds, and not about reaching it."""
-_KEPT = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError, BlockingIOError)
 
 
 class RemotePlace(Place):
@@ -63,7 +60,7 @@ class RemotePlace(Place):
 
     @contextmanager
     def open(self) -> Iterator[IO[bytes]]:
-        with self._fresh(lambda: self.files.open(self.path, "rb")) as file, told(self):
+        with self._fresh(lambda: self.files.open(self.path, "rb")) as file, reached(self):
             yield file
 
     def read(self) -> bytes:
@@ -125,32 +122,10 @@ class RemotePlace(Place):
         begun = time.monotonic()
         for i in range(_TRIES):
             try:
-                with told(self):
+                with reached(self):
                     return call()
             except UnreachableError:
                 if i == _TRIES - 1 or time.monotonic() - begun > _PATIENCE_SECONDS:
                     raise
                 time.sleep(_WAIT_SECONDS * 2**i)
         raise AssertionError("the last try returns or raises")
-
-
-@contextmanager
-def told(url: object) -> Iterator[None]:
-    """Errors of the packages behind a URL, many of which are none of Python's own, as one OSError that names the URL.
-
-    What this package and pyarrow raise about a file's content goes through.
-    """
-    try:
-        yield
-    except Exception as error:
-        package, is_os_error = type(error).__module__.split(".")[0], isinstance(error, OSError)
-        if package in _OF_CONTENT or (package == "builtins" and not is_os_error):
-            raise
-        if is_os_error and str(url) in str(error):
-            raise
-        text = next((line.strip() for line in str(error).splitlines() if line.strip()), "no reason given")
-        kind = next((kind for kind in _KEPT if isinstance(error, kind)), UnreachableError)
-        raise kind(
-            f"{url} can't be reached or used: {text} ({type(error).__name__}). "
-            "Check the address, the credentials and the network"
-        ) from error

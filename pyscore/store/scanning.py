@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyscore.store.files import Place, UnreachableError, locate
+from pyscore.store.files import Place, locate
 from pyscore.store.grouping import group
 from pyscore.store.manifest import SET_ASIDE, read_manifest
 from pyscore.store.parts import keys_in, part_names, unreadable
 from pyscore.store.schema import QUESTION_KEY, as_rows, row_schema
+from pyscore.tasks.reading.remote import UnreachableError
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -13,11 +13,13 @@ from pyscore.tasks.reading.streams import BUFFER
 __all__ = ["UnreachableError", "file_system", "is_url", "open_url", "reached"]
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|[A-Za-z][A-Za-z0-9+.-]*::.*://")
-_KEPT = (FileNotFoundError, PermissionError, IsADirectoryError)
+_OF_CONTENT = ("pyscore", "pyarrow", "json")
+"""Packages whose errors are about what a file holds, and not about reaching it."""
+_KEPT = (FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError, BlockingIOError)
 
 
 class UnreachableError(OSError):
-    """What is behind a URL can't be reached; whether it is whole is not known."""
+    """What is behind a URL can't be reached; whether a file there is whole is not known."""
 
 
 def is_url(text: str) -> bool:
@@ -86,25 +88,31 @@ class _Reached(io.RawIOBase):
 
 
 @contextmanager
-def reached(url: str) -> Iterator[None]:
-    """Errors of the packages behind a URL, many of which are none of Python's own, as OSErrors that name the URL."""
+def reached(url: object) -> Iterator[None]:
+    """Errors of the packages behind a URL, many of which are none of Python's own, as OSErrors that name the URL.
+
+    What this package, pyarrow and Python raise about an argument or a file's content goes through.
+    """
     try:
         yield
-    except FileNotFoundError as error:
-        # fsspec takes whatever a web server answers for a missing file.
-        status = getattr(error.__cause__, "status", 404)
-        if status in (404, 410):
-            raise FileNotFoundError(f"no such file: {url}") from None
-        refused = PermissionError if status in (401, 403) else UnreachableError
-        raise refused(
-            f"{url} can't be reached or read: the server answers {status}. Check the address and the rights"
-        ) from error
-    except (ImportError, ValueError, TypeError):
-        raise
     except Exception as error:
+        package, is_os_error = type(error).__module__.split(".")[0], isinstance(error, OSError)
+        if package in _OF_CONTENT or (package == "builtins" and not is_os_error):
+            raise
+        # fsspec takes whatever a web server answers for a missing file.
+        status = getattr(error.__cause__, "status", None) if isinstance(error, FileNotFoundError) else None
+        if status not in (None, 404, 410):
+            refused = PermissionError if status in (401, 403) else UnreachableError
+            raise refused(
+                f"{url} can't be reached or used: the server answers {status}. Check the address and the rights"
+            ) from error
+        if isinstance(error, FileNotFoundError):
+            raise FileNotFoundError(f"no such file: {url}") from None
+        if is_os_error and str(url) in str(error):
+            raise
         text = next((line.strip() for line in str(error).splitlines() if line.strip()), "no reason given")
         kind = next((kind for kind in _KEPT if isinstance(error, kind)), UnreachableError)
         raise kind(
-            f"{url} can't be reached or read: {text} ({type(error).__name__}). "
+            f"{url} can't be reached or used: {text} ({type(error).__name__}). "
             "Check the address, the credentials and the network"
         ) from error

@@ -172,7 +172,7 @@ def test_the_web_is_read(httpserver: Any) -> None:
         records(httpserver.url_for("/gone.jsonl"))
     for status, kind in {500: OSError, 403: PermissionError}.items():
         httpserver.expect_request(f"/{status}.jsonl").respond_with_data("no", status=status)
-        with pytest.raises(kind, match=rf"/{status}\.jsonl can't be reached or read: the server answers {status}"):
+        with pytest.raises(kind, match=rf"/{status}\.jsonl can't be reached or used: the server answers {status}"):
             records(httpserver.url_for(f"/{status}.jsonl"))
 
 
@@ -193,7 +193,7 @@ def test_a_url_that_is_missing_unknown_or_refused_is_told_in_one_line(monkeypatc
         raise Refused("no credentials\nand a long story")
 
     monkeypatch.setattr(MemoryFileSystem, "_open", refuse)
-    with pytest.raises(OSError, match=r"^memory://a\.jsonl can't be reached or read: no credentials .Refused.\. Check"):
+    with pytest.raises(OSError, match=r"^memory://a\.jsonl can't be reached or used: no credentials .Refused.\. Check"):
         records("memory://a.jsonl")
 
 
@@ -208,7 +208,7 @@ def test_a_network_that_fails_within_a_file_is_no_damage_of_it(monkeypatch: pyte
 
         with monkeypatch.context() as patched:
             patched.setattr(MemoryFileSystem, "_open", lambda *_, **__: Broken())
-            with pytest.raises(OSError, match=rf"memory://{name} can't be reached or read: reset by peer"):
+            with pytest.raises(OSError, match=rf"memory://{name} can't be reached or used: reset by peer"):
                 records(f"memory://{name}")
 
 
