@@ -22,7 +22,7 @@ class _Text:
     """The text of a file that is read as it is asked for; what was used of it is dropped.
 
     Attributes:
-        text, at: what is held of the text, and the place in it that was come to.
+        text, at: what is held of the text, and the index in it of what comes next.
     """
 
     def __init__(self, file: Iterable[bytes], name: str) -> None:
@@ -33,7 +33,7 @@ class _Text:
         self._ended, self._fault = False, ""
 
     def line(self, at: int | None = None) -> int:
-        """The line, from 1, of a place in the text that is held."""
+        """The line, from 1, of an index in the text that is held."""
         return self._lines + self.text.count("\n", 0, self.at if at is None else at) + 1
 
     def more(self) -> bool:
@@ -80,7 +80,7 @@ class _Text:
                 return ""
 
     def value(self, where: str) -> Any:
-        """The value that begins here; the place is then behind it."""
+        """The value that begins here; `at` is then behind it."""
         while True:
             try:
                 value, end = DECODER.raw_decode(self.text, self.at)
