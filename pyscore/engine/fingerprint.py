@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
+from pyscore._digest import json_digest
 from pyscore._version import __version__
 from pyscore.engine.settings import ScoreSettings, check_metadata
 from pyscore.engine.sources.source import Source
-from pyscore.engine.texts import json_digest
 from pyscore.engine.tokenization import AnswerTokenizer, tokenizer_hash
 from pyscore.tasks import ChatTemplate, Question, render
 

@@ -1,13 +1,11 @@
-"""Values as text: their digests, and names in messages."""
+"""Lists of names in messages."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from pyscore._digest import json_digest
-
-__all__ = ["and_more", "json_digest", "listed"]
+__all__ = ["and_more", "listed"]
 
 _SHOWN = 3
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from pyscore._digest import json_digest
 from pyscore.tasks.reading import required
 
-__all__ = ["Sample", "differing_parts", "digest", "read_sample"]
+__all__ = ["Sample", "differing_parts", "read_sample"]
 
 _METRICS = ("acc", "acc_norm", "acc_bytes")
 
@@ -91,8 +91,8 @@ def read_sample(values: Mapping[str, Any], row: int, where: str, delimiter: str,
         {name: float(values[name]) for name in _METRICS if isinstance(values.get(name), (int, float))},
         _cluster(values, cluster),
         str(values.get("doc_id", row + 1)),
-        digest(values["doc"]) if "doc" in values else "",
-        digest(contexts if in_prompts else contexts[0]),
+        json_digest(values["doc"]) if "doc" in values else "",
+        json_digest(contexts if in_prompts else contexts[0]),
     )
 
 
@@ -116,10 +116,6 @@ def _labels(doc: Mapping[str, Any], choices: Sequence[str]) -> list[int] | None:
         if len(labels) == len(texts) and all(label in (0, 1) for label in labels):
             return [i for i, label in enumerate(labels) if label]
     return None
-
-
-def digest(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def _arguments(arguments: Any) -> list[tuple[str, str]]:

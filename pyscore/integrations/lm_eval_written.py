@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from itertools import count, takewhile
 from typing import Any
 
-from pyscore.integrations.lm_eval_lines import Sample, differing_parts, digest
+from pyscore._digest import json_digest
+from pyscore.integrations.lm_eval_lines import Sample, differing_parts
 from pyscore.tasks.reading import required
 
 __all__ = ["is_written_out", "read_written_out"]
@@ -52,7 +53,7 @@ def read_written_out(values: Mapping[str, Any], row: int, where: str, cluster: s
         cluster="",
         question_id=str(values.get("doc_id", row + 1)),
         content="",
-        prompt=digest(prompts),
+        prompt=json_digest(prompts),
     )
 
 

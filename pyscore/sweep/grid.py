@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
-from pyscore.engine.texts import json_digest
+from pyscore._digest import json_digest
 from pyscore.store.studies import OF_TEMPLATE, Cell, StudyFolder, StudyRun
 from pyscore.sweep.models import loader_of
 from pyscore.sweep.study import Dataset, Model, NamedTemplate, Study

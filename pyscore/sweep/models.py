@@ -12,8 +12,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from pyscore._digest import json_digest
 from pyscore.engine.sources import OWN
-from pyscore.engine.texts import json_digest
 from pyscore.sweep.study import Model
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
 
+from pyscore._digest import json_digest
 from pyscore._version import __version__
 from pyscore.engine.questions import checked_questions, content_digest
-from pyscore.engine.texts import json_digest
 from pyscore.store.studies import run_name
 from pyscore.tasks import ChatTemplate, Question, load_questions, render
 from pyscore.tasks.options import ReadOptions

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from pyscore._digest import json_digest
 from pyscore.engine.prepared import PreparedRun, prepare_run
 from pyscore.engine.run import write_run
-from pyscore.engine.texts import json_digest
 from pyscore.results.states import states_of_rows
 from pyscore.store import read_run
 from pyscore.store.manifest import as_json

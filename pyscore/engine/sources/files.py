@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from pyscore.engine.texts import json_digest
+from pyscore._digest import json_digest
 
 __all__ = ["file_digest", "folder_digest", "stamp"]
 

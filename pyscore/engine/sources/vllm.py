@@ -8,11 +8,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from pyscore._digest import json_digest
 from pyscore.engine.sources.files import folder_digest
 from pyscore.engine.sources.options import refuse_others
 from pyscore.engine.sources.source import ScoreRequest, Session, Source, SourceFacts, TokenScore, Vocabulary
 from pyscore.engine.sources.walk import Ask, Reply, Walk, plan_walk, run_walk
-from pyscore.engine.texts import json_digest
 
 __all__ = ["VllmSource", "load"]
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pyscore.engine.texts import json_digest
+from pyscore._digest import json_digest
 
 __all__ = ["model_fingerprint"]
 
