@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import glob
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pyscore._urls import is_url
+
 if TYPE_CHECKING:
     from pyscore.tasks.reading import Place
 
-__all__ = ["adapter_outputs", "check_distinct", "check_output", "expanded", "is_url", "question_places"]
+__all__ = ["adapter_outputs", "check_distinct", "check_output", "expanded", "question_places"]
 
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _EMPTY = "a path is empty: name a file (a variable of the shell may be unset)"
-
-
-def is_url(path: str) -> bool:
-    """Whether it is a URL, and no path on this machine."""
-    return _URL.match(path) is not None
 
 
 def expanded(paths: Iterable[str]) -> list[str]:
@@ -33,7 +28,7 @@ def expanded(paths: Iterable[str]) -> list[str]:
     for path in paths:
         if not path:
             raise ValueError(_EMPTY)
-        if _URL.match(path) or not glob.has_magic(path) or Path(path).exists():
+        if is_url(path) or not glob.has_magic(path) or Path(path).exists():
             found.append(path)
             continue
         matching = sorted(glob.glob(path, recursive=True))
@@ -62,7 +57,7 @@ def check_distinct(paths: Iterable[str], kind: str) -> None:
     """Raise ValueError if two of these paths or URLs name one file; ``kind`` says of what."""
     seen: set[str] = set()
     for path in paths:
-        name = path if _URL.match(path) else str(Path(path).resolve())
+        name = path if is_url(path) else str(Path(path).resolve())
         if name in seen:
             raise ValueError(f"the file {path} is given twice: name every file of {kind} once")
         seen.add(name)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pyscore.cli.files import is_url
+from pyscore._urls import is_url
 from pyscore.cli.options import key_values
 
 if TYPE_CHECKING:

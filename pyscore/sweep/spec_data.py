@@ -10,6 +10,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from pyscore._urls import is_url
 from pyscore.sweep.spec_models import ChatEntry, DatasetEntry, DatasetOptions, TemplateEntry
 from pyscore.sweep.spec_yaml import Mistakes, nearest
 from pyscore.sweep.spec_yaml import Path as Where
@@ -20,7 +21,6 @@ from pyscore.tasks.options import ReadOptions
 from pyscore.tasks.reading import Place, Record, places_of
 from pyscore.tasks.reading.hub import PREFIX
 from pyscore.tasks.reading.packed import stem_of
-from pyscore.tasks.reading.remote import is_url
 
 __all__ = ["datasets", "templates"]
 

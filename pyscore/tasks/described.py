@@ -12,7 +12,7 @@ from pyscore.tasks.nested import names_in, numbered, value_at
 from pyscore.tasks.question import Question
 from pyscore.tasks.reading import Record
 
-__all__ = ["LABELS", "Guess", "guessed_columns", "keys_with_types", "kind_of_rows", "prompt_key"]
+__all__ = ["FREE", "LABELS", "Guess", "guessed_columns", "keys_with_types", "kind_of_rows", "prompt_key"]
 
 Row = Mapping[str, Any]
 
@@ -23,7 +23,8 @@ _RIGHT = (
     *("answerkey", "answer", "label", "gold", "correct", "target", "key", "right", "solution", "correct_answer"),
     *("answer_index", "answer_idx", "correct_option", "correct_choice", "correct_index", "gold_label", "best_answer"),
 )
-_FREE = ("answer", "answers", "response", "output", "completion", "target", "solution", "reply", "final_answer")
+FREE = ("answer", "answers", "response", "output", "completion", "target", "solution", "reply", "final_answer")
+"""Keys, in small letters, that an answer in free text stands under."""
 _MESSAGES = ("messages", "conversations", "conversation", "chat", "dialog", "dialogue", "turns")
 LABELS = frozenset({"label", "labels", "target", "class", "gold", "gold_label", "category"})
 """Keys, in small letters, that numbers of classes stand under."""
@@ -91,7 +92,7 @@ def kind_of_rows(rows: Sequence[Row]) -> str | None:
         return None
     if "instruction" in texts and texts & {"output", "response", "completion"}:
         return "instructions"
-    if prompt_key(row) is not None and texts & {*_FREE} - {str(prompt_key(row)).lower()}:
+    if prompt_key(row) is not None and texts & {*FREE} - {str(prompt_key(row)).lower()}:
         return "free answers"
     numbers = {key for key, value in lower.items() if isinstance(value, int)}
     if len(texts) == 1 and numbers & LABELS:

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from pyscore.tasks import formats
-from pyscore.tasks.described import LABELS, guessed_columns, keys_with_types, kind_of_rows, prompt_key
+from pyscore.tasks.described import FREE, LABELS, guessed_columns, keys_with_types, kind_of_rows, prompt_key
 from pyscore.tasks.formats import Format
 from pyscore.tasks.options import SEQUENCE_PROB
 
@@ -103,8 +103,7 @@ def _example(kind: str, rows: Sequence[Row]) -> str:
 
 
 def _is_reply(key: Any, row: Row) -> bool:
-    replies = ("answer", "response", "output", "completion", "target", "solution", "reply", "final_answer")
-    return str(key).lower() in replies and isinstance(row[key], str)
+    return str(key).lower() in FREE and isinstance(row[key], str)
 
 
 def _nearest(row: Row) -> str:

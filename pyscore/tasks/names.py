@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,19 +16,12 @@ _ELSEWHERE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 
 
 def places_named(source: Any) -> list[Place]:
-    """The places of a source, or of several in a list, each once.
-
-    A list of paths and of other names is several sources; a list of rows is a table, and one source.
+    """The places of a source, as `places_of` gives them, each once.
 
     Raises:
-        FileNotFoundError, ValueError: as `places_of`; nothing is named, or a place is there twice.
+        FileNotFoundError, ValueError: as `places_of`; a place is there twice.
     """
-    if isinstance(source, list | tuple) and all(isinstance(each, str | os.PathLike) for each in source):
-        if not source:
-            raise ValueError("no file is named: the list is empty")
-        found = [place for each in source for place in places_of(each)]
-    else:
-        found = places_of(source)
+    found = places_of(source)
     seen: set[str] = set()
     for place in found:
         name = _whole_name(place)

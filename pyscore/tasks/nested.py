@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["listed_names", "names_in", "numbered", "value_at"]
+__all__ = ["names_in", "numbered", "value_at"]
 
 _SHOWN = 24
 
@@ -24,7 +24,7 @@ def value_at(values: Mapping[str, Any], name: str) -> Any:
     try:
         return _value(values, name)
     except KeyError:
-        raise ValueError(f"there is no column {name!r} (columns: {listed_names(values)})") from None
+        raise ValueError(f"there is no column {name!r} (columns: {_listed_names(values)})") from None
 
 
 def _value(value: Any, name: str) -> Any:
@@ -54,7 +54,7 @@ def names_in(values: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def listed_names(values: Mapping[str, Any]) -> str:
+def _listed_names(values: Mapping[str, Any]) -> str:
     """The names of a row, for a message."""
     names = names_in(values)
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""

@@ -66,7 +66,7 @@ def test_a_name_is_for_one_file(tmp_path: Path) -> None:
     files = [write(tmp_path / "x.jsonl", ROW), write(tmp_path / "y.jsonl", ROW)]
     with pytest.raises(ValueError, match="name='n' is for one file or table, and these are 2"):
         load_questions(files, name="n")
-    with pytest.raises(ValueError, match="no file is named"):
+    with pytest.raises(ValueError, match="an empty list holds no questions"):
         load_questions([])
 
 

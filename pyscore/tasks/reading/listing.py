@@ -7,10 +7,11 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from pyscore._urls import is_url
 from pyscore.tasks.reading.archives import Member, member_names
 from pyscore.tasks.reading.files import KNOWN, FilePlace, is_known
 from pyscore.tasks.reading.origins import LocalOrigin, Origin, StandardInput, UrlOrigin
-from pyscore.tasks.reading.remote import file_system, is_url, reached
+from pyscore.tasks.reading.remote import file_system, reached
 
 __all__ = ["files_of"]
 

@@ -6,13 +6,13 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from pyscore._urls import is_url
 from pyscore.tasks.reading.hub import PREFIX, hub_place
 from pyscore.tasks.reading.listing import files_of
 from pyscore.tasks.reading.place import Place
-from pyscore.tasks.reading.remote import is_url
 from pyscore.tasks.reading.tables import is_table, table_place
 
-__all__ = ["Place", "places_of"]
+__all__ = ["places_of"]
 
 
 def places_of(source: Any) -> list[Place]:

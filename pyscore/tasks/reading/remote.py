@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 from pyscore.tasks.reading.streams import BUFFER
 
-__all__ = ["UnreachableError", "file_system", "is_url", "open_url", "reached"]
+__all__ = ["UnreachableError", "file_system", "open_url", "reached"]
 
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|[A-Za-z][A-Za-z0-9+.-]*::.*://")
 _OF_CONTENT = ("pyscore", "pyarrow", "json")
 """Packages whose errors are about what a file holds, and not about reaching it."""
 _KEPT = (FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError, BlockingIOError)
@@ -20,10 +18,6 @@ _KEPT = (FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError
 
 class UnreachableError(OSError):
     """What is behind a URL can't be reached; whether a file there is whole is not known."""
-
-
-def is_url(text: str) -> bool:
-    return _URL.match(text) is not None
 
 
 def file_system(url: str) -> tuple[Any, str]:
