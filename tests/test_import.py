@@ -10,6 +10,8 @@ import pytest
 import pyscore
 
 HEAVY = ("transformers", "pyarrow", "rich", "typer", "scipy", "jinja2", "pyscore.kernels")
+LATE = ("torch", "numpy", "fsspec", "httpx", "datasets", "pandas", "polars", "zipfile", "tempfile", "difflib")
+"""What reading a file may need, by its kind and place."""
 
 
 def test_importing_pyscore_loads_nothing_that_torch_does_not() -> None:
@@ -19,6 +21,14 @@ def test_importing_pyscore_loads_nothing_that_torch_does_not() -> None:
     )
     output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     assert output.strip() == "[]"
+
+
+def test_reading_questions_loads_what_their_files_need_when_they_are_read() -> None:
+    found = python(
+        "import sys; from pyscore.tasks import load_questions; "
+        f"print([name for name in {(*HEAVY, *LATE)!r} if name in sys.modules])"
+    )
+    assert found.strip() == "[]"
 
 
 def test_every_public_name_resolves_and_is_documented() -> None:

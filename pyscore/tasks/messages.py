@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any
 
 from pyscore.tasks import formats
@@ -132,6 +131,8 @@ def _own_keys(format: Format) -> set[str]:
 
 def _alike(format: Format, row: Row) -> dict[str, str]:
     """Keys of a format that a row lacks, each with the row's own key that is most like it, and is none of these."""
+    from difflib import get_close_matches
+
     own = _own_keys(format)
     others = {str(key).lower(): str(key) for key in row if key not in own}
     found = {}

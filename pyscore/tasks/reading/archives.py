@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from pyscore.tasks.reading.origins import Origin
 from pyscore.tasks.reading.remote import UnreachableError
 from pyscore.tasks.reading.streams import rejoined
+
+if TYPE_CHECKING:
+    from zipfile import ZipFile
 
 __all__ = ["Member", "is_zip", "member_names"]
 
@@ -24,7 +26,7 @@ _DOCUMENTS = (
     ("content.xml", "an OpenDocument file", "export its sheet as CSV"),
     ("data.pkl", "a file of torch.save, which is pickled", "not read, since unpickling runs whatever code it holds"),
 )
-_DAMAGE = (zipfile.BadZipFile, EOFError, zlib.error, OSError, NotImplementedError, RuntimeError)
+_DAMAGE = (EOFError, zlib.error, OSError, NotImplementedError, RuntimeError)  # besides zipfile's own
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Member:
                 raise ValueError(f"{self.name} is encrypted: unpack it first, with its password")
             try:
                 member = archive.open(info)
-            except _DAMAGE as error:
+            except Exception as error:
                 raise _damaged(self.name, error) from None
             with member:
                 yield rejoined(b"", member, lambda error: _damaged(self.name, error))  # type: ignore[arg-type]
@@ -72,12 +74,14 @@ def member_names(origin: Origin) -> list[str]:
 
 
 @contextmanager
-def _opened(file: BinaryIO, name: str) -> Iterator[zipfile.ZipFile]:
+def _opened(file: BinaryIO, name: str) -> Iterator[ZipFile]:
+    import zipfile
+
     if not file.seekable():
         raise ValueError(f"{name} is a zip archive, which can't be read as it comes in: save and unpack it first")
     try:
         archive = zipfile.ZipFile(file)
-    except _DAMAGE as error:
+    except Exception as error:
         raise _damaged(name, error) from None
     with archive:
         _refuse_documents(archive.namelist(), name)
@@ -93,7 +97,10 @@ def _refuse_documents(names: list[str], name: str) -> None:
 
 
 def _damaged(name: str, error: Exception) -> Exception:
-    if isinstance(error, UnreachableError | FileNotFoundError) or not isinstance(error, _DAMAGE):
+    """An error of reading an archive as what is said of it; itself where the archive isn't at fault."""
+    from zipfile import BadZipFile
+
+    if isinstance(error, UnreachableError | FileNotFoundError) or not isinstance(error, (BadZipFile, *_DAMAGE)):
         return error
     if isinstance(error, NotImplementedError):
         return ValueError(f"{name} is packed in a way that Python doesn't read ({error}): unpack it first")

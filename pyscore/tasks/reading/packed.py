@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import re
 import zlib
 from collections.abc import Callable
@@ -23,6 +22,12 @@ class _Packing(NamedTuple):
     name: str
     ending: str
     open: Callable[[BinaryIO], Any]
+
+
+def _open_gzip(file: BinaryIO) -> Any:
+    import gzip
+
+    return gzip.GzipFile(fileobj=file, mode="rb")
 
 
 def _open_bzip2(file: BinaryIO) -> Any:
@@ -46,7 +51,7 @@ def _open_zstd(file: BinaryIO) -> Any:
 
 
 _PACKINGS = (
-    _Packing(re.compile(rb"\x1f\x8b"), "gzip", ".gz", lambda file: gzip.GzipFile(fileobj=file, mode="rb")),
+    _Packing(re.compile(rb"\x1f\x8b"), "gzip", ".gz", _open_gzip),
     _Packing(re.compile(rb"\x28\xb5\x2f\xfd"), "zstd", ".zst", _open_zstd),
     _Packing(re.compile(rb"BZh[1-9](1AY&SY|\x17rE8P\x90)"), "bzip2", ".bz2", _open_bzip2),
     _Packing(re.compile(rb"\xfd7zXZ\x00"), "xz", ".xz", _open_xz),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import tempfile
 from collections.abc import Callable
 from typing import BinaryIO
 
@@ -56,6 +55,8 @@ def seekable(file: BinaryIO, origin_seeks: bool) -> BinaryIO:
     """The file, or where it can't go back and forth a temporary copy of it, which is gone once it is closed."""
     if origin_seeks:
         return file
+    import tempfile
+
     copy = tempfile.TemporaryFile()  # noqa: SIM115
     while block := file.read(BUFFER):
         copy.write(block)
