@@ -128,15 +128,15 @@ def _tokenizer(model: Model) -> Any:
         find = getattr(loader_of(model.source), "tokenizer", None)
         return f"the source {model.source!r} has no method tokenizer(model)" if find is None else find(model)
     from pyscore.engine.sources.huggingface.bundled import BUNDLED_MODEL
-    from pyscore.engine.sources.huggingface.load import load_tokenizer, require_transformers
+    from pyscore.engine.sources.huggingface.load import load_tokenizer
+    from pyscore.engine.sources.pretrained_tokenizer import pretrained_tokenizer
 
     trusted = bool(model.options.get("trust_remote_code", False))
     if model.path == BUNDLED_MODEL or Path(model.path).expanduser().exists():
         return load_tokenizer(model.path, trust_remote_code=trusted)
     if _cached(model) is None:
         return "the tokenizer is neither on this machine nor in its cache of the model hub"
-    options = {"revision": model.revision, "trust_remote_code": trusted, "local_files_only": True}
-    return require_transformers().AutoTokenizer.from_pretrained(model.path, **options)
+    return pretrained_tokenizer(model.path, revision=model.revision, trust_remote_code=trusted, local_files_only=True)
 
 
 def _cached(model: Model) -> Path | None:
