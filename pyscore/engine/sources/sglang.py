@@ -11,8 +11,8 @@ from typing import Any, TypeAlias
 
 from pyscore.engine.sources.options import refuse_others
 from pyscore.engine.sources.pretrained_tokenizer import pretrained_tokenizer
-from pyscore.engine.sources.source import ScoreRequest, Session, Source, SourceFacts, TokenScore, Vocabulary
-from pyscore.engine.sources.walk import MAX_IDS, Ask, Reply, Walk, plan_walk, run_walk
+from pyscore.engine.sources.source import Session, Source, SourceFacts, Vocabulary
+from pyscore.engine.sources.walk import Ask, Reply, WalkSession
 
 __all__ = ["NotServed", "Post", "SglangSource", "http_post", "load"]
 
@@ -115,7 +115,7 @@ class SglangSource(Source):
 
     @contextmanager
     def session(self, state: Mapping[str, Any] | None) -> Iterator[Session]:
-        yield _Session(self)
+        yield WalkSession(self.ask, _LOGPROBS)
 
     def ask(self, asks: Sequence[Ask]) -> Iterator[Reply]:
         """The log-probabilities that are asked for, in requests of some prompts each."""
@@ -148,25 +148,6 @@ class SglangSource(Source):
                 f"{self._name}: the server gave no log-probabilities of the tokens asked for "
                 f"(output_token_ids_logprobs): {reply!r:.200}"
             ) from None
-
-
-class _Session(Session):
-    def __init__(self, source: SglangSource) -> None:
-        self._source = source
-
-    @property
-    def findings(self) -> dict[str, str]:
-        return {"logprobs": _LOGPROBS}
-
-    @property
-    def state(self) -> dict[str, Any]:
-        return {}
-
-    def prepare(self, requests: Sequence[ScoreRequest]) -> Walk:
-        return plan_walk(requests, MAX_IDS)
-
-    def run(self, work: Walk, advance: Callable[[float], None]) -> list[TokenScore]:
-        return run_walk(work, self._source.ask, advance)
 
 
 def load(

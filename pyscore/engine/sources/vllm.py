@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -11,8 +11,8 @@ from typing import Any
 from pyscore._digest import json_digest
 from pyscore.engine.sources.files import folder_digest
 from pyscore.engine.sources.options import refuse_others
-from pyscore.engine.sources.source import ScoreRequest, Session, Source, SourceFacts, TokenScore, Vocabulary
-from pyscore.engine.sources.walk import Ask, Reply, Walk, plan_walk, run_walk
+from pyscore.engine.sources.source import Session, Source, SourceFacts, Vocabulary
+from pyscore.engine.sources.walk import Ask, Reply, WalkSession
 
 __all__ = ["VllmSource", "load"]
 
@@ -91,7 +91,8 @@ class VllmSource(Source):
 
     @contextmanager
     def session(self, state: Mapping[str, Any] | None) -> Iterator[Session]:
-        yield _Session(self)
+        logits = _logits_dtype(self.llm.llm_engine.model_config)
+        yield WalkSession(self.ask, f"raw log-probs in float32 of {logits} logits, all tokens")
 
     def ask(self, asks: Sequence[Ask]) -> Iterator[Reply]:
         """The log-probabilities that are asked for, by one call of vLLM for all."""
@@ -112,26 +113,6 @@ class VllmSource(Source):
             if missing is not None:
                 raise ValueError(f"{self._name}: vllm gave no log-probability of the token {missing}")
             yield Reply([found[token].logprob for token in ask.ids], chosen.token_ids[0])
-
-
-class _Session(Session):
-    def __init__(self, source: VllmSource) -> None:
-        self._source = source
-
-    @property
-    def findings(self) -> dict[str, str]:
-        config = self._source.llm.llm_engine.model_config
-        return {"logprobs": f"raw log-probs in float32 of {_logits_dtype(config)} logits, all tokens"}
-
-    @property
-    def state(self) -> dict[str, Any]:
-        return {}
-
-    def prepare(self, requests: Sequence[ScoreRequest]) -> Walk:
-        return plan_walk(requests)
-
-    def run(self, work: Walk, advance: Callable[[float], None]) -> list[TokenScore]:
-        return run_walk(work, self._source.ask, advance)
 
 
 def load(

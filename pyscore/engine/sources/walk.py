@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from pyscore.engine.sources.source import ScoreRequest, TokenScore
+from pyscore.engine.sources.source import ScoreRequest, Session, TokenScore
 
-__all__ = ["MAX_IDS", "Ask", "Reply", "Walk", "plan_walk", "run_walk"]
+__all__ = ["MAX_IDS", "Ask", "Reply", "Walk", "WalkSession", "plan_walk", "run_walk"]
 
 MAX_IDS = 128
 """How many tokens' log-probabilities one call asks for, unless said otherwise."""
@@ -106,3 +106,29 @@ def _score(request: ScoreRequest, found: dict[tuple[Ids, int], float], likeliest
         is_greedy &= likeliest[prompt] == token
         prompt = (*prompt, token)
     return TokenScore(logprobs, is_greedy)
+
+
+class WalkSession(Session):
+    """A session that walks, and keeps nothing from one walk to the next.
+
+    Args:
+        ask: makes the calls of one depth, as for `run_walk`.
+        logprobs: how exact the log-probabilities are, for the rows' metadata.
+    """
+
+    def __init__(self, ask: Callable[[list[Ask]], Iterable[Reply]], logprobs: str) -> None:
+        self._ask, self._logprobs = ask, logprobs
+
+    @property
+    def findings(self) -> dict[str, str]:
+        return {"logprobs": self._logprobs}
+
+    @property
+    def state(self) -> dict[str, Any]:
+        return {}
+
+    def prepare(self, requests: Sequence[ScoreRequest]) -> Walk:
+        return plan_walk(requests)
+
+    def run(self, work: Walk, advance: Callable[[float], None]) -> list[TokenScore]:
+        return run_walk(work, self._ask, advance)
