@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import json
 import warnings
 from collections.abc import Collection
@@ -169,3 +170,10 @@ def test_a_first_row_that_says_something_twice_is_no_header(tmp_path: Path, bare
     assert load_questions(path)[0].is_matching == (True, False)
     with pytest.raises(ValueError, match="the header names 'x' more than once"):
         load_questions(write(tmp_path / "u.csv", "x,x,y", "1,2,3"))
+
+
+def test_what_reads_questions_takes_the_same_options_with_the_same_defaults() -> None:
+    taken = [inspect.signature(function).parameters for function in (load_questions, iter_questions)]
+    assert list(taken[0].values()) == list(taken[1].values())
+    options = {name: each.default for name, each in taken[0].items() if name not in ("path", "name")}
+    assert options == {each.name: each.default for each in dataclasses.fields(ReadOptions)}
