@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 
 import pyscore
@@ -22,9 +25,13 @@ from pyscore.results.run_answers import COLUMNS, RunAnswers
 from pyscore.results.states import states_of_rows
 from pyscore.results.study_values import read_values
 from pyscore.store import write_rows
+from pyscore.store.files import locate
 from pyscore.store.grouping import group_rows
+from pyscore.store.parts import keys_in, read_part, write_part
+from pyscore.sweep.sweeps import run as sweep
 from tests.results.runs import rows as rows_of
 from tests.results.runs import run
+from tests.sweep.fake_models import small_study
 
 INF = math.inf
 REFUSAL = "10 of 40 questions have answers whose log-probability is known between bounds alone, such as question 'q0'"
@@ -258,3 +265,20 @@ def test_the_command_line_prints_bounds(path: str, capsys: pytest.CaptureFixture
 def test_rules_are_checked() -> None:
     with pytest.raises(ValueError, match="normalize='pmi' is not one of"):
         results.bounds_from_rows(BOUNDED, normalize="pmi")
+
+
+def test_data_sets_with_bounds_are_left_out_of_what_checkpoints_have_in_common(tmp_path: Path) -> None:
+    study = small_study(tmp_path, models=2, datasets=(5, 4))
+    sweep(study)
+    for part in tmp_path.rglob("part-*.parquet"):
+        rows, keys = read_part(locate(part)), keys_in(pq.read_metadata(part).metadata)
+        bounded = pc.and_(pc.equal(rows["dataset"], study.datasets[1].name), pc.equal(rows["step"], 100))
+        low = pc.if_else(bounded, pc.subtract(rows["logprob"], 1.0), pa.scalar(None, pa.float64()))
+        at = rows.schema.get_field_index("logprob_low")
+        write_part(locate(part), rows.set_column(at, rows.schema.field(at), low), *keys)
+    reason = "bounds: 4 of 4 questions have log-probabilities that aren't exact"
+    with pytest.raises(ValueError, match=f"{reason}. To compare them, take what checkpoints have in common"):
+        results.compare_runs(study.output)
+    found = results.compare_runs(study.output, match="common")
+    assert {each.dataset for each in found.differences} == {study.datasets[0].name}
+    assert any(reason in note for note in found.notes)

@@ -9,9 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import pytest
 from statsmodels.stats.multitest import multipletests
 
@@ -19,8 +16,6 @@ from pyscore.results import RunDifferences, compare_runs
 from pyscore.results.sources import open_sources
 from pyscore.results.study_runs import checkpoints_of, read_group
 from pyscore.store import read_run
-from pyscore.store.files import locate
-from pyscore.store.parts import keys_in, read_part, write_part
 from pyscore.store.scanning import scan_run
 from pyscore.store.studies import StudyFolder
 from pyscore.sweep.study import ComparisonRule, Dataset, Model, NamedTemplate, Scoring, Study
@@ -303,20 +298,3 @@ def test_what_is_no_comparison_of_a_study_is_refused(study: Study, tmp_path: Pat
         ValueError, match="the study has no two checkpoints to compare: m, step 0 is compared with none"
     ):
         compare_runs(single.output)
-
-
-def test_data_sets_with_bounds_are_left_out_of_what_checkpoints_have_in_common(tmp_path: Path) -> None:
-    study = small_study(tmp_path, models=2, datasets=(5, 4))
-    run(study)
-    for part in tmp_path.rglob("part-*.parquet"):
-        rows, keys = read_part(locate(part)), keys_in(pq.read_metadata(part).metadata)
-        bounded = pc.and_(pc.equal(rows["dataset"], study.datasets[1].name), pc.equal(rows["step"], 100))
-        low = pc.if_else(bounded, pc.subtract(rows["logprob"], 1.0), pa.scalar(None, pa.float64()))
-        at = rows.schema.get_field_index("logprob_low")
-        write_part(locate(part), rows.set_column(at, rows.schema.field(at), low), *keys)
-    reason = "bounds: 4 of 4 questions have log-probabilities that aren't exact"
-    with pytest.raises(ValueError, match=f"{reason}. To compare them, take what checkpoints have in common"):
-        compare_runs(study.output)
-    found = compare_runs(study.output, match="common")
-    assert {each.dataset for each in found.differences} == {study.datasets[0].name}
-    assert any(reason in note for note in found.notes)
