@@ -107,12 +107,12 @@ def _resolved(given: StudyFile, origins: dict[str, list[int]], folder: Path, nam
     from pyscore.sweep.spec_checkpoints import checkpoints
     from pyscore.sweep.spec_data import datasets, templates
 
-    places = {key: [(key, i) for i in indices] for key, indices in origins.items()}
+    stands = {key: [(key, i) for i in indices] for key, indices in origins.items()}
     models: list[Model] = []
-    for entry, place in zip(given.models, places["models"], strict=True):
-        models += checkpoints(entry, given.defaults.models, folder, mistakes, place)
+    for entry, where in zip(given.models, stands["models"], strict=True):
+        models += checkpoints(entry, given.defaults.models, folder, mistakes, where)
     named = templates(given.templates, folder, mistakes)
-    entries = list(zip(given.datasets, places["datasets"], strict=True))
+    entries = list(zip(given.datasets, stands["datasets"], strict=True))
     sets = datasets(entries, given.defaults.datasets, [each.name for each in named], folder, mistakes)
     _check_metrics(given.metrics, mistakes)
     resources = given.resources.model_dump()

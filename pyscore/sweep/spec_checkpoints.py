@@ -14,8 +14,7 @@ from pyscore.engine.sources.huggingface.bundled import BUNDLED_MODEL
 from pyscore.sweep.spec_models import ModelEntry, ModelOptions, Revisions
 from pyscore.sweep.spec_patterns import Named, NamePattern, natural, parse_size
 from pyscore.sweep.spec_variables import MOST_ENTRIES, numbers
-from pyscore.sweep.spec_yaml import Mistakes
-from pyscore.sweep.spec_yaml import Path as Place
+from pyscore.sweep.spec_yaml import Mistakes, Where
 from pyscore.sweep.study import Model
 
 __all__ = ["checkpoints"]
@@ -29,7 +28,7 @@ _HUB = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 
 def checkpoints(
-    entry: ModelEntry, defaults: ModelOptions, folder: Path, mistakes: Mistakes, place: Place
+    entry: ModelEntry, defaults: ModelOptions, folder: Path, mistakes: Mistakes, where: Where
 ) -> list[Model]:
     """The checkpoints that an entry names.
 
@@ -37,16 +36,16 @@ def checkpoints(
         entry, defaults: of the study file.
         folder: that relative paths start from.
         mistakes: where what is wrong is noted.
-        place: of the entry in the file.
+        where: the entry stands in the file.
     """
-    return _Entry(entry, defaults, folder, mistakes, place).models()
+    return _Entry(entry, defaults, folder, mistakes, where).models()
 
 
 class _Entry:
     def __init__(
-        self, entry: ModelEntry, defaults: ModelOptions, folder: Path, mistakes: Mistakes, place: Place
+        self, entry: ModelEntry, defaults: ModelOptions, folder: Path, mistakes: Mistakes, where: Where
     ) -> None:
-        self.entry, self.folder, self.mistakes, self.place = entry, folder, mistakes, place
+        self.entry, self.folder, self.mistakes, self.where = entry, folder, mistakes, where
         common = {name: value for name, value in defaults.given().items() if name not in entry.model_fields_set}
         self.fields = entry.model_copy(update=common)
         self.fields.tags = {**defaults.tags, **entry.tags}
@@ -74,7 +73,7 @@ class _Entry:
         return self._of_path(str(entry.path))
 
     def _wrong(self, field: str, text: str) -> None:
-        self.mistakes.add((*self.place, field) if field else self.place, text)
+        self.mistakes.add((*self.where, field) if field else self.where, text)
 
     def _pattern(self, field: str, text: str | None) -> NamePattern | None:
         try:
@@ -113,11 +112,11 @@ class _Entry:
     def _numbered(self, revisions: Revisions) -> Iterator[tuple[str, Named]]:
         steps = list(revisions.steps)
         if revisions.range is not None:
-            steps += numbers(revisions.range, self.mistakes, (*self.place, "revisions", "range"))
+            steps += numbers(revisions.range, self.mistakes, (*self.where, "revisions", "range"))
         if "{step}" not in revisions.pattern:
-            self.mistakes.add((*self.place, "revisions", "pattern"), "must hold {step}")
+            self.mistakes.add((*self.where, "revisions", "pattern"), "must hold {step}")
         elif not steps:
-            self.mistakes.add((*self.place, "revisions"), "stands for no revision: give steps or range")
+            self.mistakes.add((*self.where, "revisions"), "stands for no revision: give steps or range")
         for step in sorted(set(steps)):
             yield revisions.pattern.replace("{step}", str(step)), Named({"step": str(step)})
 

@@ -12,8 +12,7 @@ from typing import Any
 
 from pyscore._urls import is_url
 from pyscore.sweep.spec_models import ChatEntry, DatasetEntry, DatasetOptions, TemplateEntry
-from pyscore.sweep.spec_yaml import Mistakes, nearest
-from pyscore.sweep.spec_yaml import Path as Where
+from pyscore.sweep.spec_yaml import Mistakes, Where, nearest
 from pyscore.sweep.study import Dataset, NamedTemplate
 from pyscore.tasks import TEMPLATES, ChatTemplate, read_template
 from pyscore.tasks.names import dataset_names
@@ -37,16 +36,16 @@ def datasets(
     """The data sets that entries name.
 
     Args:
-        entries: each with its place in the file.
+        entries: each with where it stands in the file.
         defaults: what they have in common.
         known: names of the study's templates.
         folder: that relative paths start from.
         mistakes: where what is wrong is noted.
     """
     found: list[tuple[str | None, tuple[str, ...], dict[str, Any]]] = []
-    for entry, place in entries:
-        files = _files(entry.files, folder, mistakes, (*place, "files"))
-        options = _options(entry, defaults, known, mistakes, place)
+    for entry, where in entries:
+        files = _files(entry.files, folder, mistakes, (*where, "files"))
+        options = _options(entry, defaults, known, mistakes, where)
         if entry.name is not None:
             found.append((entry.name, tuple(files), options))
         else:
@@ -60,31 +59,31 @@ def templates(given: Any, folder: Path, mistakes: Mistakes) -> list[NamedTemplat
     found = []
     pairs = given.items() if isinstance(given, dict) else enumerate(given)
     for key, each in pairs:
-        place: Where = ("templates", key)
+        where: Where = ("templates", key)
         entry = each
         if isinstance(each, str):
             if not each:
-                mistakes.add(place, "is empty: write {name: ..., text: ...}, or one of " + ", ".join(TEMPLATES))
+                mistakes.add(where, "is empty: write {name: ..., text: ...}, or one of " + ", ".join(TEMPLATES))
                 continue
             entry = TemplateEntry(name=None if isinstance(key, str) else each, text=each)
             if not isinstance(key, str) and each not in TEMPLATES:
                 names = ", ".join(TEMPLATES)
-                mistakes.add(place, f"{each!r:.60} is not one of {names}: write {{name: ..., text: ...}} for your own")
+                mistakes.add(where, f"{each!r:.60} is not one of {names}: write {{name: ..., text: ...}} for your own")
                 continue
         if isinstance(key, str):
             if entry.name is not None:
-                mistakes.add((*place, "name"), "its name is that of the mapping: leave it out")
+                mistakes.add((*where, "name"), "its name is that of the mapping: leave it out")
             entry = entry.model_copy(update={"name": key})
-        made = _template(entry, folder, mistakes, place)
+        made = _template(entry, folder, mistakes, where)
         if made is not None:
             found.append(made)
     return found
 
 
-def _template(entry: TemplateEntry, folder: Path, mistakes: Mistakes, place: Where) -> NamedTemplate | None:
+def _template(entry: TemplateEntry, folder: Path, mistakes: Mistakes, where: Where) -> NamedTemplate | None:
     kinds = [kind for kind in ("text", "file", "chat") if getattr(entry, kind) is not None]
     if len(kinds) != 1:
-        mistakes.add(place, "give one of text, file and chat")
+        mistakes.add(where, "give one of text, file and chat")
         return None
     try:
         if entry.file is not None:
@@ -92,13 +91,13 @@ def _template(entry: TemplateEntry, folder: Path, mistakes: Mistakes, place: Whe
             template, name = read_template(f"@{path}"), entry.name or Path(path).stem
             return NamedTemplate(name, _checked(template))
         if entry.name is None:
-            mistakes.add((*place, "name"), "is missing: what tables call the template")
+            mistakes.add((*where, "name"), "is missing: what tables call the template")
             return None
         if entry.chat is not None:
             return NamedTemplate(entry.name, _chat(entry.chat))
         return NamedTemplate(entry.name, _checked(str(entry.text)))
     except (ValueError, TypeError, OSError) as error:
-        mistakes.add((*place, kinds[0]), " ".join(str(error).split()))
+        mistakes.add((*where, kinds[0]), " ".join(str(error).split()))
         return None
 
 
@@ -115,7 +114,7 @@ def _chat(entry: ChatEntry) -> ChatTemplate:
 
 
 def _options(
-    entry: DatasetEntry, defaults: DatasetOptions, known: Sequence[str], mistakes: Mistakes, place: Where
+    entry: DatasetEntry, defaults: DatasetOptions, known: Sequence[str], mistakes: Mistakes, where: Where
 ) -> dict[str, Any]:
     options = {**defaults.given(), **entry.given()}
     options = {name: value for name, value in options.items() if name in DatasetOptions.model_fields}
@@ -123,7 +122,7 @@ def _options(
         ReadOptions(**{name: options[name] for name in _READ if name in options})
     except (ValueError, TypeError) as error:
         about = next((name for name in ("columns", "prompt_template") if options.get(name) is not None), "files")
-        mistakes.add((*place, about), str(error))
+        mistakes.add((*where, about), str(error))
     if options.get("columns") is not None:
         pairs = options["columns"].items()
         options["columns"] = tuple((key, each if isinstance(each, str) else tuple(each)) for key, each in pairs)
@@ -132,9 +131,9 @@ def _options(
         options["templates"] = names = (names,) if isinstance(names, str) else tuple(names)
         for name in names:
             if name not in known:
-                mistakes.add((*place, "templates"), f"no template is called {name!r:.60}: {nearest(name, known)}")
+                mistakes.add((*where, "templates"), f"no template is called {name!r:.60}: {nearest(name, known)}")
         if not names:
-            mistakes.add((*place, "templates"), "is empty: name some, or leave it out for all of them")
+            mistakes.add((*where, "templates"), "is empty: name some, or leave it out for all of them")
     return options
 
 
@@ -158,23 +157,23 @@ class _Named(Place):
         return place.records(header)
 
 
-def _files(given: str | list[str], folder: Path, mistakes: Mistakes, place: Where) -> list[str]:
+def _files(given: str | list[str], folder: Path, mistakes: Mistakes, where: Where) -> list[str]:
     """The sources that are meant, each named once; of folders and patterns on this machine the files."""
     found: list[str] = []
     for each in [given] if isinstance(given, str) else given:
-        for source in _sources(each, folder, mistakes, place):
+        for source in _sources(each, folder, mistakes, where):
             if source in found:
-                mistakes.add(place, f"{source} is there twice")
+                mistakes.add(where, f"{source} is there twice")
             else:
                 found.append(source)
     if not given:
-        mistakes.add(place, "is empty: name a file")
+        mistakes.add(where, "is empty: name a file")
     return found
 
 
-def _sources(given: str, folder: Path, mistakes: Mistakes, place: Where) -> list[str]:
+def _sources(given: str, folder: Path, mistakes: Mistakes, where: Where) -> list[str]:
     if given == "-":
-        mistakes.add(place, "standard input is read once, and a study reads its questions again: name a file")
+        mistakes.add(where, "standard input is read once, and a study reads its questions again: name a file")
         return []
     if given.startswith(f"{PREFIX}."):
         return [PREFIX + os.path.normpath(os.path.join(folder, given.removeprefix(PREFIX)))]
@@ -184,11 +183,11 @@ def _sources(given: str, folder: Path, mistakes: Mistakes, place: Where) -> list
     try:
         files = [file.name for file in places_of(path)]
     except (ValueError, OSError, ImportError) as error:
-        mistakes.add(place, str(error))
+        mistakes.add(where, str(error))
         return []
     if os.path.isdir(path) or (glob.has_magic(path) and not os.path.exists(path)):
         return files
     if not os.path.exists(path.rpartition("::")[0] or path):
-        mistakes.add(place, f"no such file: {path}")
+        mistakes.add(where, f"no such file: {path}")
         return []
     return [path]

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from pyscore.sweep.spec_yaml import Mistakes, Path, nearest
+from pyscore.sweep.spec_yaml import Mistakes, Where, nearest
 
 __all__ = ["note_errors"]
 
@@ -46,8 +46,8 @@ def note_errors(
         fields: of the whole file.
         origins: for a list some of whose entries stood for several: where each one stands in the file.
     """
-    expected: dict[Path, list[str]] = {}
-    given: dict[Path, Any] = {}
+    expected: dict[Where, list[str]] = {}
+    given: dict[Where, Any] = {}
     for error in sorted(errors, key=lambda error: str(error["type"]) == "missing"):  # a field misspelt explains one
         kind, path = error["type"], _path(error["loc"], values)
         if kind == "extra_forbidden":
@@ -69,7 +69,7 @@ def note_errors(
         mistakes.add(_in_file(path, origins), _said(given[path], what))
 
 
-def _deeper(errors: Sequence[Mapping[str, Any]], values: Any) -> Iterator[Path]:
+def _deeper(errors: Sequence[Mapping[str, Any]], values: Any) -> Iterator[Where]:
     for error in errors:
         if error["type"] in ("extra_forbidden", "missing"):
             path = _path(error["loc"], values)
@@ -95,7 +95,7 @@ def _expectation(error: Mapping[str, Any]) -> str:
     return _EXPECTED.get(kind, str(error["msg"]))
 
 
-def _path(loc: Sequence[str | int], values: Any) -> Path:
+def _path(loc: Sequence[str | int], values: Any) -> Where:
     """Where an error is among the values: pydantic names the types of a union there as well."""
     found: list[str | int] = []
     for part in loc:
@@ -111,14 +111,14 @@ def _holds(values: Any, part: str | int) -> bool:
     return isinstance(values, list) and isinstance(part, int) and part < len(values)
 
 
-def _in_file(path: Path, origins: Mapping[str, Sequence[int]]) -> Path:
+def _in_file(path: Where, origins: Mapping[str, Sequence[int]]) -> Where:
     if len(path) > 1 and path[0] in origins and isinstance(path[1], int):
         return (path[0], origins[str(path[0])][path[1]], *path[2:])
     return path
 
 
 def _fields_at(fields: type[BaseModel], loc: Sequence[str | int]) -> list[str]:
-    """The fields that are allowed at a place."""
+    """The fields that are allowed there."""
     from pyscore.sweep import spec_models
 
     found: type[BaseModel] = fields

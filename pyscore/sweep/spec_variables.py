@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from pyscore.sweep.spec_yaml import Mistakes, Path, nearest
+from pyscore.sweep.spec_yaml import Mistakes, Where, nearest
 
 __all__ = ["MOST_ENTRIES", "expanded", "numbers", "resolved_variables", "substituted"]
 
@@ -21,7 +21,7 @@ _REFERENCE = re.compile(r"\$(?:\$|\{([^{}]*)\}|)")
 Scalars = Mapping[str, str | int | float | bool]
 
 
-def substituted(value: Any, variables: Scalars, mistakes: Mistakes, path: Path = (), later: Any = ()) -> Any:
+def substituted(value: Any, variables: Scalars, mistakes: Mistakes, path: Where = (), later: Any = ()) -> Any:
     """The value, with ``${name}`` in its texts replaced, and ``$$`` by a dollar sign.
 
     A text that is one reference and nothing else becomes the variable's own value, a number say.
@@ -80,7 +80,7 @@ def resolved_variables(given: Any, mistakes: Mistakes) -> Scalars:
     return found
 
 
-def expanded(entry: Any, mistakes: Mistakes, path: Path) -> list[Any]:
+def expanded(entry: Any, mistakes: Mistakes, path: Where) -> list[Any]:
     """The entries that one with ``for_each`` stands for: the product of its lists, the last one fastest."""
     if not isinstance(entry, dict) or "for_each" not in entry:
         return [entry]
@@ -97,7 +97,7 @@ def expanded(entry: Any, mistakes: Mistakes, path: Path) -> list[Any]:
     return [substituted(rest, values, mistakes, path[:-1]) for values in made]
 
 
-def numbers(given: Any, mistakes: Mistakes, path: Path) -> list[int]:
+def numbers(given: Any, mistakes: Mistakes, path: Where) -> list[int]:
     """The numbers of a range [first, last, by], the last one included."""
     whole = isinstance(given, list) and len(given) == 3 and all(type(each) is int for each in given)
     if not whole or given[2] < 1 or given[1] < given[0]:
@@ -115,7 +115,7 @@ def _loop_names(value: Mapping[str, Any]) -> list[str]:
     return list(loops) if isinstance(loops, dict) else []
 
 
-def _axis(values: Any, mistakes: Mistakes, path: Path) -> list[Any]:
+def _axis(values: Any, mistakes: Mistakes, path: Where) -> list[Any]:
     if isinstance(values, dict) and set(values) == {"range"}:
         return numbers(values["range"], mistakes, (*path, "range"))
     if not isinstance(values, list) or not values or not all(isinstance(v, str | int | float | bool) for v in values):
@@ -124,7 +124,7 @@ def _axis(values: Any, mistakes: Mistakes, path: Path) -> list[Any]:
     return values
 
 
-def _looked_up(name: str, variables: Scalars, mistakes: Mistakes, path: Path) -> Any:
+def _looked_up(name: str, variables: Scalars, mistakes: Mistakes, path: Where) -> Any:
     if name.startswith("env:"):
         value = os.environ.get(name[4:]) if name[4:] and "=" not in name else None
         if value is None:

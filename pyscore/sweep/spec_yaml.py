@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-__all__ = ["Document", "Mistakes", "Path", "WrongStudyError", "nearest", "read_yaml", "written"]
+__all__ = ["Document", "Mistakes", "Where", "WrongStudyError", "nearest", "read_yaml", "written"]
 
-Path = tuple[str | int, ...]
+Where = tuple[str | int, ...]
 """Where a value stands: keys, and positions in lists."""
 
 _MOST_BYTES = 2**20
@@ -52,13 +52,13 @@ class Mistakes:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.lines: dict[Path, int] = {}
+        self.lines: dict[Where, int] = {}
         self._found: dict[str, int] = {}
 
     def __len__(self) -> int:
         return len(self._found)
 
-    def add(self, path: Path, text: str, *, line: int | None = None) -> None:
+    def add(self, path: Where, text: str, *, line: int | None = None) -> None:
         """Note a mistake, once. Its line is that of the nearest value around it that stands in the file."""
         if line is None:
             around = next((path[:n] for n in range(len(path), -1, -1) if path[:n] in self.lines), ())
@@ -83,7 +83,7 @@ class Document(NamedTuple):
     mistakes: Mistakes
 
 
-def written(path: Path) -> str:
+def written(path: Where) -> str:
     """As people write it: models[1].dtype."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
     return text.removeprefix(".")
@@ -152,7 +152,7 @@ class _Values:
         self._count = 0
         self._open: list[int] = []  # nodes that the present one lies in
 
-    def of(self, node: Any, path: Path, line: int | None = None) -> Any:
+    def of(self, node: Any, path: Where, line: int | None = None) -> Any:
         import yaml
 
         line = node.start_mark.line + 1 if line is None else line
@@ -178,7 +178,7 @@ class _Values:
         )
         return None
 
-    def _mapping(self, pairs: Sequence[tuple[Any, Any]], path: Path) -> dict[str, Any]:
+    def _mapping(self, pairs: Sequence[tuple[Any, Any]], path: Where) -> dict[str, Any]:
         found: dict[str, Any] = {}
         lines: dict[str, int] = {}
         for key, value in pairs:
@@ -195,7 +195,7 @@ class _Values:
                 found[key.value] = self.of(value, (*path, key.value), line)
         return found
 
-    def _scalar(self, kind: str, text: str, path: Path) -> Any:
+    def _scalar(self, kind: str, text: str, path: Where) -> Any:
         try:
             if kind in ("int", "float") and len(text) > _LONGEST_NUMBER:
                 raise ValueError
