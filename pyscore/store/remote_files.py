@@ -25,6 +25,13 @@ _Result = TypeVar("_Result")
 
 
 class RemotePlace(Place):
+    """A file or a folder of an fsspec file system.
+
+    Args:
+        files: the file system.
+        path: in it, without the protocol.
+    """
+
     def __init__(self, files: Any, path: str) -> None:
         self.files, self.path = files, path.rstrip("/")
 

@@ -109,4 +109,5 @@ def _damaged(name: str, error: Exception) -> Exception:
 
 
 def is_zip(head: bytes) -> bool:
+    """Whether a file that begins so is a zip archive."""
     return head.startswith(_SIGNS)

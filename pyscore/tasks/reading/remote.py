@@ -33,9 +33,10 @@ def file_system(url: str) -> tuple[Any, str]:
         raise ImportError(f"{url} needs fsspec: pip install 'pyscore-engine[engine]', or download it first") from None
     try:
         with reached(url):
-            return url_to_fs(url)  # type: ignore[no-any-return]
+            files, path = url_to_fs(url)
     except (ImportError, ValueError) as error:
         raise type(error)(f"{url} can't be read: {error}") from None
+    return files, path
 
 
 @contextmanager
