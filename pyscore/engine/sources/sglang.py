@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import json
-import urllib.error
-import urllib.request
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from pyscore.engine.sources.http.client import Client, NotThere
+from pyscore.engine.sources.http.pace import Pace
 from pyscore.engine.sources.options import refuse_others
 from pyscore.engine.sources.pretrained_tokenizer import pretrained_tokenizer
 from pyscore.engine.sources.source import Session, Source, SourceFacts, Vocabulary
 from pyscore.engine.sources.walk import Ask, Reply, WalkSession
 
-__all__ = ["NotServed", "Post", "SglangSource", "http_post", "load"]
+__all__ = ["Post", "SglangSource", "load"]
 
 Post: TypeAlias = Callable[[str, Any], Any]
-"""Sends JSON (None: asks) to a path of the server and returns the JSON that it says; `NotServed` where it has none."""
+"""Sends JSON (None: asks) to a path of the server and returns the JSON that it says; `NotThere` where it has none."""
 
-_OWN = ("api_key", "base_url", "batch_size", "timeout", "tokenizer")
+_OWN = ("api_key_env", "base_url", "batch_size", "give_up_after", "timeout", "tokenizer")
 _PROBES = ("Question: Is 12 + 7 less than 20?\n\nAnswer: It is 19.", " (A)", "It's  naïve: 3.14159, 日本語 and 😀.")
 # A server may be started with other values for what a request leaves out, and penalties change log-probabilities.
 _SAMPLING = {
@@ -33,10 +35,6 @@ _SAMPLING = {
     "repetition_penalty": 1.0,
 }
 _LOGPROBS = "raw log-probs of float32 logits by the server (token_ids_logprob), all tokens"
-
-
-class NotServed(ValueError):
-    """The server has no such path."""
 
 
 class SglangSource(Source):
@@ -81,7 +79,7 @@ class SglangSource(Source):
         for text in _PROBES:
             try:
                 found = self.post("/tokenize", {"prompt": text, "add_special_tokens": False})
-            except NotServed:
+            except NotThere:
                 return None, "not compared: the server has no /tokenize"
             ours = list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
             if found["tokens"] != ours:
@@ -155,9 +153,10 @@ def load(
     *,
     base_url: str = "http://localhost:30000",
     tokenizer: str | None = None,
-    api_key: str | None = None,
+    api_key_env: str | None = None,
     batch_size: int = 256,
     timeout: float = 600.0,
+    give_up_after: float = 600.0,
     revision: str | None = None,
     trust_remote_code: bool = False,
     **options: Any,
@@ -168,9 +167,10 @@ def load(
         model: the name that the server has for it, which is also that of the tokenizer.
         base_url: of the server.
         tokenizer: a folder or a name on the model hub, where it isn't the model's name.
-        api_key: that the server asks for; rows never say it.
+        api_key_env: the environment variable that holds the key that the server asks for.
         batch_size: prompts of a request to the server.
         timeout: seconds that a request may take.
+        give_up_after: seconds after its first failure when a request is given up.
         revision, trust_remote_code: of the tokenizer.
         options: those of `pyscore.Scorer.from_pretrained` that mean nothing here.
 
@@ -178,6 +178,10 @@ def load(
         ConnectionError: there is no server.
         ImportError, TypeError, ValueError: one line says why it can't be used.
     """
+    if "api_key" in options:
+        raise ValueError(
+            "api_key= would be stored with the run: put the key into an environment variable, which api_key_env names"
+        )
     refuse_others("sglang", options, _OWN)
     if type(batch_size) is not int or batch_size < 1:
         raise ValueError(f"batch_size={batch_size!r} is not an integer from 1 on")
@@ -187,32 +191,43 @@ def load(
         raise ValueError("sglang: names no model: give sglang:NAME, or tokenizer= for whatever the server has")
     url = base_url.rstrip("/").removesuffix("/v1")
     own = pretrained_tokenizer(tokenizer or model, revision=revision, trust_remote_code=trust_remote_code)
-    return SglangSource(http_post(url, api_key, timeout), own, url=url, name=model, batch_size=batch_size)
+    server = _Server(url, _key(api_key_env), timeout=timeout, give_up_after=give_up_after)
+    return SglangSource(_post(server), own, url=url, name=model, batch_size=batch_size)
 
 
-def http_post(url: str, api_key: str | None, timeout: float) -> Post:
-    """A `Post` to this server that tries once.
+@dataclass(frozen=True)
+class _Server:
+    """How the server is reached; see `pyscore.engine.sources.http.client.Server`."""
 
-    Raises:
-        ConnectionError: there is no server, or it broke off. ValueError: the server refused; its message is shown.
-    """
+    url: str
+    api_key: str | None = field(repr=False)
+    timeout: float
+    give_up_after: float
+    concurrency: int = 1
+    backoff: float = 0.5
+
+    @property
+    def hints(self) -> Mapping[int, str]:
+        return {status: ": the key is in the environment variable that api_key_env names" for status in (401, 403)}
+
+
+def _key(name: str | None) -> str | None:
+    if name is None:
+        return None
+    if not os.environ.get(name):
+        raise ValueError(f"the environment variable {name} must hold the key of the server: it is not set")
+    return os.environ[name]
+
+
+def _post(server: _Server) -> Post:
+    client = Client(server, Pace())
 
     def post(path: str, body: Any) -> Any:
-        request = urllib.request.Request(url + path, None if body is None else json.dumps(body).encode())
-        request.add_header("Content-Type", "application/json")
-        if api_key is not None:
-            request.add_header("Authorization", f"Bearer {api_key}")
-        try:
-            with urllib.request.urlopen(request, timeout=timeout) as reply:
-                return json.load(reply)
-        except urllib.error.HTTPError as error:
-            said = " ".join(error.read().decode(errors="replace").split())[:500]
-            kind = NotServed if error.code == 404 else ValueError
-            raise kind(f"{url}{path} answered {error.code}: {said}") from None
-        except json.JSONDecodeError:
-            raise ValueError(f"{url}{path} answered no JSON: is it an SGLang server?") from None
-        except OSError as error:
-            reason = getattr(error, "reason", error)
-            raise ConnectionError(f"no SGLang server answers at {url} ({reason}): start it, or give base_url") from None
+        if body is not None:
+            return client.post(path.lstrip("/"), body, list if path == "/generate" else dict)
+        found = client.get(path.lstrip("/"), min(10.0, server.give_up_after))
+        if found is None:
+            raise ValueError(f"{server.url}{path} isn't there: is it an SGLang server?")
+        return found
 
     return post

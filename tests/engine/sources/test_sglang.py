@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from pyscore import Scorer
-from pyscore.engine.sources.sglang import NotServed, SglangSource
+from pyscore.engine.sources.http.client import NotThere
+from pyscore.engine.sources.sglang import SglangSource
 from pyscore.store import metadata_of
 from tests.engine.sources.next_tokens import exact_scorer, next_logprobs
 from tests.engine.tiny import question, some_questions, tiny_tokenizer
@@ -34,7 +35,7 @@ class Server:
     def __call__(self, path: str, body: Any) -> Any:
         name = path.strip("/")
         if not hasattr(self, name):
-            raise NotServed(f"{path} answered 404")
+            raise NotThere(f"{path} answered 404")
         return getattr(self, name)(body)
 
     def model_info(self, _: None) -> Any:
@@ -138,6 +139,10 @@ def test_replies_without_the_candidates_are_an_error(reply: Any) -> None:
         scorer(Bare()).score([question()], progress=False)
 
 
+FAILING = {"every": 0, "seen": 0}
+"""Which requests the server over HTTP answers with 503: each so many-th of those that it saw."""
+
+
 class TestOverHttp:
     """The same through a socket."""
 
@@ -152,12 +157,15 @@ class TestOverHttp:
 
             def answer(self, body: Any) -> None:
                 code, said = 200, None
-                if self.headers.get("Authorization") != "Bearer key":
+                FAILING["seen"] += 1
+                if FAILING["every"] and FAILING["seen"] % FAILING["every"] == 0:
+                    code = 503
+                elif self.headers.get("Authorization") != "Bearer key":
                     code, said = 401, {"error": "Unauthorized"}
                 else:
                     try:
                         said = Server()(self.path, body)
-                    except NotServed:
+                    except NotThere:
                         code = 404
                 self.send_response(code)
                 self.end_headers()
@@ -179,8 +187,9 @@ class TestOverHttp:
         tiny_tokenizer().save_pretrained(tmp_path)
         return str(tmp_path)
 
-    def test_a_model_is_loaded_by_name(self, url: str, tokenizer: str) -> None:
-        options = {"base_url": url, "api_key": "key", "tokenizer": tokenizer}
+    def test_a_model_is_loaded_by_name(self, url: str, tokenizer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("TINY_KEY", "key")
+        options = {"base_url": url, "api_key_env": "TINY_KEY", "tokenizer": tokenizer}
         own = Scorer.from_pretrained("sglang:tiny", source_options=options)
         rows = own.score([question()], progress=False)
         theirs = exact_scorer().score([question()], progress=False)
@@ -190,17 +199,46 @@ class TestOverHttp:
     @pytest.mark.parametrize(
         ("options", "error", "match"),
         [
-            ({"api_key": "wrong"}, ValueError, r"/model_info answered 401: .*Unauthorized"),
-            ({"base_url": "http://127.0.0.1:9"}, ConnectionError, r"no SGLang server answers at http://127.0.0.1:9"),
+            ({"api_key": "key"}, ValueError, "api_key= would be stored with the run"),
+            ({"api_key_env": "NO_SUCH_KEY"}, ValueError, "NO_SUCH_KEY must hold the key"),
+            ({"api_key_env": "WRONG_KEY"}, ValueError, r"/model_info answers 401: .*Unauthorized.*api_key_env names"),
+            (
+                {"base_url": "http://127.0.0.1:9", "give_up_after": 0.01},
+                ConnectionError,
+                "127.0.0.1:9/.* gives no answer",
+            ),
             ({"base_url": "localhost:30000"}, ValueError, "base_url='localhost:30000' is no URL"),
             ({"batch_size": 0}, ValueError, "batch_size=0 is not an integer from 1 on"),
-            ({"port": 3}, TypeError, "sglang has no option 'port': it takes api_key, base_url"),
+            ({"port": 3}, TypeError, "sglang has no option 'port': it takes api_key_env, base_url"),
         ],
     )
     def test_what_cant_be_is_one_line(
-        self, url: str, tokenizer: str, options: dict[str, Any], error: type[Exception], match: str
+        self,
+        url: str,
+        tokenizer: str,
+        options: dict[str, Any],
+        error: type[Exception],
+        match: str,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
+        monkeypatch.setenv("TINY_KEY", "key")
+        monkeypatch.setenv("WRONG_KEY", "wrong")
         with pytest.raises(error, match=match):
             Scorer.from_pretrained(
-                "sglang:tiny", source_options={"base_url": url, "api_key": "key", "tokenizer": tokenizer, **options}
+                "sglang:tiny",
+                source_options={"base_url": url, "api_key_env": "TINY_KEY", "tokenizer": tokenizer, **options},
             )
+
+    def test_every_fifth_request_may_fail_and_nothing_is_lost(
+        self, url: str, tokenizer: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("TINY_KEY", "key")
+        monkeypatch.setattr("pyscore.engine.sources.http.client.pause_after", lambda *_: 0.0)
+        options = {"base_url": url, "api_key_env": "TINY_KEY", "tokenizer": tokenizer, "batch_size": 1}
+        own = Scorer.from_pretrained("sglang:tiny", source_options=options)
+        monkeypatch.setitem(FAILING, "seen", 0)
+        monkeypatch.setitem(FAILING, "every", 5)
+        rows = own.score(some_questions(9), progress=False)
+        theirs = exact_scorer().score(some_questions(9), progress=False)
+        assert FAILING["seen"] > 10
+        assert rows["logprob"].to_pylist() == pytest.approx(theirs["logprob"].to_pylist(), abs=1e-4)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from pyscore.engine.sources.openai.client import one_line
+from pyscore.engine.sources.http.client import one_line
 from pyscore.engine.sources.source import ScoreRequest, TokenScore
 
 __all__ = ["CLIPPED", "ROUNDING", "Dialect", "Endpoint", "first_choice", "logprob", "token_id"]

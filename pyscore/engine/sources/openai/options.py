@@ -17,6 +17,12 @@ __all__ = ["ENDPOINTS", "Options", "Price"]
 ENDPOINTS = ("completions", "chat")
 _OPENAI = "https://api.openai.com/v1"
 _KEY = "OPENAI_API_KEY"
+_NO_KEY = ": the key is in the environment variable that api_key_env names, by default OPENAI_API_KEY"
+_HINTS = {
+    401: _NO_KEY,
+    403: _NO_KEY,
+    404: ": base_url mostly ends in /v1, and the model is named as the server names it",
+}
 _OWN_FIELDS = ("model", "prompt", "messages", "echo", "logprobs", "top_logprobs", "temperature", "max_tokens", "stream")
 
 
@@ -80,6 +86,11 @@ class Options:
     price: Mapping[str, float] | None = None
     journal: str | bool | None = None
     quiet: bool = False
+
+    @property
+    def hints(self) -> Mapping[int, str]:
+        """What to do about an error of the server, by its status."""
+        return _HINTS
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Options:

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from pyscore._digest import json_digest
-from pyscore.engine.sources.openai.client import Client, Refused
+from pyscore.engine.sources.http.client import Client, Refused
+from pyscore.engine.sources.http.pace import Stopped
 from pyscore.engine.sources.openai.endpoint import Dialect, Endpoint
 from pyscore.engine.sources.openai.journal import Journal, key_of
 from pyscore.engine.sources.openai.options import Price
-from pyscore.engine.sources.openai.pace import Stopped
 from pyscore.engine.sources.openai.tally import Tally
 from pyscore.engine.sources.source import ScoreRequest, Session, TokenScore
 

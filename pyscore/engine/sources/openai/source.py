@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pyscore._digest import json_digest
+from pyscore.engine.sources.http.client import Client, Refused
+from pyscore.engine.sources.http.pace import Pace
 from pyscore.engine.sources.openai.chat import Chat
-from pyscore.engine.sources.openai.client import Client, Refused
 from pyscore.engine.sources.openai.completions import Completions
 from pyscore.engine.sources.openai.endpoint import Dialect, Endpoint
 from pyscore.engine.sources.openai.journal import Journal, journal_folder
 from pyscore.engine.sources.openai.options import Options
-from pyscore.engine.sources.openai.pace import Pace
 from pyscore.engine.sources.openai.session import Asking, OpenAISession, named
 from pyscore.engine.sources.openai.tally import Tally
 from pyscore.engine.sources.source import Session, Source, SourceFacts

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from pyscore.engine import score_to
+from pyscore.engine.sources.http.pace import Pace, pause_after, seconds_asked
 from pyscore.engine.sources.openai.options import Options
-from pyscore.engine.sources.openai.pace import Pace, pause_after, seconds_asked
 from pyscore.store import metadata_of, read_run
 from tests.engine.sources.openai.server import Fault, Server, scorer
 from tests.engine.tiny import question, some_questions

@@ -5,22 +5,50 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
-from pyscore.engine.sources.openai.options import Options
-from pyscore.engine.sources.openai.pace import Pace, pause_after, seconds_asked
+from pyscore.engine.sources.http.pace import Pace, pause_after, seconds_asked
 
-__all__ = ["Client", "Refused", "one_line"]
+__all__ = ["Client", "NotThere", "Refused", "Server", "one_line"]
 
 _AGAIN = {408, 409, 425, 429}
 _SHOWN = 300  # characters of a server's words
 _CONNECT_SECONDS = 10.0
-_HINTS = {
-    401: ": the key is in the environment variable that api_key_env names, by default OPENAI_API_KEY",
-    403: ": the key is in the environment variable that api_key_env names, by default OPENAI_API_KEY",
-    404: ": base_url mostly ends in /v1, and the model is named as the server names it",
-}
+
+
+class Server(Protocol):
+    """How a server is reached.
+
+    Attributes:
+        url: what paths are put after, without a slash at its end.
+        api_key: sent with each request, written nowhere.
+        concurrency: how many requests wait for their answer at a time.
+        timeout: seconds that an answer may take.
+        backoff: seconds before the first try again, doubled with each.
+        give_up_after: seconds after its first failure when a request is given up.
+        hints: what to do about an error, by its status.
+    """
+
+    @property
+    def url(self) -> str: ...
+    @property
+    def api_key(self) -> str | None: ...
+    @property
+    def concurrency(self) -> int: ...
+    @property
+    def timeout(self) -> float: ...
+    @property
+    def backoff(self) -> float: ...
+    @property
+    def give_up_after(self) -> float: ...
+    @property
+    def hints(self) -> Mapping[int, str]: ...
+
+
+class NotThere(ValueError):
+    """The server has nothing at a path."""
 
 
 class Refused(ValueError):
@@ -31,7 +59,7 @@ class Client:
     """Sends requests to one server; safe for several threads.
 
     Args:
-        options: of the source.
+        options: how the server is reached.
         pace: when the next request may be sent.
 
     Attributes:
@@ -41,7 +69,7 @@ class Client:
         ImportError: httpx is missing.
     """
 
-    def __init__(self, options: Options, pace: Pace) -> None:
+    def __init__(self, options: Server, pace: Pace) -> None:
         try:
             import httpx
         except ImportError:
@@ -61,25 +89,27 @@ class Client:
         """Close all connections."""
         self._http.close()
 
-    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        """The server's answer to a JSON body, an object.
+    def post(self, path: str, body: Any, kind: type = dict) -> Any:
+        """The server's answer to a JSON body, of this kind: an object, or a list.
 
         Raises:
+            NotThere: the server has no such path.
             Refused: the server can't do that.
             ValueError: it answers with another error, or with no JSON object.
             ConnectionError: it gave no answer, or none but errors that pass, until the time to give up.
             Stopped: another request failed for good.
         """
-        return self._ask("POST", path, body, self._options.give_up_after)
+        return self._ask("POST", path, body, kind, self._options.give_up_after)
 
     def get(self, path: str, give_up_after: float) -> dict[str, Any] | None:
         """What is there, None for nothing that this server has; errors as for `post`."""
         try:
-            return self._ask("GET", path, None, give_up_after)
-        except _NotThere:
+            found: dict[str, Any] = self._ask("GET", path, None, dict, give_up_after)
+        except NotThere:
             return None
+        return found
 
-    def _ask(self, method: str, path: str, body: dict[str, Any] | None, give_up_after: float) -> dict[str, Any]:
+    def _ask(self, method: str, path: str, body: Any, kind: type, give_up_after: float) -> Any:
         url, tries, first = f"{self._options.url}/{path}", 0, math.inf
         while True:
             self.pace.wait()
@@ -95,7 +125,7 @@ class Client:
                 raise ValueError(f"{url}: {self._clean(error)}") from None
             else:
                 if response.is_success:
-                    return self._object(url, response)
+                    return self._answer(url, response, kind)
                 why = self._words(url, response)
                 if response.status_code not in _AGAIN and response.status_code < 500:
                     raise self._error(method, response.status_code, why)
@@ -111,16 +141,16 @@ class Client:
                 self.pace.hold(asked)
             self.pace.sleep(pause)
 
-    def _object(self, url: str, response: Any) -> dict[str, Any]:
+    def _answer(self, url: str, response: Any, kind: type) -> Any:
         try:
             found = response.json()
         except (ValueError, UnicodeDecodeError):
             found = None
-        if not isinstance(found, dict):
-            raise ValueError(f"{url} answers with no JSON object but {self._clean(response.text)!r}: is it base_url?")
-        error = found.get("error")
-        if error and not found.get("choices") and not found.get("data"):
-            raise ValueError(f"{url}: {self._clean(_message(error))}")
+        if not isinstance(found, kind):
+            name = "object" if kind is dict else "list"
+            raise ValueError(f"{url} answers with no JSON {name} but {self._clean(response.text)!r}: is it base_url?")
+        if isinstance(found, dict) and found.get("error") and not found.get("choices") and not found.get("data"):
+            raise ValueError(f"{url}: {self._clean(_message(found['error']))}")
         return found
 
     def _words(self, url: str, response: Any) -> str:
@@ -131,21 +161,17 @@ class Client:
             text = _message(found.get("error", found) if isinstance(found, dict) else found)
         return f"{url} answers {response.status_code}: {self._clean(text) or response.reason_phrase}"
 
-    @staticmethod
-    def _error(method: str, status: int, why: str) -> ValueError:
+    def _error(self, method: str, status: int, why: str) -> ValueError:
         if method == "GET" and status in (400, 404, 405, 501):
-            return _NotThere(why)
-        return (Refused if status in (400, 422) else ValueError)(why + _HINTS.get(status, ""))
+            return NotThere(why)
+        kind = Refused if status in (400, 422) else NotThere if status == 404 else ValueError
+        return kind(why + self._options.hints.get(status, ""))
 
     def _clean(self, text: object) -> str:
         found = one_line(str(text), math.inf)
         if self._key:  # masked before it is cut, or its beginning would stay
             found = found.replace(self._key, "***")
         return one_line(found)
-
-
-class _NotThere(ValueError):
-    pass
 
 
 def _message(error: Any) -> str:
