@@ -125,7 +125,7 @@ def _options(
         mistakes.add((*where, about), str(error))
     if options.get("columns") is not None:
         pairs = options["columns"].items()
-        options["columns"] = tuple((key, each if isinstance(each, str) else tuple(each)) for key, each in pairs)
+        options["columns"] = tuple((key, tuple(each) if isinstance(each, list) else each) for key, each in pairs)
     names = options.get("templates")
     if names is not None:
         options["templates"] = names = (names,) if isinstance(names, str) else tuple(names)

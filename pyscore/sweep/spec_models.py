@@ -83,7 +83,7 @@ class DatasetOptions(_Fields):
 
     format: Format = Field(default="auto", description="Of the files")
     choices: Literal["given", "listed"] = Field(default="given", description="Which answers are compared")
-    columns: dict[str, str | list[str]] | None = Field(
+    columns: dict[str, str | int | list[str]] | None = Field(
         default=None, description="Which columns are fields of a question"
     )
     prompt_template: Text | None = Field(

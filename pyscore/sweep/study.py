@@ -74,7 +74,7 @@ class Dataset:
     limit: int | None = None
     cluster: str | None = None
     templates: tuple[str, ...] | None = None
-    columns: tuple[tuple[str, str | tuple[str, ...]], ...] | None = None
+    columns: tuple[tuple[str, str | int | tuple[str, ...]], ...] | None = None
     prompt_template: str | None = None
     answers: str = "auto"
     on_error: str = "raise"

@@ -18,12 +18,13 @@ from pyscore.tasks.reading import Record
 from pyscore.tasks.reading.lines import open_file
 from pyscore.tasks.templates import check_prompt_template, render_row
 
-__all__ = ["FIELDS", "Columns", "check_columns", "parse_columns", "question_by_columns"]
+__all__ = ["FIELDS", "Answers", "Columns", "answers_by", "check_columns", "parse_columns", "question_by_columns"]
 
 FIELDS = {
     "prompt": "the column of the prompt",
     "answers": "the columns of the answers, or one that holds a list, or what numbered columns have in common",
     "matching": "a column that names the matching answer: its text, its index from 0, its letter, or is its column",
+    "first": "what an index in matching counts from, 0 or 1; 0 where it is left out",
     "is_matching": "a column that holds a list of true and false, or a column for each answer",
     "id": "the column of the question's id",
     "cluster": "the column of its cluster",
@@ -37,7 +38,8 @@ _HOW = "--columns: write FIELD=COLUMN,FIELD=COLUMN such as prompt=question,answe
 
 _ASKED = "Question: {stem}\nAnswer:"
 
-Columns = Mapping[str, str | Sequence[str]]
+Columns = Mapping[str, Any]
+"""Fields of `FIELDS`, each with a column's name, or a list of several; "first" with a number."""
 
 
 def check_columns(columns: Columns, prompt_template: str | None = None) -> None:
@@ -47,6 +49,9 @@ def check_columns(columns: Columns, prompt_template: str | None = None) -> None:
     for field, given in columns.items():
         if field not in FIELDS:
             raise ValueError(f"columns: {field!r} is no field: give some of {', '.join(FIELDS)}")
+        if field == "first":
+            _check_first(given, columns)
+            continue
         several = field in ("answers", "is_matching", "meta") and isinstance(given, list | tuple)
         names = list(given) if several else [given]
         if not names and field != "meta":
@@ -63,6 +68,13 @@ def check_columns(columns: Columns, prompt_template: str | None = None) -> None:
             raise ValueError(f"columns needs {field!r}: {FIELDS[field]}{either}")
     if ("matching" in columns) == ("is_matching" in columns):
         raise ValueError("columns needs either 'matching' or 'is_matching', which say what answers match")
+
+
+def _check_first(given: Any, columns: Columns) -> None:
+    if isinstance(given, bool) or given not in (0, 1, "0", "1"):
+        raise ValueError(f"columns['first'] must be 0 or 1, {FIELDS['first']}; found {given!r:.60}")
+    if "matching" not in columns:
+        raise ValueError("columns['first'] says how 'matching' counts: name that column as well")
 
 
 def parse_columns(text: str) -> dict[str, Any]:
@@ -113,7 +125,7 @@ def _json(text: str, what: str) -> dict[str, Any]:
     return found
 
 
-class _Answers(NamedTuple):
+class Answers(NamedTuple):
     """Answers, what the file calls each of them, and the keys that they were read from."""
 
     texts: list[str]
@@ -140,7 +152,7 @@ def question_by_columns(
     """
     values = record.values
     prompt = _prompt(values, columns) if prompt_template is None else render_row(prompt_template, values)
-    answers = _answers(values, columns["answers"])
+    answers = answers_by(values, columns["answers"])
     is_matching = tuple(_is_matching(values, columns, answers))
     optional = {field: _label(values, _one(columns[field])) for field in ("id", "cluster", "group") if field in columns}
     question = Question(
@@ -172,7 +184,8 @@ def question_by_columns(
 def _meta(values: Mapping[str, Any], columns: Columns, answers: Sequence[str]) -> dict[str, Any]:
     if "meta" in columns:
         return {name: value_at(values, name) for name in _several(columns["meta"])}
-    used = {name for given in columns.values() for name in _several(given)} | set(answers)
+    named = (given for field, given in columns.items() if field != "first")
+    used = {name for given in named for name in _several(given)} | set(answers)
     return {name: value for name, value in values.items() if name not in used}
 
 
@@ -206,10 +219,15 @@ def _label(values: Mapping[str, Any], name: str) -> str | None:
     raise ValueError(f"column {name!r} must hold text or a whole number, found {type(found).__name__}")
 
 
-def _answers(values: Mapping[str, Any], given: str | Sequence[str]) -> _Answers:
+def answers_by(values: Mapping[str, Any], given: str | Sequence[str]) -> Answers:
+    """The answers of a row in the columns that are ``columns["answers"]``.
+
+    Raises:
+        ValueError: a column is missing, or holds something else.
+    """
     if not isinstance(given, str):
         if len(given) > 1:
-            return _Answers([_text(values, name) for name in given], [], list(given))
+            return Answers([_text(values, name) for name in given], [], list(given))
         given = given[0]
     try:
         found = value_at(values, given)
@@ -220,14 +238,14 @@ def _answers(values: Mapping[str, Any], given: str | Sequence[str]) -> _Answers:
         while len(keys) > 2 and values[keys[-1]] in (None, ""):  # a table of questions with fewer answers than others
             keys.pop()
         suffixes = [re.sub(r"^[ _-]", "", key.removeprefix(given)) for key in keys]
-        return _Answers([_text(values, key) for key in keys], suffixes, keys)
+        return Answers([_text(values, key) for key in keys], suffixes, keys)
     listed = _listed(found)
     labels: list[str] = []
     if isinstance(listed, Mapping):
         pairs = {str(key): text for key, text in listed.items() if text is not None}
         labels, listed = list(pairs), list(pairs.values())
     if isinstance(listed, list) and listed and all(isinstance(each, str) for each in listed):
-        return _Answers(listed, labels, [given])
+        return Answers(listed, labels, [given])
     inside = next(
         (f"{given}.{key}" for each in [found, *(listed or [])] if isinstance(each, Mapping) for key in each), ""
     )
@@ -247,7 +265,7 @@ def _listed(value: Any) -> Any:
         return listed_in(value)
 
 
-def _is_matching(values: Mapping[str, Any], columns: Columns, answers: _Answers) -> list[bool]:
+def _is_matching(values: Mapping[str, Any], columns: Columns, answers: Answers) -> list[bool]:
     if "is_matching" in columns:
         return _flags(values, columns["is_matching"])
     name = _one(columns["matching"])
@@ -255,7 +273,8 @@ def _is_matching(values: Mapping[str, Any], columns: Columns, answers: _Answers)
         return [key == name for key in answers.keys]
     found = value_at(values, name)
     named = found if isinstance(found, list) and found else [found]
-    right = {right_choice(each, answers.texts, name, labels=answers.labels or None) for each in named}
+    first = int(columns.get("first", 0))
+    right = {right_choice(each, answers.texts, name, first=first, labels=answers.labels or None) for each in named}
     return [i in right for i in range(len(answers.texts))]
 
 

@@ -14,6 +14,7 @@ from pyscore.tasks.columns import question_by_columns
 from pyscore.tasks.formats import Format, Reading
 from pyscore.tasks.formats.choice import BeyondLastError
 from pyscore.tasks.formats.format import WrongFormatError
+from pyscore.tasks.indices import ENOUGH, with_known_base
 from pyscore.tasks.messages import known_format, no_choices, unknown_rows, with_reading
 from pyscore.tasks.options import ReadOptions
 from pyscore.tasks.question import Question
@@ -25,10 +26,6 @@ __all__ = ["NOTHING", "PlaceReader"]
 NOTHING = "it is empty, or has blank lines or a header alone"
 _LOOKED_AT = 10
 """Rows of a file of no known format that its description is made from."""
-
-
-_ENOUGH = 8
-"""Rows in which some index of 0 is to be expected: of four answers, nine times in ten."""
 
 
 class _WrongOptionError(ValueError):
@@ -83,7 +80,7 @@ class PlaceReader:
                 from_zero = from_zero or any(question.is_matching[0] for question in asked)
                 found = found or bool(asked)
                 yield from ((record.where, question) for question in asked)
-        if beyond and n_read >= _ENOUGH and not from_zero:
+        if beyond and n_read >= ENOUGH and not from_zero:
             raise ValueError(
                 f"{beyond}. This isn't left out: no row's first answer is right, so that indices seem to count from 1, "
                 "and each other row would be read as the answer after the right one; count them from 0"
@@ -154,7 +151,9 @@ class PlaceReader:
                 if found is None:
                     raise
             if found is None:
-                yield chain([] if first is None else [first], records)
+                rest = chain([] if first is None else [first], records)
+                columns, strict = self._options.columns, self._options.on_error == "raise"
+                yield rest if columns is None else with_known_base(rest, columns, self.place.name, strict=strict)
                 return
         self.format = found
         with self.place.records(header=found.header) as records:
