@@ -9,6 +9,7 @@ from typing import Any
 from pyscore.tasks.formats import (
     arc,
     bbq,
+    belebele,
     bias_pairs,
     big_bench,
     discrim_eval,
@@ -25,6 +26,7 @@ from pyscore.tasks.formats import (
     race,
     sciq,
     situational_awareness,
+    social_iqa,
     sycophancy_eval,
     truthfulqa,
     winogender,
@@ -37,6 +39,7 @@ __all__ = ["ANSWERS", "FORMATS", "Format", "Reading", "format_of"]
 _FAMILIES = (
     arc,
     bbq,
+    belebele,
     bias_pairs,
     big_bench,
     discrim_eval,
@@ -50,6 +53,7 @@ _FAMILIES = (
     race,
     sciq,
     situational_awareness,
+    social_iqa,
     sycophancy_eval,
     truthfulqa,
     winogender,

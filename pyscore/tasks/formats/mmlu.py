@@ -1,13 +1,15 @@
-"""MMLU: exams of 57 subjects, on the hub and as the first release's CSV; and MMLU-Pro.
+"""MMLU: exams of 57 subjects, on the hub and as the first release's CSV; MMLU-Pro; and KMMLU.
 
-Hendrycks et al. 2020, "Measuring Massive Multitask Language Understanding"; Wang et al. 2024, "MMLU-Pro".
+Hendrycks et al. 2020, "Measuring Massive Multitask Language Understanding"; Wang et al. 2024, "MMLU-Pro"; Son et al.
+2024, "KMMLU: Measuring Massive Multitask Language Understanding in Korean".
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from string import ascii_uppercase
+from typing import Any
 
 from pyscore.tasks.formats.choice import choice_question, kind_of, right_choice
 from pyscore.tasks.formats.fields import content_key, text_in, texts_in
@@ -18,6 +20,8 @@ from pyscore.tasks.reading import Record, required
 __all__ = ["FORMATS"]
 
 _HEADER = ("question", "A", "B", "C", "D", "answer")
+_KOREAN_ANSWER = "정답\uff1a"  # with the wide colon of East Asian text
+_LETTERS = _HEADER[1:5]
 _FILE = re.compile(r"([a-z_]+)_(?:test|dev|val)")  # "high_school_physics_test.csv"
 _NO_CHOICE = "N/A"
 
@@ -108,6 +112,31 @@ def _pro(record: Record, reading: Reading) -> Question:
     )
 
 
+def _kmmlu(record: Record, reading: Reading) -> Question:
+    """A question with a column for each of four choices, and the right one's number from 1 on."""
+    values = record.values
+    choices = [required(values, letter, str) for letter in _LETTERS]
+    right = right_choice(required(values, "answer", (int, str)), [""] * len(choices), "answer", first=1)
+    return choice_question(
+        record,
+        reading,
+        stem=required(values, "question", str).strip(),
+        choices=choices,
+        right=[right],
+        custom="letter",
+        by_text="{stem}\n" + _KOREAN_ANSWER,
+        by_letter="{stem}\n{options}\n" + _KOREAN_ANSWER,
+        used=("question", "answer", *_LETTERS),
+        group=text_in(values, "Category"),
+    )
+
+
+def _is_kmmlu(values: Mapping[str, Any]) -> bool:
+    """Whether the answer is a number; sets whose answers are letters have columns of a category, too."""
+    answer = values["answer"]
+    return not isinstance(answer, bool) and str(answer).strip() in ("1", "2", "3", "4")
+
+
 def _headerless(fields: Collection[str]) -> bool:
     return len(fields) == len(_HEADER) and list(fields)[-1].strip() in ("A", "B", "C", "D")
 
@@ -145,6 +174,25 @@ FORMATS = (
         },
         asks="`The following are ...` about the `subject`, `question` with its `choices`, then a letter; group: the "
         "`subject`",
+    ),
+    Format(
+        "kmmlu",
+        data="KMMLU (Son et al. 2024; hub HAERAE-HUB/KMMLU)",
+        keys=(frozenset({*_HEADER, "Category"}),),
+        fits=_is_kmmlu,
+        read=_kmmlu,
+        example={
+            "question": "다음 중 소수는?",
+            "answer": 3,
+            "A": "9",
+            "B": "15",
+            "C": "11",
+            "D": "21",
+            "Category": "Math",
+            "Human Accuracy": 0.8,
+        },
+        asks="`question` with its choices, `정답` (answer), then a letter; `answer` counts from 1; group: "
+        "the `Category`",
     ),
     Format(
         "mmlu-csv",
