@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from pyscore.tasks.columns import Columns, answers_by
 from pyscore.tasks.nested import value_at
-from pyscore.tasks.reading import Record
+from pyscore.tasks.reading import Record, whole
 
 __all__ = ["ENOUGH", "with_known_base"]
 
@@ -102,9 +102,12 @@ def _indices(values: Mapping[str, Any], columns: Columns) -> list[_Index]:
         return []
     texts = [text.strip() for text in answers.texts]
     found = []
-    for each in given if isinstance(given, list) else [given]:
+    for one in given if isinstance(given, list) else [given]:
+        each = whole(one)
         plain = str(each).strip()
         is_number = isinstance(each, int) and not isinstance(each, bool)
+        if isinstance(each, str) and plain not in texts and plain.endswith(".0"):
+            plain = plain.removesuffix(".0")
         is_digits = isinstance(each, str) and plain.isascii() and plain.isdigit() and plain not in texts
         if (is_number or is_digits) and 0 <= int(plain) <= len(texts):
             found.append(_Index(int(plain), len(texts)))

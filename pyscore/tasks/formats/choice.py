@@ -11,7 +11,7 @@ from typing import Any
 from pyscore.tasks.formats.fields import content_key
 from pyscore.tasks.formats.format import Reading
 from pyscore.tasks.question import Question
-from pyscore.tasks.reading import Record
+from pyscore.tasks.reading import Record, whole
 
 __all__ = ["BeyondLastError", "choice_question", "kind_of", "lettered", "right_choice", "shuffled_order"]
 
@@ -121,6 +121,8 @@ def right_choice(
 ) -> int:
     """The index of the choice that a value names: by its index, from ``first`` on, its letter, or its text.
 
+    A float that is a whole number, also as text where it is none of the texts, is that index: "1.0".
+
     ``labels``, where the choices have some, are taken instead of letters from A on and of indices.
 
     Raises:
@@ -128,11 +130,16 @@ def right_choice(
     """
     _check_two(choices)
     found: dict[int, str] = {}
+    value = whole(value)
+    if value is None:
+        raise ValueError(f"{key!r} is empty in this row (null or NaN), so that no choice is right: leave the row out")
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise ValueError(f"{key!r} must be the right choice's index, letter or text, found {value!r:.60}")
     plain = str(value).strip()
     if isinstance(value, str):
         found = {i: "text" for i, choice in enumerate(choices) if plain and choice.strip() == plain}
+        if not found and labels is None and re.fullmatch(r"[0-9]{1,3}\.0", plain):
+            plain = plain.removesuffix(".0")
     if labels is not None:
         found |= {i: "label" for i, label in enumerate(labels) if label == plain and i not in found}
     elif isinstance(value, str):

@@ -27,10 +27,15 @@ _NO_CHOICE = "N/A"
 
 
 def _hub(record: Record, reading: Reading) -> Question:
-    """A question of a subject, with the index of the right one of its four choices."""
+    """A question of a subject, with the index of the right one of its four choices.
+
+    A digit is an index, also in a table of text, and where choices are digits: no published answer is a text.
+    """
     values = record.values
     choices = texts_in(values, "choices")
-    right = right_choice(required(values, "answer", (int, str)), choices, "answer")
+    answer = required(values, "answer", (int, str))
+    is_digit = isinstance(answer, str) and re.fullmatch(r"[0-9]{1,3}(\.0)?", answer.strip())
+    right = right_choice(answer, [""] * len(choices) if is_digit else choices, "answer")
     used = ("question", "choices", "answer")
     return _mmlu(record, reading, required(values, "question", str), choices, right, text_in(values, "subject"), used)
 

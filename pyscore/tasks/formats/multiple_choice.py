@@ -11,7 +11,7 @@ from pyscore.tasks.formats.choice import choice_question, right_choice
 from pyscore.tasks.formats.fields import content_key, structure_in, text_in
 from pyscore.tasks.formats.format import Format, Reading
 from pyscore.tasks.question import Question
-from pyscore.tasks.reading import Record, required
+from pyscore.tasks.reading import Record, required, whole
 
 __all__ = ["FORMATS", "refuse_without_answers"]
 
@@ -152,10 +152,10 @@ def _in_columns(values: Mapping[str, Any], keys: tuple[str, ...]) -> tuple[list[
 
 
 def _right(values: Mapping[str, Any], key: str, choices: list[str], labels: list[str] | None) -> list[int]:
-    value = values[key]
+    value = whole(values[key])
     if value is None or value in ("", -1, []):
         raise ValueError(f"{key!r} is {value!r}, so that no choice is right: load a split that has answers")
-    named = value if isinstance(value, list) else [value]
+    named = [whole(one) for one in value] if isinstance(value, list) else [value]
     texts = choices
     if key in _INDICES:  # a digit is no choice's text there, nor a label if it is a number
         choices = [""] * len(choices)

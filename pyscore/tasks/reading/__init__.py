@@ -2,6 +2,6 @@
 
 from pyscore.tasks.reading.place import Place
 from pyscore.tasks.reading.places import places_of
-from pyscore.tasks.reading.record import Record, required
+from pyscore.tasks.reading.record import Record, required, whole
 
-__all__ = ["Place", "Record", "places_of", "required"]
+__all__ = ["Place", "Record", "places_of", "required", "whole"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from string import ascii_uppercase
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from pyscore.tasks import Question
+from pyscore.tasks import Question, load_questions
 from pyscore.tasks.formats import Reading
 from pyscore.tasks.formats.choice import choice_question, lettered, right_choice, shuffled_order
 from pyscore.tasks.formats.fields import choices_by_letter, listed_in, structure_in, texts_in
@@ -39,11 +40,26 @@ def test_letters_and_texts_agree_on_the_right_choice(choices: list[str], data: s
 
 @given(choices=several, data=st.data())
 def test_index_letter_and_text_name_the_same_choice(choices: list[str], data: st.DataObject) -> None:
-    assume(not any(len(choice.strip().strip("().")) <= 1 or choice.strip().isdigit() for choice in choices))
+    assume(
+        not any(
+            len(choice.strip().strip("().")) <= 1 or choice.strip().isdigit() or choice.strip().endswith(".0")
+            for choice in choices
+        )
+    )
     assume(len({choice.strip() for choice in choices}) == len(choices))
     right = data.draw(st.integers(0, len(choices) - 1))
     letter = ascii_uppercase[right]
-    for value in (right, str(right), letter, letter.lower(), f"({letter})", f" {letter}. ", choices[right]):
+    for value in (
+        right,
+        float(right),
+        str(right),
+        f"{right}.0",
+        letter,
+        letter.lower(),
+        f"({letter})",
+        f" {letter}. ",
+        choices[right],
+    ):
         assert right_choice(value, choices, "answer") == right
     assert right_choice(right + 1, choices, "answer", first=1) == right
 
@@ -55,8 +71,11 @@ def test_index_letter_and_text_name_the_same_choice(choices: list[str], data: st
         ("C", "letter or text, found 'C'"),
         ("", "letter or text, found ''"),
         (True, "index, letter or text, found True"),
-        (0.0, "index, letter or text, found 0.0"),
-        (None, "index, letter or text, found None"),
+        (0.5, "index, letter or text, found 0.5"),
+        (2.0, r"index \(0 to 1\), letter or text, found 2"),
+        ("0.5", "letter or text, found '0.5'"),
+        (None, r"'answer' is empty in this row \(null or NaN\), so that no choice is right"),
+        (float("nan"), r"'answer' is empty in this row \(null or NaN\), so that no choice is right"),
     ],
 )
 def test_a_value_that_names_no_choice_is_an_error(value: Any, message: str) -> None:
@@ -135,3 +154,21 @@ def test_lists_written_as_text_are_read() -> None:
     for gap in ({"A": "x", "C": "y"}, {"A": "x", "B": None}):
         with pytest.raises(ValueError, match="'k' must give each letter from A on, without a gap, a text"):
             choices_by_letter({"k": gap}, "k")
+
+
+def test_a_float_as_text_that_is_a_choice_is_that_choice() -> None:
+    assert right_choice("1.0", ["1.0", "2.0", "0.0"], "answer") == 0
+
+
+@pytest.mark.parametrize("write", ["to_parquet", "to_csv"])
+def test_one_empty_cell_makes_a_column_of_floats_and_changes_no_label(write: str, tmp_path: Path) -> None:
+    pandas = pytest.importorskip("pandas")
+    rows = [{"question": f"Which? {i}", "option_a": "x", "option_b": "y", "answer": i % 2} for i in range(4)]
+    rows[2]["answer"] = None
+    path = tmp_path / ("set.parquet" if write == "to_parquet" else "set.csv")
+    getattr(pandas.DataFrame(rows), write)(path, index=False)
+    named = {"prompt": "question", "answers": ["option_a", "option_b"], "matching": "answer"}
+    for columns in (None, named):
+        with pytest.warns(UserWarning, match="1 of 4 rows are left out: .*'answer'"):
+            found = load_questions(path, on_error="skip", columns=columns)
+        assert [one.is_matching.index(True) for one in found] == [0, 1, 1]

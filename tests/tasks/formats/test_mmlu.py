@@ -109,3 +109,12 @@ def test_options_of_pro_that_are_none_are_no_texts() -> None:
 def test_a_malformed_row_is_one_error(name: str, change: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         read_one(name, {**FORMATS[name].example, **change})
+
+
+@pytest.mark.parametrize("answer", ["1", "1.0", 1, 1.0])
+def test_a_digit_is_an_index_where_choices_are_digits(answer: Any, tmp_path: Path) -> None:
+    row = {"question": "2+2?", "subject": "math", "choices": ["1", "4", "3", "2"], "answer": answer}
+    assert read_one("mmlu", row).is_matching == (False, True, False, False)
+    path = tmp_path / "mmlu.csv"
+    path.write_text(f""",question,subject,choices,answer\n0,2+2?,math,"['1', '4', '3', '2']",{answer}\n""")
+    assert load_questions(path)[0].is_matching == (False, True, False, False)
