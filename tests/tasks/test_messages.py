@@ -237,3 +237,12 @@ def test_every_example_without_one_of_its_telling_keys_has_a_message_of_one_line
             assert str(error).startswith(f"{path}, line 1: ") and "\n" not in str(error)
         else:
             assert all(isinstance(each, Question) for each in found)
+
+
+@pytest.mark.parametrize("on_error", ["raise", "skip"])
+def test_rows_that_pyscore_wrote_are_told_from_questions(on_error: str, tmp_path: Path) -> None:
+    row = {"run_id": "r", "question_id": "q", "answer": " Yes", "answer_index": 0, "is_matching": True, "logprob": -1.0}
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps({**row, "prompt": "P"}))
+    with pytest.raises(ValueError, match=r"line 1: these are rows of answers that pyscore wrote, .* pyscore summarize"):
+        load_questions(path, on_error=on_error)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from pyscore.tasks.formats.format import Format, Reading
+from pyscore.tasks.formats.format import Format, Reading, WrongFormatError
 from pyscore.tasks.question import Question
 from pyscore.tasks.reading import Record, required
 
 __all__ = ["FORMATS"]
 
+_ROW = {"question_id", "answer_index", "logprob"}
+"""Columns of stored rows that no question has."""
+
 
 def _question(record: Record, reading: Reading) -> Question:
     values = record.values
+    if values.keys() >= _ROW:
+        raise WrongFormatError(
+            "these are rows of answers that pyscore wrote, not questions: pyscore summarize FOLDER shows them"
+        )
     unknown = sorted(values.keys() - Question.__dataclass_fields__.keys())
     if unknown:
         raise ValueError(f"unknown keys {unknown}: put what isn't a field of Question into 'meta'")

@@ -7,10 +7,11 @@ import io
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 
-from pyscore.tasks.reading.lines import lines_of
+from pyscore.tasks.reading.lines import BOM, lines_of
 from pyscore.tasks.reading.record import Record
+from pyscore.tasks.reading.signs import HEAD
 
-__all__ = ["first_row", "read_csv"]
+__all__ = ["first_row", "read_csv", "semicolons"]
 
 
 def read_csv(
@@ -24,7 +25,7 @@ def read_csv(
     Args:
         file: its lines, with their ends.
         name: what messages call it.
-        delimiter: between fields: a comma, or a tab.
+        delimiter: between fields: a comma, a semicolon, or a tab.
         header: names of the columns, if its first row is none.
 
     Raises:
@@ -43,6 +44,27 @@ def read_csv(
             raise ValueError(f"{name}, line {line}: {len(fields)} fields, {names_it} {len(names)}")
         yield Record(row, dict(zip(names, fields, strict=True)), f"line {line}")
         row += 1
+
+
+def semicolons(head: bytes) -> bool:
+    """Whether the fields of a file of CSV are separated by semicolons, as spreadsheets write it in many languages.
+
+    Its header has two at least and no comma, and the rows that begin the file have as many fields as it.
+
+    Args:
+        head: how the file begins. A row that isn't whole there isn't looked at.
+    """
+    text = head.removeprefix(BOM).decode("utf-8", "replace")
+    header = text.partition("\n")[0]
+    if header.count(";") < 2 or "," in header or "\t" in header:
+        return False
+    try:
+        rows = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=";") if row]
+    except csv.Error:  # a field in quotes goes on behind what is here
+        rows = [row for row in csv.reader([header], delimiter=";") if row]
+        return len(rows[0]) > 2
+    whole = rows if text.endswith("\n") or len(head) < HEAD else rows[:-1]
+    return len(whole) > 1 and all(len(row) == len(whole[0]) for row in whole)
 
 
 def first_row(file: Iterable[bytes], name: str, delimiter: str = ",") -> list[str]:
@@ -108,7 +130,8 @@ def _checked_header(fields: list[str], where: str, delimiter: str) -> list[str]:
         return fields
     other = [name for name, mark in (("tabs", "\t"), ("semicolons", ";")) if len(fields) == 1 and mark in fields[0]]
     if other:
-        remedy = ": give it a name in .tsv" if other[0] == "tabs" else ""
+        by_hand = ": write it anew, in Python pandas.read_csv(PATH, sep=';', dtype=str).to_csv('new.csv', index=False)"
+        remedy = ": give it a name in .tsv" if other[0] == "tabs" else by_hand
         raise ValueError(
             f"{where}: one field. Fields are separated by commas, and these by {other[0]}, it seems{remedy}"
         )

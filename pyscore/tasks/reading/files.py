@@ -10,7 +10,7 @@ from typing import BinaryIO, NamedTuple
 
 from pyscore.tasks.reading.archives import Member, is_zip, member_names
 from pyscore.tasks.reading.columnar import read_arrow_file, read_arrow_stream, read_parquet
-from pyscore.tasks.reading.csv import first_row, read_csv
+from pyscore.tasks.reading.csv import first_row, read_csv, semicolons
 from pyscore.tasks.reading.jsonl import read_json
 from pyscore.tasks.reading.lines import BOM
 from pyscore.tasks.reading.origins import LocalOrigin, Origin
@@ -144,7 +144,7 @@ class FilePlace(Place):
     def _delimiter(self, head: bytes, ending: str) -> str | None:
         """Between the fields of CSV and TSV; None: it is JSON."""
         if ending in _DELIMITERS:
-            return _DELIMITERS[ending]
+            return ";" if ending == ".csv" and semicolons(head) else _DELIMITERS[ending]
         if self.origin.path:
             return None
         # Standard input has no name: what doesn't begin as JSON is a table.

@@ -19,6 +19,8 @@ _FIRST_LINE = 2**16
 
 _BLOCK = 2**16
 
+_NEEDED = "Questions are rows of JSON lines, CSV, TSV, Parquet or Arrow"
+
 
 def read_json(file: BinaryIO, name: str) -> Iterator[Record]:
     """The objects of a file of JSON: one a line, one array of them, or single ones that go over several lines.
@@ -98,4 +100,6 @@ def _hint(line: bytes) -> str:
         return ""
     if b"\t" in line:
         return ": TSV? Its name has to end in .tsv"
-    return ": CSV? Its name has to end in .csv" if b"," in line else ""
+    if b"," in line and b", " not in line:
+        return ": CSV? Its name has to end in .csv"
+    return f": this is plain text. {_NEEDED}"

@@ -47,6 +47,8 @@ _NAMES = {
 }
 """Kinds of text that aren't told by how they begin."""
 
+_PROSE = (".md", ".rst")
+
 
 def refuse_unread(head: bytes, name: str, ending: str) -> None:
     """Raise ValueError, what a file seems to be and what to do, for one that holds no records.
@@ -61,6 +63,8 @@ def refuse_unread(head: bytes, name: str, ending: str) -> None:
     found = next(((kind, remedy) for sign, kind, remedy in _SIGNS if re.match(sign, head)), None)
     if head[257:262] == b"ustar":
         found = ("a tar archive", "unpack it first, with tar -xf")
+    if ending in _PROSE and not head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith((b"{", b"[")):
+        found = found or ("plain text", "questions are rows of JSON lines, CSV, TSV, Parquet or Arrow")
     found = found or _NAMES.get(ending)
     if found:
         raise ValueError(f"{name} is {found[0]}: {found[1]}")

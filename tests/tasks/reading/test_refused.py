@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
+from pyscore.tasks import load_questions
 from tests.tasks.reading.rows import (
     CONTAINERS,
     PACKINGS,
@@ -143,7 +144,12 @@ REFUSED: list[tuple[str, bytes, str]] = [
         "is a zip archive of 'a.jsonl', 'b.jsonl': name it as .zip, or one",
     ),
     ("a.jsonl.lz4", b"\x04\x22\x4d\x18", "is compressed with lz4"),
-    ("a.csv", b"question;answer\n1;2\n", "line 1: one field. .* by commas, and these by semicolons"),
+    ("a.csv", b"question;answer\n1;2\n", r"by commas, and these by semicolons, .* pandas\.read_csv\(PATH, sep=';'"),
+    ("a.csv", b"a;b;c\n1;2\n", "line 1: one field. .* by commas, and these by semicolons"),
+    ("a.csv", b"a;b;c\n", "line 1: one field. .* by commas, and these by semicolons"),
+    ("README.md", b"# Title\n", "is plain text: questions are rows of JSON lines, CSV"),
+    ("a.txt", b"Hello, world.\n", "line 1: not JSON .*: this is plain text. Questions are rows"),
+    ("a.txt", b"hello\n", "line 1: not JSON .*: this is plain text. Questions are rows"),
     ("a.csv", b"question\tanswer\n1\t2\n", "line 1: one field. .* by tabs, it seems: give it a name in .tsv"),
     ("a.tsv", b"question,answer\n1,2\n", "line 1: one field. .* by tabs, and these by commas"),
     ("a.tsv", b'a\tb\n"x" y\tz\n', "line 2: not TSV .* expected after"),
@@ -236,3 +242,16 @@ def test_the_row_of_a_wrong_array_is_named_by_its_element(tmp_path: Path) -> Non
     content = json.dumps([*ROWS, "text"]).encode()
     with pytest.raises(ValueError, match=r"a\.json, element 4: a JSON object is needed, found str"):
         records(write(tmp_path, "a.json", content))
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("length", [1, 600])
+@pytest.mark.parametrize("quote", [b"", b'"'])
+def test_csv_with_semicolons_is_read_where_its_rows_agree(
+    mark: bytes, length: int, quote: bytes, tmp_path: Path
+) -> None:
+    path = tmp_path / "set.csv"
+    long = quote + b"q, " * length + b"?" + quote
+    path.write_bytes(mark + b"question;A;B;C;D;answer\r\nIs, it?;a;b;c;d;D\r\n" + long + b";a;b;c;d;B\r\n")
+    found = load_questions(path)
+    assert [one.is_matching.index(True) for one in found] == [3, 1] and "Is, it?" in found[0].prompt
