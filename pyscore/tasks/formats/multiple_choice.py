@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from itertools import takewhile
 from string import ascii_uppercase
 from typing import Any, NamedTuple
 
-from pyscore.tasks.formats.choice import choice_question, right_choice
+from pyscore.tasks.formats.choice import choice_question, kind_of, right_choice
 from pyscore.tasks.formats.fields import content_key, structure_in, text_in
 from pyscore.tasks.formats.format import Format, Reading
 from pyscore.tasks.question import Question
@@ -81,18 +82,31 @@ def _multiple_choice(record: Record, reading: Reading) -> Question:
     metadata = values.get("metadata")
     places = [values, metadata if isinstance(metadata, Mapping) else {}]
     goes_on = keys.choices == ("endings",)
+    custom = "text" if goes_on else "letter"
+    right = _right(values, keys.right, choices, labels)
     return choice_question(
         record,
         reading,
         stem=stem if context is None else f"{context}\n\n{stem}",
-        choices=choices,
-        right=_right(values, keys.right, choices, labels),
-        custom="text" if goes_on else "letter",
+        choices=_without_marks(choices) if kind_of(reading, custom) == "letter" else choices,
+        right=right,
+        custom=custom,
         by_text="{stem}" if goes_on else "Question: {stem}\nAnswer:",
         used=[keys.question, *keys.choices, keys.right, *([keys.context] if keys.context else [])],
-        cluster=None if context is None else content_key(context),
+        cluster=content_key("\n".join([stem, *sorted(choices)]) if context is None else context),
         group=next((found for place in places for key in _GROUPS if (found := text_in(place, key))), None),
     )
+
+
+def _without_marks(choices: list[str]) -> list[str]:
+    """Choices without letters of their own, "A. x" or "(A) x", where each begins with its letter: the list adds it."""
+    found = [
+        re.match(rf"(?:{letter}[.):]|\({letter}\))\s+(?=\S)", choice)
+        for letter, choice in zip(ascii_uppercase, choices, strict=False)
+    ]
+    if len(found) < len(choices) or not all(found):
+        return choices
+    return [choice[mark.end() :] for mark, choice in zip(found, choices, strict=True) if mark]
 
 
 def _check_choices(values: Mapping[str, Any], keys: _Keys) -> None:

@@ -202,3 +202,15 @@ def test_numbers_that_choices_have_of_their_own_are_what_a_number_names(choices:
             read_one(NAME, {**row, "answer_index": right})
     from_zero = {"0": "a", "1": "b", "2": "c"}
     assert read_one(NAME, {**row, "choices": from_zero, "answer_index": 2}).is_matching == (False, False, True)
+
+
+@pytest.mark.parametrize("mark", ["{}. ", "({}) ", "{}) "])
+def test_a_letter_that_each_choice_begins_with_is_listed_once(mark: str) -> None:
+    marked = [mark.format(letter) + text for letter, text in zip("ABC", "xyz", strict=True)]
+    for answer in ("B", 1, marked[1]):
+        found = read_one("multiple-choice", {"question": "Q", "choices": marked, "answer": answer})
+        assert found.prompt == "Q\nA. x\nB. y\nC. z\nAnswer:" and found.is_matching == (False, True, False)
+    by_text = read_one("multiple-choice", {"question": "Q", "choices": marked, "answer": 1}, "text")
+    assert by_text.answers[1] == f" {marked[1]}" and by_text.cluster == found.cluster
+    other = [marked[0], marked[1], "z"]
+    assert f"A. {marked[0]}\n" in read_one("multiple-choice", {"question": "Q", "choices": other, "answer": 0}).prompt
