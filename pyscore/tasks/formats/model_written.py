@@ -5,6 +5,7 @@ Format and data: Perez et al. 2022, "Discovering Language Model Behaviors with M
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import inf, isfinite
 from typing import Any
 
@@ -31,6 +32,7 @@ def _model_written(record: Record, reading: Reading) -> Question:
     prompt = required(values, "question", str)
     matching = _answers(values, _MATCHING)
     others = _answers(values, _OTHER)
+    _check_ends(matching, others)
     cluster = values.get("cluster")
     return Question(
         id=reading.id(record),
@@ -41,6 +43,18 @@ def _model_written(record: Record, reading: Reading) -> Question:
         group=values.get("group"),
         meta={key: value for key, value in values.items() if key not in _QUESTION_KEYS},
     )
+
+
+def _check_ends(matching: Sequence[str], others: Sequence[str]) -> None:
+    """Raise ValueError where a space at the end is all that tells an answer that matches from one that doesn't."""
+    ends = {other.rstrip(): other for other in others}
+    for answer in matching:
+        other = ends.get(answer.rstrip(), answer)
+        if other != answer:
+            raise ValueError(
+                f"{answer!r:.60} matches and {other!r:.60} doesn't, and a space at the end is all that differs: they "
+                "are one answer, it seems; correct the row"
+            )
 
 
 def _first_release(record: Record, reading: Reading) -> Question:

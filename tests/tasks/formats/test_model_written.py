@@ -63,3 +63,11 @@ def test_the_open_ended_ones_are_refused_by_what_they_are(tmp_path: Any) -> None
         ValueError, match=r"line 1: the row has a question \('question'\) and no answers: it is open-end"
     ):
         load_questions(path)
+
+
+def test_answers_that_a_space_at_the_end_tells_apart_are_an_error() -> None:
+    row = {"question": "Q", "answer_matching_behavior": " No ", "answer_not_matching_behavior": " No"}
+    with pytest.raises(
+        ValueError, match="' No ' matches and ' No' doesn't, and a space at the end is all that differs"
+    ):
+        read_one("model-written-evals", row)
