@@ -112,7 +112,8 @@ FORMATS = (
         keys=(frozenset({"question", *_OPTIONS}),),
         read=_medmcqa(0),
         example=_EXAMPLE,
-        asks="`Question: ...` with its choices, then a letter; a `cop` of 4 is an error; group: `subject_name`",
+        asks="`Question: ...` with its choices, then a letter; a `cop` of 4 is an error, and rows of the release in "
+        "which it is 1 to 3 alone are read as if they counted from 0; group: `subject_name`",
     ),
     Format(
         "medqa",
