@@ -64,7 +64,11 @@ def read_file(place: Place) -> pa.Table:
 
 
 def _damaged(place: Place, error: Exception) -> ValueError:
-    return ValueError(f"{place} is not a Parquet file of rows, or damaged: {str(error).splitlines()[0]}")
+    log = str(place).endswith((".json", ".jsonl", ".eval"))
+    hint = ". The log of another harness? `pyscore compare` reads those of lm-evaluation-harness and inspect"
+    return ValueError(
+        f"{place} is not a Parquet file of rows, or damaged: {str(error).splitlines()[0]}{hint if log else ''}"
+    )
 
 
 def _content(place: Place) -> AbstractContextManager[IO[bytes]]:

@@ -56,6 +56,11 @@ def render(template: str | ChatTemplate, question: Question, tokenizer: Any = No
     if template == "plain":
         return question.prompt
     if template == "human-assistant":
+        if question.prompt.lstrip().startswith("Human:"):
+            raise ValueError(
+                f"the question {question.id!r} holds its turns, which template 'human-assistant' would put into turns "
+                "once more: use 'plain'"
+            )
         return f"\n\nHuman: {question.prompt}\n\nAssistant:"
     if template == "chat":
         return render_chat(ChatTemplate(), question, tokenizer)

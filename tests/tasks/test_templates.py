@@ -167,3 +167,12 @@ def test_chat_needs_a_tokenizer_with_a_chat_template() -> None:
     tokenizer.chat_template = None
     with pytest.raises(ValueError, match="'some/model' has no chat template"):
         render("chat", ask("Why?"), tokenizer)
+
+
+def test_turns_are_not_put_into_turns_once_more() -> None:
+    asked = Question("q", "\n\nHuman: What do bees make?\n\nAssistant:", (" Honey", " Wax"), (True, False))
+    with pytest.raises(
+        ValueError, match="the question 'q' holds its turns, which template 'human-assistant' would put"
+    ):
+        render("human-assistant", asked)
+    assert render("plain", asked) == asked.prompt
