@@ -84,6 +84,8 @@ class PyscoreLM(ScoredLM, HFLM):  # type: ignore[misc]  # lm_eval has no types
     def create_from_arg_obj(cls, arg_dict: dict[str, Any], additional_config: dict[str, Any] | None = None) -> Any:
         """The model that ``model_args`` ask for, a `SourceLM` where they name an engine."""
         given = {name: value for name, value in (additional_config or {}).items() if value is not None}
+        if arg_dict.get("engine") == "huggingface":  # what studies call the source of this class
+            return cls(**{name: value for name, value in arg_dict.items() if name != "engine"}, **given)
         return (SourceLM if "engine" in arg_dict else cls)(**arg_dict, **given)
 
     def _get_backend(self, *args: Any, **kwargs: Any) -> None:

@@ -126,7 +126,11 @@ def _loaded(model: Model, n_before: int) -> AnswerTokenizer | str:
 def _tokenizer(model: Model) -> Any:
     if model.source != HUGGINGFACE:
         find = getattr(loader_of(model.source), "tokenizer", None)
-        return f"the source {model.source!r} has no method tokenizer(model)" if find is None else find(model)
+        return (
+            f"the source {model.source!r} doesn't give its tokenizer before it is loaded"
+            if find is None
+            else find(model)
+        )
     from pyscore.engine.sources.huggingface.bundled import BUNDLED_MODEL
     from pyscore.engine.sources.huggingface.load import load_tokenizer
     from pyscore.engine.sources.pretrained_tokenizer import pretrained_tokenizer

@@ -16,7 +16,7 @@ from pyscore.engine.sources.source import TokenScore
 from pyscore.integrations.lm_eval import PyscoreLM, SourceLM
 from tests.engine.sources import vllm_stand_in
 from tests.engine.sources.next_tokens import model
-from tests.engine.tiny import save_tiny_gguf, some_questions, tiny_tokenizer
+from tests.engine.tiny import save_tiny, save_tiny_gguf, some_questions, tiny_tokenizer
 from tests.integrations.harness import long_requests, request, run_task, some_requests, write_task
 
 
@@ -109,3 +109,8 @@ def test_arguments_that_cant_be(arguments: dict[str, Any], match: str, monkeypat
 def test_an_engine_is_no_argument_of_the_model_of_transformers() -> None:
     with pytest.raises(ValueError, match="engine= is an argument of SourceLM"):
         PyscoreLM(pretrained=model(), tokenizer=tiny_tokenizer(), engine="vllm")
+
+
+def test_the_engine_huggingface_is_the_class_itself(tmp_path: Path) -> None:
+    lm = PyscoreLM.create_from_arg_string(f"engine=huggingface,pretrained={save_tiny(tmp_path / 'model')}")
+    assert type(lm) is PyscoreLM

@@ -112,7 +112,7 @@ def test_tokens_that_can_not_be_told_are_said_so_and_the_others_are(tmp_path: Pa
     assert found.n_checkpoints == 1 and found.distinct == distinct_prefixes(study)
     assert found.unknown == {
         "no tokenizer.json": 1,
-        f"the source '{SOURCE}' has no method tokenizer(model)": 1,
+        f"the source '{SOURCE}' doesn't give its tokenizer before it is loaded": 1,
     }
 
 
