@@ -52,7 +52,7 @@ class NotThere(ValueError):
 
 
 class Refused(ValueError):
-    """The server can't do what a request asks for (400, 422)."""
+    """The server can't do what a request asks for (400, 422, or 500 where it says that the request isn't valid)."""
 
 
 class Client:
@@ -127,7 +127,8 @@ class Client:
                 if response.is_success:
                     return self._answer(url, response, kind)
                 why = self._words(url, response)
-                if response.status_code not in _AGAIN and response.status_code < 500:
+                refused = response.status_code == 500 and "validation error" in why
+                if refused or (response.status_code not in _AGAIN and response.status_code < 500):
                     raise self._error(method, response.status_code, why)
                 asked = seconds_asked(response.headers)
             first = min(first, time.monotonic())
@@ -164,7 +165,7 @@ class Client:
     def _error(self, method: str, status: int, why: str) -> ValueError:
         if method == "GET" and status in (400, 404, 405, 501):
             return NotThere(why)
-        kind = Refused if status in (400, 422) else NotThere if status == 404 else ValueError
+        kind = Refused if status in (400, 422, 500) else NotThere if status == 404 else ValueError
         return kind(why + self._options.hints.get(status, ""))
 
     def _clean(self, text: object) -> str:

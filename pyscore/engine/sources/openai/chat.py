@@ -111,6 +111,10 @@ class Chat(Endpoint):
         is_greedy = bool(own) and max(own) >= max(value for _, value in top)
         # One of those that can't be told from each other is the answer's, or it lies outside of the top.
         high = max(own, default=outside)
+        if own and len(own) < n_alike:
+            # Some servers keep one of several tokens of one text, and not the likeliest: it may have all that is left.
+            left = 1.0 - math.fsum(math.exp(value) for name, value in top if name not in names)
+            high = min(0.0, max(high, math.log(max(left, 0.0) + ROUNDING)))
         low = min(own) if own and len(own) >= n_alike and min(own) > CLIPPED else -math.inf
         return TokenScore([high], is_greedy, None if low == high else [low])
 

@@ -67,6 +67,7 @@ class Completions(Endpoint):
     def check(self, answer: Mapping[str, Any], dialect: Dialect) -> None:
         """Hold the server's names of the probe's tokens against the tokenizer's."""
         self.read(answer, self._probe, dialect)  # lengths, ids and numbers
+        _check_written(answer, len(self._probe.context) + len(self._probe.continuation))
         sent, names = [*self._probe.context, *self._probe.continuation], _echoed(answer)["tokens"]
         for i, (token, name) in enumerate(zip(sent, names[: len(sent)], strict=True)):
             if token_id(name) is not None:
@@ -125,6 +126,18 @@ def _check_length(answer: Mapping[str, Any], n: int, sent: int, dialect: Dialect
     if not sent <= n <= sent + dialect.limit[1]:
         why = "it doesn't echo the prompt, try the option endpoint='chat'" if n <= 1 else "it must take ids as they are"
         raise ValueError(f"the server tells of {n} tokens where {sent} were sent: {why}")
+
+
+def _check_written(answer: Mapping[str, Any], sent: int) -> None:
+    """Hold that a token which was written after the prompt is told of, or the log-probabilities are one place off."""
+    usage = answer.get("usage")
+    written = usage.get("completion_tokens") if isinstance(usage, dict) else None
+    apart = isinstance(answer.get("prompt"), list)  # what is told of the prompt then stands by itself
+    if written == 1 and not apart and len(_echoed(answer)["tokens"]) == sent:
+        raise ValueError(
+            "the server wrote a token and tells of none after the prompt, so that its log-probabilities may be those "
+            "of the places after: try the option endpoint='chat'"
+        )
 
 
 def _check_ids(tokens: list[Any], prompt: list[int]) -> None:

@@ -281,3 +281,23 @@ def test_retry_after_is_seconds_or_a_date() -> None:
     assert [seconds_asked({"retry-after": text}) for text in ("2", "-1", "soon", "")] == [2.0, 0.0, 0.0, 0.0]
     assert seconds_asked({"retry-after-ms": "1500"}) == 1.5
     assert seconds_asked({"retry-after": "Thu, 01 Jan 2099 00:00:00 GMT"}) > 1e9
+
+
+def test_a_request_that_is_not_valid_to_a_server_is_not_sent_again() -> None:
+    words = b'{"error": {"message": "33 validation errors: string_type", "type": "internal_server_error"}}'
+    with Server(fault=lambda n, body: Fault(500, words)) as server:
+        with pytest.raises(ValueError, match="answers 500: 33 validation errors"):
+            logprobs(server)
+        assert set(server.asked.values()) == {1}
+
+
+def test_a_server_that_keeps_the_token_that_it_wrote_to_itself_is_refused() -> None:
+    def cut(answer: dict[str, Any]) -> dict[str, Any]:
+        told = answer["choices"][0]["logprobs"]
+        for name in ("tokens", "token_logprobs", "top_logprobs"):
+            told[name] = told[name][:-1]
+        return answer
+
+    shifted = "may be those of the places after: try the option endpoint='chat'"
+    with Server(change=cut) as server, pytest.raises(ValueError, match=shifted):
+        logprobs(server, max_tokens=1)
