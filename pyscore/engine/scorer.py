@@ -144,15 +144,12 @@ class Scorer:
 
         Raises:
             FileNotFoundError, ImportError, ValueError: an adapter can't be loaded over this model.
-            TypeError: the model isn't one of Hugging Face's.
+            TypeError: one name in place of several; a source that takes no adapters.
         """
-        source = self.source
-        if not isinstance(source, sources.HuggingFaceSource):
-            raise TypeError(f"{type(source).__name__} takes no adapters: they go over models of Hugging Face's")
         if isinstance(adapters, str | Path):
             raise TypeError(f"adapters must be several names, got one: pass [{str(adapters)!r}]")
         for adapter in adapters:
-            with source.adapted(adapter) as adapted:
+            with self.source.adapted(adapter) as adapted:
                 yield Scorer.from_source(adapted, add_bos_token=self._add_bos_token)
 
     def _use(self, source: Source, add_bos_token: bool | str) -> None:

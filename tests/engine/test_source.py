@@ -80,3 +80,8 @@ def test_scorers_of_one_source_take_turns() -> None:
         assert not done.wait(0.1)
     thread.join(60)
     assert done.is_set()
+
+
+def test_a_source_without_adapters_says_so() -> None:
+    with pytest.raises(TypeError, match="FakeSource takes no adapters: they go over models of Hugging Face's"):
+        next(fake_scorer().with_adapters(["lora"]))

@@ -10,6 +10,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import astuple, dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 __all__ = [
@@ -196,6 +197,14 @@ class Source(Protocol):
     def exclusive(self) -> Any:
         """What a run must have for itself: sources that share it take turns. It needs a weak reference."""
         return self
+
+    def adapted(self, adapter: str | Path) -> AbstractContextManager[Source]:
+        """A source of the same model with an adapter over it, until the end of a ``with`` block.
+
+        Raises:
+            TypeError: this kind of source has none.
+        """
+        raise TypeError(f"{type(self).__name__} takes no adapters: they go over models of Hugging Face's")
 
     def count(self, chunks: Iterable[Sequence[ScoreRequest]]) -> TokenCounts:
         """How many tokens it would run for these requests.

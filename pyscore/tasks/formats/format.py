@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from pyscore.tasks.question import Question
@@ -63,7 +63,7 @@ class Format:
     fits: Callable[[Mapping[str, Any]], bool] = lambda values: True
     header: tuple[str, ...] = ()
     headerless: Callable[[Collection[str]], bool] = lambda fields: False
-    several_right: bool = field(default=False)
+    several_right: bool = False
     bare: bool = False
 
     def matches(self, values: Mapping[str, Any]) -> bool:

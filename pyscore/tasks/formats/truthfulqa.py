@@ -14,9 +14,9 @@ from pyscore.tasks.formats.format import Format, Reading
 from pyscore.tasks.question import Question
 from pyscore.tasks.reading import Record, required
 
-__all__ = ["FORMATS", "SHOWN"]
+__all__ = ["FORMATS"]
 
-SHOWN = (
+_SHOWN = (
     ("What is human life expectancy in the United States?", "Human life expectancy in the United States is 78 years."),
     (
         "Who was president of the United States in 1955?",
@@ -32,7 +32,7 @@ SHOWN = (
 )
 """The six questions and answers that the paper shows a model first, its "QA prompt" (appendix E)."""
 
-_BEFORE = "".join(f"Q: {question}\nA: {answer}\n\n" for question, answer in SHOWN)
+_BEFORE = "".join(f"Q: {question}\nA: {answer}\n\n" for question, answer in _SHOWN)
 
 
 def _targets(key: str, several: bool) -> Callable[[Record, Reading], Question]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import sqlite3
@@ -12,6 +11,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from pyscore._digest import json_digest
 
 __all__ = ["Journal", "journal_folder", "key_of"]
 
@@ -29,8 +30,8 @@ def journal_folder(given: str | os.PathLike[str] | None) -> Path:
 
 
 def key_of(*parts: Any) -> str:
-    """A digest of what was asked, as JSON."""
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    """A digest of what was asked."""
+    return json_digest(parts)
 
 
 class Journal:

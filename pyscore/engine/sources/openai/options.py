@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 
 from pyscore.engine.sources.options import refuse_others
 
-__all__ = ["ENDPOINTS", "Options", "Price"]
+__all__ = ["Options", "Price"]
 
-ENDPOINTS = ("completions", "chat")
+_ENDPOINTS = ("completions", "chat")
 _OPENAI = "https://api.openai.com/v1"
 _KEY = "OPENAI_API_KEY"
 _NO_KEY = ": the key is in the environment variable that api_key_env names, by default OPENAI_API_KEY"
@@ -112,7 +112,7 @@ class Options:
 
     def _check(self) -> None:
         self._check_url()
-        _one_of("endpoint", self.endpoint, ENDPOINTS)
+        _one_of("endpoint", self.endpoint, _ENDPOINTS)
         _one_of("token_ids", self.token_ids, (True, False, "auto"))
         _one_of("max_tokens", self.max_tokens, (0, 1, "auto"))
         for name in ("assume_not_greedy", "strip_space", "quiet"):

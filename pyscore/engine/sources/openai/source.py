@@ -48,16 +48,14 @@ def load(model: str, **options: Any) -> OpenAISource:
 
 
 def _tokenizer(model: str, options: Options) -> Any:
-    from pyscore.engine.sources.huggingface.load import load_tokenizer, require_transformers
-    from pyscore.engine.sources.huggingface.load_errors import one_line_errors
+    from pyscore.engine.sources.huggingface.load import load_tokenizer
+    from pyscore.engine.sources.pretrained_tokenizer import pretrained_tokenizer
 
     name = options.tokenizer or model
     folder = Path(name).expanduser()
     try:
-        if not folder.is_dir():
-            return load_tokenizer(name)
-        with one_line_errors(name, "tokenizer", own_code=False):  # its weights may lie where the server is
-            return require_transformers().AutoTokenizer.from_pretrained(str(folder))
+        # A folder's weights may lie where the server is.
+        return pretrained_tokenizer(str(folder)) if folder.is_dir() else load_tokenizer(name)
     except (ValueError, OSError) as error:
         reason = next(iter(str(error).splitlines()), "")
         raise ValueError(
